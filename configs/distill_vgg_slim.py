@@ -1,0 +1,52 @@
+"""A slim VGG-19 that carries a large one's features: the bundled encoder.
+
+    python train.py --config configs/distill_vgg_slim.py --workdir runs/vgg_slim \\
+        --config.content=PHOTOS --config.style=PAINTINGS \\
+        --config.teacher=vgg19.safetensors
+
+With a VGG-19 that ends early as the teacher, give a deeper network (and, if
+it has them, its linear maps to VGG-19's channels) for the layers beyond:
+
+        --config.deep_teacher=DEEP.safetensors --config.deep_maps=MAPS.safetensors
+
+Cost: about two hours on two CPU cores.
+"""
+
+from configs import common
+
+
+def get_config():
+    config = common.training("distill", "vgg19-slim")
+    # conv1_1, conv1_2, conv2_1, ... to conv5_1. What no loss of style transfer
+    # reads (conv1_2, conv2_2) is wider, so that it holds up nothing.
+    config.widths = (24, 32, 48, 80) + (96,) * 4 + (160,) * 5
+
+    config.teacher = ""
+    config.deep_teacher = ""
+    config.deep_maps = ""
+    # Layers that style transfer reads; the others are hints on the way there.
+    config.scored_layers = (
+        "relu1_1",
+        "relu2_1",
+        "relu3_1",
+        "relu4_1",
+        "relu4_2",
+        "relu5_1",
+    )
+    config.hint_weight = 0.5
+    # Batches for the least squares that the student begins from; 0 begins from
+    # random weights.
+    config.warm_start_batches = 24
+
+    config.short_side = 288
+    config.crop_size = 128
+    config.largest_scale = 2.0
+    config.steps = 6_000
+    config.batch_size = 8
+    config.learning_rate = 1e-3
+    config.schedule = "cosine"
+    config.warmup_steps = 200
+    config.clip_norm = 1.0
+    config.average_decay = 0.999
+    config.checkpoint_every = 500
+    return config

@@ -1,0 +1,134 @@
+"""What all `python -m converters.NAME SOURCE DEST` commands have in common.
+
+A new converter is an entry in `COMMANDS`, the function it names, and a file
+``converters/NAME.py`` of three lines.
+"""
+
+import argparse
+import dataclasses
+import importlib
+import sys
+from collections.abc import Sequence
+
+from nstjax.errors import NstjaxError
+
+
+@dataclasses.dataclass(frozen=True)
+class Command:
+    """One converter.
+
+    Attributes:
+        function: "module:function" under `nstjax.conversion`, taking a `Source`
+            and ``lineage`` and returning a `Converted`.
+        description: what it takes, for ``--help``.
+        lineages: what ``--lineage`` may say.
+        aux: "module:function" for a second file, written where ``--aux`` says.
+        aux_help: what that file is.
+    """
+
+    function: str
+    description: str
+    lineages: tuple[str, ...] = ()
+    aux: str = ""
+    aux_help: str = ""
+
+
+COMMANDS = {
+    "vgg19": Command(
+        "vgg19:convert_vgg19",
+        "Convert a VGG-19 encoder: torchvision's vgg19-dcbb9e9d.pth (or the same as "
+        "safetensors), neural-style's vgg19-d01eb7cb.pth, Gatys' vgg_conv.pth, the "
+        "normalised vgg_normalised*.pth of naoto0804 and deep-transfer, or the first "
+        "layers of any of them.",
+        ("torchvision", "caffe", "normalised"),
+    ),
+    "adain_decoder": Command(
+        "decoders:convert_adain_decoder",
+        "Convert an AdaIN decoder: irasin's model_state.pth, naoto0804's decoder.pth, "
+        "or deep-transfer's feature_invertor_conv*_1.pth.",
+        ("irasin", "naoto0804", "deep-transfer"),
+    ),
+    "style_swap_decoder": Command(
+        "decoders:convert_style_swap_decoder",
+        "Convert irasin's Style-Swap decoder.",
+        ("irasin",),
+    ),
+    "distilled_vgg": Command(
+        "distilled:convert_distilled_vgg",
+        "Convert a slim encoder of Collaborative-Distillation, or a decoder for one, "
+        "from .pth or .npz.",
+        aux="distilled:convert_linear_maps",
+        aux_help="also write the encoder's 1x1 maps to VGG-19's features there",
+    ),
+}
+
+
+def main(name: str, arguments: Sequence[str] | None = None) -> int:
+    """Runs a converter from the command line.
+
+    Args:
+        name: a key of `COMMANDS`.
+        arguments: what follows the command's name; None means sys.argv's.
+
+    Returns:
+        The exit status: 0, or 2 after one sentence on stderr.
+    """
+    command = COMMANDS[name]
+    options = _parser(name, command).parse_args(arguments)
+    try:
+        _convert(command, options)
+    except NstjaxError as error:
+        print(f"{name}: error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def _parser(name: str, command: Command) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog=f"python -m converters.{name}", description=command.description
+    )
+    parser.add_argument("source", metavar="SOURCE", help="the publisher's file")
+    parser.add_argument("dest", metavar="DEST", help="the .safetensors file to write")
+    parser.set_defaults(lineage=None, aux=None)
+    if command.lineages:
+        parser.add_argument(
+            "--lineage",
+            choices=command.lineages,
+            help="whose weights these are; recognised if left out",
+        )
+    if command.aux:
+        parser.add_argument("--aux", metavar="FILE", help=command.aux_help)
+    parser.add_argument(
+        "--overwrite", action="store_true", help="replace files that exist"
+    )
+    return parser
+
+
+def _convert(command: Command, options: argparse.Namespace) -> None:
+    # Imported here so that --help answers at once, without jax.
+    from nstjax.conversion.sources import open_source
+    from nstjax.io.files import refuse_to_overwrite
+    from nstjax.io.weights import save_weights
+
+    wanted = [(command.function, options.dest, {"lineage": options.lineage})]
+    if options.aux:
+        wanted.append((command.aux, options.aux, {}))
+    for _, dest, _ in wanted:
+        refuse_to_overwrite(dest, overwrite=options.overwrite)
+    source = open_source(options.source)
+    # All is converted before anything is written.
+    results = [
+        (_function(path)(source, **arguments), dest) for path, dest, arguments in wanted
+    ]
+    for converted, dest in results:
+        save_weights(
+            dest, converted.params, converted.metadata, overwrite=options.overwrite
+        )
+        for warning in converted.warnings:
+            print(f"warning: {warning}", file=sys.stderr)
+        print(f"{dest}: {converted.summary}")
+
+
+def _function(path: str):
+    module, name = path.split(":")
+    return getattr(importlib.import_module(f"nstjax.conversion.{module}"), name)

@@ -1,0 +1,84 @@
+"""Which scale of pixels a VGG-19's weights expect, told from the weights.
+
+A network that was scaled to unit activations for pixels of 0 to 255 answers
+pixels of unit variance faintly, from its first layer on. Noise with a natural
+spectrum serves as the picture: it is answered as photographs are.
+"""
+
+import dataclasses
+
+import numpy as np
+
+from nstjax.models.vgg import FULL_WIDTHS, VGGSpec, features
+from nstjax.types import Array, Params
+
+_SIZE = 64
+_LAYERS = ("relu1_1", "relu3_1")
+
+
+@dataclasses.dataclass(frozen=True)
+class Scale:
+    """Statistics of a VGG-19's weights.
+
+    Attributes:
+        first_response: root mean square of relu1_1, biases aside, for pixels of
+            unit variance; 0.056 in the normalised VGG-19.
+        bias_ratio: root mean square of conv3_1's biases over that of its
+            response, which rescaling a network layer by layer leaves as it is;
+            0.015 in the normalised VGG-19, which is Caffe's rescaled. None if
+            the weights end before.
+    """
+
+    first_response: float
+    bias_ratio: float | None
+
+    @property
+    def expects_bytes(self) -> bool:
+        """Whether pixels of 0 to 255 are surely meant.
+
+        A network initialised for unit variance responds with 0.2 or more.
+        """
+        return self.first_response < 0.12
+
+    @property
+    def has_small_biases(self) -> bool:
+        """Whether the biases are as small, beside the responses, as Caffe's.
+
+        No more than a hint: there was nothing to measure the contrary on.
+        """
+        return self.bias_ratio is not None and 0 < self.bias_ratio < 0.02
+
+
+def measure_scale(params: Params) -> Scale:
+    """Measures a VGG-19's weights, an input map ``conv0`` excepted."""
+    spec = VGGSpec(FULL_WIDTHS[: len(params)], input_map="unit")
+    layers = [layer for layer in _LAYERS if layer in spec.layers]
+    without_biases = {
+        name: {"kernel": weights["kernel"], "bias": np.zeros_like(weights["bias"])}
+        for name, weights in params.items()
+    }
+    response = features(without_biases, _natural_noise(), layers, spec=spec)
+    ratio = None
+    if "relu3_1" in response:
+        ratio = _rms(params["conv3_1"]["bias"]) / max(_rms(response["relu3_1"]), 1e-30)
+    return Scale(_rms(response["relu1_1"]), ratio)
+
+
+def _rms(values: Array) -> float:
+    return float(np.sqrt(np.mean(np.square(np.asarray(values, np.float64)))))
+
+
+def _natural_noise() -> np.ndarray:
+    """A picture [1, 64, 64, 3] of unit variance with a 1/f spectrum.
+
+    Its channels are as much alike as those of photographs.
+    """
+    rng = np.random.default_rng(0)
+    rows, columns = np.fft.fftfreq(_SIZE)[:, None], np.fft.rfftfreq(_SIZE)[None]
+    frequency = np.hypot(rows, columns)
+    frequency[0, 0] = np.inf
+    spectrum = np.fft.rfft2(rng.normal(size=(3, _SIZE, _SIZE))) / frequency
+    luma, *chroma = np.fft.irfft2(spectrum, s=(_SIZE, _SIZE))
+    channels = [luma + 0.15 * chroma[0], luma, luma + 0.15 * chroma[1]]
+    picture = np.stack(channels, axis=-1)
+    return (picture / picture.std())[None].astype(np.float32)

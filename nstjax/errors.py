@@ -1,0 +1,10 @@
+"""The one error that is meant for the user's eyes."""
+
+
+class NstjaxError(ValueError):
+    """Something the caller gave cannot be used.
+
+    The message is one sentence that says what is wrong and what to do about
+    it. The command line prints it on stderr and exits with status 2; no
+    traceback is shown.
+    """

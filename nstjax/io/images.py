@@ -1,0 +1,263 @@
+"""Picture files: PNG, JPEG, WebP and TIFF in, the same four out.
+
+In memory a picture is a float32 array [H, W, 3], RGB, sRGB-encoded, values
+in [0, 1].
+"""
+
+import io
+import os
+import tempfile
+import threading
+import warnings
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+from nstjax.errors import NstjaxError
+from nstjax.io.decoding import decode_pixels
+from nstjax.io.files import refuse_to_overwrite, write_atomically
+
+_FORMATS = {
+    ".png": "PNG",
+    ".jpg": "JPEG",
+    ".jpeg": "JPEG",
+    ".webp": "WEBP",
+    ".tif": "TIFF",
+    ".tiff": "TIFF",
+}
+PICTURE_SUFFIXES = tuple(_FORMATS)
+# The deepest layer in use, relu5_1, has one cell for 16 pixels of a side.
+MIN_SIDE = 16
+# 11,585 x 11,585 pixels; as float32 they take 1.6 GB.
+MAX_PIXELS = 2**27
+# The longest sides that the formats themselves can hold.
+_LONGEST_SIDE = {"JPEG": 65_500, "WEBP": 16_383}
+# Warning filters belong to the whole process, so that only one thread at a
+# time may change them.
+_WARNINGS_LOCK = threading.Lock()
+
+
+def read_image(
+    path: str | os.PathLike,
+    *,
+    min_side: int = MIN_SIDE,
+    max_pixels: int = MAX_PIXELS,
+) -> np.ndarray:
+    """Reads a picture file; what it is, its content decides, not its suffix.
+
+    EXIF orientation is applied, an embedded ICC profile converted to sRGB and
+    transparency blended with white; see `nstjax.io.decoding` for the details.
+    Of several frames or pages the first is read.
+
+    Args:
+        path: a PNG, JPEG, WebP or TIFF file: grey, palette, RGB or CMYK, with
+            or without alpha, up to 16 bits per channel.
+        min_side: the least height and width, in pixels.
+        max_pixels: the most pixels. More are refused from the file's header,
+            before anything is decoded. Pillow's own limit (about 179 million)
+            holds besides.
+
+    Returns:
+        float32 array [H, W, 3], RGB, sRGB-encoded, in [0, 1].
+
+    Raises:
+        NstjaxError: if there is no such file, it is no such picture, is
+            damaged or incomplete, too small or too large.
+    """
+    path = Path(path)
+    try:
+        with (
+            _WARNINGS_LOCK,
+            warnings.catch_warnings(action="ignore"),
+            open(path, "rb") as file,
+            Image.open(file, formats=sorted(set(_FORMATS.values()))) as image,
+        ):
+            width, height = image.size
+            if width * height > max_pixels:
+                raise NstjaxError(_too_large(max_pixels))
+            if min(width, height) < min_side:
+                raise NstjaxError(
+                    f"has {width} x {height} pixels, too few for style transfer; give "
+                    f"a picture of at least {min_side} pixels a side"
+                )
+            return decode_pixels(image)
+    except Exception as error:  # Pillow raises nearly anything for damaged files
+        raise NstjaxError(f"{path} {_why_unreadable(path, error)}") from error
+
+
+def _why_unreadable(path: Path, error: Exception) -> str:
+    if isinstance(error, NstjaxError):
+        return str(error)
+    if isinstance(error, FileNotFoundError):
+        return "does not exist; check the picture's name"
+    if isinstance(error, IsADirectoryError):
+        return "is a folder, not a picture; name a file in it"
+    if isinstance(error, UnidentifiedImageError):
+        if path.stat().st_size == 0:
+            return "is empty (0 bytes); get an intact copy"
+        return (
+            "is not a picture that can be read, or damaged; give an intact PNG, JPEG, "
+            "WebP or TIFF file with at most 16 bits per channel"
+        )
+    if isinstance(error, Image.DecompressionBombError):
+        return _too_large(2 * Image.MAX_IMAGE_PIXELS)
+    if isinstance(error, OSError) and error.errno:
+        return f"cannot be read ({error.strerror}); check the file and its permissions"
+    reason = " ".join(str(error).split()) or type(error).__name__
+    return f"is damaged or incomplete ({reason}); get an intact copy"
+
+
+def _too_large(max_pixels: int) -> str:
+    return (
+        f"has more than {max_pixels:,} pixels, the most that is read; make it smaller"
+    )
+
+
+def list_images(path: str | os.PathLike) -> list[Path]:
+    """Lists the pictures that a path stands for.
+
+    Args:
+        path: a file, which stands for itself whatever its name, or a folder,
+            which stands for the files directly in it whose suffix is one of
+            `PICTURE_SUFFIXES` in any case; hidden files are left out.
+
+    Returns:
+        One or more paths, a folder's sorted by name.
+
+    Raises:
+        NstjaxError: if there is nothing there, or the folder has no picture.
+    """
+    path = Path(path)
+    try:
+        if not path.is_dir():
+            path.stat()
+            return [path]
+        files = sorted(
+            file
+            for file in path.iterdir()
+            if file.suffix.lower() in _FORMATS
+            and not file.name.startswith(".")
+            and file.is_file()
+        )
+    except OSError as error:
+        raise NstjaxError(
+            f"{path} cannot be read ({error.strerror}); name a picture or a folder "
+            "of pictures"
+        ) from error
+    if not files:
+        raise NstjaxError(
+            f"the folder {path} has no pictures ({', '.join(PICTURE_SUFFIXES)})"
+        )
+    return files
+
+
+def check_output(
+    path: str | os.PathLike,
+    *,
+    overwrite: bool = False,
+    size: tuple[int, int] | None = None,
+) -> None:
+    """Checks that a picture could be written, before minutes go into making it.
+
+    Nothing is left behind: missing folders are not made here.
+
+    Args:
+        path: the file that `write_image` shall write later.
+        overwrite: whether an existing file may be replaced.
+        size: the picture's (height, width), if known.
+
+    Raises:
+        NstjaxError: if the suffix is none of `PICTURE_SUFFIXES`, the file
+            exists and may not be replaced, the folder cannot be made or
+            written in, or the format cannot hold a picture of that size.
+    """
+    path = Path(path)
+    file_format = _format_of(path)
+    longest_side = _LONGEST_SIDE.get(file_format)
+    if size and longest_side and max(size) > longest_side:
+        raise NstjaxError(
+            f"{path} cannot hold {size[1]} x {size[0]} pixels ({file_format} ends at "
+            f"{longest_side} a side); choose .png or .tif"
+        )
+    try:
+        if path.is_dir():
+            raise NstjaxError(f"{path} is a folder; name a picture file in it")
+        refuse_to_overwrite(path, overwrite=overwrite)
+        folder = path.parent
+        while not os.path.lexists(folder) and folder != folder.parent:
+            folder = folder.parent
+        # The only sure test of permissions, quotas and read-only disks.
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise NstjaxError(
+            f"{path} cannot be written ({error.strerror}); choose another place"
+        ) from error
+
+
+def write_image(
+    path: str | os.PathLike,
+    image: np.ndarray,
+    *,
+    overwrite: bool = False,
+    quality: int = 95,
+) -> None:
+    """Writes a picture, all of it or nothing, in the format of its suffix.
+
+    Values are clipped to [0, 1] and rounded to the nearest of 256 levels. No
+    profile is embedded; readers take such files for sRGB.
+
+    Args:
+        path: the file to write; its suffix is one of `PICTURE_SUFFIXES`.
+            Missing folders are made.
+        image: array [H, W, 3], RGB, sRGB-encoded, in [0, 1].
+        overwrite: whether an existing file may be replaced.
+        quality: 1 to 100, for JPEG and WebP; PNG and TIFF lose nothing.
+
+    Raises:
+        NstjaxError: if a value is not finite, `quality` is out of range, or
+            for any reason that `check_output` gives.
+        ValueError: if the array has another shape.
+    """
+    path = Path(path)
+    file_format = _format_of(path)
+    pixels = np.asarray(image, np.float32)
+    if pixels.ndim != 3 or pixels.shape[2] != 3:
+        raise ValueError(f"a picture has the shape [H, W, 3], not {pixels.shape}")
+    check_output(path, overwrite=overwrite, size=pixels.shape[:2])
+    if not 1 <= quality <= 100:
+        raise NstjaxError(f"the quality must be from 1 to 100, not {quality}")
+    if not np.isfinite(pixels).all():
+        raise NstjaxError(
+            f"the picture for {path} holds numbers that are not finite; it is not "
+            "written"
+        )
+    levels = np.rint(np.clip(pixels, 0, 1) * 255).astype(np.uint8)
+    buffer = io.BytesIO()
+    Image.fromarray(levels).save(
+        buffer, file_format, **_save_options(file_format, quality)
+    )
+    write_atomically(path, buffer.getvalue(), overwrite=overwrite)
+
+
+def _format_of(path: Path) -> str:
+    try:
+        return _FORMATS[path.suffix.lower()]
+    except KeyError:
+        raise NstjaxError(
+            f"{path} does not say which picture format to write; end its name in one "
+            f"of {', '.join(PICTURE_SUFFIXES)}"
+        ) from None
+
+
+def _save_options(file_format: str, quality: int) -> dict[str, object]:
+    if file_format == "JPEG":
+        # Full colour resolution: brush strokes differ in hue as sharply as in
+        # lightness.
+        return {"quality": quality, "subsampling": 0}
+    if file_format == "WEBP":
+        return {"quality": quality}
+    if file_format == "TIFF":
+        return {"compression": "tiff_lzw"}
+    return {}

@@ -1,0 +1,70 @@
+"""Picture sizes, and resizing of NumPy pictures before they enter a network."""
+
+import numpy as np
+from PIL import Image
+
+from nstjax.errors import NstjaxError
+
+
+def fit_size(
+    height: int,
+    width: int,
+    *,
+    short_side: int | None = None,
+    long_side: int | None = None,
+) -> tuple[int, int]:
+    """Scales a size, up or down, until one side has the length asked for.
+
+    The other side keeps the aspect ratio, rounded to the nearest pixel
+    (halves up) and never below 1.
+
+    Args:
+        height, width: the size to scale, in pixels.
+        short_side: what the shorter side becomes.
+        long_side: what the longer side becomes; only one of the two may be
+            given. With neither the size stays.
+
+    Returns:
+        (height, width).
+
+    Raises:
+        NstjaxError: if the length asked for is below 1.
+        ValueError: if both are given.
+    """
+    if short_side is not None and long_side is not None:
+        raise ValueError("give short_side or long_side, not both")
+    if short_side is not None:
+        old, new = min(height, width), short_side
+    elif long_side is not None:
+        old, new = max(height, width), long_side
+    else:
+        return height, width
+    if new < 1:
+        raise NstjaxError(f"a picture's side must be at least 1 pixel, not {new}")
+
+    def scale(side: int) -> int:
+        # In integers, since a float quotient can fall on the wrong side of a half.
+        return max(1, (2 * side * new + old) // (2 * old))
+
+    return scale(height), scale(width)
+
+
+def resize_image(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Resizes a picture to exactly (height, width).
+
+    Lanczos of order 3 on the sRGB values; when it reduces, the filter widens
+    with the factor, so that nothing aliases. Its overshoot is clipped.
+
+    Args:
+        image: array [H, W, C] in [0, 1].
+        size: height and width of the result.
+
+    Returns:
+        float32 array [height, width, C] in [0, 1].
+    """
+    height, width = size
+    channels = [
+        Image.fromarray(channel).resize((width, height), Image.Resampling.LANCZOS)
+        for channel in np.ascontiguousarray(np.moveaxis(image, 2, 0), np.float32)
+    ]
+    return np.clip(np.stack([np.asarray(c) for c in channels], axis=2), 0, 1)

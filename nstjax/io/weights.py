@@ -1,0 +1,187 @@
+"""Weight files: safetensors, with everything needed to use them inside.
+
+A file's tensors are named by their path in the params tree, such as
+``conv4_1/kernel``. Its metadata has one key, ``nstjax``, whose JSON says what
+network this is (kind and spec), where it came from and under which licence.
+"""
+
+import dataclasses
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
+
+from nstjax.errors import NstjaxError
+from nstjax.io.files import write_atomically
+
+_METADATA_KEY = "nstjax"
+_FORMAT = 1
+
+
+@dataclasses.dataclass(frozen=True)
+class WeightsMetadata:
+    """What travels with a set of weights.
+
+    Attributes:
+        kind: which network, such as "vgg19" or "decoder".
+        name: a short name for people, such as "vgg19-slim".
+        spec: the network's spec as plain JSON data.
+        source: where the weights come from (publisher, URL or training run).
+        licence: SPDX name or a sentence.
+        origin_sha256: hash of the file that was converted, else "".
+        recipe: how they were made: a command, or the converter's name.
+        notes: further facts by name (measured figures, partner weights).
+    """
+
+    kind: str
+    name: str
+    spec: Mapping[str, Any]
+    source: str
+    licence: str
+    origin_sha256: str = ""
+    recipe: str = ""
+    notes: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+
+def flatten_params(params: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Turns a nested tree into ``{"conv1_1/kernel": array, ...}``."""
+    flat: dict[str, Any] = {}
+    for name, value in params.items():
+        path = f"{prefix}{name}"
+        if isinstance(value, Mapping):
+            flat.update(flatten_params(value, f"{path}/"))
+        else:
+            flat[path] = value
+    return flat
+
+
+def unflatten_params(flat: Mapping[str, Any]) -> dict[str, Any]:
+    """The inverse of `flatten_params`."""
+    tree: dict[str, Any] = {}
+    for path, value in flat.items():
+        *parents, leaf = path.split("/")
+        node = tree
+        for parent in parents:
+            node = node.setdefault(parent, {})
+        node[leaf] = value
+    return tree
+
+
+def save_weights(
+    path: str | os.PathLike,
+    params: Mapping[str, Any],
+    metadata: WeightsMetadata,
+    *,
+    dtype: str = "float32",
+    overwrite: bool = False,
+) -> None:
+    """Writes a weight file, all of it or nothing.
+
+    Args:
+        path: the file to write, by convention ending in ``.safetensors``.
+        params: nested dicts of arrays.
+        metadata: what the file says about itself.
+        dtype: "float32", or "float16" for half the size.
+        overwrite: whether an existing file may be replaced.
+
+    Raises:
+        NstjaxError: if the file exists and may not be replaced, cannot be
+            written, or a weight is not finite in `dtype`.
+    """
+    tensors = {}
+    for name, value in flatten_params(params).items():
+        with np.errstate(over="ignore"):  # reported as not finite just below
+            tensor = np.asarray(value, np.float32).astype(dtype)
+        if not np.isfinite(tensor).all():
+            raise NstjaxError(f"the weight {name} is not finite in {dtype}; not saved")
+        tensors[name] = np.ascontiguousarray(tensor)
+    about = {"format": _FORMAT} | dataclasses.asdict(metadata)
+    data = save(tensors, metadata={_METADATA_KEY: json.dumps(about, sort_keys=True)})
+    write_atomically(path, data, overwrite=overwrite)
+
+
+def load_weights(path: str | os.PathLike) -> tuple[dict[str, Any], WeightsMetadata]:
+    """Reads a weight file into float32 NumPy arrays.
+
+    Raises:
+        NstjaxError: if the file is missing, is no safetensors file, was not
+            written by `save_weights`, or is damaged.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise NstjaxError(f"there is no weight file {path}")
+    try:
+        with safe_open(path, framework="numpy") as file:
+            about = (file.metadata() or {}).get(_METADATA_KEY)
+            if about is None:
+                raise NstjaxError(
+                    f"{path} does not say which network it holds; convert the "
+                    "publisher's file with 'python -m converters.NAME'"
+                )
+            flat = {
+                name: file.get_tensor(name).astype(np.float32)
+                for name in sorted(file.keys())
+            }
+    except (SafetensorError, OSError) as error:
+        raise NstjaxError(
+            f"{path} is not a usable safetensors file ({error}); convert the "
+            "publisher's file with 'python -m converters.NAME'"
+        ) from error
+    return unflatten_params(flat), _parse_metadata(path, about)
+
+
+def check_shapes(
+    params: Mapping[str, Any], expected: Mapping[str, Any], *, where: str
+) -> None:
+    """Checks that a tree has exactly the expected tensors.
+
+    Args:
+        params: nested dicts of arrays.
+        expected: nested dicts of shapes.
+        where: the file or network the message is about.
+
+    Raises:
+        NstjaxError: listing missing, unexpected and wrongly shaped tensors.
+    """
+    have = {name: tuple(np.shape(v)) for name, v in flatten_params(params).items()}
+    want = {name: tuple(shape) for name, shape in flatten_params(expected).items()}
+    problems = []
+    if missing := sorted(want.keys() - have.keys()):
+        problems.append(f"missing {', '.join(missing)}")
+    if extra := sorted(have.keys() - want.keys()):
+        problems.append(f"unexpected {', '.join(extra)}")
+    problems += [
+        f"{name} has shape {have[name]} instead of {want[name]}"
+        for name in sorted(want.keys() & have.keys())
+        if want[name] != have[name]
+    ]
+    if problems:
+        raise NstjaxError(f"{where} does not fit its network: {'; '.join(problems)}")
+
+
+def sha256_of(path: str | os.PathLike) -> str:
+    """The SHA-256 of a file's bytes, in hexadecimal."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _parse_metadata(path: Path, text: str) -> WeightsMetadata:
+    try:
+        about = json.loads(text)
+        version = about.pop("format")
+        metadata = WeightsMetadata(**about)
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise NstjaxError(
+            f"{path} has damaged metadata; convert or export it again"
+        ) from error
+    if version != _FORMAT:
+        raise NstjaxError(
+            f"{path} has format {version}, this release reads {_FORMAT}; update nstjax"
+        )
+    return metadata

@@ -1,0 +1,50 @@
+"""Total variation: a price on differences between neighbouring pixels."""
+
+import chex
+import jax.numpy as jnp
+
+from nstjax.types import Array
+
+TV_KINDS = ("mean_squares", "absolute", "sum_squares", "half_sum_squares")
+
+
+def total_variation_loss(image: Array, *, kind: str) -> Array:
+    """Differences of horizontal and of vertical neighbours, both added.
+
+    Args:
+        image: pictures of shape [B, H, W, C], in any scale; H and W must be 2
+            or more.
+        kind: which of the published forms, d being a difference:
+
+            - "mean_squares": the mean of d^2, each direction's by itself.
+            - "absolute": the mean of abs(d), each direction's by itself
+              (Rudin et al., 1992, anisotropic).
+            - "sum_squares": the sum of d^2 (rtqichen/style-swap, weight 1e-7;
+              irasin/Pytorch_Style_Swap, weight 1e-6 and summed over the batch).
+            - "half_sum_squares": half the sum of d^2 from every pixel that has
+              both a right and a lower neighbour, so without the last row and
+              column (jcjohnson/neural-style, askerlee/lapstyle; they add its
+              gradient but leave its value out of the loss they print).
+
+    Returns:
+        A scalar, averaged over the batch. The sums grow with the picture, the
+        means do not.
+
+    Raises:
+        ValueError: for an unknown kind, or a picture of one row or column.
+    """
+    chex.assert_rank(image, 4)
+    if min(image.shape[1:3]) < 2:
+        raise ValueError(f"no neighbours in pictures of shape {image.shape}")
+    down = image[:, 1:] - image[:, :-1]
+    right = image[:, :, 1:] - image[:, :, :-1]
+    if kind == "mean_squares":
+        return jnp.square(down).mean() + jnp.square(right).mean()
+    if kind == "absolute":
+        return jnp.abs(down).mean() + jnp.abs(right).mean()
+    if kind == "sum_squares":
+        return (jnp.square(down).sum() + jnp.square(right).sum()) / len(image)
+    if kind == "half_sum_squares":
+        down, right = down[:, :, :-1], right[:, :-1]
+        return (jnp.square(down).sum() + jnp.square(right).sum()) / (2 * len(image))
+    raise ValueError(f"the kind must be one of {TV_KINDS}, not {kind!r}")

@@ -1,0 +1,226 @@
+"""The one decoder: from a VGG-19 activation back to a picture.
+
+A mirrored VGG-19: its convolutions bear the encoder's names in reverse order,
+``conv4_1, conv3_4, ..., conv1_1``, each with reflect padding and a ReLU, with
+nearest x2 upsampling where the encoder pools. The published decoders (AdaIN's,
+Style-Swap's, the invertors of universal style transfer, distilled slim ones)
+differ in data only, which is a `DecoderSpec` and is stored with the weights.
+
+References:
+    Huang & Belongie, 2017, https://arxiv.org/abs/1703.06868.
+    Chen & Schmidt, 2016, https://arxiv.org/abs/1612.04337.
+    Li et al., 2017, https://arxiv.org/abs/1705.08086.
+"""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+import chex
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from nstjax.errors import NstjaxError
+from nstjax.models.layers import Conv3x3
+from nstjax.models.vgg import BLOCKS, CONVOLUTIONS, LAYERS
+from nstjax.ops.preprocess import from_network
+from nstjax.types import Array, Params
+
+# Which pixels a decoder may emit; see `nstjax.ops.preprocess`.
+OUTPUT_MAPS = ("unit", "imagenet")
+
+
+@dataclasses.dataclass(frozen=True)
+class DecoderSpec:
+    """What distinguishes one decoder from another.
+
+    The defaults are AdaIN's decoder at full width.
+
+    Attributes:
+        layer: the activation it starts from, such as "relu4_1".
+        input_width: channels of that activation.
+        widths: output channels of each of `convolutions`; the last is 3.
+        upsample_before: the convolutions that work on a doubled picture. One
+            for every pooling between the picture and `layer`, so that the
+            output has the picture's size (a multiple of 2 ** poolings).
+        last_linear: whether the last convolution has no ReLU.
+        output_map: which pixels the last layer emits: "unit" for RGB in
+            [0, 1], "imagenet" for pixels normalised by ImageNet's mean and
+            standard deviation.
+    """
+
+    layer: str = "relu4_1"
+    input_width: int = 512
+    widths: tuple[int, ...] = (256, 256, 256, 256, 128, 128, 64, 64, 3)
+    upsample_before: tuple[str, ...] = ("conv3_4", "conv2_2", "conv1_2")
+    last_linear: bool = True
+    output_map: str = "unit"
+
+    def __post_init__(self):
+        if self.layer not in LAYERS:
+            raise NstjaxError(
+                f"a decoder starts from a VGG-19 layer, {LAYERS[0]} to {LAYERS[-1]}, "
+                f"not {self.layer!r}"
+            )
+        try:
+            widths = tuple(int(width) for width in self.widths)
+            object.__setattr__(self, "widths", widths)
+            object.__setattr__(self, "input_width", int(self.input_width))
+            object.__setattr__(self, "upsample_before", tuple(self.upsample_before))
+        except (TypeError, ValueError) as error:
+            raise NstjaxError(
+                f"a decoder spec has a malformed field: {error}"
+            ) from error
+        count = len(self.convolutions)
+        if len(widths) != count or widths[-1] != 3 or min(widths) < 1:
+            raise NstjaxError(
+                f"a decoder from {self.layer} has {count} positive widths, the last "
+                f"of them 3, not {widths}"
+            )
+        if self.input_width < 1:
+            raise NstjaxError(
+                f"a decoder's input width must be positive, not {self.input_width}"
+            )
+        poolings = int(self.layer[len("relu")]) - 1
+        in_order = tuple(n for n in self.convolutions if n in self.upsample_before)
+        if self.upsample_before != in_order or len(in_order) != poolings:
+            raise NstjaxError(
+                f"a decoder from {self.layer} upsamples before {poolings} of its "
+                f"convolutions, named in order, not {self.upsample_before}"
+            )
+        if not isinstance(self.last_linear, bool):
+            raise NstjaxError(
+                f"a decoder's last_linear is true or false, not {self.last_linear!r}"
+            )
+        if self.output_map not in OUTPUT_MAPS:
+            raise NstjaxError(
+                f"a decoder's output_map must be one of {', '.join(OUTPUT_MAPS)}, "
+                f"not {self.output_map!r}"
+            )
+
+    @classmethod
+    def mirror(
+        cls,
+        layer: str,
+        encoder_widths: tuple[int, ...],
+        *,
+        last_linear: bool = True,
+        output_map: str = "unit",
+    ) -> "DecoderSpec":
+        """The mirror image of an encoder, as all published decoders are.
+
+        Args:
+            layer: the activation to start from.
+            encoder_widths: `nstjax.models.vgg.VGGSpec.widths`, up to `layer` or
+                deeper.
+            last_linear: see the class.
+            output_map: see the class.
+
+        Raises:
+            NstjaxError: if there is no such layer, or the encoder does not
+                reach it.
+        """
+        if layer not in LAYERS[: len(encoder_widths)]:
+            raise NstjaxError(
+                f"a decoder cannot start from {layer!r}: its encoder has "
+                f"{LAYERS[0]} to {LAYERS[len(encoder_widths) - 1]}"
+            )
+        last = LAYERS.index(layer)
+        block = int(layer[len("relu")])
+        return cls(
+            layer=layer,
+            input_width=encoder_widths[last],
+            widths=(*reversed(encoder_widths[:last]), 3),
+            upsample_before=tuple(
+                f"conv{below}_{BLOCKS[below - 1]}" for below in range(block - 1, 0, -1)
+            ),
+            last_linear=last_linear,
+            output_map=output_map,
+        )
+
+    @property
+    def convolutions(self) -> tuple[str, ...]:
+        """The layers' names, in the order in which they are applied."""
+        return CONVOLUTIONS[LAYERS.index(self.layer) :: -1]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The spec as plain JSON data."""
+        return dataclasses.asdict(self) | {
+            "widths": list(self.widths),
+            "upsample_before": list(self.upsample_before),
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> "DecoderSpec":
+        """Reads what `to_dict` wrote.
+
+        Raises:
+            NstjaxError: if a field is missing, unknown or out of range.
+        """
+        names = {field.name for field in dataclasses.fields(cls)}
+        if set(data) != names:
+            raise NstjaxError(
+                f"a decoder spec has the fields {sorted(names)}, not {sorted(data)}"
+            )
+        return cls(**data)
+
+
+class Decoder(nn.Module):
+    """The spec's convolutions, from an activation to the decoder's pixels."""
+
+    spec: DecoderSpec
+
+    @nn.compact
+    def __call__(self, x: Array) -> Array:
+        names = self.spec.convolutions
+        for name, width in zip(names, self.spec.widths, strict=True):
+            upsample = name in self.spec.upsample_before
+            x = Conv3x3(width, upsample=upsample, name=name)(x)
+            if name != names[-1] or not self.spec.last_linear:
+                x = nn.relu(x)
+        return x
+
+
+def decode(params: Params, features: Array, *, spec: DecoderSpec) -> Array:
+    """Turns an activation into a picture.
+
+    Args:
+        params: ``{"conv4_1": {"kernel": [3, 3, 512, 256], "bias": [256]}, ...}``.
+        features: the activation of `spec.layer`, of shape [B, H, W, C].
+        spec: what `params` belong to.
+
+    Returns:
+        Pictures of shape [B, H * 2**p, W * 2**p, 3], p being the number of
+        upsamplings; RGB, nominally in [0, 1] and not clipped. An encoder that
+        rounds odd sizes up makes them a little larger than the original.
+
+    Raises:
+        NstjaxError: if `features` is too small for reflect padding.
+    """
+    chex.assert_rank(features, 4)
+    chex.assert_axis_dimension(features, 3, spec.input_width)
+    height, width = features.shape[1:3]
+    first_is_doubled = spec.convolutions[0] in spec.upsample_before
+    if min(height, width) < (1 if first_is_doubled else 2):
+        scale = 2 ** len(spec.upsample_before)
+        raise NstjaxError(
+            f"a {spec.layer} activation of {width} x {height} cells is too small to "
+            f"decode; the picture's shorter side must be at least {2 * scale}"
+        )
+    pixels = Decoder(spec).apply({"params": params}, features)
+    if spec.output_map == "unit":
+        return pixels
+    return from_network(pixels, spec.output_map)
+
+
+def init_params(key: Array, spec: DecoderSpec) -> dict[str, Any]:
+    """Random weights of the spec's shapes (He initialisation, zero biases)."""
+    variables = Decoder(spec).init(key, jnp.zeros((1, 2, 2, spec.input_width)))
+    return dict(variables["params"])
+
+
+def param_shapes(spec: DecoderSpec) -> dict[str, Any]:
+    """The tree of shapes that weights of this spec must have."""
+    tree = jax.eval_shape(lambda: init_params(jax.random.key(0), spec))
+    return jax.tree.map(lambda leaf: leaf.shape, tree)

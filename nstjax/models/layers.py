@@ -1,0 +1,36 @@
+"""The convolution layer every network here is made of."""
+
+import flax.linen as nn
+
+from nstjax.ops.convolution import conv3x3, upsample_reflect_conv3x3
+from nstjax.types import Array
+
+
+class Conv3x3(nn.Module):
+    """A 3x3 convolution with bias, size kept.
+
+    Attributes:
+        features: output channels.
+        padding: "zero" or "reflect".
+        upsample: double the picture by nearest neighbour first (needs reflect
+            padding; the two are done in one).
+    """
+
+    features: int
+    padding: str = "reflect"
+    upsample: bool = False
+
+    @nn.compact
+    def __call__(self, x: Array) -> Array:
+        kernel = self.param(
+            "kernel",
+            nn.initializers.he_normal(),
+            (3, 3, x.shape[-1], self.features),
+        )
+        bias = self.param("bias", nn.initializers.zeros, (self.features,))
+        kernel, bias = kernel.astype(x.dtype), bias.astype(x.dtype)
+        if not self.upsample:
+            return conv3x3(x, kernel, padding=self.padding) + bias
+        if self.padding != "reflect":
+            raise ValueError("upsampling is fused with reflect padding only")
+        return upsample_reflect_conv3x3(x, kernel) + bias

@@ -1,0 +1,429 @@
+"""What per-image methods minimise: a weighted sum of named terms.
+
+An `ObjectiveSpec` says which terms, on which layers, normalised how. All that
+the content and style pictures contribute is computed once, by `make_targets`;
+`objective` then compares a picture with it, encoding the picture once however
+many terms look at its features. A term of weight 0 is left out altogether.
+
+The terms are "content" and "style" (Gatys), "lap" (Lapstyle), "tv" (total
+variation) and "depth"; any of them can be added to any other.
+"""
+
+import dataclasses
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from nstjax.errors import NstjaxError
+from nstjax.losses.depth import DEPTH_NORMS, depth_loss
+from nstjax.losses.gatys import (
+    CONTENT_NORMALISATIONS,
+    STYLE_NORMALISATIONS,
+    content_loss,
+    style_loss,
+)
+from nstjax.losses.laplacian import (
+    LAPLACIAN_REDUCTIONS,
+    laplacian_loss,
+    laplacian_targets,
+)
+from nstjax.losses.variation import TV_KINDS, total_variation_loss
+from nstjax.models import vgg
+from nstjax.ops.laplacian import LAPLACIAN_CHANNELS
+from nstjax.ops.preprocess import IMAGENET_MEAN, from_network, to_network
+from nstjax.ops.stats import GRAM_NORMALISATIONS, gram_matrix
+from nstjax.types import Array, Features, Params, Terms
+
+# The coordinates an optimiser works in: [0, 1] RGB; Caffe's BGR * 255 - mean;
+# ImageNet-normalised RGB; or whichever of them (or learned map) the encoder has.
+PIXEL_DOMAINS = ("unit", "caffe", "imagenet", "network")
+
+# disparity(params, image): [B, H, W, 3] in [0, 1] to [B, H', W', 1].
+Disparity = Callable[[Params, Array], Array]
+
+
+@dataclasses.dataclass(frozen=True)
+class ObjectiveSpec:
+    """Which terms an objective has. Hashable, and plain data throughout.
+
+    Lists and mappings are accepted for the tuples.
+
+    Attributes:
+        content_weight, style_weight, lap_weight, tv_weight, depth_weight: the
+            factor of each term; 0 leaves it out.
+        content_layers: pairs of an encoder layer, such as "relu4_2", and its
+            factor within the content term.
+        style_layers: the same for the style term.
+        content_normalisation: see `nstjax.losses.gatys.content_loss`.
+        gram_normalisation: see `nstjax.ops.stats.gram_matrix`.
+        style_normalisation: see `nstjax.losses.gatys.style_loss`.
+        lap_pools: sides of the Laplacian term's pooling windows.
+        lap_pool_weights: each pool's factor within the term.
+        lap_channels: see `nstjax.ops.laplacian.laplacian_response`.
+        lap_reduction: see `nstjax.losses.laplacian.laplacian_loss`.
+        tv_kind: see `nstjax.losses.variation.total_variation_loss`.
+        depth_norm: see `nstjax.losses.depth.depth_loss`.
+        pixel_scale: the Laplacian and variation terms see this many times a
+            picture in [0, 1], whatever the domain; 256 in the Torch references.
+        pixel_domain: one of `PIXEL_DOMAINS`. It changes the optimiser's
+            coordinates, so its path, but no term's value.
+
+    Raises:
+        NstjaxError: if a field is out of range or no weight is positive.
+    """
+
+    content_weight: float = 1.0
+    style_weight: float = 1.0
+    lap_weight: float = 0.0
+    tv_weight: float = 0.0
+    depth_weight: float = 0.0
+    content_layers: tuple[tuple[str, float], ...] = (("relu4_2", 1.0),)
+    style_layers: tuple[tuple[str, float], ...] = tuple(
+        (f"relu{block}_1", 1.0) for block in range(1, 6)
+    )
+    content_normalisation: str = "mean"
+    gram_normalisation: str = "hw"
+    style_normalisation: str = "mean"
+    lap_pools: tuple[int, ...] = (4,)
+    lap_pool_weights: tuple[float, ...] = (1.0,)
+    lap_channels: str = "sum"
+    lap_reduction: str = "mean"
+    tv_kind: str = "mean_squares"
+    depth_norm: str = "l1"
+    pixel_scale: float = 1.0
+    pixel_domain: str = "unit"
+
+    def __post_init__(self):
+        for name in ("content_layers", "style_layers"):
+            object.__setattr__(self, name, _layer_pairs(name, getattr(self, name)))
+        for name in ("lap_pools", "lap_pool_weights"):
+            object.__setattr__(self, name, tuple(getattr(self, name)))
+        self._check_choices()
+        self._check_numbers()
+
+    @classmethod
+    def from_mapping(cls, options: Mapping[str, Any]) -> "ObjectiveSpec":
+        """Takes the spec's fields out of a larger set of options by name.
+
+        Raises:
+            KeyError: if one is missing.
+            NstjaxError: if one is out of range.
+        """
+        return cls(**{field.name: options[field.name] for field in _fields(cls)})
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """The encoder layers that the picture's features are needed at."""
+        content = self.content_layers if self.content_weight else ()
+        style = self.style_layers if self.style_weight else ()
+        return tuple(dict.fromkeys(layer for layer, _ in (*content, *style)))
+
+    def _check_choices(self):
+        for name, allowed in (
+            ("content_normalisation", CONTENT_NORMALISATIONS),
+            ("gram_normalisation", GRAM_NORMALISATIONS),
+            ("style_normalisation", STYLE_NORMALISATIONS),
+            ("lap_channels", LAPLACIAN_CHANNELS),
+            ("lap_reduction", LAPLACIAN_REDUCTIONS),
+            ("tv_kind", TV_KINDS),
+            ("depth_norm", DEPTH_NORMS),
+            ("pixel_domain", PIXEL_DOMAINS),
+        ):
+            if getattr(self, name) not in allowed:
+                raise NstjaxError(
+                    f"{name} must be one of {', '.join(allowed)}, "
+                    f"not {getattr(self, name)!r}"
+                )
+        if self.style_normalisation == "gatys" and self.gram_normalisation != "hw":
+            raise NstjaxError(
+                "style_normalisation 'gatys' is defined for gram_normalisation 'hw', "
+                f"not {self.gram_normalisation!r}; set that too"
+            )
+        if self.lap_reduction == "relative" and self.pixel_scale != 1:
+            raise NstjaxError(
+                "lap_reduction 'relative' is defined for pixel_scale 1, "
+                f"not {self.pixel_scale}; set that too"
+            )
+
+    def _check_numbers(self):
+        weights = {
+            field.name: getattr(self, field.name)
+            for field in _fields(self)
+            if field.name.endswith("_weight")
+        }
+        for name, weight in weights.items():
+            _check_weight(name, weight)
+        if not any(weights.values()):
+            raise NstjaxError(
+                f"there is nothing to optimise: {', '.join(weights)} are all 0; "
+                "set at least one"
+            )
+        for weight in self.lap_pool_weights:
+            _check_weight("lap_pool_weights", weight)
+        if len(self.lap_pools) != len(self.lap_pool_weights):
+            raise NstjaxError(
+                f"lap_pools {self.lap_pools} and lap_pool_weights "
+                f"{self.lap_pool_weights} must have the same length"
+            )
+        for pool in self.lap_pools:
+            if not isinstance(pool, int) or isinstance(pool, bool) or pool < 1:
+                raise NstjaxError(
+                    f"lap_pools must be whole numbers from 1 up, not {pool!r}"
+                )
+        if not (math.isfinite(self.pixel_scale) and self.pixel_scale > 0):
+            raise NstjaxError(
+                f"pixel_scale must be positive and finite, not {self.pixel_scale!r}"
+            )
+
+
+def make_targets(
+    params: Params,
+    content: Array,
+    style: Array | Sequence[Array],
+    *,
+    spec: ObjectiveSpec,
+    encoder_spec: vgg.VGGSpec,
+    style_blend: Sequence[float] | None = None,
+    disparity: Disparity | None = None,
+) -> dict[str, Any]:
+    """Computes all that `objective` compares a picture with.
+
+    Args:
+        params: ``{"encoder": ..., "depth": ...}``, the networks' weights;
+            "depth" only where `spec` has a depth term.
+        content: pictures of shape [B, H, W, 3], RGB in [0, 1].
+        style: pictures of shape [B, H', W', 3], RGB in [0, 1], of any size, or
+            several such arrays, whose Gram matrices are averaged.
+        spec: the terms.
+        encoder_spec: the lineage of ``params["encoder"]``.
+        style_blend: a weight for each of several styles, in any scale; by
+            default all are equal.
+        disparity: the depth network, for a depth term.
+
+    Returns:
+        A dict of arrays with an entry for each term that has a target:
+        "content" {layer: [B, H'', W'', C]}, "style" {layer: [B, C, C]}, "lap"
+        (one response for each pool), "depth" [B, H'', W'', 1].
+
+    Raises:
+        NstjaxError: if a layer is beyond the weights, a picture too small, or
+            the blend does not fit the styles.
+        ValueError: for a depth term without `disparity`.
+    """
+    targets: dict[str, Any] = {}
+    encoder = params["encoder"]
+    if spec.content_weight:
+        layers = [layer for layer, _ in spec.content_layers]
+        targets["content"] = vgg.features(encoder, content, layers, spec=encoder_spec)
+    if spec.style_weight:
+        styles = list(style) if isinstance(style, Sequence) else [style]
+        shares = _blend_shares(style_blend, len(styles))
+        layers = [layer for layer, _ in spec.style_layers]
+        grams = [
+            _grams(vgg.features(encoder, picture, layers, spec=encoder_spec), spec)
+            for picture in styles
+        ]
+        targets["style"] = {
+            layer: sum(
+                share * gram[layer] for share, gram in zip(shares, grams, strict=True)
+            )
+            for layer in layers
+        }
+    if spec.lap_weight:
+        targets["lap"] = laplacian_targets(
+            spec.pixel_scale * content, pools=spec.lap_pools, channels=spec.lap_channels
+        )
+    if spec.depth_weight:
+        targets["depth"] = _disparity(disparity, params, content)
+    return targets
+
+
+def objective(
+    x: Array,
+    params: Params,
+    targets: Mapping[str, Any],
+    *,
+    spec: ObjectiveSpec,
+    encoder_spec: vgg.VGGSpec,
+    disparity: Disparity | None = None,
+) -> tuple[Array, Terms]:
+    """Compares a picture with its targets.
+
+    Args:
+        x: the picture, [B, H, W, 3], in `spec.pixel_domain`, of the content's
+            size; values out of range are allowed.
+        params: as in `make_targets`.
+        targets: from `make_targets`, with the same options.
+        spec: the terms.
+        encoder_spec: the lineage of ``params["encoder"]``.
+        disparity: the depth network, for a depth term.
+
+    Returns:
+        The weighted sum of the terms, and each term by name, unweighted: both
+        scalars, averages over the batch.
+    """
+    terms: dict[str, Array] = {}
+    image = _to_unit(x, params, spec, encoder_spec)
+    features = _encode(x, image, params, spec, encoder_spec)
+    if spec.content_weight:
+        terms["content"] = sum(
+            weight
+            * content_loss(
+                features[layer],
+                targets["content"][layer],
+                normalisation=spec.content_normalisation,
+            )
+            for layer, weight in spec.content_layers
+        )
+    if spec.style_weight:
+        grams = _grams({layer: features[layer] for layer, _ in spec.style_layers}, spec)
+        terms["style"] = sum(
+            weight
+            * style_loss(
+                grams[layer],
+                targets["style"][layer],
+                normalisation=spec.style_normalisation,
+            )
+            for layer, weight in spec.style_layers
+        )
+    if spec.lap_weight:
+        terms["lap"] = laplacian_loss(
+            spec.pixel_scale * image,
+            targets["lap"],
+            pools=spec.lap_pools,
+            weights=spec.lap_pool_weights,
+            channels=spec.lap_channels,
+            reduction=spec.lap_reduction,
+        )
+    if spec.tv_weight:
+        terms["tv"] = total_variation_loss(spec.pixel_scale * image, kind=spec.tv_kind)
+    if spec.depth_weight:
+        terms["depth"] = depth_loss(
+            _disparity(disparity, params, image),
+            targets["depth"],
+            norm=spec.depth_norm,
+        )
+    total = sum(getattr(spec, f"{name}_weight") * term for name, term in terms.items())
+    return total, terms
+
+
+def initial_pixels(
+    image: Array, params: Params, *, spec: ObjectiveSpec, encoder_spec: vgg.VGGSpec
+) -> Array:
+    """Maps pictures [B, H, W, 3], RGB in [0, 1], to the optimiser's domain."""
+    return to_network(image, _domain(spec, encoder_spec), params["encoder"])
+
+
+def noise_pixels(
+    key: Array,
+    shape: Sequence[int],
+    params: Params,
+    *,
+    deviation: float,
+    spec: ObjectiveSpec,
+    encoder_spec: vgg.VGGSpec,
+) -> Array:
+    """White Gaussian noise around ImageNet's mean colour, to start from.
+
+    Args:
+        key: a random key.
+        shape: [B, H, W, 3].
+        params: as in `make_targets`.
+        deviation: the noise's standard deviation, in units of the domain.
+        spec: names the domain.
+        encoder_spec: the lineage of ``params["encoder"]``.
+
+    Returns:
+        Pixels in the optimiser's domain.
+    """
+    mean = jnp.broadcast_to(jnp.asarray(IMAGENET_MEAN), shape)
+    centre = initial_pixels(mean, params, spec=spec, encoder_spec=encoder_spec)
+    return centre + deviation * jax.random.normal(key, tuple(shape))
+
+
+def clamped_pixels(
+    x: Array, params: Params, *, spec: ObjectiveSpec, encoder_spec: vgg.VGGSpec
+) -> Array:
+    """Moves pixels of the optimiser's domain to the nearest picture in [0, 1]."""
+    image = final_image(x, params, spec=spec, encoder_spec=encoder_spec)
+    return initial_pixels(image, params, spec=spec, encoder_spec=encoder_spec)
+
+
+def final_image(
+    x: Array, params: Params, *, spec: ObjectiveSpec, encoder_spec: vgg.VGGSpec
+) -> Array:
+    """Maps the optimiser's pixels to pictures [B, H, W, 3] clipped to [0, 1]."""
+    return jnp.clip(_to_unit(x, params, spec, encoder_spec), 0, 1)
+
+
+def _domain(spec: ObjectiveSpec, encoder_spec: vgg.VGGSpec) -> str:
+    if spec.pixel_domain == "network":
+        return encoder_spec.input_map
+    return spec.pixel_domain
+
+
+def _to_unit(x, params, spec, encoder_spec) -> Array:
+    domain = _domain(spec, encoder_spec)
+    return x if domain == "unit" else from_network(x, domain, params["encoder"])
+
+
+def _encode(x, image, params, spec, encoder_spec) -> Features:
+    """Features of the picture, given in the domain and in [0, 1]."""
+    if not spec.layers:
+        return {}
+    if _domain(spec, encoder_spec) == encoder_spec.input_map:
+        return vgg.features_from_pixels(
+            params["encoder"], x, spec.layers, spec=encoder_spec
+        )
+    return vgg.features(params["encoder"], image, spec.layers, spec=encoder_spec)
+
+
+def _grams(features: Features, spec: ObjectiveSpec) -> dict[str, Array]:
+    return {
+        layer: gram_matrix(feature, normalisation=spec.gram_normalisation)
+        for layer, feature in features.items()
+    }
+
+
+def _disparity(disparity: Disparity | None, params: Params, image: Array) -> Array:
+    if disparity is None:
+        raise ValueError("a depth term needs the depth network, disparity=...")
+    return disparity(params["depth"], image)
+
+
+def _fields(spec) -> tuple[dataclasses.Field, ...]:
+    return dataclasses.fields(spec)
+
+
+def _layer_pairs(
+    name: str, layers: Mapping[str, float] | Iterable[tuple[str, float]]
+) -> tuple[tuple[str, float], ...]:
+    """Sorts out the two ways to write layers, and leaves out those of factor 0."""
+    pairs = layers.items() if hasattr(layers, "items") else layers
+    pairs = tuple((str(layer), float(weight)) for layer, weight in pairs)
+    for layer, weight in pairs:
+        _check_weight(f"{name}.{layer}", weight)
+    return tuple((layer, weight) for layer, weight in pairs if weight)
+
+
+def _check_weight(name: str, weight: float) -> None:
+    if not (math.isfinite(weight) and weight >= 0):
+        raise NstjaxError(f"{name} must be 0 or positive and finite, not {weight!r}")
+
+
+def _blend_shares(blend: Sequence[float] | None, count: int) -> list[float]:
+    if blend is None:
+        blend = [1.0] * count
+    if len(blend) != count:
+        raise NstjaxError(
+            f"{count} style pictures need as many blend weights, not {len(blend)}"
+        )
+    for weight in blend:
+        _check_weight("each blend weight", weight)
+    total = sum(blend)
+    if not total:
+        raise NstjaxError("at least one blend weight must be positive")
+    return [weight / total for weight in blend]

@@ -1,0 +1,127 @@
+"""Keeping the content's colours in the result.
+
+Two ways, both of Gatys et al. 2016, "Preserving Color in Neural Artistic
+Style Transfer" (https://arxiv.org/abs/1606.05897): the style picture takes on
+the content's colours before the transfer (`match_color`), or the result takes
+them on after it (`luminance_transfer`).
+
+Pictures are [..., H, W, 3] RGB in [0, 1] and worked on as they are encoded,
+in sRGB values.
+"""
+
+import chex
+import jax
+import jax.numpy as jnp
+
+from nstjax.types import Array
+
+# The Y of YIQ and YUV (ITU-R BT.601).
+_LUMINANCE_WEIGHTS = (0.299, 0.587, 0.114)
+# One step of an 8-bit channel, squared: colours that vary by less along some
+# direction do not vary, and noise there is not to be blown up.
+_LEAST_VARIANCE = (1 / 255) ** 2
+
+
+def luminance(image: Array) -> Array:
+    """The luminance Y of YIQ, shape [..., H, W, 1], in [0, 1]."""
+    chex.assert_axis_dimension(image, -1, 3)
+    weights = jnp.asarray(_LUMINANCE_WEIGHTS, image.dtype)
+    return jnp.sum(image * weights, axis=-1, keepdims=True)
+
+
+def luminance_transfer(image: Array, content: Array) -> Array:
+    """Combines a stylised picture's luminance with the content's colours.
+
+    Gatys et al. 2016, section 4: Y of YIQ from the one, I and Q from the
+    other. They stylise the luminance alone; here the picture may be stylised
+    in colour, and what is not its luminance is dropped.
+
+    Args:
+        image: the stylised picture [..., H, W, 3].
+        content: the content picture, of the same size.
+
+    Returns:
+        Array [..., H, W, 3], clipped to [0, 1]; where it clips, the luminance
+        is not quite the stylised one.
+    """
+    chex.assert_equal_shape_suffix([image, content], 3)
+    # YIQ to RGB adds Y alike to all three channels, so that I and Q, which
+    # stay, need not be computed.
+    return jnp.clip(content + (luminance(image) - luminance(content)), 0, 1)
+
+
+def match_color(source: Array, reference: Array, *, method: str = "eigen") -> Array:
+    """Gives a picture the colour mean and covariance of another.
+
+    Gatys et al. 2016, section 3, who call it colour histogram matching: each
+    pixel x becomes A x + b with b = mean(reference) - A mean(source) and A such
+    that A cov(source) A^T = cov(reference). This matches first and second
+    moments, not the histograms themselves.
+
+    Departures: covariances are floored at a variance of (1/255)^2 in every
+    direction, so that grey pictures, whose covariance is singular, give finite
+    results; and the result is clipped, after which the moments are no longer
+    exact where colours leave [0, 1].
+
+    It prepares pictures and is not meant to be differentiated: where two
+    eigenvalues coincide, the gradient of the decomposition is not finite.
+
+    Args:
+        source: the picture to change [..., H, W, 3], such as the style.
+        reference: the picture to match [..., H', W', 3], such as the content.
+        method: which A. "eigen" takes the symmetric square roots,
+            cov(reference)^(1/2) cov(source)^(-1/2) (Image Analogies; the
+            paper's preference). "cholesky" takes the Cholesky factors,
+            L(reference) L(source)^-1, which depend on the order of channels.
+
+    Returns:
+        Array of the source's shape and dtype, in [0, 1].
+
+    Raises:
+        ValueError: if `method` is neither of the two.
+    """
+    chex.assert_axis_dimension(source, -1, 3)
+    chex.assert_axis_dimension(reference, -1, 3)
+    source_mean, source_covariance = _color_moments(source)
+    reference_mean, reference_covariance = _color_moments(reference)
+    _, source_inverse = _root_and_inverse(source_covariance, method)
+    reference_root, _ = _root_and_inverse(reference_covariance, method)
+    matrix = jnp.matmul(reference_root, source_inverse, precision="highest")
+    centred = source.astype(matrix.dtype) - source_mean
+    moved = jnp.einsum("...cd,...hwd->...hwc", matrix, centred, precision="highest")
+    return jnp.clip(moved + reference_mean, 0, 1).astype(source.dtype)
+
+
+def _color_moments(image: Array) -> tuple[Array, Array]:
+    """Mean [..., 1, 1, 3] and floored covariance [..., 3, 3], in float32 or more."""
+    image = image.astype(jnp.promote_types(image.dtype, jnp.float32))
+    mean = jnp.mean(image, axis=(-3, -2), keepdims=True)
+    centred = image - mean
+    count = image.shape[-3] * image.shape[-2]
+    covariance = (
+        jnp.einsum("...hwc,...hwd->...cd", centred, centred, precision="highest")
+        / count
+    )
+    variances, directions = jnp.linalg.eigh(covariance)
+    variances = jnp.maximum(variances, _LEAST_VARIANCE)
+    return mean, _compose(variances, directions)
+
+
+def _root_and_inverse(covariance: Array, method: str) -> tuple[Array, Array]:
+    """A matrix R with R R^T = covariance, and R^-1."""
+    if method == "eigen":
+        variances, directions = jnp.linalg.eigh(covariance)
+        deviations = jnp.sqrt(variances)
+        return _compose(deviations, directions), _compose(1 / deviations, directions)
+    if method == "cholesky":
+        root = jnp.linalg.cholesky(covariance)
+        identity = jnp.broadcast_to(jnp.eye(3, dtype=root.dtype), root.shape)
+        return root, jax.scipy.linalg.solve_triangular(root, identity, lower=True)
+    raise ValueError(f"the method must be 'eigen' or 'cholesky', not {method!r}")
+
+
+def _compose(values: Array, vectors: Array) -> Array:
+    """The symmetric matrix with these eigenvalues and eigenvectors."""
+    return jnp.einsum(
+        "...ij,...j,...kj->...ik", vectors, values, vectors, precision="highest"
+    )

@@ -1,0 +1,68 @@
+"""The Laplacian of a picture after average pooling.
+
+The one filter used everywhere is the 4-neighbour Laplacian
+``[[0, -1, 0], [-1, 4, -1], [0, -1, 0]]``.
+"""
+
+import chex
+
+from nstjax.errors import NstjaxError
+from nstjax.types import Array
+
+# "sum": one response, of the sum of the channels (askerlee/lapstyle's
+# 3-to-1 convolution); "each": one response for every channel.
+LAPLACIAN_CHANNELS = ("sum", "each")
+
+
+def laplacian_response(image: Array, *, pool: int, channels: str) -> Array:
+    """Average-pools a picture and filters it with the Laplacian, unpadded.
+
+    The pooling is a mean over a reshaped axis, and the filter a sum of shifts:
+    on a CPU the gradient of a window reduction is up to ten times slower.
+
+    Args:
+        image: pictures of shape [B, H, W, C], in any scale.
+        pool: side p of the pooling window and its stride. Rows and columns
+            that fill no window are left out, as by torch's ``AvgPool2d(p)``.
+            1 does not pool.
+        channels: one of `LAPLACIAN_CHANNELS`.
+
+    Returns:
+        The response, of shape [B, H // p - 2, W // p - 2, 1] for channels
+        "sum" or [B, H // p - 2, W // p - 2, C] for "each".
+
+    Raises:
+        NstjaxError: if fewer than 3 x 3 windows fit into the picture.
+        ValueError: for another value of `channels` or a pool below 1.
+
+    References:
+        Li et al., 2017, https://arxiv.org/abs/1707.01253, section 3;
+        askerlee/lapstyle, ``lap_style.lua``.
+    """
+    chex.assert_rank(image, 4)
+    if channels not in LAPLACIAN_CHANNELS:
+        raise ValueError(
+            f"channels must be one of {LAPLACIAN_CHANNELS}, not {channels!r}"
+        )
+    if pool < 1:
+        raise ValueError(f"the pool must be 1 or more, not {pool}")
+    batch, height, width, _ = image.shape
+    rows, columns = height // pool, width // pool
+    if min(rows, columns) < 3:
+        raise NstjaxError(
+            f"a picture of {width} x {height} pixels is too small for a Laplacian "
+            f"at pool {pool}; its shorter side must be at least {3 * pool}"
+        )
+    if channels == "sum":
+        image = image.sum(axis=3, keepdims=True)
+    if pool > 1:
+        image = image[:, : rows * pool, : columns * pool]
+        windows = image.reshape(batch, rows, pool, columns, pool, image.shape[3])
+        image = windows.mean(axis=(2, 4))
+    return (
+        4 * image[:, 1:-1, 1:-1]
+        - image[:, :-2, 1:-1]
+        - image[:, 2:, 1:-1]
+        - image[:, 1:-1, :-2]
+        - image[:, 1:-1, 2:]
+    )

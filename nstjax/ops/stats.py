@@ -1,0 +1,91 @@
+"""Statistics of feature maps that throw positions away: moments and Grams."""
+
+import chex
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from nstjax.types import Array
+
+# What a Gram matrix is divided by: nothing (Gatys et al., 2015), positions
+# (leongatys/PytorchNeuralStyleTransfer), or positions and channels
+# (jcjohnson/neural-style, askerlee/lapstyle).
+GRAM_NORMALISATIONS = ("none", "hw", "chw")
+
+
+def channel_mean_std(
+    features: Array, *, eps: float, ddof: int = 0
+) -> tuple[Array, Array]:
+    """Mean and standard deviation of every channel over positions.
+
+    Args:
+        features: feature maps of shape [B, H, W, C].
+        eps: added to the variance, not to the deviation, so that the gradient
+            of a channel that is constant stays finite; must be positive.
+        ddof: 0 for the variance over H * W, 1 for torch's unbiased one, over
+            H * W - 1.
+
+    Returns:
+        The mean and the deviation, each of shape [B, 1, 1, C].
+
+    Raises:
+        ValueError: if `eps` is not positive, or there are no more positions
+            than `ddof`.
+    """
+    chex.assert_rank(features, 4)
+    if not eps > 0:
+        raise ValueError(f"eps must be positive, not {eps}")
+    positions = features.shape[1] * features.shape[2]
+    if positions <= ddof:
+        raise ValueError(f"{positions} positions are too few for ddof={ddof}")
+    mean = features.mean(axis=(1, 2), keepdims=True)
+    squares = jnp.square(features - mean).sum(axis=(1, 2), keepdims=True)
+    return mean, jnp.sqrt(squares / (positions - ddof) + eps)
+
+
+def gram_matrix(features: Array, *, normalisation: str) -> Array:
+    """Inner products of every two channels, summed over positions.
+
+    Args:
+        features: feature maps of shape [B, H, W, C].
+        normalisation: one of `GRAM_NORMALISATIONS`: what the sums are divided
+            by, "none", "hw" (H * W) or "chw" (C * H * W).
+
+    Returns:
+        Symmetric matrices of shape [B, C, C].
+
+    Raises:
+        ValueError: for an unknown normalisation.
+
+    References:
+        Gatys et al., 2015, https://arxiv.org/abs/1508.06576, equation 3.
+    """
+    chex.assert_rank(features, 4)
+    batch, height, width, channels = features.shape
+    divisors = {"none": 1, "hw": height * width, "chw": channels * height * width}
+    if normalisation not in divisors:
+        raise ValueError(
+            f"the Gram normalisation must be one of {GRAM_NORMALISATIONS}, "
+            f"not {normalisation!r}"
+        )
+    flat = features.reshape(batch, height * width, channels)
+    return _products(flat) / divisors[normalisation]
+
+
+@jax.custom_vjp
+def _products(flat: Array) -> Array:
+    """From [B, N, C] to the [B, C, C] sums over N."""
+    return lax.dot_general(flat, flat, (((1,), (1,)), ((0,), (0,))))
+
+
+def _products_forward(flat):
+    return _products(flat), flat
+
+
+def _products_backward(flat, cotangent):
+    # Autodiff treats the two factors as strangers and multiplies twice; as
+    # they are one array, one product does, at half to a third of the time.
+    return (jnp.matmul(flat, cotangent + cotangent.swapaxes(1, 2)),)
+
+
+_products.defvjp(_products_forward, _products_backward)

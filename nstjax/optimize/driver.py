@@ -1,0 +1,136 @@
+"""The host's side of a run: chunk after chunk, with progress and Ctrl-C.
+
+The same for one picture and for a batch, in whose states and records every
+array has a leading axis of pictures.
+"""
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from nstjax.optimize.engine import CONVERGED, NOT_FINITE, RUNNING, Record, RunState
+from nstjax.optimize.interrupts import deferred_interrupt
+
+# Why a run ended.
+FINISHED = "finished"
+INTERRUPTED = "interrupted"
+DIVERGED = "not_finite"
+SETTLED = "converged"
+
+
+@dataclasses.dataclass(frozen=True)
+class Progress:
+    """How far a run is, told after every chunk.
+
+    Attributes:
+        evaluations: of the objective so far; in a batch, those of the picture
+            that had most.
+        requested: how many there shall be.
+        total: the objective's total in the newest row of the trace; in a
+            batch, an array [N].
+        terms: its terms there, likewise.
+        current: gives a copy of the current x. To be called before the
+            callback returns: the next chunk reuses the memory.
+    """
+
+    evaluations: int
+    requested: int
+    total: np.ndarray
+    terms: Mapping[str, np.ndarray]
+    current: Callable[[], np.ndarray]
+
+
+# Told of every chunk; returning True asks the run to stop.
+OnChunk = Callable[[Progress], bool | None]
+
+
+def drive(
+    advance: Callable[[RunState, np.ndarray], tuple[RunState, Record]],
+    state: RunState,
+    *,
+    evaluations: int,
+    chunk_size: int,
+    on_chunk: OnChunk | None,
+) -> tuple[RunState, list[Record]]:
+    """Advances a state chunk by chunk until all is done or somebody stops it.
+
+    Args:
+        advance: (state, until) -> (state, record), as `engine.advance` with
+            ``rows=chunk_size``; it may consume the state it is given.
+        state: where to begin; left untouched.
+        evaluations: of the whole run, those already made included.
+        chunk_size: evaluations between two calls of `on_chunk`.
+        on_chunk: see `OnChunk`.
+
+    Returns:
+        The last state, and the records of all chunks, on the host.
+
+    Raises:
+        KeyboardInterrupt: on a second Ctrl-C while the first one waits for the
+            end of a chunk. A single one just ends the run.
+    """
+    if evaluations < 0 or chunk_size < 1:
+        raise ValueError(
+            "a run has 0 or more evaluations, in chunks of 1 or more; got "
+            f"{evaluations} and {chunk_size}"
+        )
+    # A copy, since `advance` may consume it, and leaf by leaf, since no two
+    # leaves may share their memory then.
+    state = jax.tree.map(partial(jnp.array, copy=True), state)
+    records: list[Record] = []
+    total, terms = np.nan, {}
+    try:
+        while (until := _next_stop(state, evaluations, chunk_size)) is not None:
+            with deferred_interrupt():
+                state, record = advance(state, np.int32(until))
+                record = jax.device_get(record)
+                records.append(record)
+            if on_chunk is None:
+                continue
+            total = _newest(record.total, record.steps, total)
+            terms = {
+                name: _newest(term, record.steps, terms.get(name, np.nan))
+                for name, term in record.terms.items()
+            }
+            progress = Progress(
+                evaluations=int(np.max(state.evaluations)),
+                requested=evaluations,
+                total=total,
+                terms=terms,
+                current=partial(np.array, state.x),
+            )
+            if on_chunk(progress):
+                break
+    except KeyboardInterrupt:
+        if state.x.is_deleted():
+            raise
+    return state, records
+
+
+def stop_reason(status: int, made: int, requested: int) -> str:
+    """Says why a run of this status and number of evaluations ended."""
+    if status == NOT_FINITE:
+        return DIVERGED
+    if status == CONVERGED:
+        return SETTLED
+    return FINISHED if made >= requested else INTERRUPTED
+
+
+def _next_stop(state: RunState, evaluations: int, chunk_size: int) -> int | None:
+    """The number of evaluations to reach next; None if there is nothing to do."""
+    made, status = jax.device_get((state.evaluations, state.status))
+    unfinished = made[(status == RUNNING) & (made < evaluations)]
+    if not unfinished.size:
+        return None
+    return min(int(np.min(unfinished)) + chunk_size, evaluations)
+
+
+def _newest(rows: np.ndarray, steps: np.ndarray, before: np.ndarray) -> np.ndarray:
+    """Picks the last filled row; `before` where a chunk filled none."""
+    last = np.maximum(steps - 1, 0)[..., None]
+    newest = np.take_along_axis(rows, last, axis=-1)[..., 0]
+    return np.where(steps > 0, newest, before)[()]

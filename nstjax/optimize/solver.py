@@ -1,0 +1,56 @@
+"""What a solver is: two pure functions, the same for every method.
+
+A solver knows nothing of pictures. It is handed an objective of one array,
+`x -> (total, terms)`, and makes one step of its own kind with it, which is one
+evaluation of the objective or several.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import chex
+
+from nstjax.types import Array, Terms
+
+# x -> (total, terms): a scalar to minimise, and its parts by name, for the
+# trace. Pure and differentiable in x.
+ObjectiveOfX = Callable[[Array], tuple[Array, Terms]]
+# Moves an x back into its bounds.
+Clamp = Callable[[Array], Array]
+
+
+class Step(NamedTuple):
+    """What one step of a solver gives.
+
+    Attributes:
+        x: the next x, already clamped.
+        state: the solver's state that belongs to it.
+        total: the objective's total, and
+        terms: its terms, both at the x the solver reports: Adam and torch's
+            L-BFGS report the x they started the step from, L-BFGS with line
+            search the x it arrived at. Not finite if the run cannot go on.
+        evaluations: how often the objective was evaluated, int32.
+        converged: whether further steps would not move x any more, bool.
+    """
+
+    x: Array
+    state: chex.ArrayTree
+    total: Array
+    terms: Terms
+    evaluations: chex.Numeric
+    converged: chex.Numeric
+
+
+class Solver(NamedTuple):
+    """A method of minimisation.
+
+    The factories (`adam`, `lbfgs`, `torch_lbfgs`) give the identical solver
+    for equal options, so that compiled loops are found again.
+
+    Attributes:
+        init: x -> the solver's state, a pytree of arrays.
+        step: (objective, x, state, clamp) -> `Step`.
+    """
+
+    init: Callable[[Array], chex.ArrayTree]
+    step: Callable[[ObjectiveOfX, Array, Any, Clamp], Step]

@@ -1,0 +1,145 @@
+"""L-BFGS as ``torch.optim.LBFGS`` runs it without a line search.
+
+The method of most PyTorch style transfer. Optax's L-BFGS cannot reproduce it:
+it scales the first step otherwise and keeps every pair.
+
+References:
+    torch/optim/lbfgs.py (PyTorch 2.13), ``step`` with ``line_search_fn=None``.
+"""
+
+import functools
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from nstjax.optimize.inverse_hessian import (
+    History,
+    empty_history,
+    remember,
+    times_vector,
+)
+from nstjax.optimize.solver import Clamp, ObjectiveOfX, Solver, Step
+from nstjax.types import Array
+
+# Pairs with less curvature, y.s, are skipped (torch's constant).
+_LEAST_CURVATURE = 1e-10
+
+
+class TorchLBFGSState(NamedTuple):
+    """What ``torch.optim.LBFGS`` keeps from evaluation to evaluation.
+
+    Attributes:
+        history: the pairs.
+        step: what was last added to x, torch's ``t * d``, [P].
+        gradient: the gradient at the x it was added to, [P].
+        total: the total there.
+        updates: how often x was moved, int32 (torch's ``n_iter``).
+        updates_in_call: how often in torch's current ``.step()``, int32; 0 if
+            the next evaluation begins one.
+    """
+
+    history: History
+    step: Array
+    gradient: Array
+    total: Array
+    updates: Array
+    updates_in_call: Array
+
+
+@functools.cache
+def torch_lbfgs(
+    *,
+    learning_rate: float = 1.0,
+    history: int = 100,
+    updates_per_call: int = 20,
+    tolerance_gradient: float = 1e-7,
+    tolerance_change: float = 1e-9,
+) -> Solver:
+    """Makes torch's L-BFGS; one step is one evaluation.
+
+    n evaluations are made at the very points at which the first n closure
+    calls of a ``torch.optim.LBFGS`` are whose ``.step()`` is called again and
+    again. Each evaluation moves x, with one exception: where torch leaves a
+    ``.step()`` early, because x or the total changed too little, the next
+    ``.step()`` evaluates the same x once more, and so does this solver.
+
+    "Converged" is where torch would never move x again.
+
+    Clamping acts on x alone, as in a PyTorch closure that clamps its picture:
+    the pairs hold the steps as computed, not what the clamp left of them.
+
+    Args:
+        learning_rate: length of a step, in units of the L-BFGS direction. The
+            first step is min(1, 1 / |gradient|_1) times that long.
+        history: how many pairs to keep.
+        updates_per_call: torch's ``max_iter``.
+        tolerance_gradient: x moves no more where the gradient's largest
+            component is at most this.
+        tolerance_change: a ``.step()`` ends early where the total, or no
+            component of x, changed by more than this; x moves no more where
+            the slope of the total along the direction is smaller.
+    """
+    # torch's default for ``max_eval``. It matters to 2 or 3 updates per call
+    # only: without a line search no more evaluations are made otherwise.
+    evaluations_per_call = updates_per_call * 5 // 4
+
+    def init(x: Array) -> TorchLBFGSState:
+        zeros = jnp.zeros(x.size, x.dtype)
+        return TorchLBFGSState(
+            history=empty_history(history, x.size, x.dtype),
+            step=zeros,
+            gradient=zeros,
+            total=jnp.zeros((), x.dtype),
+            updates=jnp.zeros((), jnp.int32),
+            updates_in_call=jnp.zeros((), jnp.int32),
+        )
+
+    def step(
+        objective: ObjectiveOfX, x: Array, state: TorchLBFGSState, clamp: Clamp
+    ) -> Step:
+        (total, terms), gradient = jax.value_and_grad(objective, has_aux=True)(x)
+        gradient = gradient.ravel()
+
+        call_ends = (state.updates_in_call > 0) & (
+            (state.updates_in_call + 1 >= evaluations_per_call)
+            | (jnp.max(jnp.abs(state.step)) <= tolerance_change)
+            | (jnp.abs(total - state.total) < tolerance_change)
+        )
+        difference = gradient - state.gradient
+        pairs = remember(
+            state.history,
+            state.step,
+            difference,
+            # A call that ends leaves the pair to the next one, which finds the
+            # same gradient. Before the first update the step is zero.
+            keep=(jnp.vdot(difference, state.step) > _LEAST_CURVATURE) & ~call_ends,
+        )
+        direction = -times_vector(pairs, gradient)
+        first = jnp.minimum(1, 1 / jnp.sum(jnp.abs(gradient)))
+        length = learning_rate * jnp.where(state.updates == 0, first, 1)
+        move = length * direction
+
+        stationary = jnp.max(jnp.abs(gradient)) <= tolerance_gradient
+        flat = jnp.vdot(gradient, direction) > -tolerance_change
+        moves = ~(call_ends | stationary | flat)
+        new_state = TorchLBFGSState(
+            history=pairs,
+            step=jnp.where(moves, move, state.step),
+            gradient=jnp.where(moves, gradient, state.gradient),
+            total=jnp.where(moves, total, state.total),
+            updates=state.updates + moves,
+            updates_in_call=jnp.where(
+                moves, (state.updates_in_call + 1) % updates_per_call, 0
+            ),
+        )
+        return Step(
+            x=jnp.where(moves, clamp(x + move.reshape(x.shape)), x),
+            state=new_state,
+            total=total,
+            terms=terms,
+            evaluations=1,
+            converged=stationary | (flat & ~call_ends),
+        )
+
+    return Solver(init, step)

@@ -1,0 +1,300 @@
+"""Distillation: a slim VGG-19 that learns to carry a large one's features.
+
+At each supervised layer a linear map (a 1x1 convolution) from the student's
+channels to the teacher's is trained along; the loss of a layer is the share
+of the teacher's variance that the map leaves unexplained, 1 - R^2.
+
+References:
+    Romero et al., 2014, https://arxiv.org/abs/1412.6550 (hints).
+    Wang et al., 2020, https://arxiv.org/abs/2003.08436 (linear maps from a
+    slim VGG-19 to the large one for style transfer).
+"""
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+import chex
+import jax
+import jax.numpy as jnp
+import numpy as np
+from ml_collections import ConfigDict
+
+from nstjax.errors import NstjaxError
+from nstjax.io.datasets import (
+    Crop,
+    Stream,
+    fixed_batches,
+    picture_loader,
+    split_source,
+)
+from nstjax.io.weights import WeightsMetadata, load_weights
+from nstjax.models import vgg
+from nstjax.tasks.sources import pictures_of
+from nstjax.tasks.task import Task, to_unit
+from nstjax.tasks.warm_start import solve_maps, solve_student
+from nstjax.types import Array
+
+# (teacher's name, layer) of one supervised activation.
+Hint = tuple[str, str]
+
+
+def make_task(config: ConfigDict) -> Task:
+    """Builds the distillation that ``configs/distill_vgg_slim.py`` describes.
+
+    Raises:
+        NstjaxError: for missing pictures or teachers, or impossible options.
+    """
+    spec = vgg.VGGSpec(
+        widths=tuple(config.widths),
+        padding="reflect",
+        pooling="max",
+        rounding="floor",
+        input_map="imagenet",
+    )
+    teachers = _load_teachers(config)
+    hints = _choose_hints(config, spec, teachers)
+    specs = {name: teacher["spec"] for name, teacher in teachers.items()}
+    frozen = {name: teacher["params"] for name, teacher in teachers.items()}
+    crop = Crop(config.crop_size, config.short_side, config.largest_scale, flip=True)
+    source = pictures_of(config)
+    training, validation = split_source(source, every=config.validation_every_nth)
+    load = picture_loader(crop)
+
+    def targets(frozen: Any, image: Array) -> dict[str, Array]:
+        return {
+            name: value
+            for teacher in specs
+            for name, value in _teach(
+                frozen[teacher], image, teacher, specs[teacher], hints
+            ).items()
+        }
+
+    def init(key: Array) -> dict[str, Any]:
+        student_key, map_key = jax.random.split(key)
+        image = jnp.zeros((1, 64, 64, 3))
+        widths = jax.eval_shape(targets, frozen, image)
+        maps = {}
+        keys = jax.random.split(map_key, len(hints))
+        for (teacher, layer), key in zip(hints, keys, strict=True):
+            shape = (spec.width(layer), widths[_name(teacher, layer)].shape[-1])
+            kernel = jax.random.normal(key, shape) / np.sqrt(shape[0])
+            maps[_name(teacher, layer)] = {
+                "kernel": kernel,
+                "bias": jnp.zeros(shape[1]),
+            }
+        return {"student": vgg.init_params(student_key, spec), "maps": maps}
+
+    def loss(params: Any, frozen: Any, batch: Mapping[str, Array], key: Array):
+        del key
+        dtype = params["student"]["conv1_1"]["kernel"].dtype
+        image = to_unit(batch["content"], dtype)
+        layers = dict.fromkeys(layer for _, layer in hints)
+        mine = vgg.features(params["student"], image, layers, spec=spec)
+        wanted = targets(frozen, image)
+        terms, total, weights = {}, 0.0, 0.0
+        for teacher, layer in hints:
+            name = _name(teacher, layer)
+            linear_map = params["maps"][name]
+            mapped = mine[layer] @ linear_map["kernel"] + linear_map["bias"]
+            terms[name] = unexplained_variance(mapped, wanted[name])
+            weight = 1.0 if (teacher, layer) in hints_scored else config.hint_weight
+            total, weights = total + weight * terms[name], weights + weight
+        return total / weights, terms
+
+    hints_scored = {hint for hint in hints if hint[1] in config.scored_layers}
+
+    @partial(jax.jit, static_argnums=1)
+    def teach(image: Array, convolution: str) -> dict[str, Array]:
+        layer = convolution.replace("conv", "relu")
+        return {
+            teacher: vgg.features(
+                frozen[teacher]["network"], image, (convolution,), spec=specs[teacher]
+            )[convolution]
+            for teacher, hinted in hints
+            if hinted == layer
+        }
+
+    def begin(params: Any) -> Any:
+        images = [
+            np.asarray(to_unit(batch["content"], np.float32))
+            for batch in fixed_batches(
+                {"content": Stream(training, load)},
+                batch_size=config.batch_size,
+                count=config.warm_start_batches,
+            )
+        ]
+        student = solve_student(params["student"], spec, teach, images)
+
+        @jax.jit
+        def mine(image):
+            layers = dict.fromkeys(layer for _, layer in hints)
+            features = vgg.features(student, image, layers, spec=spec)
+            return {_name(teacher, layer): features[layer] for teacher, layer in hints}
+
+        maps = solve_maps(mine, jax.jit(partial(targets, frozen)), images)
+        return {"student": student, "maps": maps}
+
+    def export(params: Any, recipe: str):
+        student = normalise_activations(
+            params["student"], _calibration_image(validation, load), spec
+        )
+        metadata = WeightsMetadata(
+            kind="vgg19",
+            name=config.name,
+            spec=spec.to_dict(),
+            source="trained by nstjax, by feature distillation",
+            licence="Apache-2.0",
+            recipe=recipe,
+            notes={"teachers": {n: t["notes"] for n, t in teachers.items()}},
+        )
+        return student, metadata
+
+    return Task(
+        init=init,
+        begin=begin if config.warm_start_batches else None,
+        frozen=frozen,
+        loss=loss,
+        training={"content": Stream(training, load)},
+        validation={"content": Stream(validation, load)},
+        sample=None,
+        export=export,
+    )
+
+
+def unexplained_variance(prediction: Array, target: Array) -> Array:
+    """1 - R^2, pooled over channels.
+
+    Args:
+        prediction: of shape [B, H, W, C].
+        target: of the same shape.
+
+    Returns:
+        Sum of squared errors over the target's sum of squared differences to
+        each channel's mean, a float32 scalar.
+    """
+    chex.assert_equal_shape([prediction, target])
+    prediction, target = (x.astype(jnp.float32) for x in (prediction, target))
+    target = jax.lax.stop_gradient(target)
+    centred = target - target.mean((0, 1, 2), keepdims=True)
+    return jnp.sum((prediction - target) ** 2) / (jnp.sum(centred**2) + 1e-6)
+
+
+def normalise_activations(params: Any, image: Array, spec: vgg.VGGSpec) -> Any:
+    """Rescales every channel to a mean activation of 1, the function unchanged.
+
+    A ReLU passes a positive factor through, so each channel's factor is taken
+    out again by the next convolution. Gram matrices and AdaIN statistics then
+    weigh all channels alike, as with the normalised VGG-19 of Gatys et al.
+    and Huang & Belongie. Max pooling and reflection commute with the factor.
+
+    Args:
+        params: a VGG-19's weights.
+        image: pictures [B, H, W, 3] to take the means over.
+        spec: of `params`.
+    """
+    activations = jax.jit(
+        lambda params, image: vgg.features(params, image, spec.layers, spec=spec)
+    )(params, image)
+    result, previous = {}, np.ones(3)
+    for name, layer in zip(vgg.CONVOLUTIONS, spec.layers, strict=False):
+        kernel, bias = (np.asarray(params[name][k]) for k in ("kernel", "bias"))
+        mean = np.asarray(activations[layer], np.float64).mean((0, 1, 2))
+        # A channel that never fires on these pictures keeps its scale.
+        factor = np.where(mean > 1e-3 * mean.max(), 1 / np.maximum(mean, 1e-12), 1.0)
+        result[name] = {
+            "kernel": (kernel / previous[:, None] * factor).astype(np.float32),
+            "bias": (bias * factor).astype(np.float32),
+        }
+        previous = factor
+    return {k: v for k, v in params.items() if k not in result} | result
+
+
+def _load_teachers(config: ConfigDict) -> dict[str, dict[str, Any]]:
+    if not config.teacher:
+        raise NstjaxError(
+            "distillation needs a teacher: give a converted VGG-19 with "
+            "--config.teacher=FILE"
+        )
+    teachers = {}
+    for name in ("teacher", "deep_teacher"):
+        if not config[name]:
+            continue
+        params, metadata = load_weights(config[name])
+        if metadata.kind != "vgg19":
+            raise NstjaxError(
+                f"{config[name]} holds a {metadata.kind}, no VGG-19; it cannot teach"
+            )
+        notes = {
+            "name": metadata.name,
+            "licence": metadata.licence,
+            "origin_sha256": metadata.origin_sha256,
+        }
+        teachers[name] = {
+            "spec": vgg.VGGSpec.from_dict(metadata.spec),
+            "params": {"network": params},
+            "notes": notes,
+        }
+    if config.deep_maps:
+        maps, metadata = load_weights(config.deep_maps)
+        if metadata.kind != "linear_maps" or "deep_teacher" not in teachers:
+            raise NstjaxError(
+                "--config.deep_maps takes the deep teacher's linear maps, which "
+                f"{config.deep_maps} is not"
+            )
+        teachers["deep_teacher"]["params"]["maps"] = maps
+    return teachers
+
+
+def _choose_hints(config: ConfigDict, spec: vgg.VGGSpec, teachers: Any) -> list[Hint]:
+    """Every layer that a teacher has; the deep one from relu3_1 on.
+
+    The student's deep layers can only say what its relu3_1 lets through, so
+    the deep teacher's own relu3_1 is a hint too.
+    """
+    reach = teachers["teacher"]["spec"].layers
+    hints = [("teacher", layer) for layer in spec.layers if layer in reach]
+    if "deep_teacher" in teachers:
+        deep = teachers["deep_teacher"]["spec"].layers
+        first = vgg.LAYERS.index("relu3_1")
+        hints += [
+            ("deep_teacher", layer)
+            for layer in spec.layers
+            if layer in deep
+            and vgg.LAYERS.index(layer) >= first
+            and (layer not in reach or layer == "relu3_1")
+        ]
+    untaught = set(spec.layers) - {layer for _, layer in hints}
+    if missing := sorted(untaught & set(config.scored_layers)):
+        raise NstjaxError(
+            f"no teacher reaches {', '.join(missing)}; give a deeper one with "
+            "--config.deep_teacher or a student of fewer --config.widths"
+        )
+    return hints
+
+
+def _teach(
+    params: Any, image: Array, teacher: str, spec: vgg.VGGSpec, hints: list[Hint]
+) -> dict[str, Array]:
+    layers = [layer for name, layer in hints if name == teacher]
+    features = vgg.features(params["network"], image, layers, spec=spec)
+    result = {}
+    for layer, value in features.items():
+        # Only at its end: before, the deep teacher's own features are wanted,
+        # since its next layer is computed from them.
+        if layer == layers[-1] and layer.replace("relu", "conv") in params.get(
+            "maps", {}
+        ):
+            linear_map = params["maps"][layer.replace("relu", "conv")]
+            value = value @ linear_map["kernel"][0, 0] + linear_map["bias"]
+        result[_name(teacher, layer)] = value
+    return result
+
+
+def _name(teacher: str, layer: str) -> str:
+    return f"{layer}_of_{teacher}"
+
+
+def _calibration_image(source: Any, load: Any) -> Array:
+    pictures = [load(source[i], None) for i in range(min(len(source), 32))]
+    return to_unit(np.stack(pictures), jnp.float32)

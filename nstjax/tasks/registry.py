@@ -1,0 +1,25 @@
+"""Tasks by the names that configs use."""
+
+import importlib
+
+from ml_collections import ConfigDict
+
+from nstjax.errors import NstjaxError
+from nstjax.tasks.task import Task
+
+# Imported when asked for: a task brings its networks along.
+_MODULES = {"distill": "nstjax.tasks.distill"}
+
+
+def make_task(config: ConfigDict) -> Task:
+    """Builds the task that ``config.task`` names.
+
+    Raises:
+        NstjaxError: for an unknown name, or for what the task refuses.
+    """
+    if config.task not in _MODULES:
+        raise NstjaxError(
+            f"unknown task {config.task!r}; a config's task is one of "
+            f"{', '.join(sorted(_MODULES))}"
+        )
+    return importlib.import_module(_MODULES[config.task]).make_task(config)

@@ -1,0 +1,62 @@
+"""Where a config's training pictures come from."""
+
+import numpy as np
+from ml_collections import ConfigDict
+
+from nstjax.errors import NstjaxError
+from nstjax.io.datasets import Source, open_source
+
+_NO_DATA = (
+    "no training pictures: give --config.content=FOLDER and --config.style=FOLDER, "
+    "or try the trainer with --config.data=demo"
+)
+
+
+def content_source(config: ConfigDict) -> Source:
+    """The content pictures that a config names, or the demonstration's."""
+    if config.data == "demo":
+        from nstjax import examples
+
+        names = examples.content_names()
+        return [(examples.content_image(n) * 255).astype(np.uint8) for n in names]
+    _check(config)
+    if not config.content:
+        raise NstjaxError(_NO_DATA)
+    return open_source(config.content)
+
+
+def style_source(config: ConfigDict) -> Source:
+    """The style pictures that a config names, or the demonstration's."""
+    if config.data == "demo":
+        from nstjax import examples
+
+        return [examples.style_path(name) for name in examples.style_names()]
+    _check(config)
+    if not config.style:
+        raise NstjaxError(_NO_DATA)
+    return open_source(config.style)
+
+
+def pictures_of(config: ConfigDict) -> Source:
+    """Content and style pictures in one source, for networks that take either."""
+    return Joined(content_source(config), style_source(config))
+
+
+class Joined:
+    """Two sources, one after the other."""
+
+    def __init__(self, first: Source, second: Source) -> None:
+        self._first, self._second = first, second
+
+    def __len__(self) -> int:
+        return len(self._first) + len(self._second)
+
+    def __getitem__(self, index: int):
+        if index < len(self._first):
+            return self._first[index]
+        return self._second[index - len(self._first)]
+
+
+def _check(config: ConfigDict) -> None:
+    if config.data != "folders":
+        raise NstjaxError(f"--config.data must be folders or demo, not {config.data!r}")

@@ -1,0 +1,194 @@
+"""Least-squares beginnings for a distilled VGG-19.
+
+Layer after layer, the student's channels are assigned to those teacher
+channels that together explain most of the teacher's features, and its
+convolution is solved for: a regression of the chosen pre-activations on 3x3
+patches of what the student has so far. This starts a deep student within
+reach of its teacher; training then goes on jointly.
+
+References:
+    He, Zhang & Sun, 2017, https://arxiv.org/abs/1707.06168 (channel selection
+    and layer-wise least-squares reconstruction, there for pruning).
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from nstjax.models import vgg
+from nstjax.ops.pooling import pool2x2
+from nstjax.ops.preprocess import to_network
+from nstjax.types import Array
+
+# Share of the mean squared feature added to the normal equations' diagonal.
+_RIDGE = 1e-4
+
+# teach(image, convolution): a teacher's pre-activations [B, H, W, C] by the
+# teacher's name, such as at "conv4_2".
+Teach = Callable[[Array, str], Mapping[str, Array]]
+
+
+def solve_student(
+    student: Any, spec: vgg.VGGSpec, teach: Teach, images: Iterable[np.ndarray]
+) -> dict[str, Any]:
+    """Solves for every convolution, shallow to deep.
+
+    Args:
+        student: random weights; channels beyond the teachers' keep them.
+        spec: of `student`.
+        teach: jitted.
+        images: batches [B, H, W, 3] in [0, 1] to fit on.
+
+    Returns:
+        The student's weights with the solved convolutions in place.
+    """
+    images = list(images)
+    params = dict(student)
+    for name, layer in zip(vgg.CONVOLUTIONS, spec.layers, strict=False):
+        covariance = _sum_over(
+            images, lambda image, name=name: _covariance(teach(image, name))
+        )
+        chosen = select_channels(np.asarray(covariance), spec.width(layer))
+        inner, cross = _sum_over(
+            images,
+            lambda image, name=name, layer=layer, chosen=chosen: _products(
+                _patches_before(params, image, layer=layer, spec=spec),
+                _join(teach(image, name))[..., chosen],
+            ),
+        )
+        solution = least_squares(inner, cross)
+        kernel, bias = (np.array(params[name][key]) for key in ("kernel", "bias"))
+        count = solution.shape[1]
+        kernel[..., :count] = solution[1:].reshape(*kernel.shape[:3], count)
+        bias[:count] = solution[0]
+        params[name] = {"kernel": kernel, "bias": bias}
+    return params
+
+
+def solve_maps(
+    features: Callable[[Array], dict[str, Array]],
+    targets: Callable[[Array], dict[str, Array]],
+    images: Iterable[np.ndarray],
+) -> dict[str, Any]:
+    """Solves for the linear maps from features to targets of the same names.
+
+    Returns:
+        ``{name: {"kernel": [C, D], "bias": [D]}}``.
+    """
+
+    def products(image):
+        mine = features(image)
+        return {n: _products(mine[n], wanted) for n, wanted in targets(image).items()}
+
+    maps = {}
+    for name, (inner, cross) in _sum_over(images, products).items():
+        solution = least_squares(inner, cross).astype(np.float32)
+        maps[name] = {"kernel": solution[1:], "bias": solution[0]}
+    return maps
+
+
+def select_channels(covariance: np.ndarray, count: int) -> np.ndarray:
+    """Chooses channels that best explain all channels linearly, greedily.
+
+    Args:
+        covariance: of the channels, [C, C].
+        count: how many to choose; fewer channels than that are all chosen.
+
+    Returns:
+        Indices, the most telling first.
+    """
+    residual = np.array(covariance, np.float64)
+    count = min(count, len(residual))
+    floor = 1e-9 * np.trace(residual) / len(residual)
+    chosen: list[int] = []
+    for _ in range(count):
+        variance = np.diag(residual)
+        gain = (residual**2).sum(0) / np.maximum(variance, floor)
+        gain[chosen] = -np.inf
+        best = int(np.argmax(gain))
+        chosen.append(best)
+        column = residual[:, best]
+        # What the chosen channel explains is explained.
+        residual = residual - np.outer(column, column) / max(variance[best], floor)
+    return np.array(chosen)
+
+
+def least_squares(inner: np.ndarray, cross: np.ndarray) -> np.ndarray:
+    """Solves the normal equations of a design whose first column is ones.
+
+    Args:
+        inner: design^T design, [1 + K, 1 + K].
+        cross: design^T target, [1 + K, C].
+
+    Returns:
+        Coefficients [1 + K, C], offsets first.
+    """
+    size = len(inner)
+    ridge = _RIDGE * np.trace(inner[1:, 1:]) / max(size - 1, 1) * np.eye(size)
+    ridge[0, 0] = 0  # the offset is free
+    return np.linalg.solve(inner + ridge, cross)
+
+
+@partial(jax.jit, static_argnames=("layer", "spec"))
+def _patches_before(params: Any, image: Array, *, layer: str, spec: vgg.VGGSpec):
+    """3x3 patches [B, H, W, 9C] of the input of a layer's convolution."""
+    index = spec.layers.index(layer)
+    if index == 0:
+        x = to_network(image, spec.input_map, params)
+    else:
+        previous = spec.layers[index - 1]
+        x = vgg.features(params, image, (previous,), spec=spec)[previous]
+        if layer[len("relu")] != previous[len("relu")]:
+            x = pool2x2(x, kind=spec.pooling, rounding=spec.rounding)
+    height, width = x.shape[1:3]
+    padded = jnp.pad(
+        x,
+        ((0, 0), (1, 1), (1, 1), (0, 0)),
+        mode="reflect" if spec.padding == "reflect" else "constant",
+    )
+    # In the order of a [3, 3, C] kernel.
+    shifts = [
+        padded[:, i : i + height, j : j + width] for i in range(3) for j in range(3)
+    ]
+    return jnp.concatenate(shifts, axis=-1)
+
+
+def _join(targets: Mapping[str, Array]) -> Array:
+    return jnp.concatenate([targets[name] for name in sorted(targets)], -1)
+
+
+@jax.jit
+def _covariance(targets: Mapping[str, Array]) -> Array:
+    """Covariance of all teachers' activations, each teacher's scaled alike."""
+    activations = {}
+    for name, value in targets.items():
+        value = jax.nn.relu(value)
+        value = value - value.mean((0, 1, 2), keepdims=True)
+        activations[name] = value / jnp.sqrt(jnp.sum(value.var((0, 1, 2))) + 1e-12)
+    joined = _join(activations)
+    flat = joined.reshape(-1, joined.shape[-1])
+    return jnp.matmul(flat.T, flat, precision="highest") / len(flat)
+
+
+@jax.jit
+def _products(design: Array, target: Array) -> tuple[Array, Array]:
+    design = jnp.concatenate([jnp.ones((*design.shape[:3], 1)), design], -1)
+    design = design.reshape(-1, design.shape[-1])
+    target = target.reshape(-1, target.shape[-1])
+    product = partial(jnp.matmul, precision="highest")
+    return product(design.T, design), product(design.T, target)
+
+
+def _sum_over(images: Iterable[Any], function: Callable[[Array], Any]) -> Any:
+    """Adds up a function's results in float64."""
+    total = None
+    for image in images:
+        part = jax.tree.map(
+            lambda x: np.asarray(x, np.float64), function(jnp.asarray(image))
+        )
+        total = part if total is None else jax.tree.map(np.add, total, part)
+    return total

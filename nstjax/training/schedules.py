@@ -1,0 +1,78 @@
+"""Learning-rate schedules and optimisers, by the names configs use."""
+
+from collections.abc import Callable
+
+import jax
+import optax
+
+from nstjax.errors import NstjaxError
+
+SCHEDULES = ("constant", "inverse_time", "cosine")
+
+
+def make_schedule(
+    name: str,
+    *,
+    learning_rate: float,
+    steps: int,
+    warmup_steps: int = 0,
+    decay_rate: float = 0.0,
+) -> Callable[[jax.typing.ArrayLike], jax.Array]:
+    """Builds a function from step to learning rate.
+
+    Args:
+        name: "constant"; "inverse_time", learning_rate / (1 + decay_rate * step)
+            as in AdaIN-style's ``train.lua``; or "cosine", down to zero.
+        learning_rate: the highest rate.
+        steps: the run's length, for "cosine".
+        warmup_steps: linear rise from zero in front of the named schedule.
+        decay_rate: for "inverse_time" only, such as 5e-5.
+
+    Raises:
+        NstjaxError: for an unknown name or a negative number.
+    """
+    if min(learning_rate, steps, warmup_steps, decay_rate) < 0:
+        raise NstjaxError("a schedule's numbers must not be negative")
+    if name == "constant":
+        main = optax.constant_schedule(learning_rate)
+    elif name == "inverse_time":
+
+        def main(step):
+            return learning_rate / (1.0 + decay_rate * step)
+
+    elif name == "cosine":
+        main = optax.cosine_decay_schedule(learning_rate, max(steps - warmup_steps, 1))
+    else:
+        raise NstjaxError(
+            f"unknown schedule {name!r}; choose one of {', '.join(SCHEDULES)}"
+        )
+    if not warmup_steps:
+        return main
+    ramp = optax.linear_schedule(0.0, learning_rate, warmup_steps)
+    return optax.join_schedules([ramp, main], [warmup_steps])
+
+
+def make_optimizer(
+    schedule: Callable[[jax.typing.ArrayLike], jax.Array],
+    *,
+    b1: float = 0.9,
+    b2: float = 0.999,
+    clip_norm: float = 0.0,
+    accumulate_steps: int = 1,
+) -> optax.GradientTransformation:
+    """Adam, with optional clipping and gradient accumulation.
+
+    Args:
+        schedule: from optimiser update to learning rate.
+        b1, b2: Adam's decay rates.
+        clip_norm: largest global gradient norm; 0 leaves gradients alone.
+        accumulate_steps: batches averaged into one update.
+    """
+    parts = [optax.adam(schedule, b1=b1, b2=b2)]
+    if clip_norm:
+        parts.insert(0, optax.clip_by_global_norm(clip_norm))
+    optimizer = optax.chain(*parts)
+    if accumulate_steps > 1:
+        accumulating = optax.MultiSteps(optimizer, every_k_schedule=accumulate_steps)
+        return accumulating.gradient_transformation()
+    return optimizer

@@ -1,0 +1,139 @@
+"""The training state and the jitted, data-parallel training step.
+
+Parameters are replicated over a mesh, batches are split along its one axis.
+A loss that is a mean over the batch is then already the global mean, and so
+are its gradients: XLA inserts the sums over devices.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import flax.struct
+import jax
+import jax.numpy as jnp
+import optax
+from jax.sharding import Mesh
+
+from nstjax.sharding import batch_sharded, replicated
+from nstjax.types import Array, Params, Terms
+
+# loss(params, frozen, batch, key) -> (total, terms): params are trained,
+# frozen holds other networks' weights, key is fresh for every step.
+Loss = Callable[[Params, Any, Any, Array], tuple[Array, Terms]]
+
+
+@flax.struct.dataclass
+class TrainState:
+    """Everything that a step changes, and a checkpoint keeps.
+
+    Attributes:
+        step: batches seen, an int32 scalar.
+        params: the weights being trained.
+        average: exponential moving average of `params`, which is what gets
+            validated and exported.
+        opt_state: the optimiser's.
+    """
+
+    step: Array
+    params: Params
+    average: Params
+    opt_state: optax.OptState
+
+
+def init_state(params: Params, optimizer: optax.GradientTransformation) -> TrainState:
+    """The state before the first step."""
+    return TrainState(
+        step=jnp.zeros((), jnp.int32),
+        params=params,
+        # A copy: the step donates its buffers, and one may not be given twice.
+        average=jax.tree.map(jnp.copy, params),
+        opt_state=optimizer.init(params),
+    )
+
+
+def make_train_step(
+    loss: Loss,
+    optimizer: optax.GradientTransformation,
+    *,
+    mesh: Mesh,
+    seed: int,
+    average_decay: float = 0.0,
+    compute_dtype: str = "float32",
+) -> Callable[[TrainState, Any, Any], tuple[TrainState, Terms]]:
+    """Builds ``step(state, frozen, batch) -> (state, report)``, jitted.
+
+    Args:
+        loss: see `Loss`. Must be a mean over the batch.
+        optimizer: an optax transformation.
+        mesh: the devices; `batch` must be sharded along its first axis.
+        seed: of the key, which is folded with the step's number.
+        average_decay: of the moving average; it starts lower, at
+            (1 + step) / (10 + step), so that early averages are not stale.
+        compute_dtype: "float32", or "bfloat16" to run networks and gradients
+            in half precision while the trained weights, their update and the
+            loss stay in float32.
+
+    Returns:
+        The step. Its report holds every term, "total" and "gradient_norm".
+        The state is donated.
+    """
+    cast = _make_cast(compute_dtype)
+
+    def step(state: TrainState, frozen: Any, batch: Any):
+        key = jax.random.fold_in(jax.random.key(seed), state.step)
+
+        def value(params):
+            return loss(cast(params), cast(frozen), batch, key)
+
+        (total, terms), gradient = jax.value_and_grad(value, has_aux=True)(state.params)
+        updates, opt_state = optimizer.update(gradient, state.opt_state, state.params)
+        params = optax.apply_updates(state.params, updates)
+        count = state.step.astype(jnp.float32)
+        decay = jnp.minimum(average_decay, (1 + count) / (10 + count))
+        average = optax.incremental_update(params, state.average, 1 - decay)
+        report = dict(terms) | {
+            "total": total,
+            "gradient_norm": optax.global_norm(gradient),
+        }
+        return TrainState(state.step + 1, params, average, opt_state), report
+
+    everywhere, split = replicated(mesh), batch_sharded(mesh)
+    return jax.jit(
+        step,
+        in_shardings=(everywhere, everywhere, split),
+        out_shardings=everywhere,
+        donate_argnums=0,
+    )
+
+
+def make_eval_step(
+    loss: Loss, *, mesh: Mesh, compute_dtype: str = "float32"
+) -> Callable[[Params, Any, Any, Array], Terms]:
+    """Builds ``evaluate(params, frozen, batch, key) -> report``, jitted."""
+    cast = _make_cast(compute_dtype)
+
+    def evaluate(params, frozen, batch, key):
+        total, terms = loss(cast(params), cast(frozen), batch, key)
+        return dict(terms) | {"total": total}
+
+    everywhere, split = replicated(mesh), batch_sharded(mesh)
+    return jax.jit(
+        evaluate,
+        in_shardings=(everywhere, everywhere, split, everywhere),
+        out_shardings=everywhere,
+    )
+
+
+def _make_cast(dtype: str) -> Callable[[Any], Any]:
+    if dtype not in ("float32", "bfloat16"):
+        raise ValueError(f"compute_dtype must be float32 or bfloat16, not {dtype!r}")
+
+    def cast(tree):
+        return jax.tree.map(
+            lambda leaf: (
+                leaf.astype(dtype) if jnp.issubdtype(leaf.dtype, jnp.floating) else leaf
+            ),
+            tree,
+        )
+
+    return (lambda tree: tree) if dtype == "float32" else cast

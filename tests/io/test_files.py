@@ -1,0 +1,106 @@
+"""A file is written as a whole or not at all."""
+
+import os
+import stat
+
+import pytest
+
+from nstjax.errors import NstjaxError
+from nstjax.io.files import refuse_to_overwrite, write_atomically
+
+
+def names(folder):
+    return sorted(entry.name for entry in folder.iterdir())
+
+
+def test_writes_and_makes_folders(tmp_path):
+    path = tmp_path / "a" / "b" / "file.bin"
+    write_atomically(path, b"data")
+    assert path.read_bytes() == b"data"
+    assert names(path.parent) == ["file.bin"]
+
+
+def test_takes_a_string_relative_to_the_working_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write_atomically("file.bin", b"data")
+    assert (tmp_path / "file.bin").read_bytes() == b"data"
+
+
+def test_refuses_to_overwrite(tmp_path):
+    path = tmp_path / "file.bin"
+    path.write_bytes(b"old")
+    with pytest.raises(NstjaxError, match=f"^{path} exists; .*--overwrite$"):
+        write_atomically(path, b"new")
+    with pytest.raises(NstjaxError, match="exists"):
+        refuse_to_overwrite(path, overwrite=False)
+    assert path.read_bytes() == b"old"
+
+
+def test_overwrites_when_told_to(tmp_path):
+    path = tmp_path / "file.bin"
+    path.write_bytes(b"old")
+    refuse_to_overwrite(path, overwrite=True)
+    write_atomically(path, b"new", overwrite=True)
+    assert path.read_bytes() == b"new"
+    assert names(tmp_path) == ["file.bin"]
+
+
+@pytest.mark.parametrize("mask", [0o022, 0o077])
+def test_the_mode_is_that_of_any_new_file(tmp_path, mask):
+    before = os.umask(mask)
+    try:
+        write_atomically(tmp_path / "file.bin", b"data")
+    finally:
+        assert os.umask(before) == mask
+    mode = stat.S_IMODE((tmp_path / "file.bin").stat().st_mode)
+    assert mode == 0o666 & ~mask
+
+
+@pytest.mark.parametrize("step", ["fsync", "chmod", "replace"])
+@pytest.mark.parametrize("old", [None, b"old"])
+def test_a_refusal_of_the_system_leaves_things_as_they_were(
+    tmp_path, monkeypatch, step, old
+):
+    path = tmp_path / "file.bin"
+    if old:
+        path.write_bytes(old)
+
+    def refuse(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, step, refuse)
+    with pytest.raises(NstjaxError, match=f"^{path} cannot be written .No space left"):
+        write_atomically(path, b"new", overwrite=True)
+    assert names(tmp_path) == (["file.bin"] if old else [])
+    if old:
+        assert path.read_bytes() == old
+
+
+def test_an_interruption_passes_through_and_leaves_nothing(tmp_path, monkeypatch):
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "fsync", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        write_atomically(tmp_path / "file.bin", b"data")
+    assert names(tmp_path) == []
+
+
+def test_a_file_in_the_place_of_a_folder(tmp_path):
+    (tmp_path / "file").write_bytes(b"old")
+    with pytest.raises(NstjaxError, match="cannot be written"):
+        write_atomically(tmp_path / "file" / "new.bin", b"data")
+    assert (tmp_path / "file").read_bytes() == b"old"
+
+
+def test_a_folder_in_the_place_of_a_file(tmp_path):
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(NstjaxError, match="Is a directory"):
+        write_atomically(tmp_path / "folder", b"data", overwrite=True)
+    assert names(tmp_path) == ["folder"]
+
+
+def test_a_name_that_is_too_long(tmp_path):
+    with pytest.raises(NstjaxError, match="File name too long"):
+        write_atomically(tmp_path / ("a" * 300), b"data")
+    assert names(tmp_path) == []

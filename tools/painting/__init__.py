@@ -1,0 +1,1 @@
+"""A small studio: a canvas, brushes, and the pictures painted with them."""

@@ -1,0 +1,6 @@
+"""Trains a network: ``python train.py --config configs/adain.py``."""
+
+from nstjax.cli.train import main
+
+if __name__ == "__main__":
+    raise SystemExit(main())
