@@ -39,11 +39,11 @@ def get_config():
     config.warm_start_batches = 24
 
     config.short_side = 288
-    config.crop_size = 128
+    config.crop_size = 112
     config.largest_scale = 2.0
-    config.steps = 6_000
+    config.steps = 5_000
     config.batch_size = 8
-    config.learning_rate = 1e-3
+    config.learning_rate = 5e-4
     config.schedule = "cosine"
     config.warmup_steps = 200
     config.clip_norm = 1.0

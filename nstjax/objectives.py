@@ -161,6 +161,12 @@ class ObjectiveSpec:
                 f"there is nothing to optimise: {', '.join(weights)} are all 0; "
                 "set at least one"
             )
+        for name in ("content", "style"):
+            if weights[f"{name}_weight"] and not getattr(self, f"{name}_layers"):
+                raise NstjaxError(
+                    f"{name}_weight is positive but {name}_layers names no layer; "
+                    "name one or set the weight to 0"
+                )
         for weight in self.lap_pool_weights:
             _check_weight("lap_pool_weights", weight)
         if len(self.lap_pools) != len(self.lap_pool_weights):
@@ -344,12 +350,25 @@ def noise_pixels(
     return centre + deviation * jax.random.normal(key, tuple(shape))
 
 
-def clamped_pixels(
-    x: Array, params: Params, *, spec: ObjectiveSpec, encoder_spec: vgg.VGGSpec
-) -> Array:
-    """Moves pixels of the optimiser's domain to the nearest picture in [0, 1]."""
-    image = final_image(x, params, spec=spec, encoder_spec=encoder_spec)
-    return initial_pixels(image, params, spec=spec, encoder_spec=encoder_spec)
+def pixel_bounds(
+    *, spec: ObjectiveSpec, encoder_spec: vgg.VGGSpec
+) -> tuple[Array, Array]:
+    """The least and the greatest pixel of a picture in [0, 1], in the domain.
+
+    Returns:
+        Two arrays of shape [3], one number for each channel of the domain.
+
+    Raises:
+        NstjaxError: if the domain is a learned map, which mixes the channels,
+            so that a box in the one is none in the other.
+    """
+    domain = _domain(spec, encoder_spec)
+    if domain == "learned":
+        raise NstjaxError(
+            "pixels cannot be clamped in the domain of a learned input map; "
+            "choose another pixel_domain, such as unit, or do not clamp"
+        )
+    return to_network(jnp.zeros(3), domain), to_network(jnp.ones(3), domain)
 
 
 def final_image(

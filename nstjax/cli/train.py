@@ -6,8 +6,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from nstjax.cli.config import load_config
 from nstjax.cli.errors import reports_errors
+from nstjax.configuration import load_config
 from nstjax.errors import NstjaxError
 
 _DESCRIPTION = """\

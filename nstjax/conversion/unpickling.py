@@ -9,6 +9,7 @@ provides, never for an import.
 
 import pickletools
 import struct
+import warnings
 from collections.abc import Callable, Mapping
 from typing import Any, BinaryIO
 
@@ -72,10 +73,13 @@ def load_plain(
     """
     machine = _Machine(names or {}, persistent_load)
     try:
-        for opcode, argument, _ in pickletools.genops(file):
-            if opcode.name == "STOP":
-                return machine.pop()
-            machine.step(opcode.name, argument)
+        with warnings.catch_warnings():
+            # Of escapes that mean nothing, in strings that a program would write.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            for opcode, argument, _ in pickletools.genops(file):
+                if opcode.name == "STOP":
+                    return machine.pop()
+                machine.step(opcode.name, argument)
     except (MalformedPickle, RefusedPickle):
         raise
     except (ValueError, OverflowError, struct.error) as error:

@@ -5,6 +5,8 @@ batch, with any number of reading threads or hosts, and see the same pictures.
 """
 
 import dataclasses
+import io
+import os
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -14,8 +16,8 @@ import numpy as np
 from PIL import Image
 
 from nstjax.errors import NstjaxError
-
-PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff")
+from nstjax.io.crops import Crop, cut
+from nstjax.io.images import PICTURE_FORMATS, PICTURE_SUFFIXES
 
 # Pictures in a row that may be unreadable before it is taken for an error.
 _MOST_CORRUPT_IN_A_ROW = 100
@@ -51,9 +53,10 @@ class CorruptCounter:
 def open_source(path: str | Path) -> Source:
     """Opens a folder of pictures or a prepared TFDS directory.
 
-    A folder is searched with its subfolders. A TFDS directory is one that
-    holds ``dataset_info.json``, as written by ``download_and_prepare`` with
-    the file format array_record; its train split is used.
+    A folder is searched with its subfolders, hidden ones excepted. A TFDS
+    directory is one that holds ``dataset_info.json``, as written by ``nstjax
+    prepare-data`` or by ``download_and_prepare`` with the file format
+    array_record; its train split is used.
 
     Returns:
         A sequence of paths, or of TFDS examples with the key "image".
@@ -65,33 +68,32 @@ def open_source(path: str | Path) -> Source:
     if not path.is_dir():
         raise NstjaxError(f"there is no folder of training pictures {path}")
     if (path / "dataset_info.json").is_file():
-        return _open_tfds(path)
-    files = sorted(
-        file
-        for file in path.rglob("*")
-        if file.suffix.lower() in PICTURE_SUFFIXES and not file.name.startswith(".")
-    )
-    if not files:
+        from nstjax.io.tfds_folder import open_prepared
+
+        source = open_prepared(path)
+    else:
+        source = find_pictures(path)
+    if not len(source):
         raise NstjaxError(
             f"the folder {path} has no pictures ({', '.join(PICTURE_SUFFIXES)})"
         )
-    return files
-
-
-def _open_tfds(path: Path) -> Source:
-    import tensorflow_datasets as tfds
-
-    try:
-        builder = tfds.builder_from_directory(str(path))
-        source = builder.as_data_source(split="train")
-    except (ValueError, AssertionError, NotImplementedError) as error:
-        raise NstjaxError(
-            f"the TFDS directory {path} cannot be read without TensorFlow; prepare "
-            "it with file_format='array_record' and a train split"
-        ) from error
-    if not len(source) or "image" not in source[0]:
-        raise NstjaxError(f"the TFDS directory {path} has no feature named 'image'")
     return source
+
+
+def find_pictures(folder: Path) -> list[Path]:
+    """The pictures in a folder and its subfolders by suffix, sorted.
+
+    Hidden files and folders are left out.
+    """
+    files = []
+    for parent, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        files += [
+            Path(parent, name)
+            for name in names
+            if not name.startswith(".") and name.lower().endswith(PICTURE_SUFFIXES)
+        ]
+    return sorted(files)
 
 
 def split_source(source: Source, *, every: int) -> tuple[Source, Source]:
@@ -120,93 +122,14 @@ class _Subset:
         return self.source[int(self.indices[index])]
 
 
-@dataclasses.dataclass(frozen=True)
-class Crop:
-    """How a picture becomes a training example.
-
-    Attributes:
-        size: side of the square that is cut out, in pixels.
-        short_side: what the shorter side is scaled to before (512 and a size
-            of 256 are the published ones); smaller pictures are enlarged.
-        largest_scale: scale augmentation: the shorter side is scaled to
-            between `short_side` and this many times it, log-uniformly.
-        flip: whether half of the crops are mirrored left to right.
-    """
-
-    size: int
-    short_side: int
-    largest_scale: float = 1.0
-    flip: bool = False
-
-    def __post_init__(self):
-        if not 0 < self.size <= self.short_side or self.largest_scale < 1:
-            raise NstjaxError(
-                f"a crop of {self.size} px needs a short side of at least that, not "
-                f"{self.short_side}, and a largest scale of 1 or more, not "
-                f"{self.largest_scale}"
-            )
-
-    def box(
-        self, width: int, height: int, random: np.random.Generator | None
-    ) -> tuple[float, float, float, float]:
-        """Chooses the region to cut from a picture of the given size.
-
-        Returns:
-            Left, upper, right, lower in the picture's own pixels: the middle
-            one at the base scale where `random` is None.
-        """
-        scale = min(width, height) / self.short_side
-        if random is None:
-            side = self.size * scale
-            left, upper = (width - side) / 2, (height - side) / 2
-        else:
-            zoom = np.exp(random.uniform(0, np.log(self.largest_scale)))
-            side = self.size * scale / zoom
-            left = random.uniform(0, width - side)
-            upper = random.uniform(0, height - side)
-        return left, upper, left + side, upper + side
-
-
-def cut(image: Image.Image, crop: Crop, random: np.random.Generator | None):
-    """Scales and cuts a picture in one resampling.
-
-    Args:
-        image: any Pillow picture; becomes RGB.
-        crop: what to cut.
-        random: where to cut; None cuts the middle.
-
-    Returns:
-        uint8 array [size, size, 3].
-    """
-    box = crop.box(*image.size, random)
-    # A JPEG is decoded at a reduced size where that is still large enough.
-    # The draft's size is rounded, so the box is scaled by what came of it.
-    original = image.size
-    shrink = (box[2] - box[0]) / crop.size
-    if shrink >= 2:
-        image.draft("RGB", tuple(int(s / shrink) for s in original))
-    ratios = [new / old for new, old in zip(image.size, original, strict=True)] * 2
-    scaled = [edge * ratio for edge, ratio in zip(box, ratios, strict=True)]
-    limits = (*image.size, *image.size)
-    scaled = [
-        min(max(edge, 0), limit) for edge, limit in zip(scaled, limits, strict=True)
-    ]
-    cropped = image.convert("RGB").resize(
-        (crop.size, crop.size), Image.Resampling.BICUBIC, box=tuple(scaled)
-    )
-    array = np.asarray(cropped)
-    if crop.flip and random is not None and random.random() < 0.5:
-        array = array[:, ::-1]
-    return np.ascontiguousarray(array)
-
-
 def open_picture(item: Any) -> Image.Image:
-    """Opens a source's item: a path, an array, or a TFDS example."""
+    """Opens a source's item: a path, a uint8 array, or a TFDS example."""
     if isinstance(item, Mapping):
         item = item["image"]
     if isinstance(item, np.ndarray):
-        return Image.fromarray(item if item.ndim == 2 else np.squeeze(item))
-    return Image.open(item)
+        return Image.fromarray(item)
+    file = io.BytesIO(item) if isinstance(item, bytes) else item
+    return Image.open(file, formats=PICTURE_FORMATS)
 
 
 # What makes an example of a source's item; random is None in validation.
@@ -231,23 +154,6 @@ class Stream:
     load: Load
 
 
-class _Examples:
-    """A stream's items as (position, index) pairs that `_Reader` turns into arrays.
-
-    grain shuffles positions; the reader needs the index too, to move on from
-    a picture that cannot be read.
-    """
-
-    def __init__(self, length: int) -> None:
-        self._length = length
-
-    def __len__(self) -> int:
-        return self._length
-
-    def __getitem__(self, index: int) -> int:
-        return int(index)
-
-
 def make_batches(
     streams: Mapping[str, Stream],
     *,
@@ -266,7 +172,7 @@ def make_batches(
         batch_size: examples of all hosts together.
         seed: of the order and of the crops.
         start: number of batches to skip; the rest is as if they had been read.
-        threads: reading threads.
+        threads: that read ahead, two batches each; 0 reads on demand.
         process, processes: this host's number, and how many there are. Host p
             reads the p-th contiguous part of every batch.
         corrupt: told of pictures that could not be read and were replaced by
@@ -276,7 +182,8 @@ def make_batches(
         ``{name: uint8 [batch_size / processes, H, W, C]}``.
 
     Raises:
-        NstjaxError: if the batch cannot be split evenly over the hosts.
+        NstjaxError: if the batch cannot be split evenly over the hosts, or,
+            when read, a hundred pictures in a row are unreadable.
     """
     import grain
 
@@ -287,13 +194,12 @@ def make_batches(
     corrupt = corrupt or CorruptCounter()
     parents = []
     for number, (name, stream) in enumerate(sorted(streams.items())):
-        reader = _Reader(stream, corrupt)
         dataset = (
-            grain.MapDataset.source(_Examples(len(stream.source)))
+            grain.MapDataset.range(len(stream.source))
             .seed(int(np.random.SeedSequence([seed, number]).generate_state(1)[0]))
             .shuffle()
-            .repeat()
-            .random_map(_Named(name, reader))
+            .repeat()  # each time in another order
+            .random_map(_ReadAs(name, _Reader(stream, corrupt)))
         )
         parents.append(dataset)
     dataset = grain.experimental.ZipMapDataset(parents).map(_merge)
@@ -336,23 +242,37 @@ class _Reader:
         # A substitute rather than a gap: batches keep their numbers, so that
         # resuming stays exact.
         for offset in range(min(length, _MOST_CORRUPT_IN_A_ROW)):
-            item = self.stream.source[(index + offset) % length]
+            number = (index + offset) % length
+            item = None
             try:
+                item = self.stream.source[number]
                 return self.stream.load(item, random)
-            except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
-                self.corrupt.add(str(item) if isinstance(item, Path) else f"#{index}")
+            except Exception as error:  # Pillow raises nearly anything
+                name, reason = _name_of(item, number), error
+                self.corrupt.add(name)
         raise NstjaxError(
-            "none of the training pictures tried can be read; check the folder"
-        )
+            f"none of the training pictures tried can be read, such as {name} "
+            f"({' '.join(str(reason).split())}); check the folder"
+        ) from reason
+
+
+def _name_of(item: Any, number: int) -> str:
+    if isinstance(item, Mapping) and "filename" in item:
+        item = item["filename"]
+    if isinstance(item, bytes):
+        item = item.decode(errors="replace")
+    return str(item) if isinstance(item, str | Path) else f"picture {number}"
 
 
 @dataclasses.dataclass(frozen=True)
-class _Named:
+class _ReadAs:
+    """Reads a numbered example into a batch's entry of one name."""
+
     name: str
     reader: _Reader
 
     def __call__(self, index: int, random: np.random.Generator):
-        return {self.name: self.reader.read(index, random)}
+        return {self.name: self.reader.read(int(index), random)}
 
 
 def _merge(entries: Sequence[Mapping[str, np.ndarray]]) -> dict[str, np.ndarray]:

@@ -54,7 +54,7 @@ def decode_pixels(image: Image.Image) -> np.ndarray:
     image.load()
     # After load(), for Pillow itself turns TIFF files when it loads them and
     # then drops the tag.
-    orientation = _read_orientation(image)
+    orientation = read_orientation(image)
     profile = image.info.get("icc_profile")
     alpha = None
     if image.mode.startswith("I;16"):
@@ -70,10 +70,11 @@ def decode_pixels(image: Image.Image) -> np.ndarray:
         pixels = np.repeat(pixels[..., None], 3, axis=2)
     if alpha is not None:
         pixels = pixels * alpha + (1 - alpha)
-    return _turn_upright(pixels, orientation)
+    return turn_upright(pixels, orientation)
 
 
-def _read_orientation(image: Image.Image) -> int:
+def read_orientation(image: Image.Image) -> int:
+    """The EXIF orientation of a loaded picture, 1 to 8; 1 where none is told."""
     try:
         return image.getexif().get(ExifTags.Base.Orientation, 1)
     except Exception:
@@ -82,7 +83,8 @@ def _read_orientation(image: Image.Image) -> int:
         return 1
 
 
-def _turn_upright(pixels: np.ndarray, orientation: int) -> np.ndarray:
+def turn_upright(pixels: np.ndarray, orientation: int) -> np.ndarray:
+    """Undoes an EXIF orientation of pixels [H, W, ...]; unknown ones are 1."""
     swap, flip_rows, flip_columns = _UPRIGHT.get(orientation, _UPRIGHT[1])
     if swap:
         pixels = pixels.swapaxes(0, 1)

@@ -27,6 +27,8 @@ _FORMATS = {
     ".tiff": "TIFF",
 }
 PICTURE_SUFFIXES = tuple(_FORMATS)
+# By Pillow's names.
+PICTURE_FORMATS = tuple(sorted(set(_FORMATS.values())))
 # The deepest layer in use, relu5_1, has one cell for 16 pixels of a side.
 MIN_SIDE = 16
 # 11,585 x 11,585 pixels; as float32 they take 1.6 GB.
@@ -71,7 +73,7 @@ def read_image(
             _WARNINGS_LOCK,
             warnings.catch_warnings(action="ignore"),
             open(path, "rb") as file,
-            Image.open(file, formats=sorted(set(_FORMATS.values()))) as image,
+            Image.open(file, formats=PICTURE_FORMATS) as image,
         ):
             width, height = image.size
             if width * height > max_pixels:

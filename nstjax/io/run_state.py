@@ -100,6 +100,22 @@ def load_run_state(
     return jax.tree.unflatten(jax.tree.structure(like), leaves), trace
 
 
+def read_run_options(path: str | os.PathLike) -> dict[str, Any]:
+    """Reads the options a state file was written with, and no more.
+
+    Raises:
+        NstjaxError: if the file is missing, damaged or no state file.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise NstjaxError(f"there is no state file {path}; start without resuming")
+    try:
+        with safe_open(path, framework="numpy") as file:
+            return dict(json.loads((file.metadata() or {})[_METADATA_KEY])["options"])
+    except (SafetensorError, OSError, KeyError, ValueError, TypeError) as error:
+        raise _unusable(path, "is not a state file or is damaged") from error
+
+
 def _named_leaves(tree: Any) -> dict[str, Any]:
     leaves, _ = jax.tree_util.tree_flatten_with_path(tree)
     return {f"{_STATE}{jax.tree_util.keystr(path)}": leaf for path, leaf in leaves}

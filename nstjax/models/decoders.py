@@ -216,8 +216,9 @@ def decode(params: Params, features: Array, *, spec: DecoderSpec) -> Array:
 
 def init_params(key: Array, spec: DecoderSpec) -> dict[str, Any]:
     """Random weights of the spec's shapes (He initialisation, zero biases)."""
-    variables = Decoder(spec).init(key, jnp.zeros((1, 2, 2, spec.input_width)))
-    return dict(variables["params"])
+    # Jitted, so that the picture which only gives the shapes is never decoded.
+    init = jax.jit(Decoder(spec).init)
+    return dict(init(key, jnp.zeros((1, 2, 2, spec.input_width)))["params"])
 
 
 def param_shapes(spec: DecoderSpec) -> dict[str, Any]:

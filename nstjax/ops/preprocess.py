@@ -50,7 +50,8 @@ def input_map(name: str, params: Params | None = None) -> tuple[Array, Array]:
         return jnp.asarray(kernel)[0, 0], jnp.asarray(bias)
     else:
         raise ValueError(f"the input map must be one of {INPUT_MAPS}, not {name!r}")
-    return jnp.asarray(matrix, jnp.float32), jnp.asarray(bias, jnp.float32)
+    # NumPy, so that `from_network` can invert it while tracing.
+    return matrix.astype(np.float32), bias.astype(np.float32)
 
 
 def to_network(image: Array, name: str, params: Params | None = None) -> Array:

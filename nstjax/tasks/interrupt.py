@@ -4,6 +4,10 @@ import signal
 import threading
 
 
+class Stopped(KeyboardInterrupt):
+    """A run that Ctrl-C ended, its state saved."""
+
+
 class StopRequest:
     """Turns the first Ctrl-C (or SIGTERM) into a flag; a second one interrupts.
 

@@ -1,7 +1,6 @@
 """A whole training run: data, steps, validation, checkpoints, logs, export."""
 
 import dataclasses
-import json
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -9,6 +8,9 @@ from typing import Any
 
 import jax
 import numpy as np
+import optax
+from jax.experimental import multihost_utils
+from jax.sharding import Mesh
 from ml_collections import ConfigDict
 
 from nstjax.errors import NstjaxError
@@ -17,7 +19,8 @@ from nstjax.io.datasets import CorruptCounter, fixed_batches, make_batches
 from nstjax.io.files import write_atomically
 from nstjax.io.weights import save_weights
 from nstjax.sharding import batch_sharded, make_data_mesh, replicated
-from nstjax.tasks.interrupt import StopRequest
+from nstjax.tasks import workdirs
+from nstjax.tasks.interrupt import Stopped, StopRequest
 from nstjax.tasks.task import Task
 from nstjax.training.schedules import make_optimizer, make_schedule
 from nstjax.training.step import (
@@ -26,20 +29,17 @@ from nstjax.training.step import (
     make_eval_step,
     make_train_step,
 )
-
-# Leaves that may differ between a run and its resumption: they change how
-# long and how it is watched, not what is computed at a step.
-_MAY_CHANGE = ("log_every", "checkpoint_every", "keep", "threads")
+from nstjax.types import Terms
 
 
 @dataclasses.dataclass(frozen=True)
 class Progress:
-    """What a run tells its watcher after some steps.
+    """What a run tells its watcher: once at its start, then after some steps.
 
     Attributes:
         step: steps done, of `steps`.
         report: scalars by name; names with "validation/" in front are those
-            of the held-out pictures.
+            of the held-out pictures. Empty at the start.
         images_per_second: of all devices, since the last report.
         corrupt: training pictures skipped so far.
         sample: pictures [B, H, W, 3] to look at, or None.
@@ -63,38 +63,233 @@ def train(
 ) -> Path:
     """Trains, or goes on training, until ``config.steps``; then exports.
 
-    Everything goes into `workdir`: ``config.json``, ``checkpoints/`` and
-    ``<config.name>.safetensors``. A folder with checkpoints is resumed, to
-    the same result as if it had never been interrupted.
+    Everything goes into `workdir`: ``config.json``, ``checkpoints/``,
+    ``<config.name>.safetensors`` and, where pictures had to be skipped, their
+    names in ``unreadable.txt``. A folder with checkpoints is resumed, to the
+    same result as if it had never been interrupted.
 
     Args:
         task: what to train.
-        config: see ``configs/common.py``.
+        config: see ``configs/common.py``; `check_settings` must have passed.
         workdir: the run's folder.
-        on_progress: called every ``config.log_every`` steps and at every
-            validation.
+        on_progress: called at the start, every ``config.log_every`` steps and
+            at every validation.
         recipe: the command, for the exported file's metadata.
 
     Returns:
         The exported file.
 
     Raises:
-        NstjaxError: if the folder belongs to a run with other settings, or
-            the loss stops being finite.
-        KeyboardInterrupt: on Ctrl-C, once a checkpoint has been written.
+        NstjaxError: if the folder belongs to a run with other settings, the
+            batch cannot be split over the devices, or the loss stops being
+            finite.
+        Stopped: on Ctrl-C, once a checkpoint has been written.
     """
     workdir = Path(workdir)
-    _claim(workdir, config)
     mesh = make_data_mesh()
     if config.batch_size % mesh.size:
         raise NstjaxError(
             f"a batch of {config.batch_size} cannot be split over {mesh.size} devices; "
             "choose a multiple with --config.batch_size"
         )
+    workdirs.check(workdir, config)
+    # Every process must have looked before the first one writes.
+    multihost_utils.sync_global_devices("workdir checked")
+    if jax.process_index() == 0:
+        workdirs.claim(workdir, config)
+    with Checkpoints(workdir / workdirs.CHECKPOINTS, keep=config.keep) as checkpoints:
+        run = _Run(task, config, mesh, checkpoints)
+        clock, done = time.perf_counter(), run.step
+
+        def progress(report: Mapping[str, float], sample: Any = None) -> None:
+            nonlocal clock, done
+            now = time.perf_counter()
+            speed = (run.step - done) * config.batch_size / max(now - clock, 1e-9)
+            clock, done = now, run.step
+            skipped = len(run.corrupt.names)
+            on_progress(
+                Progress(run.step, config.steps, report, speed, skipped, sample)
+            )
+
+        progress({})
+        with StopRequest() as request:
+            while run.step < config.steps:
+                report = run.advance()
+                last = run.step == config.steps
+                logs = last or run.step % config.log_every == 0
+                stop = _agree(request.requested, now=logs)
+                if logs or stop:
+                    progress(run.to_numbers(report) | {"learning_rate": run.rate})
+                if last or stop or run.step % config.checkpoint_every == 0:
+                    validation = run.validate()
+                    checkpoints.save(
+                        run.step, run.state, validation=validation["total"]
+                    )
+                    names = {f"validation/{n}": v for n, v in validation.items()}
+                    progress(names, run.sample())
+                    _note_unreadable(workdir, run.corrupt)
+                if stop:
+                    raise Stopped
+    return export(task, config, workdir, recipe=recipe)
+
+
+def export(task: Task, config: ConfigDict, workdir: str | Path, *, recipe: str) -> Path:
+    """Writes the averaged weights of the best checkpoint as one file.
+
+    Raises:
+        NstjaxError: if the folder has no checkpoint, or one of a run with
+            other settings.
+    """
+    workdir = Path(workdir)
+    workdirs.check(workdir, config)
+    folder = workdir / workdirs.CHECKPOINTS
+    if not folder.is_dir():
+        raise NstjaxError(f"{workdir} has no checkpoint to export")
+    with Checkpoints(folder, keep=config.keep) as checkpoints:
+        step = checkpoints.best_step
+        if step is None:
+            raise NstjaxError(f"{workdir} has no checkpoint to export")
+        optimizer, _ = _make_optimizer(config)
+        like = _abstract_state(task, optimizer, make_data_mesh())
+        state = checkpoints.restore(step, like)
+    path = workdir / f"{config.name}.safetensors"
+    if jax.process_index() == 0:
+        params, metadata = task.export(jax.device_get(state.average), recipe)
+        notes = {"step": step, "config": workdirs.json_config(config)}
+        save_weights(
+            path,
+            params,
+            dataclasses.replace(metadata, notes=dict(metadata.notes) | notes),
+            dtype=config.export_dtype,
+            overwrite=True,
+        )
+    return path
+
+
+class _Run:
+    """A run between two steps: its state, and all it takes to move on.
+
+    Attributes:
+        state: begun, or restored from the newest checkpoint.
+        step: batches seen; ``state.step`` on this side of the device.
+        corrupt: the training pictures that could not be read.
+    """
+
+    def __init__(
+        self, task: Task, config: ConfigDict, mesh: Mesh, checkpoints: Checkpoints
+    ) -> None:
+        self._task, self._config, self._mesh = task, config, mesh
+        everywhere, split = replicated(mesh), batch_sharded(mesh)
+        optimizer, self._schedule = _make_optimizer(config)
+        options = {"mesh": mesh, "compute_dtype": config.compute_dtype}
+        self._train_step = make_train_step(
+            task.loss,
+            optimizer,
+            seed=config.seed,
+            average_decay=config.average_decay,
+            accumulate_steps=config.accumulate_steps,
+            **options,
+        )
+        self._eval_step = make_eval_step(task.loss, **options)
+        self._sample = task.sample and jax.jit(
+            task.sample,
+            in_shardings=(everywhere, everywhere, split),
+            out_shardings=everywhere,
+        )
+        self._frozen = jax.device_put(task.frozen, everywhere)
+        self._held_out = [
+            self._to_devices(_local_rows(batch))
+            for batch in fixed_batches(
+                task.validation,
+                batch_size=config.batch_size,
+                count=config.validation_batches,
+            )
+        ]
+        latest = checkpoints.latest_step
+        if latest is None:
+            params = jax.jit(task.init)(jax.random.key(config.seed))
+            if task.begin is not None:
+                params = task.begin(params)
+            self.state = jax.device_put(init_state(params, optimizer), everywhere)
+        else:
+            like = _abstract_state(task, optimizer, mesh)
+            self.state = checkpoints.restore(latest, like)
+        self.step = int(self.state.step)
+        self.corrupt = CorruptCounter()
+        self._batches = make_batches(
+            task.training,
+            batch_size=config.batch_size,
+            seed=config.seed,
+            start=self.step,
+            threads=config.threads,
+            process=jax.process_index(),
+            processes=jax.process_count(),
+            corrupt=self.corrupt,
+        )
+
+    @property
+    def rate(self) -> float:
+        """The learning rate that the latest step had."""
+        every = self._config.accumulate_steps
+        return float(self._schedule((self.step - 1) // every * every))
+
+    def advance(self) -> Terms:
+        """Takes one step; its report may not be computed yet."""
+        batch = self._to_devices(next(self._batches))
+        self.state, report = self._train_step(self.state, self._frozen, batch)
+        self.step += 1
+        return report
+
+    def validate(self) -> dict[str, float]:
+        """The averaged weights' mean report over the held-out batches."""
+        # Folded with no step: always the same.
+        key = jax.device_put(jax.random.key(0), replicated(self._mesh))
+        reports = [
+            self.to_numbers(
+                self._eval_step(self.state.average, self._frozen, batch, key)
+            )
+            for batch in self._held_out
+        ]
+        return {n: float(np.mean([r[n] for r in reports])) for n in reports[0]}
+
+    def sample(self) -> np.ndarray | None:
+        """What the averaged weights make of the first held-out batch."""
+        if self._sample is None:
+            return None
+        return np.asarray(
+            self._sample(self.state.average, self._frozen, self._held_out[0])
+        )
+
+    def to_numbers(self, report: Terms) -> dict[str, float]:
+        """Waits for a report.
+
+        Raises:
+            NstjaxError: if its total is not finite.
+        """
+        values = {name: float(value) for name, value in report.items()}
+        if not np.isfinite(values["total"]):
+            raise NstjaxError(
+                f"the loss is {values['total']} after step {self.step}; start again "
+                "with a lower --config.learning_rate or with --config.clip_norm=1"
+            )
+        return values
+
+    def _to_devices(self, rows: Mapping[str, np.ndarray]) -> dict[str, jax.Array]:
+        """Puts this host's rows of a batch onto its devices."""
+        split = batch_sharded(self._mesh)
+        return {
+            name: jax.make_array_from_process_local_data(split, value)
+            for name, value in rows.items()
+        }
+
+
+def _make_optimizer(
+    config: ConfigDict,
+) -> tuple[optax.GradientTransformation, Callable[[int], Any]]:
     schedule = make_schedule(
         config.schedule,
         learning_rate=config.learning_rate,
-        steps=max(config.schedule_steps or config.steps, 1) // config.accumulate_steps,
+        steps=config.schedule_steps or config.steps,
         warmup_steps=config.warmup_steps,
         decay_rate=config.decay_rate,
     )
@@ -103,183 +298,41 @@ def train(
         clip_norm=config.clip_norm,
         accumulate_steps=config.accumulate_steps,
     )
-    options = {"mesh": mesh, "compute_dtype": config.compute_dtype}
-    train_step = make_train_step(
-        task.loss,
-        optimizer,
-        seed=config.seed,
-        average_decay=config.average_decay,
-        **options,
-    )
-    eval_step = make_eval_step(task.loss, **options)
+    return optimizer, schedule
+
+
+def _abstract_state(
+    task: Task, optimizer: optax.GradientTransformation, mesh: Mesh
+) -> TrainState:
+    """Shapes, types and layouts of the state, without computing it."""
     everywhere = replicated(mesh)
-    frozen = jax.device_put(task.frozen, everywhere)
-    to_device = _Placer(mesh, config.batch_size)
-    held_out = [
-        to_device(to_device.local_rows(batch))
-        for batch in fixed_batches(
-            task.validation,
-            batch_size=config.batch_size,
-            count=config.validation_batches,
-        )
-    ]
-
-    def validate(state: TrainState) -> dict[str, float]:
-        key = jax.device_put(jax.random.key(0), everywhere)
-        reports = [eval_step(state.average, frozen, batch, key) for batch in held_out]
-        names = reports[0]
-        return {n: float(np.mean([report[n] for report in reports])) for n in names}
-
-    corrupt = CorruptCounter()
-    with Checkpoints(workdir / "checkpoints", keep=config.keep) as checkpoints:
-        params = task.init(jax.random.key(config.seed))
-        latest = checkpoints.latest_step
-        if latest is None and task.begin is not None:
-            params = task.begin(params)
-        state = jax.device_put(init_state(params, optimizer), everywhere)
-        if latest is not None:
-            state = checkpoints.restore(latest, state)
-        step = done = int(state.step)
-        batches = make_batches(
-            task.training,
-            batch_size=config.batch_size,
-            seed=config.seed,
-            start=step,
-            threads=config.threads,
-            process=jax.process_index(),
-            processes=jax.process_count(),
-            corrupt=corrupt,
-        )
-
-        def progress(report, sample=None):
-            nonlocal clock, done
-            now = time.perf_counter()
-            speed = (step - done) * config.batch_size / max(now - clock, 1e-9)
-            clock, done = now, step
-            on_progress(
-                Progress(step, config.steps, report, speed, len(corrupt.names), sample)
-            )
-
-        def checkpoint():
-            report = validate(state)
-            checkpoints.save(step, state, validation=report["total"])
-            sample = None
-            if task.sample is not None:
-                sample = np.asarray(task.sample(state.average, frozen, held_out[0]))
-            progress({f"validation/{n}": v for n, v in report.items()}, sample)
-
-        clock = time.perf_counter()
-        with StopRequest() as stop:
-            while step < config.steps:
-                state, report = train_step(state, frozen, to_device(next(batches)))
-                step += 1
-                last = step == config.steps or stop.requested
-                if step % config.log_every == 0 or last:
-                    values = {name: float(value) for name, value in report.items()}
-                    if not np.isfinite(values["total"]):
-                        raise NstjaxError(
-                            f"the loss is {values['total']} after step {step}; resume "
-                            "from the last checkpoint with a lower learning rate"
-                        )
-                    progress(values | {"learning_rate": _rate(schedule, step, config)})
-                if step % config.checkpoint_every == 0 or last:
-                    checkpoint()
-                if stop.requested:
-                    raise KeyboardInterrupt
-    return export(task, config, workdir, recipe=recipe)
-
-
-def export(task: Task, config: ConfigDict, workdir: str | Path, *, recipe: str) -> Path:
-    """Writes the averaged weights of the best checkpoint as one file.
-
-    Raises:
-        NstjaxError: if the folder has no checkpoint.
-    """
-    workdir = Path(workdir)
-    optimizer = make_optimizer(
-        lambda step: 0.0,
-        clip_norm=config.clip_norm,
-        accumulate_steps=config.accumulate_steps,
-    )
-    like = jax.eval_shape(
-        lambda key: init_state(task.init(key), optimizer), jax.random.key(0)
-    )
-    everywhere = replicated(make_data_mesh())
-    like = jax.tree.map(
+    return jax.tree.map(
         lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=everywhere),
-        like,
+        jax.eval_shape(
+            lambda key: init_state(task.init(key), optimizer), jax.random.key(0)
+        ),
     )
-    with Checkpoints(workdir / "checkpoints", keep=config.keep) as checkpoints:
-        step = checkpoints.best_step
-        if step is None:
-            raise NstjaxError(f"{workdir} has no checkpoint to export")
-        state = checkpoints.restore(step, like)
-    params, metadata = task.export(jax.device_get(state.average), recipe)
-    notes = dict(metadata.notes) | {"step": step, "config": json_config(config)}
-    path = workdir / f"{config.name}.safetensors"
-    if jax.process_index() == 0:
-        save_weights(
-            path,
-            params,
-            dataclasses.replace(metadata, notes=notes),
-            dtype=config.export_dtype,
-            overwrite=True,
-        )
-    return path
 
 
-def json_config(config: ConfigDict) -> dict[str, Any]:
-    """A config as plain data."""
-    return json.loads(config.to_json_best_effort())
+def _local_rows(batch: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    rows = len(next(iter(batch.values()))) // jax.process_count()
+    first = jax.process_index() * rows
+    return {name: value[first : first + rows] for name, value in batch.items()}
 
 
-def _rate(schedule: Callable, step: int, config: ConfigDict) -> float:
-    return float(schedule((step - 1) // config.accumulate_steps))
+def _agree(requested: bool, *, now: bool) -> bool:
+    """Whether to stop: the same answer on all hosts, after the same step.
+
+    Several hosts ask one another only at steps `now` that wait for the loss
+    anyway.
+    """
+    if jax.process_count() == 1:
+        return requested
+    return now and bool(multihost_utils.process_allgather(np.array(requested)).any())
 
 
-def _claim(workdir: Path, config: ConfigDict) -> None:
-    """Refuses a folder whose checkpoints another configuration made."""
-    mine = json_config(config)
-    note = workdir / "config.json"
-    if note.is_file():
-        theirs = json.loads(note.read_text())
-        # A run may be prolonged unless its learning rate was to end at `steps`.
-        bound = config.schedule == "cosine" and not config.schedule_steps
-        may_change = _MAY_CHANGE if bound else (*_MAY_CHANGE, "steps")
-        names = sorted(
-            name
-            for name in mine.keys() | theirs.keys()
-            if name not in may_change and mine.get(name) != theirs.get(name)
-        )
-        if names:
-            raise NstjaxError(
-                f"{workdir} holds a run with another {', '.join(names)}; resume it "
-                "with the same settings or choose another --workdir"
-            )
-    elif (workdir / "checkpoints").exists():
-        raise NstjaxError(
-            f"{workdir} has checkpoints but no config.json; choose another --workdir"
-        )
-    if jax.process_index() == 0:
-        write_atomically(
-            note, (json.dumps(mine, indent=2) + "\n").encode(), overwrite=True
-        )
-
-
-class _Placer:
-    """Puts this host's rows of a batch onto its devices."""
-
-    def __init__(self, mesh: jax.sharding.Mesh, batch_size: int) -> None:
-        self._sharding = batch_sharded(mesh)
-        self._batch_size = batch_size
-
-    def local_rows(self, batch: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        rows = self._batch_size // jax.process_count()
-        first = jax.process_index() * rows
-        return {name: value[first : first + rows] for name, value in batch.items()}
-
-    def __call__(self, batch: Mapping[str, np.ndarray]) -> dict[str, jax.Array]:
-        return {
-            name: jax.make_array_from_process_local_data(self._sharding, value)
-            for name, value in batch.items()
-        }
+def _note_unreadable(workdir: Path, corrupt: CorruptCounter) -> None:
+    names = corrupt.names
+    if names and jax.process_index() == 0:
+        text = "".join(f"{name}\n" for name in names)
+        write_atomically(workdir / "unreadable.txt", text.encode(), overwrite=True)

@@ -18,7 +18,7 @@ def make_schedule(
     warmup_steps: int = 0,
     decay_rate: float = 0.0,
 ) -> Callable[[jax.typing.ArrayLike], jax.Array]:
-    """Builds a function from step to learning rate.
+    """Builds a function from step (batches seen) to learning rate.
 
     Args:
         name: "constant"; "inverse_time", learning_rate / (1 + decay_rate * step)
@@ -63,12 +63,17 @@ def make_optimizer(
     """Adam, with optional clipping and gradient accumulation.
 
     Args:
-        schedule: from optimiser update to learning rate.
+        schedule: from step (batches seen) to learning rate.
         b1, b2: Adam's decay rates.
         clip_norm: largest global gradient norm; 0 leaves gradients alone.
-        accumulate_steps: batches averaged into one update.
+        accumulate_steps: batches whose mean gradient makes one update; it has
+            the learning rate of the first of them.
     """
-    parts = [optax.adam(schedule, b1=b1, b2=b2)]
+
+    def rate(update):
+        return schedule(update * accumulate_steps)
+
+    parts = [optax.adam(rate, b1=b1, b2=b2)]
     if clip_norm:
         parts.insert(0, optax.clip_by_global_norm(clip_norm))
     optimizer = optax.chain(*parts)

@@ -17,6 +17,8 @@ from jax.sharding import Mesh
 from nstjax.sharding import batch_sharded, replicated
 from nstjax.types import Array, Params, Terms
 
+COMPUTE_DTYPES = ("float32", "bfloat16")
+
 # loss(params, frozen, batch, key) -> (total, terms): params are trained,
 # frozen holds other networks' weights, key is fresh for every step.
 Loss = Callable[[Params, Any, Any, Array], tuple[Array, Terms]]
@@ -29,8 +31,8 @@ class TrainState:
     Attributes:
         step: batches seen, an int32 scalar.
         params: the weights being trained.
-        average: exponential moving average of `params`, which is what gets
-            validated and exported.
+        average: exponential moving average of `params` over updates, which is
+            what gets validated and exported.
         opt_state: the optimiser's.
     """
 
@@ -58,6 +60,7 @@ def make_train_step(
     mesh: Mesh,
     seed: int,
     average_decay: float = 0.0,
+    accumulate_steps: int = 1,
     compute_dtype: str = "float32",
 ) -> Callable[[TrainState, Any, Any], tuple[TrainState, Terms]]:
     """Builds ``step(state, frozen, batch) -> (state, report)``, jitted.
@@ -68,7 +71,10 @@ def make_train_step(
         mesh: the devices; `batch` must be sharded along its first axis.
         seed: of the key, which is folded with the step's number.
         average_decay: of the moving average; it starts lower, at
-            (1 + step) / (10 + step), so that early averages are not stale.
+            (1 + n) / (10 + n) after n updates, so that early averages are not
+            stale.
+        accumulate_steps: as `optimizer` was made with; the average follows
+            its updates, not the batches between them.
         compute_dtype: "float32", or "bfloat16" to run networks and gradients
             in half precision while the trained weights, their update and the
             loss stay in float32.
@@ -88,8 +94,9 @@ def make_train_step(
         (total, terms), gradient = jax.value_and_grad(value, has_aux=True)(state.params)
         updates, opt_state = optimizer.update(gradient, state.opt_state, state.params)
         params = optax.apply_updates(state.params, updates)
-        count = state.step.astype(jnp.float32)
-        decay = jnp.minimum(average_decay, (1 + count) / (10 + count))
+        update, batch_of_update = jnp.divmod(state.step, accumulate_steps)
+        decay = jnp.minimum(average_decay, (1 + update) / (10 + update))
+        decay = jnp.where(batch_of_update == accumulate_steps - 1, decay, 1.0)
         average = optax.incremental_update(params, state.average, 1 - decay)
         report = dict(terms) | {
             "total": total,
@@ -125,8 +132,8 @@ def make_eval_step(
 
 
 def _make_cast(dtype: str) -> Callable[[Any], Any]:
-    if dtype not in ("float32", "bfloat16"):
-        raise ValueError(f"compute_dtype must be float32 or bfloat16, not {dtype!r}")
+    if dtype not in COMPUTE_DTYPES:
+        raise ValueError(f"compute_dtype must be in {COMPUTE_DTYPES}, not {dtype!r}")
 
     def cast(tree):
         return jax.tree.map(

@@ -166,7 +166,7 @@ def style_transfer(x, params, targets):
         jnp.mean((gram(features[layer]) - targets["style"][layer]) ** 2)
         for layer in STYLE_LAYERS
     )
-    return content + 10 * style, {"content": content, "style": style}
+    return content + style, {"content": content, "style": style}
 
 
 def torch_features(params, x):
@@ -205,7 +205,7 @@ def torch_style_transfer(params, content, style):
             ((torch_gram(features[layer]) - grams[layer]) ** 2).mean()
             for layer in STYLE_LAYERS
         )
-        return content + 10 * style
+        return content + style
 
     return loss
 
@@ -256,7 +256,7 @@ def test_follows_torch_on_a_style_transfer_in_float64(pictures):
     with jax.enable_x64(True):
         totals, expected = run_both(pictures, 50, np.float64)
     np.testing.assert_allclose(totals, expected, rtol=1e-6)
-    assert expected[-1] < 0.1 * expected[0]
+    assert expected[-1] < 0.2 * expected[0]
 
 
 def test_stays_near_torch_on_a_style_transfer_in_float32(pictures):

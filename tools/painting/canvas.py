@@ -5,58 +5,17 @@ unit is one pixel of the finished picture at its full size. The canvas itself
 is kept at `OVERSAMPLING` times that resolution and reduced at the end.
 """
 
-import dataclasses
-
 import numpy as np
+from numpy.typing import ArrayLike
 from skimage.filters import gaussian
 
-from .forms import smoothstep
+from .brushes import Brush
+from .forms import as_rgb, smoothstep
 
 OVERSAMPLING = 2
 # Distance between neighbouring samples of a stroke, in canvas pixels: below
 # 1/sqrt(2), so that a stroke leaves no pinholes.
 _STEP = 0.65
-
-
-@dataclasses.dataclass(frozen=True)
-class Brush:
-    """How a tool lays paint down.
-
-    Attributes:
-        opacity: of the paint, in [0, 1].
-        bristle: width of one bristle's streak, in units.
-        streak: relative deviation of lightness between bristles.
-        blend: how far bristles carry the stroke's second colour, in [0, 1].
-        dryness: share of bristles that have run out at the stroke's end.
-        fray: share of bristles that miss the canvas at the stroke's sides.
-        ragged: unevenness of the stroke's two ends, in stroke widths.
-        taper: shares of the length over which the stroke widens and narrows.
-        point: width at the very ends, as a share of the full width.
-        soft: share of the half width over which the sides fade out.
-        pickup: share of the colour under the brush that it drags along.
-        body: thickness of the paint, in units.
-        ridge: thickness that the brush pushes to its sides and end, likewise.
-        tooth: how much the ground's grain breaks the stroke up, in [0, 1].
-        fade: share of its opacity that the stroke loses towards its end.
-        stain: whether the paint is transparent and multiplies what it covers.
-    """
-
-    opacity: float = 1.0
-    bristle: float = 1.0
-    streak: float = 0.1
-    blend: float = 0.8
-    dryness: float = 0.3
-    fray: float = 0.2
-    ragged: float = 0.4
-    taper: tuple[float, float] = (0.15, 0.3)
-    point: float = 0.35
-    soft: float = 0.1
-    pickup: float = 0.2
-    body: float = 0.8
-    ridge: float = 0.5
-    tooth: float = 0.0
-    fade: float = 0.0
-    stain: bool = False
 
 
 def _uniform(noise: np.ndarray) -> np.ndarray:
@@ -80,7 +39,7 @@ class Canvas:
         self,
         width: float,
         height: float,
-        ground: tuple[float, float, float],
+        ground: str,
         *,
         scale: float,
         rng: np.random.Generator,
@@ -90,7 +49,7 @@ class Canvas:
 
         Args:
             width, height: in units.
-            ground: colour of the priming, sRGB in [0, 1].
+            ground: colour of the priming, as in `forms.rgb`.
             scale: pixels of the finished picture per unit.
             rng: source of the ground's grain and of the bristles.
             grain: size of the ground's grain, in units.
@@ -102,7 +61,7 @@ class Canvas:
         rows = max(1, round(height * scale)) * OVERSAMPLING
         columns = max(1, round(width * scale)) * OVERSAMPLING
         self.colour = np.empty((rows, columns, 3), np.float32)
-        self.colour[:] = ground
+        self.colour[:] = as_rgb(ground)
         self.thickness = np.zeros((rows, columns), np.float32)
         # From a stream of its own, so that the strokes that follow are the same
         # at every scale.
@@ -130,23 +89,22 @@ class Canvas:
 
     def stroke(
         self,
-        path: np.ndarray,
+        path: ArrayLike,
         width: float | np.ndarray,
-        colour: np.ndarray,
+        colour: str | np.ndarray,
         brush: Brush,
         *,
-        second: np.ndarray | None = None,
+        second: str | np.ndarray | None = None,
     ) -> None:
         """Paints one stroke.
 
         Args:
             path: [M, 2] points (x, y) of its middle line, M >= 2.
             width: its full width, or [M] widths at the points.
-            colour: sRGB in [0, 1].
+            colour: its code, or sRGB in [0, 1].
             brush: the tool.
             second: a second colour that some of the bristles carry.
         """
-        rng = self.rng
         path = np.asarray(path, np.float32) * self._scale
         widths = np.maximum(np.asarray(width, np.float32) * self._scale, 1.0)
         width = float(widths.max())
@@ -188,12 +146,11 @@ class Canvas:
 
         shade = 1 + brush.streak * (2 * fine - 1)
         paint = np.empty((*alpha.shape, 3), np.float32)
-        if second is None:
-            paint[:] = colour
-        else:
+        paint[:] = as_rgb(colour)
+        if second is not None:
             other = self._bristles(along, across, width, brush)
             mixed = brush.blend * smoothstep(0.35, 0.65, other)[..., None]
-            paint[:] = colour + mixed * (np.asarray(second) - colour)
+            paint += mixed * (as_rgb(second) - paint)
         paint *= shade[..., None]
         pixels = self.colour.reshape(-1, 3)
         if brush.pickup:

@@ -1,16 +1,20 @@
 """Fields, curves and colours: what pictures are drawn up from."""
 
 import warnings
+from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import ArrayLike
 from skimage.color import lab2rgb, rgb2lab
 from skimage.filters import gaussian
 
 
-def grid(width: int, height: int) -> tuple[np.ndarray, np.ndarray]:
-    """x and y of every cell's centre, each [height, width]."""
-    x, y = np.meshgrid(np.arange(width) + 0.5, np.arange(height) + 0.5)
-    return x.astype(np.float32), y.astype(np.float32)
+def segment(
+    middle: np.ndarray, angle: float, length: float, count: int = 2
+) -> np.ndarray:
+    """A straight path of `count` points about its middle."""
+    arm = 0.5 * length * np.array([np.cos(angle), np.sin(angle)])
+    return middle + np.linspace(-1, 1, count)[:, None] * arm
 
 
 def noise(shape: tuple[int, int], size: float, rng: np.random.Generator) -> np.ndarray:
@@ -21,14 +25,15 @@ def noise(shape: tuple[int, int], size: float, rng: np.random.Generator) -> np.n
 
 def smoothstep(low: float, high: float, value: np.ndarray) -> np.ndarray:
     """0 below `low`, 1 above `high`, and a smooth ramp between."""
-    ramp = np.clip((value - low) / (high - low), 0, 1)
-    return ramp * ramp * (3 - 2 * ramp)
+    share = np.clip((value - low) / (high - low), 0, 1)
+    return share * share * (3 - 2 * share)
 
 
-def curve(points: list, count: int = 16) -> np.ndarray:
+def curve(points: ArrayLike, count: int = 16) -> np.ndarray:
     """A Catmull-Rom spline through [M, 2] points, as [count, 2] points on it."""
-    p = np.asarray(points, float)
-    p = np.concatenate([[2 * p[0] - p[1]], p, [2 * p[-1] - p[-2]]])
+    points = np.asarray(points, float)
+    first, last = 2 * points[0] - points[1], 2 * points[-1] - points[-2]
+    p = np.concatenate([[first], points, [last]])
     at = np.linspace(0, len(points) - 1, count)
     i = np.minimum(at.astype(int), len(points) - 2)
     t = (at - i)[:, None]
@@ -43,7 +48,24 @@ def rgb(code: str) -> np.ndarray:
     return np.array([int(code[i : i + 2], 16) / 255 for i in (1, 3, 5)], np.float32)
 
 
-def ramp(codes: list[str], share: np.ndarray) -> np.ndarray:
+def as_rgb(colour: str | np.ndarray) -> np.ndarray:
+    """A colour, or colours, given by code or already in sRGB."""
+    return rgb(colour) if isinstance(colour, str) else np.asarray(colour)
+
+
+def mix(
+    colour: np.ndarray, other: str | np.ndarray, weight: np.ndarray | float
+) -> np.ndarray:
+    """Blends [..., 3] colours: `weight` [...] 0 leaves them, 1 gives the other."""
+    return colour + np.asarray(weight)[..., None] * (as_rgb(other) - colour)
+
+
+def bump(value: np.ndarray) -> np.ndarray:
+    """A Gaussian hill: 1 where `value` is 0, falling off at about 1."""
+    return np.exp(-(value**2))
+
+
+def ramp(codes: Sequence[str], share: np.ndarray | float) -> np.ndarray:
     """Colours along a sequence: share 0 is the first code, 1 the last."""
     colours = np.stack([rgb(code) for code in codes])
     place = np.clip(share, 0, 1) * (len(codes) - 1)

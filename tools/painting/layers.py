@@ -7,39 +7,12 @@ images and video for an impressionist effect" (SIGGRAPH 1997) and A. Hertzmann,
 smaller brushes come after larger ones.
 """
 
-import dataclasses
-
 import numpy as np
 
-from .canvas import Brush, Canvas
+from .brushes import Brush
+from .canvas import Canvas
 from .forms import jittered
-
-
-@dataclasses.dataclass(frozen=True)
-class Plan:
-    """What a painter has in mind before the first stroke: one cell per unit.
-
-    Attributes:
-        colour: [H, W, 3] sRGB in [0, 1].
-        angle: [H, W] direction of the strokes in radians, y pointing down.
-    """
-
-    colour: np.ndarray
-    angle: np.ndarray
-
-    @property
-    def height(self) -> int:
-        return self.angle.shape[0]
-
-    @property
-    def width(self) -> int:
-        return self.angle.shape[1]
-
-    def cells(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Row and column of the cell that each (x, y) lies in, clipped."""
-        column = np.clip(points[..., 0].astype(int), 0, self.width - 1)
-        row = np.clip(points[..., 1].astype(int), 0, self.height - 1)
-        return row, column
+from .sketch import Plan
 
 
 def scatter(
@@ -120,16 +93,13 @@ def lay(
     canvas: Canvas,
     plan: Plan,
     brush: Brush,
+    measure: tuple[float, float, float],
     *,
-    spacing: float,
-    length: float,
-    width: float,
-    lightness: float = 4,
-    hue: float = 8,
+    vary: tuple[float, float] = (4, 8),
     wander: float = 0.15,
     stop: float = np.inf,
     mask: np.ndarray | None = None,
-    density: np.ndarray | None = None,
+    density: np.ndarray | float = 1.0,
     clip: bool = True,
     order: np.ndarray | None = None,
     spread: float = 0.3,
@@ -140,26 +110,25 @@ def lay(
         canvas: painted on.
         plan: colours and directions.
         brush: the tool.
-        spacing: distance between strokes.
-        length: their mean length.
-        width: their mean width.
-        lightness, hue: variation of the strokes' colours, see `jittered`.
+        measure: distance between strokes, their mean length and mean width.
+        vary: variation of the strokes' lightness and hue, see `jittered`.
         wander: standard deviation of the strokes' angles about the field's.
         stop: see `trace`.
         mask: [H, W] bool; strokes start, and with `clip` stay, inside it.
-        density: [H, W] probability in [0, 1] that a stroke is painted.
+        density: probability that a stroke is painted, a number or [H, W].
         clip: whether strokes end where they would leave the mask.
         order: [H, W] strokes are painted by rising value; random without it.
         spread: relative deviation of lengths and widths.
     """
     rng = canvas.rng
-    starts = scatter(plan.width, plan.height, spacing, rng, margin=spacing)
+    spacing, length, width = measure
+    height, columns = plan.angle.shape
+    starts = scatter(columns, height, spacing, rng, margin=spacing)
     cells = plan.cells(starts)
-    keep = np.ones(len(starts), bool)
+    density = np.broadcast_to(density, plan.angle.shape)
+    keep = rng.random(len(starts)) < density[cells]
     if mask is not None:
         keep &= mask[cells]
-    if density is not None:
-        keep &= rng.random(len(starts)) < density[cells]
     starts = starts[keep]
     if not len(starts):
         return
@@ -178,8 +147,8 @@ def lay(
         stop=stop,
         mask=mask if clip else None,
     )
-    colours = jittered(plan.colour[cells], rng, lightness, hue)
-    seconds = jittered(colours, rng, 1.2 * lightness, 1.2 * hue)
+    colours = jittered(plan.colour[cells], rng, *vary)
+    seconds = jittered(colours, rng, *vary)
     widths = width * np.clip(1 + spread * rng.standard_normal(count), 0.5, 1.8)
     for path, w, colour, second in zip(paths, widths, colours, seconds, strict=True):
         if len(path) > 1:

@@ -7,187 +7,148 @@ to the direction field, whose stones keep clear of the edges of the drawing.
 
 import numpy as np
 
-from ..canvas import Brush, Canvas
-from ..forms import grid, jittered, ramp, rgb, smoothstep
+from ..brushes import Brush
+from ..canvas import Canvas
+from ..forms import jittered, ramp, segment, smoothstep
 from ..layers import scatter
+from ..sketch import Sketch
 
 WIDTH, HEIGHT = 528, 448
-_HUB = (264, 330)
-_BORDER = 26
+_STONE = 8.0
+# The root of the tail, and rings of eyes on it: distance, number, radius.
+_ROOT = (264, 330)
+_RINGS = [(128, 6, 23), (180, 8, 26), (232, 11, 28)]
+# Rings of one eye from the outside: radius as a share, colour.
+_EYE = [(1.0, "#d8922e"), (0.68, "#1a2f80"), (0.34, "#7fe0d8")]
+_HEAD = (218, 196)
 
 
-def _drawing(x, y):
-    """Part number, colour and direction of the rows, for every cell."""
-    dx, dy = x - _HUB[0], y - _HUB[1]
-    r, a = np.hypot(dx, dy), np.arctan2(dx, -dy)
-    part = np.zeros(x.shape, int)
-    arcs = np.hypot(x - 264, y - 560)
-    colour = ramp(["#e9cf8a", "#d9b45a", "#f1dfae", "#cfa548"], (arcs / 61) % 1)
-    angle = np.arctan2(x - 264, -(y - 560))
-
+def _tail(s):
+    """A golden ground in arcs, and the fan with its eyes."""
+    arcs = np.hypot(s.x - 264, s.y - 560)
+    gold = ramp(["#e9cf8a", "#d9b45a", "#f1dfae", "#cfa548"], (arcs / 61) % 1)
+    s.put(s.x > 0, gold, np.arctan2(s.x - 264, 560 - s.y))
+    right, below = s.x - _ROOT[0], s.y - _ROOT[1]
+    r, a = np.hypot(right, below), np.arctan2(right, -below)
     fan = (r < 272) & (np.abs(a) < 1.66)
     tail = ramp(["#0f4a4a", "#1a7a6a", "#2f9a5f", "#6fb04a", "#1f6a6f"], r / 272)
-    vane = np.abs(np.sin(a * 13)) ** 0.5
-    tail = tail * (0.72 + 0.4 * vane[..., None])
-    part = np.where(fan, 1 + (np.floor(a * 13 / np.pi + 50)).astype(int) % 2, part)
-    colour = np.where(fan[..., None], tail, colour)
-    angle = np.where(fan, np.arctan2(dy, dx), angle)
-    rim = fan & (r > 258)
-    part = np.where(rim, 3, part)
-    colour = np.where(rim[..., None], rgb("#d9c04a"), colour)
-    angle = np.where(rim, np.arctan2(dx, -dy), angle)
-
-    for ring, (radius, count, size) in enumerate(
-        [(128, 6, 23), (180, 8, 26), (232, 11, 28)]
-    ):
+    tail = tail * (0.72 + 0.4 * np.abs(np.sin(13 * a)) ** 0.5)[..., None]
+    for feather in range(-7, 7):
+        here = fan & (np.floor(13 * a / np.pi) == feather)
+        s.put(here, tail, np.arctan2(below, right))
+    s.put(fan & (r > 258), "#d9c04a", a)
+    for radius, count, size in _RINGS:
         for k in range(count):
-            turn = (k + 0.5 - count / 2) / count * 3.2
-            ex, ey = _HUB[0] + radius * np.sin(turn), _HUB[1] - radius * np.cos(turn)
-            ux, uy = x - ex, y - ey
-            q = np.hypot(ux, uy) / size
-            bands = [(1.0, "#d8922e", 4), (0.68, "#1a2f80", 5), (0.34, "#7fe0d8", 6)]
-            for limit, code, number in bands:
-                eye = q < limit
-                part = np.where(eye, number, part)
-                colour = np.where(eye[..., None], rgb(code), colour)
-                angle = np.where(eye, np.arctan2(ux, -uy), angle)
+            a = ((k + 0.5) / count - 0.5) * 3.1
+            x, y = _ROOT[0] + radius * np.sin(a), _ROOT[1] - radius * np.cos(a)
+            if np.hypot(x - _HEAD[0], y - _HEAD[1] + 20) < 60:
+                continue
+            for share, code in _EYE:
+                around = np.arctan2(s.x - x, y - s.y)
+                s.put(s.away(x, y, share * size) < 1, code, around)
 
-    # Body, neck and head: discs of changing size along one bowed line.
-    t = np.linspace(0, 1, 70)
-    spine_x = 264 + 20 * np.sin(4.2 * t) * t - 30 * smoothstep(0.72, 1, t)
-    spine_y = 392 - 196 * t
-    width = 52 - 35 * smoothstep(0.1, 0.6, t) + 6 * smoothstep(0.8, 0.95, t)
-    nearest = np.full(x.shape, np.inf)
-    flow = np.zeros(x.shape)
-    for k in range(len(t)):
-        q = np.hypot(x - spine_x[k], y - spine_y[k]) / width[k]
-        nearer = q < nearest
-        nearest = np.where(nearer, q, nearest)
-        k0, k1 = max(k - 1, 0), min(k + 1, len(t) - 1)
-        direction = np.arctan2(spine_y[k1] - spine_y[k0], spine_x[k1] - spine_x[k0])
-        flow = np.where(nearer, direction, flow)
-    body = nearest < 1
-    blue = ramp(["#5fc0e6", "#2f86d0", "#1a4fae", "#122a70"], nearest)
-    part = np.where(body, 8, part)
-    colour = np.where(body[..., None], blue, colour)
-    angle = np.where(body, flow, angle)
-    hx, hy = spine_x[-1], spine_y[-1]
-    beak = (x < hx - 8) & (x > hx - 46)
-    beak &= np.abs(y - hy - 0.15 * (hx - x)) < 11 * (x - hx + 46) / 38
-    part = np.where(beak & ~body, 9, part)
-    colour = np.where((beak & ~body)[..., None], rgb("#e8a83a"), colour)
-    for code, number, radius in [("#f7f0dc", 10, 10.5), ("#14121a", 11, 4.6)]:
-        eye = np.hypot(x - hx + 4, y - hy + 1) < radius
-        part = np.where(eye, number, part)
-        colour = np.where(eye[..., None], rgb(code), colour)
-    for k in range(4):
-        a0 = -0.6 + 0.4 * k
-        tip = np.array([hx + 50 * np.sin(a0), hy - 50 * np.cos(a0)])
-        knob = np.hypot(x - tip[0], y - tip[1]) < 8
-        s = (x - hx) * np.sin(a0) - (y - hy) * np.cos(a0)
-        d = (x - hx) * np.cos(a0) + (y - hy) * np.sin(a0)
-        quill = (np.abs(d) < 3.4) & (s > 12) & (s < 46)
-        part = np.where(quill & ~body, 12, part)
-        part = np.where(knob, 13, part)
-        colour = np.where((quill & ~body)[..., None], rgb("#173f7a"), colour)
-        colour = np.where(knob[..., None], rgb("#3fb0d8"), colour)
-        angle = np.where(quill & ~body, np.arctan2(-np.cos(a0), np.sin(a0)), angle)
+
+def _bird(s):
+    """Body and neck along one bowed line, then the head."""
+    t = np.linspace(0, 1, 12)
+    x = 264 + 20 * np.sin(4.2 * t) * t - 30 * smoothstep(0.72, 1, t)
+    widths = 104 - 70 * smoothstep(0.1, 0.6, t) + 14 * smoothstep(0.8, 0.95, t)
+    blues = ["#122a70", "#1a4fae", "#2f86d0", "#5fc0e6"]
     for side in (-1, 1):
-        leg = (np.abs(x - 264 - side * 15) < 4) & (y > 400) & (y < 440)
-        part = np.where(leg & ~body, 14, part)
-        colour = np.where((leg & ~body)[..., None], rgb("#8a4a24"), colour)
-    return _frame(x, y, part, colour, angle)
+        leg = (np.abs(s.x - 264 - 15 * side) < 4) & (s.y > 400) & (s.y < 440)
+        s.put(leg, "#8a4a24", np.pi / 2)
+    hx, hy = _HEAD
+    for k in range(4):
+        a = -0.6 + 0.4 * k
+        c, d = np.cos(a), np.sin(a)
+        out = (s.x - hx) * d - (s.y - hy) * c
+        aside = np.abs((s.x - hx) * c + (s.y - hy) * d)
+        s.put((aside < 3.4) & (out > 12) & (out < 46), "#173f7a", a + np.pi / 2)
+        s.put(s.away(hx + 50 * d, hy - 50 * c, 8) < 1, "#3fb0d8")
+    beak = (s.x < hx - 8) & (s.x > hx - 46)
+    beak &= np.abs(s.y - hy - 0.15 * (hx - s.x)) < 12 * (s.x - hx + 46) / 38
+    s.put(beak, "#f0a030", 0.0)
+    s.limb(np.stack([x, 392 - 196 * t], 1), widths, blues)
+    s.put(s.away(hx + 2, hy + 1, 9) < 1, "#f7f0dc")
+    s.put(s.away(hx + 2, hy + 1, 4.6) < 1, "#14121a")
 
 
-def _frame(x, y, part, colour, angle):
-    """A border of three bands with a red and cream tooth pattern."""
-    depth = np.minimum(np.minimum(x, WIDTH - x), np.minimum(y, HEIGHT - y))
-    sideways = np.minimum(x, WIDTH - x) < np.minimum(y, HEIGHT - y)
-    run = np.where(sideways, y, x)
-    tooth = (run // 18).astype(int) % 2
-    middle = np.where(tooth[..., None] == 0, rgb("#a8321f"), rgb("#f1e3bd"))
-    for low, high, tone, number in [
-        (0, 9, rgb("#2a1f3a"), 20), (9, 18, middle, 21), (18, _BORDER, rgb("#2a1f3a"), 24)
-    ]:  # fmt: skip
-        band = (depth >= low) & (depth < high)
-        part = np.where(band, number + (tooth if number == 21 else 0), part)
-        colour = np.where(band[..., None], tone, colour)
-        angle = np.where(band, np.where(sideways, np.pi / 2, 0), angle)
-    return part, colour, angle
+def _frame(s):
+    """A border of three bands, the middle one red and cream."""
+    left, top = np.minimum(s.x, WIDTH - s.x), np.minimum(s.y, HEIGHT - s.y)
+    depth, upright = np.minimum(left, top), left < top
+    along = np.where(upright, np.pi / 2, 0)
+    tooth = (np.where(upright, s.y, s.x) // 18).astype(int) % 2
+    s.put(depth < 26, "#2a1f3a", along)
+    for low, high in [(0, 9), (18, 26)]:
+        s.put((depth >= low) & (depth < high), "#2a1f3a")
+    for k, code in enumerate(["#a8321f", "#f1e3bd"]):
+        s.put((depth >= 9) & (depth < 18) & (tooth == k), code)
 
 
-def _tessellate(part, angle, size, rng, *, rounds):
-    """Places stones; returns centres [N, 2], directions [N] and sides [N]."""
-    height, width = part.shape
-    edge = np.zeros(part.shape, bool)
-    edge[:, 1:] |= part[:, 1:] != part[:, :-1]
-    edge[1:] |= part[1:] != part[:-1]
-    centres = scatter(width, height, size, rng)
-    reach = int(1.6 * size)
-    wx, wy = np.meshgrid(np.arange(-reach, reach + 1), np.arange(-reach, reach + 1))
-    for turn in range(rounds):
-        nearest = np.full((height, width), np.inf, np.float32)
-        owner = np.full((height, width), -1)
-        column = np.clip(centres[:, 0].astype(int), 0, width - 1)
-        row = np.clip(centres[:, 1].astype(int), 0, height - 1)
-        facing = angle[row, column]
-        for k in range(len(centres)):
-            top, left = max(row[k] - reach, 0), max(column[k] - reach, 0)
-            window = np.s_[top : row[k] + reach + 1, left : column[k] + reach + 1]
-            near = nearest[window]
-            part_wy = wy[top - row[k] + reach :][: near.shape[0], : near.shape[1]]
-            part_wx = wx[:, left - column[k] + reach :][
-                : near.shape[0], : near.shape[1]
-            ]
-            ox, oy = part_wx - (centres[k, 0] % 1), part_wy - (centres[k, 1] % 1)
-            c, s = np.cos(facing[k]), np.sin(facing[k])
-            distance = np.maximum(np.abs(ox * c + oy * s), np.abs(oy * c - ox * s))
-            closer = distance < near
-            near[closer] = distance[closer]
-            owner[window][closer] = k
+def _owners(centres, facing, shape):
+    """The index of the centre that is nearest to each cell, or -1.
+
+    Distance is the maximum norm in axes turned to each centre's direction.
+    """
+    height, width = shape
+    reach = int(1.6 * _STONE)
+    nearest = np.full(shape, np.inf, np.float32)
+    owner = np.full(shape, -1)
+    for k, ((x, y), a) in enumerate(zip(centres, facing, strict=True)):
+        left, top = max(int(x) - reach, 0), max(int(y) - reach, 0)
+        right, bottom = min(int(x) + reach, width), min(int(y) + reach, height)
+        window = np.s_[top:bottom, left:right]
+        across = np.arange(left, right)[None] + 0.5 - x
+        down = np.arange(top, bottom)[:, None] + 0.5 - y
+        c, d = np.cos(a), np.sin(a)
+        u, v = across * c + down * d, down * c - across * d
+        distance = np.maximum(np.abs(u), np.abs(v))
+        closer = distance < nearest[window]
+        nearest[window][closer] = distance[closer]
+        owner[window][closer] = k
+    return owner
+
+
+def _tessellate(s, rng):
+    """Places the stones; returns their centres [N, 2] and side lengths [N]."""
+    edge = np.zeros(s.part.shape, bool)
+    edge[:, 1:] |= s.part[:, 1:] != s.part[:, :-1]
+    edge[1:] |= s.part[1:] != s.part[:-1]
+    plan = s.plan()
+    centres = scatter(WIDTH, HEIGHT, _STONE, rng)
+    for _ in range(9):
+        owner = _owners(centres, s.angle[plan.cells(centres)], edge.shape)
         mine = (owner >= 0) & ~edge
         rows, columns = np.nonzero(mine)
-        who = owner[mine]
-        area = np.bincount(who, minlength=len(centres))
-        alive = area > (0.28 * size**2 if turn == rounds - 1 else 0)
-        total_x = np.bincount(who, columns + 0.5, minlength=len(centres))
-        total_y = np.bincount(who, rows + 0.5, minlength=len(centres))
-        centres = np.stack([total_x, total_y], 1)[alive] / area[alive, None]
-    column, row = centres[:, 0].astype(int), centres[:, 1].astype(int)
-    return centres, angle[row, column], np.sqrt(area[alive])
+        sums = [
+            np.bincount(owner[mine], weights, len(centres))
+            for weights in (None, columns + 0.5, rows + 0.5)
+        ]
+        area, x, y = (total[sums[0] > 0] for total in sums)
+        centres = np.stack([x, y], 1) / area[:, None]
+    large = area > 0.28 * _STONE**2
+    return centres[large], np.sqrt(area[large])
 
 
 def paint(scale: float, rng: np.random.Generator) -> np.ndarray:
-    x, y = grid(WIDTH, HEIGHT)
-    part, colour, angle = _drawing(x, y)
-    canvas = Canvas(WIDTH, HEIGHT, rgb("#3a342e"), scale=scale, rng=rng)
-    stone = Brush(
-        taper=(0, 0),
-        point=1,
-        dryness=0,
-        fray=0,
-        ragged=0.06,
-        soft=0.02,
-        pickup=0,
-        bristle=3,
-        streak=0.07,
-        blend=0.5,
-        body=2.2,
-        ridge=0.0,
-    )
-    centres, facing, sides = _tessellate(part, angle, 8.0, rng, rounds=9)
-    row, column = centres[:, 1].astype(int), centres[:, 0].astype(int)
-    tones = jittered(np.clip(colour[row, column], 0, 1), rng, 6.5, 9)
+    s = Sketch(WIDTH, HEIGHT)
+    _tail(s)
+    _bird(s)
+    _frame(s)
+    plan = s.plan()
+    canvas = Canvas(WIDTH, HEIGHT, "#3a342e", scale=scale, rng=rng)
+    stone = Brush(bristle=3, streak=0.07, ragged=0.06, soft=0.02, body=2.2)
+    centres, sides = _tessellate(s, rng)
+    cells = plan.cells(centres)
+    tones = jittered(plan.colour[cells], rng, 6.5, 9)
     seconds = jittered(tones, rng, 5, 8)
     gleam = rng.random(len(tones)) < 0.05
-    tones[gleam] = tones[gleam] + 0.45 * (1 - tones[gleam])
-    for p, a, side, tone, second in zip(
+    tones[gleam] += 0.45 * (1 - tones[gleam])
+    facing = plan.angle[cells] + 0.06 * rng.standard_normal(len(tones))
+    sides = 0.96 * np.minimum(sides, 11)
+    for place, a, side, tone, second in zip(
         centres, facing, sides, tones, seconds, strict=True
     ):
-        a = a + 0.06 * rng.standard_normal()
-        half = 0.5 * 0.96 * min(side, 11)
-        arm = half * np.array([np.cos(a), np.sin(a)])
-        canvas.stroke(
-            np.stack([p - arm, p + arm]), 1.94 * half, tone, stone, second=second
-        )
+        canvas.stroke(segment(place, a, side), 0.97 * side, tone, stone, second=second)
     return canvas.finish(relief=1.0, gloss=0.3, weave=0.25)

@@ -4,13 +4,14 @@ import importlib.util
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from nstjax.errors import NstjaxError
 
 
 def configs_folder() -> Path:
     """Where the shipped configs lie: in the package, or beside it in a checkout."""
-    package = Path(__file__).resolve().parents[1]
+    package = Path(__file__).resolve().parent
     shipped = package / "configs"
     return shipped if shipped.is_dir() else package.parent / "configs"
 
@@ -50,6 +51,14 @@ def load_config(path: str, overrides: Sequence[str] = ()):
             f"{rest[1]!r} is no config override; write --config.key=value"
         )
     return config
+
+
+def config_to_dict(config: Any) -> dict[str, Any]:
+    """A config's leaves as plain data: tuples and dicts stay what they are."""
+    return {
+        name: value.to_dict() if hasattr(value, "to_dict") else value
+        for name, value in config.items()
+    }
 
 
 def _find(file: str) -> Path:

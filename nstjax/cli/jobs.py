@@ -1,0 +1,133 @@
+"""Which pictures to make: one, or one for each pair of two folders."""
+
+import dataclasses
+import os
+from pathlib import Path
+
+from nstjax import examples
+from nstjax.errors import NstjaxError
+from nstjax.io.images import check_output, list_images
+
+_DEFAULT_SUFFIX = ".png"
+
+
+@dataclasses.dataclass(frozen=True)
+class Job:
+    """One picture to make.
+
+    Attributes:
+        content: a file, or the name of an example.
+        styles: the same, one or several to blend.
+        output: the file to write.
+    """
+
+    content: str
+    styles: tuple[str, ...]
+    output: Path
+
+    @property
+    def state(self) -> Path:
+        """Where an interrupted run leaves what it needs to go on."""
+        return self.output.with_name(f"{self.output.name}.state")
+
+
+def plan_jobs(
+    content: str,
+    styles: list[str],
+    output: str | None,
+    *,
+    method: str,
+    overwrite: bool,
+    resume: bool,
+) -> tuple[list[Job], int]:
+    """Lists the pictures to make.
+
+    Args:
+        content: a file, a folder, or an example's name.
+        styles: several files or examples, which are blended, or one folder.
+        output: a file, or a folder where content or style is one; None picks
+            a free name in the current folder.
+        method: for that name.
+        overwrite: whether existing outputs may be replaced.
+        resume: whether interrupted runs go on; their outputs are replaced.
+
+    Returns:
+        The jobs, and how many were left out because they are done.
+
+    Raises:
+        NstjaxError: if an input is missing or the output cannot be written.
+    """
+    contents = _expand(content)
+    blends = _expand_styles(styles)
+    many = _is_folder(content) or any(map(_is_folder, styles))
+    if not many:
+        target = Path(output) if output else _free_name(content, styles, method)
+        job = Job(content, tuple(styles), target)
+        going_on = resume and job.state.is_file()
+        check_output(target, overwrite=overwrite or going_on)
+        return [job], 0
+    if not output:
+        raise NstjaxError("a folder of pictures needs a folder for --output")
+    folder = Path(output)
+    if folder.exists() and not folder.is_dir():
+        raise NstjaxError(
+            f"{folder} is a file, but a folder of pictures needs a folder for --output"
+        )
+    jobs = [
+        Job(picture, blend, folder / _name(picture, blend, contents, blends))
+        for picture in contents
+        for blend in blends
+    ]
+    check_output(jobs[0].output, overwrite=True)
+    left = [
+        job
+        for job in jobs
+        if overwrite or not job.output.exists() or (resume and job.state.is_file())
+    ]
+    return left, len(jobs) - len(left)
+
+
+def _expand(path: str) -> list[str]:
+    if examples.is_example(path) and not os.path.exists(path):
+        return [path]
+    return [str(picture) for picture in list_images(path)]
+
+
+def _expand_styles(styles: list[str]) -> list[tuple[str, ...]]:
+    if not any(map(_is_folder, styles)):
+        return [tuple(picture for style in styles for picture in _expand(style))]
+    if len(styles) > 1:
+        raise NstjaxError("give one folder of styles or several files, not both")
+    return [(picture,) for picture in _expand(styles[0])]
+
+
+def _is_folder(path: str) -> bool:
+    return os.path.isdir(path)
+
+
+def _name(
+    content: str,
+    blend: tuple[str, ...],
+    contents: list[str],
+    blends: list[tuple[str, ...]],
+) -> str:
+    parts = [_label(content, contents)]
+    if len(blends) > 1:
+        parts.append(_label(blend[0], [other[0] for other in blends]))
+    return "_".join(parts) + _DEFAULT_SUFFIX
+
+
+def _label(path: str, others: list[str]) -> str:
+    """A file's stem, with its ending where another has the same stem."""
+    stem = Path(path).stem
+    if sum(Path(other).stem == stem for other in others) > 1:
+        return f"{stem}-{Path(path).suffix.lstrip('.')}"
+    return stem
+
+
+def _free_name(content: str, styles: list[str], method: str) -> Path:
+    stem = "_".join([Path(content).stem, *(Path(s).stem for s in styles), method])
+    candidate, number = Path(f"{stem}{_DEFAULT_SUFFIX}"), 2
+    while candidate.exists():
+        candidate, number = Path(f"{stem}_{number}{_DEFAULT_SUFFIX}"), number + 1
+    return candidate

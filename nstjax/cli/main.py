@@ -1,0 +1,50 @@
+"""The ``nstjax`` command: one word chooses what to do."""
+
+import importlib
+import sys
+from collections.abc import Sequence
+
+from nstjax import __version__
+
+# Imported when chosen: ``nstjax --help`` loads none of them.
+_COMMANDS = {
+    "stylize": ("nstjax.cli.stylize", "make a picture in the style of another"),
+    "train": ("nstjax.cli.train", "train a network from a config"),
+    "prepare-data": ("nstjax.cli.prepare_data", "pack folders of pictures for TFDS"),
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs a subcommand; returns its exit status."""
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    if not arguments or arguments[0] in ("-h", "--help"):
+        print(_usage())
+        return 0
+    if arguments[0] == "--version":
+        print(__version__)
+        return 0
+    name, *rest = arguments
+    if name not in _COMMANDS:
+        print(
+            f"nstjax: error: there is no command {name!r}; "
+            f"choose one of {', '.join(_COMMANDS)}",
+            file=sys.stderr,
+        )
+        return 2
+    return importlib.import_module(_COMMANDS[name][0]).main(rest)
+
+
+def _usage() -> str:
+    width = max(map(len, _COMMANDS))
+    lines = [f"  {name:{width}}  {text}" for name, (_, text) in _COMMANDS.items()]
+    return "\n".join(
+        [
+            "usage: nstjax COMMAND [OPTION ...]",
+            "",
+            "Neural style transfer in JAX and Flax.",
+            "",
+            *lines,
+            "",
+            "'nstjax COMMAND --help' explains a command's options.",
+        ]
+    )

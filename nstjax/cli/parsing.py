@@ -1,0 +1,72 @@
+"""Argument parsing that fails in one sentence, and the types of arguments."""
+
+import argparse
+import math
+
+from nstjax.errors import NstjaxError
+
+
+class Parser(argparse.ArgumentParser):
+    """An ArgumentParser whose complaints are the project's own errors."""
+
+    def __init__(self, **options) -> None:
+        options.setdefault("formatter_class", argparse.RawDescriptionHelpFormatter)
+        super().__init__(allow_abbrev=False, **options)
+
+    def error(self, message: str) -> None:
+        """Raises NstjaxError in place of printing the usage."""
+        raise NstjaxError(f"{message}; --help explains the options")
+
+
+def weight(text: str) -> float:
+    """A number that is finite and not negative."""
+    value = _number(text)
+    if not math.isfinite(value) or value < 0:
+        raise argparse.ArgumentTypeError(f"{text} is not a number from 0 up")
+    return value
+
+
+def share(text: str) -> float:
+    """A number from 0 to 1."""
+    value = _number(text)
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(f"{text} is not a number from 0 to 1")
+    return value
+
+
+def count(text: str) -> int:
+    """A whole number from 1 up."""
+    value = whole(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not a whole number from 1 up")
+    return value
+
+
+def whole(text: str) -> int:
+    """A whole number from 0 up."""
+    try:
+        value = int(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text} is not a whole number") from error
+    if value < 0:
+        raise argparse.ArgumentTypeError(f"{text} is negative")
+    return value
+
+
+def size(text: str) -> int | tuple[int, int]:
+    """A picture's size: the longer side N, or WIDTHxHEIGHT.
+
+    Returns:
+        The longer side, or (height, width).
+    """
+    width, times, height = text.lower().partition("x")
+    if not times:
+        return count(text)
+    return count(height), count(width)
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text} is not a number") from error

@@ -1,0 +1,243 @@
+"""``nstjax stylize``: one picture, or a folder of them, in the style of another."""
+
+import json
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from nstjax import __version__
+from nstjax.cli import parsing
+from nstjax.cli.errors import INTERRUPTED, USAGE_ERROR, reports_errors
+from nstjax.errors import NstjaxError
+
+_DESCRIPTION = """\
+Paints one picture in the style of another.
+
+Without any option it paints a demonstration. Pictures are files, folders
+(every picture in them), or names of examples that come with the package.
+"""
+_EXAMPLES = """\
+examples:
+  python stylize.py
+  python stylize.py --content photo.jpg --style painting.jpg --output out.png
+  python stylize.py --method lapstyle --content photo.jpg --style night
+  python stylize.py --content photos/ --style painting.jpg --output painted/
+  python stylize.py --config configs/gatys.py:reference --config.tv_weight=0.1
+"""
+_DEMONSTRATION = {"content": "chelsea", "style": ["night"]}
+
+# Options of the command line that are leaves of the method's config.
+_LEAVES = (
+    "iterations",
+    "optimizer",
+    "init",
+    "content_weight",
+    "style_weight",
+    "lap_weight",
+    "tv_weight",
+    "encoder",
+)
+
+
+def make_parser() -> parsing.Parser:
+    """The command's options."""
+    parser = parsing.Parser(
+        prog="stylize.py", description=_DESCRIPTION, epilog=_EXAMPLES
+    )
+    pictures = parser.add_argument_group("pictures")
+    pictures.add_argument("--content", metavar="PICTURE", help="what to paint")
+    pictures.add_argument(
+        "--style",
+        nargs="+",
+        metavar="PICTURE",
+        help="how to paint it; several are blended",
+    )
+    pictures.add_argument(
+        "--style-blend",
+        nargs="+",
+        type=parsing.weight,
+        metavar="WEIGHT",
+        help="a weight for each style (default: equal)",
+    )
+    pictures.add_argument(
+        "--output",
+        metavar="FILE",
+        help="the result, .png .jpg .webp or .tif; a folder for folders",
+    )
+    pictures.add_argument(
+        "--overwrite", action="store_true", help="replace existing outputs"
+    )
+    pictures.add_argument(
+        "--size",
+        type=parsing.size,
+        metavar="N|WxH",
+        help="the result's longer side, or both sides (default: the content's)",
+    )
+    method = parser.add_argument_group("method")
+    method.add_argument("--method", metavar="NAME", help="gatys (default) or lapstyle")
+    method.add_argument(
+        "--preset",
+        default="best",
+        metavar="NAME",
+        help="best (default), reference (as published code) or paper",
+    )
+    method.add_argument(
+        "--config",
+        metavar="FILE[:PRESET]",
+        help="a config in place of the method's own; --config.KEY=VALUE changes "
+        "any leaf, with or without it",
+    )
+    method.add_argument(
+        "--iterations",
+        type=parsing.count,
+        metavar="N",
+        help="evaluations at full size",
+    )
+    method.add_argument(
+        "--optimizer", metavar="NAME", help="adam, lbfgs or torch_lbfgs"
+    )
+    method.add_argument(
+        "--init", metavar="WHAT", help="begin from content, style, noise or a picture"
+    )
+    for name, text in (
+        ("content", "likeness to the content"),
+        ("style", "likeness to the style"),
+        ("lap", "likeness of edges (Laplacian)"),
+        ("tv", "smoothness (total variation)"),
+    ):
+        method.add_argument(
+            f"--{name}-weight", type=parsing.weight, metavar="W", help=text
+        )
+    method.add_argument(
+        "--seed", type=parsing.whole, default=0, metavar="N", help="of all randomness"
+    )
+    method.add_argument(
+        "--encoder",
+        metavar="NAME|FILE",
+        help="the VGG-19: a bundled one's name or a converted file",
+    )
+    watching = parser.add_argument_group("watching and stopping")
+    watching.add_argument(
+        "--save-every",
+        type=parsing.count,
+        metavar="N",
+        help="also write the picture after every N evaluations",
+    )
+    watching.add_argument(
+        "--trace",
+        metavar="FILE.json",
+        help="write every evaluation's losses, the options, versions and weights",
+    )
+    watching.add_argument(
+        "--resume",
+        action="store_true",
+        help="go on with a picture that was stopped by Ctrl-C",
+    )
+    watching.add_argument(
+        "--quiet", action="store_true", help="no progress bar, no messages"
+    )
+    parser.add_argument("--version", action="version", version=__version__)
+    return parser
+
+
+@reports_errors
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command; returns its exit status."""
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    options, overrides = make_parser().parse_known_args(arguments)
+    for argument in overrides:
+        if not argument.startswith("--config."):
+            raise NstjaxError(
+                f"there is no option {argument!r}; --help lists the options"
+            )
+    if options.content is None and options.style is None:
+        options.content = _DEMONSTRATION["content"]
+        options.style = _DEMONSTRATION["style"]
+    for name in ("content", "style"):
+        if getattr(options, name) is None:
+            raise NstjaxError(f"--{name} is missing: name a picture")
+
+    # Imported this late, so that --help and mistakes are answered at once.
+    from nstjax.cli.jobs import plan_jobs
+    from nstjax.methods import method_options
+
+    leaves = method_options(
+        options.method,
+        options.preset,
+        config=options.config,
+        config_overrides=overrides,
+        options={name: getattr(options, name) for name in _LEAVES},
+    )
+    jobs, done = plan_jobs(
+        options.content,
+        options.style,
+        options.output,
+        method=leaves["method"],
+        overwrite=options.overwrite,
+        resume=options.resume,
+    )
+    if options.trace and len(jobs) + done > 1:
+        raise NstjaxError("--trace describes one picture, not a folder of them")
+    if options.trace:
+        _check_trace(options)
+    tell = _silent if options.quiet else _print
+    if done:
+        tell(f"{done} pictures were there already")
+    return _run_jobs(jobs, leaves, options, tell)
+
+
+def _run_jobs(jobs, leaves: dict[str, Any], options, tell) -> int:
+    from nstjax.cli.painting import Interrupted, paint
+    from nstjax.registry import load_encoder
+
+    encoder = load_encoder(leaves["encoder"], pooling=leaves["pooling"])
+    failed = 0
+    for number, job in enumerate(jobs, start=1):
+        if len(jobs) > 1:
+            tell(f"{number} of {len(jobs)}: {job.output}")
+        begin = time.perf_counter()
+        try:
+            record = paint(job, leaves, encoder, options, tell)
+        except Interrupted as stop:
+            tell(str(stop))
+            return INTERRUPTED
+        except NstjaxError as error:
+            if len(jobs) == 1:
+                raise
+            # One bad picture does not stop the others.
+            print(f"nstjax: error: {error}", file=sys.stderr)
+            failed += 1
+            continue
+        seconds = time.perf_counter() - begin
+        tell(f"wrote {job.output} after {seconds:.1f} s")
+        if options.trace:
+            _write_trace(Path(options.trace), record | {"seconds": seconds}, options)
+    if failed:
+        print(f"nstjax: {failed} of {len(jobs)} pictures failed", file=sys.stderr)
+    return USAGE_ERROR if failed else 0
+
+
+def _check_trace(options) -> None:
+    from nstjax.io.files import refuse_to_overwrite
+
+    path = Path(options.trace)
+    refuse_to_overwrite(path, overwrite=options.overwrite or options.resume)
+    if path.is_dir() or not path.parent.is_dir():
+        raise NstjaxError(f"{path} cannot be written; name a file in a folder")
+
+
+def _write_trace(path: Path, record: dict[str, Any], options) -> None:
+    from nstjax.io.files import write_atomically
+
+    text = json.dumps(record, indent=1) + "\n"
+    write_atomically(path, text.encode(), overwrite=options.overwrite or options.resume)
+
+
+def _print(message: str) -> None:
+    print(message, file=sys.stderr)
+
+
+def _silent(message: str) -> None:
+    del message

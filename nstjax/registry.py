@@ -1,0 +1,79 @@
+"""Networks by name: those that come with the package, or a converted file."""
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from nstjax.errors import NstjaxError
+from nstjax.io.weights import (
+    WeightsMetadata,
+    check_shapes,
+    load_weights,
+    sha256_of,
+)
+from nstjax.models import vgg
+
+_BUNDLED = Path(__file__).parent / "weights"
+
+
+class Encoder(NamedTuple):
+    """A VGG-19 ready for use.
+
+    Attributes:
+        params: its weights.
+        spec: its lineage.
+        metadata: where it comes from.
+        sha256: of the weight file.
+    """
+
+    params: dict[str, Any]
+    spec: vgg.VGGSpec
+    metadata: WeightsMetadata
+    sha256: str
+
+
+def bundled_names() -> list[str]:
+    """The networks that come with the package."""
+    return sorted(path.stem for path in _BUNDLED.glob("*.safetensors"))
+
+
+def weights_path(name_or_path: str | Path) -> Path:
+    """Finds a weight file.
+
+    Args:
+        name_or_path: a bundled network's name, or a file.
+
+    Raises:
+        NstjaxError: if it is neither.
+    """
+    bundled = _BUNDLED / f"{name_or_path}.safetensors"
+    if Path(name_or_path).name == str(name_or_path) and bundled.is_file():
+        return bundled
+    if Path(name_or_path).is_file():
+        return Path(name_or_path)
+    raise NstjaxError(
+        f"there is no network {str(name_or_path)!r}: give a converted weight file or "
+        f"one of the bundled names ({', '.join(bundled_names())})"
+    )
+
+
+def load_encoder(name_or_path: str | Path, *, pooling: str = "") -> Encoder:
+    """Loads a VGG-19.
+
+    Args:
+        name_or_path: see `weights_path`.
+        pooling: "max" or "average" in place of the weights' own; "" keeps it.
+
+    Raises:
+        NstjaxError: if there is no such network, or it is no VGG-19.
+    """
+    path = weights_path(name_or_path)
+    params, metadata = load_weights(path)
+    if metadata.kind != "vgg19":
+        raise NstjaxError(
+            f"{path} holds a {metadata.kind}, but a VGG-19 encoder is needed here; "
+            "convert one with 'python -m converters.vgg19'"
+        )
+    data = dict(metadata.spec) | ({"pooling": pooling} if pooling else {})
+    spec = vgg.VGGSpec.from_dict(data)
+    check_shapes(params, vgg.param_shapes(spec), where=str(path))
+    return Encoder(params, spec, metadata, sha256_of(path))

@@ -1,0 +1,62 @@
+"""Whether a training config's common leaves make sense together."""
+
+import math
+from typing import Any
+
+from ml_collections import ConfigDict
+
+from nstjax.errors import NstjaxError
+from nstjax.training.schedules import SCHEDULES
+from nstjax.training.step import COMPUTE_DTYPES
+
+_EXPORT_DTYPES = ("float32", "float16")
+_POSITIVE = (
+    "steps",
+    "batch_size",
+    "accumulate_steps",
+    "log_every",
+    "checkpoint_every",
+    "keep",
+    "validation_batches",
+)
+_NOT_NEGATIVE = (
+    "threads",
+    "validation_every_nth",
+    "schedule_steps",
+    "warmup_steps",
+    "learning_rate",
+    "decay_rate",
+    "clip_norm",
+)
+_CHOICES = {
+    "schedule": SCHEDULES,
+    "compute_dtype": COMPUTE_DTYPES,
+    "export_dtype": _EXPORT_DTYPES,
+}
+
+
+def check_settings(config: ConfigDict) -> None:
+    """Checks the leaves of ``configs/common.py``, hours before they are needed.
+
+    Raises:
+        NstjaxError: naming the first that is missing or impossible.
+    """
+    for name in (*_POSITIVE, *_NOT_NEGATIVE, *_CHOICES, "average_decay", "seed"):
+        if name not in config:
+            raise NstjaxError(
+                f"the config has no {name}; start it from configs/common.py"
+            )
+    for name in _POSITIVE:
+        _require(config, name, config[name] >= 1, "1 or more")
+    for name in _NOT_NEGATIVE:
+        fine = config[name] >= 0 and math.isfinite(config[name])
+        _require(config, name, fine, "0 or more, and finite")
+    for name, choices in _CHOICES.items():
+        _require(config, name, config[name] in choices, f"one of {', '.join(choices)}")
+    decay = config.average_decay
+    _require(config, "average_decay", 0 <= decay < 1, "from 0 to below 1")
+
+
+def _require(config: Any, name: str, fine: bool, what: str) -> None:
+    if not fine:
+        raise NstjaxError(f"--config.{name} must be {what}, not {config[name]}")

@@ -1,0 +1,6 @@
+"""Paints one picture in the style of another: ``python stylize.py --help``."""
+
+from nstjax.cli.stylize import main
+
+if __name__ == "__main__":
+    raise SystemExit(main())

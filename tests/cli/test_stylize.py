@@ -1,0 +1,381 @@
+"""The command line, in this process where possible, in a subprocess where not."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+from PIL import Image
+
+from nstjax.cli.stylize import main
+from nstjax.io.weights import WeightsMetadata, save_weights
+from nstjax.models import vgg
+
+ROOT = Path(__file__).resolve().parents[2]
+# Small enough for a run to take a second or two.
+WIDTHS = (8, 8, 8, 8) + (12,) * 4 + (16,) * 5
+
+
+@pytest.fixture(scope="module")
+def encoder(tmp_path_factory) -> str:
+    """A random VGG-19, deep enough for every method."""
+    path = tmp_path_factory.mktemp("weights") / "tiny.safetensors"
+    spec = vgg.VGGSpec(widths=WIDTHS, padding="reflect")
+    metadata = WeightsMetadata(
+        kind="vgg19",
+        name="tiny",
+        spec=spec.to_dict(),
+        source="random numbers",
+        licence="CC0-1.0",
+    )
+    save_weights(path, vgg.init_params(jax.random.key(0), spec), metadata)
+    return str(path)
+
+
+def _save_picture(path: Path, size: tuple[int, int], seed: int) -> str:
+    noise = np.random.default_rng(seed).uniform(0, 255, (6, 8, 3)).astype(np.uint8)
+    Image.fromarray(noise).resize(size, Image.Resampling.BICUBIC).save(path)
+    return str(path)
+
+
+@pytest.fixture
+def pictures(tmp_path) -> dict[str, str]:
+    return {
+        "content": _save_picture(tmp_path / "content.png", (70, 51), 0),
+        "style": _save_picture(tmp_path / "style.jpg", (64, 64), 1),
+        "other": _save_picture(tmp_path / "other.png", (48, 90), 2),
+    }
+
+
+@pytest.fixture
+def arguments(pictures, encoder, tmp_path) -> list[str]:
+    """A quick run's arguments."""
+    return [
+        f"--content={pictures['content']}",
+        f"--style={pictures['style']}",
+        f"--encoder={encoder}",
+        f"--output={tmp_path / 'out.png'}",
+        "--iterations=4",
+        "--quiet",
+    ]
+
+
+def _read(path) -> np.ndarray:
+    with Image.open(path) as image:
+        return np.asarray(image).astype(int)
+
+
+def _listing(folder: Path) -> set[str]:
+    return {str(p.relative_to(folder)) for p in folder.rglob("*")}
+
+
+@pytest.mark.parametrize("method", ["gatys", "lapstyle"])
+def test_writes_a_picture_of_the_contents_size(method, arguments, tmp_path, pictures):
+    assert main([*arguments, f"--method={method}"]) == 0
+    result = _read(tmp_path / "out.png")
+    assert result.shape == (51, 70, 3)
+    assert np.abs(result - _read(pictures["content"])).mean() > 1
+
+
+@pytest.mark.parametrize(
+    "size, shape", [("40", (29, 40)), ("33x47", (47, 33)), ("140", (102, 140))]
+)
+def test_the_size_is_exactly_the_one_asked_for(size, shape, arguments, tmp_path):
+    assert main([*arguments, f"--size={size}"]) == 0
+    assert _read(tmp_path / "out.png").shape == (*shape, 3)
+
+
+def test_the_same_seed_gives_the_same_picture_and_another_one_does_not(
+    arguments, tmp_path
+):
+    results = []
+    for name, seed in (("a", 1), ("b", 1), ("c", 2)):
+        output = tmp_path / f"{name}.png"
+        more = [f"--seed={seed}", f"--output={output}", "--init=noise"]
+        assert main([*arguments, *more]) == 0
+        results.append(_read(output))
+    assert (results[0] == results[1]).all()
+    assert (results[0] != results[2]).any()
+
+
+def test_the_trace_has_every_evaluation(arguments, tmp_path, encoder):
+    trace = tmp_path / "trace.json"
+    more = [f"--trace={trace}", "--lap-weight=2", "--tv-weight=0.5", "--seed=7"]
+    assert main([*arguments, *more, "--optimizer=adam"]) == 0
+    record = json.loads(trace.read_text())
+    rows = record["evaluations"]
+    # The coarse stage is left out at this size.
+    assert [row["evaluation"] for row in rows] == [1, 2, 3, 4]
+    assert all(np.isfinite(row["total"]) for row in rows)
+    options = record["options"]
+    for row in rows:
+        weighted = sum(
+            options[f"{name}_weight"] * value for name, value in row["terms"].items()
+        )
+        assert row["total"] == pytest.approx(weighted, rel=1e-4)
+    assert set(rows[0]["terms"]) == {"content", "style", "lap", "tv"}
+    assert rows[0]["terms"]["content"] == pytest.approx(0, abs=1e-6)
+    assert (options["lap_weight"], options["tv_weight"], record["seed"]) == (2, 0.5, 7)
+    assert len(record["weights"]["tiny"]["sha256"]) == 64
+    assert record["versions"]["jax"] == jax.__version__
+
+
+def test_a_higher_content_weight_stays_nearer_to_the_content(arguments, tmp_path):
+    errors = []
+    for weight in (0, 1e4):
+        trace = tmp_path / f"{weight}.json"
+        more = [f"--content-weight={weight}", "--tv-weight=1", f"--trace={trace}"]
+        more += [f"--output={tmp_path / f'{weight}.png'}", "--iterations=10"]
+        assert main([*arguments, *more]) == 0
+        errors.append(_read(tmp_path / f"{weight}.png"))
+    content = _read(tmp_path / "content.png")
+    far, near = (np.abs(error - content).mean() for error in errors)
+    assert near < far
+
+
+def test_several_styles_are_blended(arguments, pictures, tmp_path):
+    both = [f"--style={pictures['style']}"]
+    outputs = {}
+    for name, styles, blend in (
+        ("first", ["style"], []),
+        ("mostly_first", ["style", "other"], ["1", "0"]),
+        ("second", ["other"], []),
+    ):
+        more = ["--style", *(pictures[s] for s in styles)]
+        more += ["--style-blend", *blend] if blend else []
+        output = tmp_path / f"{name}.png"
+        rest = [a for a in arguments if a not in both]
+        assert main([*rest, *more, f"--output={output}"]) == 0
+        outputs[name] = _read(output)
+    assert (outputs["first"] == outputs["mostly_first"]).all()
+    assert (outputs["first"] != outputs["second"]).any()
+
+
+def test_save_every_writes_pictures_on_the_way(arguments, tmp_path):
+    assert main([*arguments, "--iterations=30", "--save-every=10"]) == 0
+    saved = sorted(p.name for p in tmp_path.glob("out_*.png"))
+    assert saved == ["out_00010.png", "out_00020.png", "out_00030.png"]
+    assert (_read(tmp_path / saved[-1]) == _read(tmp_path / "out.png")).all()
+
+
+def test_nothing_is_overwritten_unless_asked_for(arguments, tmp_path, capsys):
+    (tmp_path / "out.png").write_bytes(b"precious")
+    assert main(arguments) == 2
+    assert "--overwrite" in capsys.readouterr().err
+    assert (tmp_path / "out.png").read_bytes() == b"precious"
+    assert main([*arguments, "--overwrite"]) == 0
+    assert _read(tmp_path / "out.png").shape == (51, 70, 3)
+
+
+def test_a_default_name_is_free(arguments, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    rest = [a for a in arguments if not a.startswith("--output")]
+    assert main(rest) == 0
+    assert main(rest) == 0
+    names = {p.name for p in tmp_path.glob("content_style_gatys*.png")}
+    assert names == {"content_style_gatys.png", "content_style_gatys_2.png"}
+
+
+def test_a_folder_is_done_picture_by_picture(encoder, tmp_path, capsys):
+    photos, out = tmp_path / "photos", tmp_path / "painted"
+    photos.mkdir()
+    for seed, name in enumerate(("a.png", "b.jpg", "c.png")):
+        _save_picture(photos / name, (40 + seed, 33), seed)
+    (photos / "bad.jpg").write_text("no picture")
+    (photos / "notes.txt").write_text("no picture either")
+    style = _save_picture(tmp_path / "style.png", (40, 40), 9)
+    arguments = [
+        f"--content={photos}",
+        f"--style={style}",
+        f"--output={out}",
+        f"--encoder={encoder}",
+        "--iterations=2",
+    ]
+    assert main([*arguments, "--quiet"]) == 2
+    errors = capsys.readouterr().err
+    assert "bad.jpg" in errors and "1 of 4 pictures failed" in errors
+    assert {p.name for p in out.iterdir()} == {"a.png", "b.png", "c.png"}
+    assert _read(out / "b.png").shape == (33, 41, 3)
+    # Again: what is done is left alone.
+    before = (out / "a.png").stat().st_mtime_ns
+    (photos / "bad.jpg").unlink()
+    assert main(arguments) == 0
+    assert "3 pictures were there already" in capsys.readouterr().err
+    assert (out / "a.png").stat().st_mtime_ns == before
+
+
+def test_config_overrides_reach_the_run(arguments, tmp_path):
+    trace = tmp_path / "trace.json"
+    more = ["--config.content_weight=3.5", "--config.iterations=2", f"--trace={trace}"]
+    rest = [a for a in arguments if not a.startswith("--iterations")]
+    assert main([*rest, *more]) == 0
+    record = json.loads(trace.read_text())
+    assert record["options"]["content_weight"] == 3.5
+    assert len(record["evaluations"]) == 2
+
+
+BAD = {
+    "missing file": (["--content={tmp}/none.png"], "none.png"),
+    "text named jpg": (["--content={tmp}/text.jpg"], "text.jpg"),
+    "truncated": (["--style={tmp}/cut.jpg"], "cut.jpg"),
+    "empty file": (["--content={tmp}/empty.png"], "empty.png"),
+    "one pixel": (["--content={tmp}/one.png"], "one.png"),
+    "unknown output": (["--output={tmp}/out.xyz"], ".xyz"),
+    "output in a file": (["--output={tmp}/content.png/out.png"], "content.png"),
+    "unknown method": (["--method=gatsy"], "gatys"),
+    "unknown preset": (["--preset=good"], "reference"),
+    "unknown option": (["--contnet=x"], "--contnet"),
+    "unknown leaf": (["--config.styl_weight=3"], "styl_weight"),
+    "leaf's type": (["--config.iterations=many"], "iterations"),
+    "negative weight": (["--style-weight=-1"], "-1"),
+    "NaN weight": (["--content-weight=nan"], "nan"),
+    "infinite weight": (["--tv-weight=inf"], "inf"),
+    "NaN leaf": (["--config.style_weight=nan"], "style_weight"),
+    "negative leaf": (["--config.lap_weight=-2"], "lap_weight"),
+    "negative rate": (["--config.learning_rate=-0.1"], "learning_rate"),
+    "no iterations": (["--iterations=0"], "0"),
+    "fractional iterations": (["--iterations=2.5"], "2.5"),
+    "negative seed": (["--seed=-3"], "-3"),
+    "tiny size": (["--size=4"], "16"),
+    "odd size": (["--size=axb"], "size"),
+    "unknown optimizer": (["--optimizer=sgd"], "torch_lbfgs"),
+    "unknown init": (["--init=none"], "none"),
+    "unknown encoder": (["--encoder=resnet"], "resnet"),
+    "wrong weight file": (["--encoder={tmp}/decoder.safetensors"], "decoder"),
+    "not a weight file": (["--encoder={tmp}/content.png"], "content.png"),
+    "too shallow": (["--encoder={tmp}/shallow.safetensors"], "relu"),
+    "blend": (["--style-blend", "1", "2"], "blend"),
+    "trace's folder": (["--trace={tmp}/nowhere/t.json"], "t.json"),
+    "training config": (["--config=distill_vgg_slim"], "train.py"),
+    "no config": (["--config=none.py"], "none.py"),
+}
+
+
+@pytest.fixture
+def bad_files(tmp_path, pictures):
+    (tmp_path / "text.jpg").write_text("This is no picture.")
+    whole = Path(pictures["style"]).read_bytes()
+    (tmp_path / "cut.jpg").write_bytes(whole[: len(whole) // 2])
+    (tmp_path / "empty.png").touch()
+    _save_picture(tmp_path / "one.png", (1, 1), 0)
+    for name, kind, widths in (
+        ("decoder", "decoder", WIDTHS),
+        ("shallow", "vgg19", WIDTHS[:3]),
+    ):
+        spec = vgg.VGGSpec(widths=widths)
+        metadata = WeightsMetadata(
+            kind=kind, name=name, spec=spec.to_dict(), source="", licence=""
+        )
+        params = vgg.init_params(jax.random.key(0), spec)
+        save_weights(tmp_path / f"{name}.safetensors", params, metadata)
+    return tmp_path
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_input_is_one_sentence(case, bad_files, arguments, capsys):
+    more, named = BAD[case]
+    more = [argument.format(tmp=bad_files) for argument in more]
+    before = _listing(bad_files)
+    assert main([*arguments, *more]) == 2
+    captured = capsys.readouterr()
+    lines = captured.err.strip().splitlines()
+    assert len(lines) == 1 and lines[0].startswith("nstjax: error: ")
+    assert named in lines[0]
+    assert captured.out == ""
+    assert _listing(bad_files) == before
+
+
+def _run(arguments, **options):
+    return subprocess.run(
+        [sys.executable, str(ROOT / "stylize.py"), *arguments],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        **options,
+    )
+
+
+def test_a_huge_header_is_refused_in_a_process_of_its_own(arguments, tmp_path):
+    # A PNG that says 40,000 x 40,000 and holds next to nothing.
+    import struct
+    import zlib
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        body = kind + data
+        return struct.pack(">I", len(data)) + body + struct.pack(">I", zlib.crc32(body))
+
+    header = struct.pack(">IIBBBBB", 40_000, 40_000, 8, 2, 0, 0, 0)
+    huge = tmp_path / "huge.png"
+    huge.write_bytes(
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", header)
+        + chunk(b"IDAT", zlib.compress(b"\0" * 1000))
+        + chunk(b"IEND", b"")
+    )
+    result = _run([*arguments, f"--content={huge}"])
+    assert result.returncode == 2
+    assert len(result.stderr.strip().splitlines()) == 1
+    assert "huge.png" in result.stderr and "Traceback" not in result.stderr
+    assert not (tmp_path / "out.png").exists()
+
+
+def test_help_imports_no_jax():
+    program = (
+        "import sys\n"
+        "from nstjax.cli.stylize import main\n"
+        "try:\n    main(['--help'])\n"
+        "except SystemExit as end:\n    assert not end.code\n"
+        "heavy = {'jax', 'flax', 'optax', 'skimage', 'orbax', 'grain'}\n"
+        "assert not heavy & set(sys.modules), heavy & set(sys.modules)\n"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, cwd=ROOT
+    )
+    assert result.returncode == 0, result.stderr
+    assert "--style-weight" in result.stdout
+
+
+def test_ctrl_c_keeps_the_picture_and_resume_ends_as_if_never_stopped(
+    arguments, tmp_path
+):
+    rest = [a for a in arguments if a != "--quiet" and "iterations" not in a]
+    rest += ["--iterations=400", "--init=noise", "--seed=5"]
+    whole = tmp_path / "whole.png"
+    assert _run([*rest, f"--output={whole}"]).returncode == 0
+
+    process = subprocess.Popen(
+        [sys.executable, str(ROOT / "stylize.py"), *rest, "--save-every=10"],
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"PYTHONUNBUFFERED": "1"},
+    )
+    deadline = time.monotonic() + 120
+    while not (tmp_path / "out_00010.png").exists():
+        assert process.poll() is None and time.monotonic() < deadline
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130, errors
+    assert "Traceback" not in errors and "--resume" in errors
+    assert (tmp_path / "out.png").exists()
+    assert (tmp_path / "out.png.state").exists()
+    stopped = _read(tmp_path / "out.png")
+
+    result = _run([*rest, "--resume"])
+    assert result.returncode == 0, result.stderr
+    finished = _read(tmp_path / "out.png")
+    assert (finished == _read(whole)).all()
+    assert (finished != stopped).any()
+    assert not (tmp_path / "out.png.state").exists()
+
+
+def test_resuming_with_other_options_is_refused(arguments, tmp_path, capsys):
+    (tmp_path / "out.png.state").write_bytes(b"not a state")
+    assert main([*arguments, "--resume"]) == 2
+    assert "out.png.state" in capsys.readouterr().err

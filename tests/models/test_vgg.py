@@ -1,0 +1,296 @@
+"""VGG-19 against PyTorch for every lineage, and its guards."""
+
+import dataclasses
+import importlib.util
+import json
+from functools import partial
+from pathlib import Path
+
+import chex
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from nstjax.errors import NstjaxError
+from nstjax.models import vgg
+from nstjax.models.vgg import VGGSpec
+
+LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu4_2", "relu5_1")
+# A few channels, where only the wiring matters.
+SLIM = (2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17)
+
+
+def load_reference():
+    pytest.importorskip("torch")
+    path = Path(__file__).resolve().parents[1] / "reference" / "torch_vgg.py"
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="module")
+def reference():
+    return load_reference()
+
+
+@pytest.fixture(scope="module")
+def weights(reference):
+    return reference.he_weights()
+
+
+@pytest.fixture(scope="module")
+def conv0(reference):
+    return reference.random_conv0()
+
+
+@pytest.fixture(scope="module")
+def params(reference, weights, conv0):
+    kernel = conv0.weight.detach().permute(2, 3, 1, 0).contiguous().numpy()
+    first = {"conv0": {"kernel": kernel, "bias": conv0.bias.detach().numpy()}}
+    return first | reference.to_params(weights)
+
+
+@pytest.fixture(scope="module")
+def pictures():
+    rng = np.random.default_rng(0)
+    return [rng.random((1, 45, 38, 3), np.float32) for _ in range(3)]
+
+
+def relative_error(result, expected):
+    """Norm of the difference over the norm of the expected array."""
+    return np.linalg.norm(result - expected) / np.linalg.norm(expected)
+
+
+@pytest.mark.parametrize("padding", ["zero", "reflect"])
+@pytest.mark.parametrize("pooling", ["max", "average"])
+@pytest.mark.parametrize("rounding", ["floor", "ceil"])
+@pytest.mark.parametrize("input_map", ["imagenet", "caffe", "learned"])
+def test_same_as_torch_at_full_width(
+    reference, weights, conv0, params, pictures, padding, pooling, rounding, input_map
+):
+    """Features, losses and the picture's gradient agree to 1e-4."""
+    import torch
+
+    network = reference.VGG19(
+        weights,
+        padding=padding,
+        pooling=pooling,
+        rounding=rounding,
+        input_map=reference.InputMap(input_map, conv0),
+    )
+    image, content, style = (reference.from_numpy(picture) for picture in pictures)
+    image.requires_grad_()
+    with torch.no_grad():
+        targets = network(content), network(style)
+    expected = network(image)
+    expected_losses = reference.notebook_loss(expected, *targets)
+    # Both losses in one gradient, at equal strength whatever the lineage.
+    factors = [1 / loss.item() for loss in expected_losses]
+    sum(
+        factor * loss for factor, loss in zip(factors, expected_losses, strict=True)
+    ).backward()
+
+    spec = VGGSpec(vgg.FULL_WIDTHS[:13], padding, pooling, rounding, input_map)
+    features, losses, gradient = compare(
+        params, *pictures, jnp.asarray(factors), spec=spec
+    )
+
+    assert list(features) == list(LAYERS)
+    for layer in LAYERS:
+        other = reference.to_numpy(expected[layer])
+        assert features[layer].shape == other.shape
+        assert relative_error(features[layer], other) < 1e-4, layer
+    for loss, other in zip(losses, expected_losses, strict=True):
+        np.testing.assert_allclose(loss, other.item(), rtol=1e-4)
+    assert relative_error(gradient, reference.to_numpy(image.grad)) < 1e-4
+
+
+@partial(jax.jit, static_argnames="spec")
+def compare(params, image, content, style, factors, *, spec):
+    """The notebook's losses from `vgg.features`, written out for this test."""
+
+    def gram(x):
+        return jnp.einsum("bhwc,bhwd->bcd", x, x) / (x.shape[1] * x.shape[2])
+
+    def loss_of(image):
+        features = vgg.features(params, image, LAYERS, spec=spec)
+        content_loss = jnp.square(features["relu4_2"] - targets[0]["relu4_2"]).mean()
+        style_loss = sum(
+            1e3
+            / features[layer].shape[3] ** 2
+            * jnp.square(gram(features[layer]) - gram(targets[1][layer])).mean()
+            for layer in LAYERS
+            if layer.endswith("_1")
+        )
+        losses = jnp.stack([content_loss, style_loss])
+        return factors @ losses, (features, losses)
+
+    targets = [vgg.features(params, x, LAYERS, spec=spec) for x in (content, style)]
+    gradient, (features, losses) = jax.grad(loss_of, has_aux=True)(image)
+    return features, losses, gradient
+
+
+def slim_params(spec):
+    return vgg.init_params(jax.random.key(0), spec)
+
+
+class FeaturesTest(chex.TestCase):
+    @chex.variants(with_jit=True, without_jit=True)
+    def test_names_shapes_and_order(self):
+        spec = VGGSpec(SLIM)
+        layers = ("relu3_1", "conv1_2", "relu5_4")
+        features = self.variant(
+            lambda params, image: vgg.features(params, image, layers, spec=spec)
+        )(slim_params(spec), jnp.ones((2, 33, 40, 3)))
+        shapes = {layer: feature.shape for layer, feature in features.items()}
+        # A jitted function returns its dict sorted.
+        assert shapes == {
+            "relu3_1": (2, 8, 10, 6),
+            "conv1_2": (2, 33, 40, 3),
+            "relu5_4": (2, 2, 2, 17),
+        }
+
+    @chex.variants(with_jit=True, without_jit=True)
+    def test_relu_follows_conv(self):
+        spec = VGGSpec(SLIM)
+        image = np.random.default_rng(0).random((1, 16, 16, 3), np.float32)
+        features = self.variant(
+            lambda params, image: vgg.features(
+                params, image, ("conv2_1", "relu2_1"), spec=spec
+            )
+        )(slim_params(spec), image)
+        assert (features["conv2_1"] < 0).any()
+        np.testing.assert_array_equal(
+            features["relu2_1"], np.maximum(features["conv2_1"], 0)
+        )
+
+
+@pytest.mark.parametrize(
+    ("layers", "convolutions"),
+    [
+        (("relu1_1",), 1),
+        (("conv2_1",), 3),
+        (("relu4_2", "relu1_1"), 10),
+        (("relu5_1",), 13),
+        (("relu5_4",), 16),
+    ],
+)
+def test_computes_no_deeper_than_asked(layers, convolutions):
+    spec = VGGSpec(SLIM)
+    text = str(
+        jax.make_jaxpr(
+            lambda params, image: vgg.features(params, image, layers, spec=spec)
+        )(slim_params(spec), jnp.ones((1, 32, 32, 3)))
+    )
+    assert text.count("conv_general_dilated[") == convolutions
+
+
+def test_pixels_skip_the_input_map():
+    spec = VGGSpec(SLIM, input_map="caffe")
+    params = slim_params(spec)
+    image = np.random.default_rng(0).random((1, 8, 8, 3), np.float32)
+    pixels = image[..., ::-1] * 255 - np.float32([103.939, 116.779, 123.68])
+    first = vgg.features(params, image, ["relu1_1"], spec=spec)
+    second = vgg.features_from_pixels(params, pixels, ["relu1_1"], spec=spec)
+    np.testing.assert_allclose(
+        first["relu1_1"], second["relu1_1"], rtol=1e-4, atol=1e-3
+    )
+
+
+@pytest.mark.parametrize(
+    ("padding", "rounding", "smallest"),
+    [("zero", "floor", 16), ("zero", "ceil", 1), ("reflect", "floor", 32)],
+)
+def test_smallest_picture_that_reaches_block_5(padding, rounding, smallest):
+    spec = VGGSpec(SLIM, padding=padding, rounding=rounding)
+    params = slim_params(spec)
+
+    def reach(side):
+        image = jnp.ones((1, side, 64, 3))
+        return vgg.features(params, image, ["relu5_1"], spec=spec)["relu5_1"]
+
+    assert np.isfinite(reach(smallest)).all()
+    if smallest > 1:
+        with pytest.raises(NstjaxError, match=f"64 x {smallest - 1} .*{smallest}"):
+            reach(smallest - 1)
+
+
+def test_reflection_with_ceil_needs_a_second_pixel():
+    # 17 -> 9 -> 5 -> 3 -> 2 pixels, but 16 -> 8 -> 4 -> 2 -> 1.
+    spec = VGGSpec(SLIM, padding="reflect", rounding="ceil")
+    params = slim_params(spec)
+    image = jnp.ones((1, 17, 17, 3))
+    assert vgg.features(params, image, ["relu5_1"], spec=spec)["relu5_1"].shape[1] == 2
+    with pytest.raises(NstjaxError, match="at least 17"):
+        vgg.features(params, image[:, :16], ["relu5_1"], spec=spec)
+
+
+@pytest.mark.parametrize(
+    ("layers", "message"),
+    [
+        ((), "no VGG-19 layer"),
+        (("relu6_1",), "no layer 'relu6_1'"),
+        (("pool1",), "no layer 'pool1'"),
+        (("relu1_1", "relu5_1"), "end at relu3_1, before relu5_1"),
+    ],
+)
+def test_unreachable_layers_are_refused(layers, message):
+    spec = VGGSpec(SLIM[:5])
+    with pytest.raises(NstjaxError, match=message):
+        vgg.features(slim_params(spec), jnp.ones((1, 8, 8, 3)), layers, spec=spec)
+
+
+def test_misshapen_pictures_are_a_programming_error():
+    spec = VGGSpec(SLIM[:1])
+    for shape in ((8, 8, 3), (1, 8, 8, 4)):
+        with pytest.raises(AssertionError):
+            vgg.features_from_pixels(
+                slim_params(spec), jnp.ones(shape), ["relu1_1"], spec=spec
+            )
+
+
+def test_spec_survives_json():
+    spec = VGGSpec(SLIM, "reflect", "average", "ceil", "caffe")
+    assert VGGSpec.from_dict(json.loads(json.dumps(spec.to_dict()))) == spec
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"widths": ()},
+        {"widths": (64,) * 17},
+        {"widths": (64, 0)},
+        {"padding": "same"},
+        {"pooling": "avg"},
+        {"rounding": "round"},
+        {"input_map": "torch"},
+        {"surplus": 1},
+    ],
+)
+def test_malformed_specs_are_refused(change):
+    with pytest.raises(NstjaxError):
+        VGGSpec.from_dict(VGGSpec().to_dict() | change)
+
+
+def test_missing_field_is_refused():
+    data = VGGSpec().to_dict()
+    del data["padding"]
+    with pytest.raises(NstjaxError, match="fields"):
+        VGGSpec.from_dict(data)
+
+
+def test_shapes_fit_initial_params():
+    spec = VGGSpec(SLIM[:3], input_map="learned")
+    assert vgg.param_shapes(spec) == {
+        "conv0": {"kernel": (1, 1, 3, 3), "bias": (3,)},
+        "conv1_1": {"kernel": (3, 3, 3, 2), "bias": (2,)},
+        "conv1_2": {"kernel": (3, 3, 2, 3), "bias": (3,)},
+        "conv2_1": {"kernel": (3, 3, 3, 4), "bias": (4,)},
+    }
+
+
+def test_width_of_a_layer():
+    assert VGGSpec().width("relu4_1") == VGGSpec().width("conv5_4") == 512
+    assert dataclasses.replace(VGGSpec(), widths=SLIM).width("relu2_1") == 4

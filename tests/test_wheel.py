@@ -1,0 +1,90 @@
+"""The built package has all it needs, away from the checkout."""
+
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory) -> Path:
+    """A folder that holds the installed wheel and nothing else."""
+    pytest.importorskip("hatchling")
+    folder = tmp_path_factory.mktemp("wheel")
+    build = [sys.executable, "-m", "pip", "wheel", str(ROOT), "--no-deps"]
+    build += ["--no-build-isolation", "--wheel-dir", str(folder), "--quiet"]
+    subprocess.run(build, check=True, timeout=300)
+    (wheel,) = folder.glob("nstjax-*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(folder / "site")
+    return folder / "site"
+
+
+def _run(site: Path, folder: Path, *arguments: str) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        [sys.executable, "-m", "nstjax.cli.main", *arguments],
+        cwd=folder,
+        env=os.environ | {"PYTHONPATH": str(site)},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+
+
+def test_it_brings_configs_weights_examples_and_converters(site):
+    names = {str(path.relative_to(site)) for path in site.rglob("*") if path.is_file()}
+    assert {
+        "nstjax/configs/common.py",
+        "nstjax/configs/gatys.py",
+        "nstjax/weights/vgg19-slim.safetensors",
+        "nstjax/weights/vgg19-slim.md",
+        "converters/vgg19.py",
+    } <= names
+    assert any(name.startswith("nstjax/assets/styles/") for name in names)
+    assert not any(name.startswith(("tests", "benchmarks")) for name in names)
+
+
+def test_it_declares_its_command(site):
+    (entry_points,) = site.glob("nstjax-*.dist-info/entry_points.txt")
+    assert "nstjax = nstjax.cli.main:main" in entry_points.read_text()
+
+
+def test_it_paints_outside_the_checkout(site, tmp_path):
+    where = "import nstjax; print(nstjax.__file__)"
+    result = subprocess.run(
+        [sys.executable, "-c", where],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(site)},
+        capture_output=True,
+        text=True,
+    )
+    assert str(site) in result.stdout
+    options = ["--content=coffee", "--style=night", "--size=64", "--iterations=2"]
+    result = _run(site, tmp_path, "stylize", *options, "--output=out.png")
+    assert result.returncode == 0, result.stderr
+    assert (tmp_path / "out.png").is_file()
+
+
+def test_every_command_answers_for_help(site, tmp_path):
+    overview = _run(site, tmp_path, "--help")
+    assert overview.returncode == 0
+    commands = [
+        line.split()[0]
+        for line in overview.stdout.splitlines()
+        if line.startswith("  ") and not line.startswith("   ")
+    ]
+    assert {"stylize", "train"} <= set(commands)
+    for command in commands:
+        assert _run(site, tmp_path, command, "--help").returncode == 0
+
+
+def test_an_unknown_command_is_one_sentence(site, tmp_path):
+    result = _run(site, tmp_path, "paint")
+    assert result.returncode == 2
+    assert result.stderr.startswith("nstjax: error:") and "stylize" in result.stderr
+    assert len(result.stderr.splitlines()) == 1
