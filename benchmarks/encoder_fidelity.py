@@ -117,9 +117,7 @@ def main() -> None:
     table, wanted = {}, [x for x in LAYERS if x in student_spec.layers]
     for path in options.teacher:
         teacher, teacher_spec = load_vgg(path)
-        layers = tuple(
-            x for x in wanted if x in teacher_spec.layers and x not in table
-        )
+        layers = tuple(x for x in wanted if x in teacher_spec.layers and x not in table)
         if not layers:
             continue
         networks = {

@@ -1,4 +1,4 @@
-"""Leaves that every training config has. Recipes start from these."""
+"""Leaves that all training configs, or all per-image ones, have in common."""
 
 from ml_collections import ConfigDict
 
@@ -54,3 +54,110 @@ def training(task: str, name: str) -> ConfigDict:
     config.threads = 2
     config.export_dtype = "float16"
     return config
+
+
+def per_image(method: str) -> ConfigDict:
+    """A per-image config's common leaves, each explained where it stands.
+
+    The values are plain ones that presets change. What a term's options mean in
+    full is said where the term is computed, in ``nstjax/losses``.
+    """
+    config = ConfigDict()
+    config.method = method
+    # A bundled network's name, or a converted weight file.
+    config.encoder = "vgg19-slim"
+    # "max" or "average" in place of the pooling the weights were trained with.
+    config.pooling = ""
+
+    # The size worked at, where none is asked for: "content" takes the content's
+    # own; "short_side" and "long_side" scale that side to size pixels;
+    # "at_most" does the latter only to larger pictures.
+    config.size_rule = "at_most"
+    config.size = 512
+    # The style's shorter side, as a multiple of the content's.
+    config.style_scale = 1.0
+    # Coarser stages before the last: pairs of a share of its sides, and a
+    # share of its iterations (more than 1 for longer ones).
+    config.stages = ()
+
+    # The terms' weights, and the weights of layers within a term. 0 leaves out.
+    config.content_weight = 1.0
+    config.style_weight = 1.0
+    config.lap_weight = 0.0
+    config.tv_weight = 0.0
+    config.depth_weight = 0.0
+    config.content_layers = {"relu4_2": 1.0}
+    config.style_layers = {f"relu{block}_1": 1.0 for block in range(1, 6)}
+    # "mean" or "half_sum" of squares, or "relative" to the target's.
+    config.content_normalisation = "mean"
+    # Gram matrices: as they are ("none"), over H * W or over C * H * W.
+    config.gram_normalisation = "hw"
+    # "mean" of squares, "gatys" (a quarter of it), or "relative".
+    config.style_normalisation = "mean"
+    # Sides of the Laplacian's pooling windows, and a weight for each.
+    config.lap_pools = (4,)
+    config.lap_pool_weights = (1.0,)
+    # One Laplacian of the "sum" of the channels, or one of "each".
+    config.lap_channels = "sum"
+    # "mean" or "sum" of squares, or "relative" to the target's.
+    config.lap_reduction = "mean"
+    # "mean_squares", "absolute", "sum_squares" or "half_sum_squares".
+    config.tv_kind = "mean_squares"
+    # "l1" or "l2".
+    config.depth_norm = "l1"
+    # The losses see this many times the encoder's activations.
+    config.feature_scale = 1.0
+    # The Laplacian and the variation see this many times a [0, 1] picture.
+    config.pixel_scale = 1.0
+
+    # The optimiser's coordinates: [0, 1] RGB ("unit"), "caffe" (BGR * 255
+    # minus the mean), "imagenet", or the encoder's own ("network").
+    config.pixel_domain = "unit"
+    # Whether pixels are kept in range on the way; the result always is.
+    config.clamp = False
+    # "content", "style", "noise" or a picture file.
+    config.init = "content"
+    # Standard deviation of the noise to start from, in units of the domain.
+    config.noise_deviation = 0.1
+    # "adam", "lbfgs" (with line search), or "torch_lbfgs" (with fixed steps).
+    config.optimizer = "adam"
+    # Evaluations of the objective in the last stage.
+    config.iterations = 100
+    # Adam's step size in units of the domain; a factor of torch_lbfgs's steps.
+    config.learning_rate = 0.02
+    # Pairs that L-BFGS keeps.
+    config.history = 20
+    return config
+
+
+def caffe_scale(config: ConfigDict) -> None:
+    """Makes weights that were chosen for Caffe's VGG-19 fit the bundled encoder.
+
+    Its activations, like those of torchvision's VGG-19, are about 57 times
+    smaller: 255 times the deviation of 0.225 that the input is divided by. With
+    Caffe's own weights, set feature_scale to 1.
+    """
+    config.feature_scale = 57.0
+
+
+def preset_config(
+    config: ConfigDict,
+    name: str,
+    presets: dict,
+) -> ConfigDict:
+    """Lets the preset of a name change a config, and locks it.
+
+    Args:
+        config: from `per_image`.
+        name: the preset's.
+        presets: functions of a config by name.
+
+    Raises:
+        ValueError: if there is no such preset.
+    """
+    if name not in presets:
+        raise ValueError(
+            f"there is no preset {name!r}; choose one of {', '.join(presets)}"
+        )
+    presets[name](config)
+    return config.lock()

@@ -127,10 +127,10 @@ def make_plan(
     image = read_picture(content)
     height, width = image.shape[:2]
     output = _output_size(height, width, size)
-    if size is None:
-        working = working_size(height, width, options)
-    else:
-        working = working_size(*output, options | {"size_rule": "at_most"})
+    # A size that is asked for is worked at; a preset's own rule is for pictures
+    # that may be of any size.
+    rule = {} if size is None else {"size_rule": "content"}
+    working = working_size(*output, dict(options) | rule)
     init = options["init"]
     from_picture = not (isinstance(init, str) and init in INITS)
     return Plan(

@@ -1,6 +1,8 @@
 """Config files and their overrides, as ``--config FILE --config.key=value``."""
 
+import difflib
 import importlib.util
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -32,24 +34,26 @@ def load_config(path: str, overrides: Sequence[str] = ()):
             unknown or a value has the wrong type.
     """
     file, _, argument = path.partition(":")
-    found = _find(file)
-    values = [f"--config={found}{':' + argument if argument else ''}", *overrides]
+    location = f"{_find(file)}{':' + argument if argument else ''}"
     _make_importable()
-    from absl import flags
-    from ml_collections import config_flags
-
-    flag_values = flags.FlagValues()
     try:
-        config_flags.DEFINE_config_file("config", flag_values=flag_values)
-        rest = flag_values(["nstjax", *values])
-        config = flag_values.config
-    except (flags.Error, ValueError, TypeError, KeyError, AttributeError) as error:
-        reason = " ".join(str(error).split())
-        raise NstjaxError(f"the config {path} does not take this: {reason}") from error
-    if len(rest) > 1:
+        default, _ = _parse(location)
+    except Exception as error:  # whatever the file's own code raises
         raise NstjaxError(
-            f"{rest[1]!r} is no config override; write --config.key=value"
+            f"the config {path} cannot be run: {_reason(error)}"
+        ) from error
+    names = [_checked_name(o, default, path) for o in overrides if o.startswith("-")]
+    try:
+        config, rest = _parse(location, overrides)
+    except Exception as error:
+        reason = _reason(error).removeprefix("flag ")
+        raise NstjaxError(f"the config {path} does not take {reason}") from error
+    if rest:
+        raise NstjaxError(
+            f"{rest[0]!r} is no config override; write --config.key=value"
         )
+    for name in names:
+        _check_elements(name, config[name], default[name])
     return config
 
 
@@ -59,6 +63,62 @@ def config_to_dict(config: Any) -> dict[str, Any]:
         name: value.to_dict() if hasattr(value, "to_dict") else value
         for name, value in config.items()
     }
+
+
+def _parse(location: str, overrides: Sequence[str] = ()) -> tuple[Any, list[str]]:
+    """Runs a config file; returns its config and the arguments left over."""
+    from absl import flags
+    from ml_collections import config_flags
+
+    arguments = ["nstjax", f"--config={location}", *overrides]
+    flag_values = flags.FlagValues()
+    config_flags.DEFINE_config_file(
+        "config", flag_values=flag_values, sys_argv=arguments
+    )
+    rest = flag_values(arguments)
+    return flag_values.config, rest[1:]
+
+
+def _checked_name(override: str, config: Any, path: str) -> str:
+    """The leaf that an override such as --config.loss.weight=2 is for."""
+    match = re.match(r"--?(?:no)?config\.([^=]+)", override)
+    if not match:
+        raise NstjaxError(
+            f"{override!r} is no config override; write --config.key=value"
+        )
+    name, known = match[1], _names(config)
+    if name not in known:
+        close = difflib.get_close_matches(name, known, n=1)
+        hint = f"; did you mean {close[0]}?" if close else ""
+        raise NstjaxError(f"the config {path} has no {name}{hint}")
+    return name
+
+
+def _names(config: Any, prefix: str = "") -> list[str]:
+    """All names that can be overridden, nested ones with dots."""
+    names = []
+    for name, value in config.items():
+        names.append(f"{prefix}{name}")
+        if hasattr(value, "items"):
+            names += _names(value, f"{prefix}{name}.")
+    return names
+
+
+def _check_elements(name: str, value: Any, default: Any) -> None:
+    """absl takes any literals for a tuple's elements; this takes the default's."""
+    if not (isinstance(default, tuple) and default):
+        return
+    kinds = {type(element) for element in default}
+    allowed = kinds | {int} if float in kinds else kinds
+    if not all(type(element) in allowed for element in value):
+        wanted = " or ".join(sorted(kind.__name__ for kind in kinds))
+        raise NstjaxError(f"--config.{name} takes a tuple of {wanted}, not {value!r}")
+
+
+def _reason(error: Exception) -> str:
+    # absl puts a whole traceback into some messages; its last line tells.
+    lines = str(error).strip().splitlines()
+    return lines[-1].strip() if lines else type(error).__name__
 
 
 def _find(file: str) -> Path:

@@ -1,6 +1,7 @@
-"""Example pictures: photographs that scikit-image ships, paintings of our own.
+"""Example pictures: styles that the project painted, contents of scikit-image.
 
-Where a picture is asked for, one of these names may stand in place of a file.
+Nothing is downloaded: the styles ship with this package, the contents inside
+the wheel of scikit-image. Their licences are in ``assets/README.md``.
 """
 
 from pathlib import Path
@@ -10,60 +11,56 @@ import numpy as np
 from nstjax.errors import NstjaxError
 
 _STYLES = Path(__file__).parent / "assets" / "styles"
-# Functions of skimage.data whose pictures lie in its wheel, so that they need
-# no download. All are CC0 or in the public domain: see assets/README.md.
 _CONTENTS = ("astronaut", "chelsea", "coffee")
 
 
-def content_names() -> list[str]:
-    """The names of the photographs."""
-    return list(_CONTENTS)
-
-
-def style_names() -> list[str]:
-    """The names of the paintings."""
-    return sorted(path.stem for path in _STYLES.glob("*.jpg"))
-
-
-def is_example(name: str) -> bool:
-    """Whether a name is that of an example picture."""
-    return name in _CONTENTS or name in style_names()
-
-
-def content_image(name: str) -> np.ndarray:
-    """Loads a photograph.
-
-    Args:
-        name: one of `content_names`.
-
-    Returns:
-        float32 [H, W, 3], RGB in [0, 1].
-
-    Raises:
-        NstjaxError: for an unknown name.
-    """
-    if name not in _CONTENTS:
-        raise NstjaxError(
-            f"there is no example photograph {name!r}; choose one of "
-            f"{', '.join(_CONTENTS)}"
-        )
-    from skimage import data
-
-    return getattr(data, name)().astype(np.float32) / 255
+def style_names() -> tuple[str, ...]:
+    """The names of the example styles, in alphabetical order."""
+    return tuple(sorted(path.stem for path in _STYLES.glob("*.jpg")))
 
 
 def style_path(name: str) -> Path:
-    """Finds a painting's file.
-
-    Args:
-        name: one of `style_names`.
+    """The JPEG file of an example style.
 
     Raises:
-        NstjaxError: for an unknown name.
+        NstjaxError: if there is no such style; lists those there are.
     """
-    if name not in style_names():
-        raise NstjaxError(
-            f"there is no example painting {name!r}; choose one of "
-            f"{', '.join(style_names())}"
-        )
+    _check(name, style_names(), "style")
     return _STYLES / f"{name}.jpg"
+
+
+def content_names() -> tuple[str, ...]:
+    """The names of the example contents, in alphabetical order."""
+    return _CONTENTS
+
+
+def content_image(name: str) -> np.ndarray:
+    """An example content picture.
+
+    Returns:
+        float32 [H, W, 3], sRGB in [0, 1]: astronaut 512 x 512, chelsea
+        300 x 451, coffee 400 x 600.
+
+    Raises:
+        NstjaxError: if there is no such picture; lists those there are.
+    """
+    _check(name, _CONTENTS, "content picture")
+    from skimage import data  # takes a moment to import, and only this needs it
+
+    picture = getattr(data, name)()
+    return picture.astype(np.float32) / np.float32(255)
+
+
+def is_example(name: str) -> bool:
+    """Whether a name is that of an example style or content.
+
+    A path to a picture never is, so an argument can be either.
+    """
+    return name in style_names() or name in _CONTENTS
+
+
+def _check(name: str, names: tuple[str, ...], kind: str) -> None:
+    if name not in names:
+        raise NstjaxError(
+            f"there is no example {kind} {name!r}; choose from {', '.join(names)}"
+        )

@@ -66,6 +66,10 @@ class ObjectiveSpec:
         lap_reduction: see `nstjax.losses.laplacian.laplacian_loss`.
         tv_kind: see `nstjax.losses.variation.total_variation_loss`.
         depth_norm: see `nstjax.losses.depth.depth_loss`.
+        feature_scale: activations are multiplied by this before content and
+            style see them. Published weights belong to networks of a certain
+            scale; Caffe's activations are 57 times those of the same VGG-19
+            for normalised input (255 times a deviation of 0.225).
         pixel_scale: the Laplacian and variation terms see this many times a
             picture in [0, 1], whatever the domain; 256 in the Torch references.
         pixel_domain: one of `PIXEL_DOMAINS`. It changes the optimiser's
@@ -93,6 +97,7 @@ class ObjectiveSpec:
     lap_reduction: str = "mean"
     tv_kind: str = "mean_squares"
     depth_norm: str = "l1"
+    feature_scale: float = 1.0
     pixel_scale: float = 1.0
     pixel_domain: str = "unit"
 
@@ -179,10 +184,10 @@ class ObjectiveSpec:
                 raise NstjaxError(
                     f"lap_pools must be whole numbers from 1 up, not {pool!r}"
                 )
-        if not (math.isfinite(self.pixel_scale) and self.pixel_scale > 0):
-            raise NstjaxError(
-                f"pixel_scale must be positive and finite, not {self.pixel_scale!r}"
-            )
+        for name in ("feature_scale", "pixel_scale"):
+            scale = getattr(self, name)
+            if not (math.isfinite(scale) and scale > 0):
+                raise NstjaxError(f"{name} must be positive and finite, not {scale!r}")
 
 
 def make_targets(
@@ -223,13 +228,19 @@ def make_targets(
     encoder = params["encoder"]
     if spec.content_weight:
         layers = [layer for layer, _ in spec.content_layers]
-        targets["content"] = vgg.features(encoder, content, layers, spec=encoder_spec)
+        features = vgg.features(encoder, content, layers, spec=encoder_spec)
+        targets["content"] = _scaled(features, spec)
     if spec.style_weight:
         styles = list(style) if isinstance(style, Sequence) else [style]
         shares = _blend_shares(style_blend, len(styles))
         layers = [layer for layer, _ in spec.style_layers]
         grams = [
-            _grams(vgg.features(encoder, picture, layers, spec=encoder_spec), spec)
+            _grams(
+                _scaled(
+                    vgg.features(encoder, picture, layers, spec=encoder_spec), spec
+                ),
+                spec,
+            )
             for picture in styles
         ]
         targets["style"] = {
@@ -350,27 +361,6 @@ def noise_pixels(
     return centre + deviation * jax.random.normal(key, tuple(shape))
 
 
-def pixel_bounds(
-    *, spec: ObjectiveSpec, encoder_spec: vgg.VGGSpec
-) -> tuple[Array, Array]:
-    """The least and the greatest pixel of a picture in [0, 1], in the domain.
-
-    Returns:
-        Two arrays of shape [3], one number for each channel of the domain.
-
-    Raises:
-        NstjaxError: if the domain is a learned map, which mixes the channels,
-            so that a box in the one is none in the other.
-    """
-    domain = _domain(spec, encoder_spec)
-    if domain == "learned":
-        raise NstjaxError(
-            "pixels cannot be clamped in the domain of a learned input map; "
-            "choose another pixel_domain, such as unit, or do not clamp"
-        )
-    return to_network(jnp.zeros(3), domain), to_network(jnp.ones(3), domain)
-
-
 def final_image(
     x: Array, params: Params, *, spec: ObjectiveSpec, encoder_spec: vgg.VGGSpec
 ) -> Array:
@@ -394,10 +384,15 @@ def _encode(x, image, params, spec, encoder_spec) -> Features:
     if not spec.layers:
         return {}
     if _domain(spec, encoder_spec) == encoder_spec.input_map:
-        return vgg.features_from_pixels(
-            params["encoder"], x, spec.layers, spec=encoder_spec
-        )
-    return vgg.features(params["encoder"], image, spec.layers, spec=encoder_spec)
+        encode, picture = vgg.features_from_pixels, x
+    else:
+        encode, picture = vgg.features, image
+    features = encode(params["encoder"], picture, spec.layers, spec=encoder_spec)
+    return _scaled(features, spec)
+
+
+def _scaled(features: Features, spec: ObjectiveSpec) -> dict[str, Array]:
+    return {layer: spec.feature_scale * value for layer, value in features.items()}
 
 
 def _grams(features: Features, spec: ObjectiveSpec) -> dict[str, Array]:

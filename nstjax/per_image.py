@@ -29,8 +29,8 @@ INITS = ("content", "style", "noise")
 
 # Evaluations between two looks at the keyboard and the clock.
 _CHUNK = 10
-# Below this side a coarse stage has too few cells at relu5_1 to be of use.
-_SMALLEST_STAGE = 64
+# The shorter side below which relu5_1 has too few cells to be of use.
+_LEAST_SIDE = 64
 
 
 @dataclasses.dataclass(frozen=True)
@@ -88,25 +88,23 @@ class Outcome:
 def working_size(height: int, width: int, options: Mapping[str, Any]):
     """The size (height, width) at which a picture is optimised.
 
+    Smaller pictures than VGG-19 can make sense of are enlarged.
+
     Raises:
         NstjaxError: for an unknown ``size_rule``.
     """
     rule, side = options["size_rule"], options["size"]
-    if rule == "content":
-        return height, width
     if rule == "short_side":
-        return fit_size(height, width, short_side=side)
-    if rule == "long_side":
-        return fit_size(height, width, long_side=side)
-    if rule == "at_most":
-        return (
-            fit_size(height, width, long_side=side)
-            if max(height, width) > side
-            else (height, width)
+        height, width = fit_size(height, width, short_side=side)
+    elif rule == "long_side" or (rule == "at_most" and max(height, width) > side):
+        height, width = fit_size(height, width, long_side=side)
+    elif rule not in ("content", "at_most"):
+        raise NstjaxError(
+            f"size_rule must be content, short_side, long_side or at_most, not {rule!r}"
         )
-    raise NstjaxError(
-        f"size_rule must be content, short_side, long_side or at_most, not {rule!r}"
-    )
+    if min(height, width) < _LEAST_SIDE:
+        return fit_size(height, width, short_side=_LEAST_SIDE)
+    return height, width
 
 
 def optimise_picture(
@@ -236,7 +234,7 @@ def make_stages(options: Mapping[str, Any], size: tuple[int, int]) -> list[Stage
     stages = []
     for share, portion in options["stages"]:
         height, width = (max(1, round(side * share)) for side in size)
-        if min(height, width) >= _SMALLEST_STAGE and (height, width) != size:
+        if min(height, width) >= _LEAST_SIDE and (height, width) != size:
             evaluations = max(1, round(options["iterations"] * portion))
             stages.append(Stage((height, width), evaluations))
     return [*stages, Stage(size, options["iterations"])]

@@ -1,8 +1,24 @@
-"""Shared fixtures."""
+"""Shared fixtures, and a compilation cache for the whole run.
 
+Most of the time of small runs is XLA's; tests and the processes they start
+share what has been compiled.
+"""
+
+import atexit
+import os
+import shutil
+import tempfile
 from pathlib import Path
 
 import pytest
+
+# Read by jax when it is imported, here and in subprocesses.
+if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
+    _cache = tempfile.mkdtemp(prefix="nstjax-tests-")
+    atexit.register(shutil.rmtree, _cache, ignore_errors=True)
+    os.environ["JAX_COMPILATION_CACHE_DIR"] = _cache
+    os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
+    os.environ["JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES"] = "-1"
 
 _SHARED = Path(__file__).resolve().parents[2] / "shared"
 

@@ -59,7 +59,7 @@ def paint(
     check_output(job.output, overwrite=replace, size=plan.output_size)
     if plan.working_size != plan.output_size:
         height, width = plan.working_size
-        tell(f"working at {width} x {height} pixels; config.size changes that")
+        tell(f"working at {width} x {height} pixels; --size asks for another size")
     fingerprint = _fingerprint(plan)
     checkpoint = _load(job, plan, fingerprint) if options.resume else None
     bar = tqdm(unit="eval", disable=options.quiet, file=sys.stderr, leave=False)

@@ -26,6 +26,7 @@ examples:
   python stylize.py --content photos/ --style painting.jpg --output painted/
   python stylize.py --config configs/gatys.py:reference --config.tv_weight=0.1
 """
+_METHOD = "gatys"
 _DEMONSTRATION = {"content": "chelsea", "style": ["night"]}
 
 # Options of the command line that are leaves of the method's config.
@@ -155,6 +156,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.content is None and options.style is None:
         options.content = _DEMONSTRATION["content"]
         options.style = _DEMONSTRATION["style"]
+    if options.config and options.method:
+        raise NstjaxError("give --method or --config, not both: a config has a method")
     for name in ("content", "style"):
         if getattr(options, name) is None:
             raise NstjaxError(f"--{name} is missing: name a picture")
@@ -164,7 +167,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from nstjax.methods import method_options
 
     leaves = method_options(
-        options.method,
+        options.method or _METHOD,
         options.preset,
         config=options.config,
         config_overrides=overrides,

@@ -1,12 +1,12 @@
 """``nstjax train``: trains what a config describes."""
 
-import argparse
 import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from nstjax.cli.errors import reports_errors
+from nstjax.cli.errors import INTERRUPTED, reports_errors
+from nstjax.cli.parsing import Parser
 from nstjax.configuration import load_config
 from nstjax.errors import NstjaxError
 
@@ -19,14 +19,9 @@ again. Without data of your own, try --config.data=demo.
 """
 
 
-def make_parser() -> argparse.ArgumentParser:
+def make_parser() -> Parser:
     """The command's options."""
-    parser = argparse.ArgumentParser(
-        prog="train.py",
-        description=_DESCRIPTION,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+    parser = Parser(prog="train.py", description=_DESCRIPTION)
     parser.add_argument(
         "--config",
         required=True,
@@ -66,47 +61,68 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from nstjax.cli.xla_flags import set_training_flags
 
     set_training_flags()
-    import jax
-
     if options.distributed:
         _join_hosts(options.distributed)
+    import jax
+
     from nstjax.tasks import registry, run
+    from nstjax.tasks.interrupt import Stopped
     from nstjax.tasks.watch import Watcher
 
+    first = jax.process_index() == 0
     workdir = Path(options.workdir or Path("runs") / config.name)
     recipe = shlex.join(["python", "train.py", *arguments])
     task = registry.make_task(config)
     if options.export_only:
         path = run.export(task, config, workdir, recipe=recipe)
     else:
-        first = jax.process_index() == 0
         with Watcher(workdir / "logs" if first else None) as watcher:
             try:
                 path = run.train(
                     task, config, workdir, on_progress=watcher, recipe=recipe
                 )
-            except KeyboardInterrupt:
+            except Stopped:
                 watcher.close()
-                print(
-                    f"stopped; {workdir} has it all, and the same command goes on",
-                    file=sys.stderr,
-                )
-                return 130
-    print(f"wrote {path}")
+                if first:
+                    print(
+                        f"nstjax: stopped; {workdir} has it all, and the same "
+                        "command goes on",
+                        file=sys.stderr,
+                    )
+                return INTERRUPTED
+    if first:
+        print(f"wrote {path}")
     return 0
 
 
 def _join_hosts(text: str) -> None:
+    """Connects to the other processes of a run; before jax computes anything."""
     import jax
 
     if text == "auto":
-        jax.distributed.initialize()
-        return
+        given = {}
+    else:
+        try:
+            address, processes, process = text.split(",")
+            given = {
+                "coordinator_address": address,
+                "num_processes": int(processes),
+                "process_id": int(process),
+            }
+        except ValueError as error:
+            raise NstjaxError(
+                "--distributed takes COORDINATOR:PORT,PROCESSES,PROCESS, such as "
+                f"localhost:1234,2,0, not {text!r}"
+            ) from error
+        if ":" not in address or not 0 <= int(process) < int(processes):
+            raise NstjaxError(
+                "--distributed takes an address with a port and a process from 0 to "
+                f"below the number of processes, not {text!r}"
+            )
     try:
-        address, processes, process = text.split(",")
-        processes, process = int(processes), int(process)
-    except ValueError as error:
+        jax.distributed.initialize(**given)
+    except (ValueError, RuntimeError) as error:
         raise NstjaxError(
-            f"--distributed takes COORDINATOR:PORT,PROCESSES,PROCESS, not {text!r}"
+            f"the other processes cannot be joined ({' '.join(str(error).split())}); "
+            "give --distributed=COORDINATOR:PORT,PROCESSES,PROCESS to each"
         ) from error
-    jax.distributed.initialize(address, num_processes=processes, process_id=process)

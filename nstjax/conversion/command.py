@@ -7,8 +7,10 @@ A new converter is an entry in `COMMANDS`, the function it names, and a file
 import argparse
 import dataclasses
 import importlib
+import os
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 from nstjax.errors import NstjaxError
 
@@ -112,15 +114,15 @@ def _convert(command: Command, options: argparse.Namespace) -> None:
 
     wanted = [(command.function, options.dest, {"lineage": options.lineage})]
     if options.aux:
+        if os.path.realpath(options.aux) == os.path.realpath(options.dest):
+            raise NstjaxError(f"DEST and --aux are the same file, {options.aux}")
         wanted.append((command.aux, options.aux, {}))
     for _, dest, _ in wanted:
         refuse_to_overwrite(dest, overwrite=options.overwrite)
-    source = open_source(options.source)
-    # All is converted before anything is written.
-    results = [
-        (_function(path)(source, **arguments), dest) for path, dest, arguments in wanted
-    ]
-    for converted, dest in results:
+    # All is converted before anything is written; the source is let go of then,
+    # as its pages would count twice.
+    results = _results(open_source(options.source), wanted)
+    for (_, dest, _), converted in zip(wanted, results, strict=True):
         save_weights(
             dest, converted.params, converted.metadata, overwrite=options.overwrite
         )
@@ -129,6 +131,10 @@ def _convert(command: Command, options: argparse.Namespace) -> None:
         print(f"{dest}: {converted.summary}")
 
 
-def _function(path: str):
-    module, name = path.split(":")
-    return getattr(importlib.import_module(f"nstjax.conversion.{module}"), name)
+def _results(source: Any, wanted: Sequence[tuple[str, str, dict]]) -> list[Any]:
+    results = []
+    for path, _, options in wanted:
+        module, name = path.split(":")
+        function = getattr(importlib.import_module(f"nstjax.conversion.{module}"), name)
+        results.append(function(source, **options))
+    return results

@@ -22,8 +22,7 @@ class Converted:
     """A network, ready for `nstjax.io.weights.save_weights`.
 
     Attributes:
-        params: nested dicts of float32 arrays, which may be read-only views of
-            the file they come from.
+        params: nested dicts of float32 arrays.
         metadata: what the weights are.
         summary: one line for people: what the file was and how that was found.
         warnings: what may be wrong, each a sentence.
@@ -118,15 +117,17 @@ def convert_convolutions(
 
     to_ours = tuple(layout.kernel_order.index(axis) for axis in "HWIO")
 
-    def read(name: str) -> np.ndarray:
-        # What float32 cannot hold becomes infinite, which is never saved.
+    def read(name: str, axes: tuple[int, ...]) -> np.ndarray:
+        view = source.tensors[name].read().transpose(axes)
+        # A copy, for the file may go or change. What float32 cannot hold becomes
+        # infinite, which is never saved.
         with np.errstate(over="ignore"):
-            return np.asarray(source.tensors[name].read(), np.float32)
+            return view.astype(np.float32, order="C")
 
     return {
         name: {
-            "kernel": read(layout.modules[name] + kernel_suffix).transpose(to_ours),
-            "bias": read(layout.modules[name] + bias_suffix),
+            "kernel": read(layout.modules[name] + kernel_suffix, to_ours),
+            "bias": read(layout.modules[name] + bias_suffix, (0,)),
         }
         for name in shapes
     }

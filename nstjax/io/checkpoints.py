@@ -5,6 +5,7 @@ middle of a save, finds its last complete checkpoint. The newest few and the
 best one are kept.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import orbax.checkpoint as ocp
 
 from nstjax.errors import NstjaxError
 
-_METRIC = "validation"
+_STATE, _METRIC = "state", "validation"
 
 
 class Checkpoints:
@@ -24,16 +25,22 @@ class Checkpoints:
         policy = managers.AnyPreservationPolicy(
             [
                 managers.LatestN(keep),
+                # Sorted downwards, the last n of it: the lowest.
                 managers.BestN(
-                    get_metric_fn=lambda metrics: metrics[_METRIC], reverse=True, n=1
+                    get_metric_fn=_validation,
+                    reverse=True,
+                    n=1,
+                    # Only what a deletion cut off leaves has none.
+                    keep_checkpoints_without_metrics=False,
                 ),
             ]
         )
         self._manager = ocp.CheckpointManager(
             Path(folder).resolve(),
+            item_handlers={_STATE: ocp.StandardCheckpointHandler()},
             options=ocp.CheckpointManagerOptions(
                 preservation_policy=policy,
-                best_fn=lambda metrics: metrics[_METRIC],
+                best_fn=_validation,
                 best_mode="min",
                 cleanup_tmp_directories=True,
             ),
@@ -62,7 +69,7 @@ class Checkpoints:
             return
         self._manager.save(
             step,
-            args=ocp.args.Composite(state=ocp.args.StandardSave(state)),
+            args=ocp.args.Composite(**{_STATE: ocp.args.StandardSave(state)}),
             metrics={_METRIC: validation},
         )
 
@@ -74,14 +81,25 @@ class Checkpoints:
                 the network's widths.
         """
         abstract = jax.tree.map(ocp.utils.to_shape_dtype_struct, like)
-        try:
-            restored = self._manager.restore(
-                step,
-                args=ocp.args.Composite(state=ocp.args.StandardRestore(abstract)),
-            )
-        except (ValueError, KeyError, TypeError, FileNotFoundError) as error:
+        # Compared here: what orbax leaves unfinished when it finds a misfit
+        # itself complains when the process ends.
+        saved = self._manager.item_metadata(step)[_STATE]
+        if saved is None or _shapes(saved) != _shapes(abstract):
             raise NstjaxError(
                 f"the checkpoint of step {step} does not fit this configuration; "
                 "resume with the configuration it was made with"
-            ) from error
-        return restored["state"]
+            )
+        restored = self._manager.restore(
+            step,
+            args=ocp.args.Composite(**{_STATE: ocp.args.StandardRestore(abstract)}),
+        )
+        return restored[_STATE]
+
+
+def _validation(metrics: Mapping[str, float]) -> float:
+    return metrics[_METRIC]
+
+
+def _shapes(tree: Any) -> dict[tuple[str, ...], tuple[int, ...]]:
+    flat = ocp.tree.to_flat_dict(tree)
+    return {path: tuple(leaf.shape) for path, leaf in flat.items()}

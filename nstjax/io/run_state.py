@@ -72,21 +72,12 @@ def load_run_state(
             written by a run with other options or another kind of state.
     """
     path = Path(path)
-    if not path.is_file():
-        raise NstjaxError(f"there is no state file {path}; start without resuming")
-    try:
-        with safe_open(path, framework="numpy") as file:
-            metadata = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}
-        about = json.loads(metadata[_METADATA_KEY])
-        version, checksum, saved = about["format"], about["crc32"], about["options"]
-    except (SafetensorError, OSError, KeyError, ValueError, TypeError) as error:
-        raise _unusable(path, "is not a state file or is damaged") from error
-    if version != _FORMAT:
+    about, tensors = _read(path, with_tensors=True)
+    if about["format"] != _FORMAT:
         raise _unusable(path, "was written by another release of nstjax")
-    if checksum != _checksum(tensors):
+    if about["crc32"] != _checksum(tensors):
         raise _unusable(path, "is damaged")
-    _check_options(path, saved, options)
+    _check_options(path, about["options"], options)
     trace = {
         name.removeprefix(_TRACE): tensor
         for name, tensor in tensors.items()
@@ -106,12 +97,20 @@ def read_run_options(path: str | os.PathLike) -> dict[str, Any]:
     Raises:
         NstjaxError: if the file is missing, damaged or no state file.
     """
-    path = Path(path)
+    about, _ = _read(Path(path), with_tensors=False)
+    return about["options"]
+
+
+def _read(path: Path, *, with_tensors: bool) -> tuple[dict, dict[str, np.ndarray]]:
     if not path.is_file():
         raise NstjaxError(f"there is no state file {path}; start without resuming")
     try:
         with safe_open(path, framework="numpy") as file:
-            return dict(json.loads((file.metadata() or {})[_METADATA_KEY])["options"])
+            about = json.loads((file.metadata() or {})[_METADATA_KEY])
+            about = {name: about[name] for name in ("format", "crc32", "options")}
+            about["options"] = dict(about["options"])
+            names = file.keys() if with_tensors else ()
+            return about, {name: file.get_tensor(name) for name in names}
     except (SafetensorError, OSError, KeyError, ValueError, TypeError) as error:
         raise _unusable(path, "is not a state file or is damaged") from error
 

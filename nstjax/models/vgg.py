@@ -166,7 +166,8 @@ def features_from_pixels(
 def init_params(key: Array, spec: VGGSpec) -> dict[str, Any]:
     """Random weights of the spec's shapes (He initialisation, zero biases)."""
     module = VGG19(spec, (spec.layers[-1],))
-    variables = module.init(key, jnp.zeros((1, 64, 64, 3)))
+    # Jitted, the convolutions that only show shapes are left out.
+    variables = jax.jit(module.init)(key, jnp.zeros((1, 64, 64, 3)))
     params = dict(variables["params"])
     if spec.input_map == "learned":
         params["conv0"] = {
@@ -209,8 +210,13 @@ def _check_size(size: tuple[int, int], layers: tuple[str, ...], spec: VGGSpec) -
     for _ in range(deepest - 1):
         smallest = smallest // 2 if spec.rounding == "floor" else -(-smallest // 2)
     if smallest < least:
+        # The least side that the halvings leave enough of.
+        halvings = 2 ** (deepest - 1)
+        needed = (
+            least * halvings if spec.rounding == "floor" else (least - 1) * halvings + 1
+        )
         raise NstjaxError(
             f"a picture of {size[1]} x {size[0]} pixels is too small for VGG-19's "
             f"block {deepest}; its shorter side must be at least "
-            f"{least * 2 ** (deepest - 1)}"
+            f"{needed}"
         )

@@ -80,7 +80,9 @@ def drive(
         )
     # A copy, since `advance` may consume it, and leaf by leaf, since no two
     # leaves may share their memory then.
-    state = jax.tree.map(partial(jnp.array, copy=True), state)
+    state = jax.tree.map(
+        lambda leaf: jnp.array(leaf, dtype=leaf.dtype, copy=True), state
+    )
     records: list[Record] = []
     total, terms = np.nan, {}
     try:

@@ -63,7 +63,9 @@ class Record(NamedTuple):
 
 def start(x: Array, *, solver: Solver, bounds: Bounds | None = None) -> RunState:
     """Makes the state of a run that begins at x, moved into the bounds."""
-    x = clamp(jnp.array(x), bounds)
+    # With its dtype named x is not weakly typed, which what comes back from the
+    # compiled loop never is: the second chunk would be compiled again.
+    x = clamp(jnp.asarray(x, jnp.result_type(x)), bounds)
     return RunState(
         x=x,
         last_good=x,

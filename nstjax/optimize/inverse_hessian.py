@@ -2,8 +2,9 @@
 
 The textbook's two-loop recursion walks the kept pairs one by one, which is
 hundreds of small dependent operations. Writing its scalars as two triangular
-systems leaves four products of the whole history with a vector: the same
-direction up to rounding, in half the time on two cores.
+systems leaves four products of the whole history with a vector, and a fifth
+when a pair is added: the same direction up to rounding, in two thirds of the
+time or less on two cores.
 
 References:
     Byrd, Nocedal & Schnabel, 1994, "Representations of quasi-Newton matrices

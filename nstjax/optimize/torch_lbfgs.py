@@ -76,10 +76,18 @@ def torch_lbfgs(
         updates_per_call: torch's ``max_iter``.
         tolerance_gradient: x moves no more where the gradient's largest
             component is at most this.
-        tolerance_change: a ``.step()`` ends early where the total, or no
-            component of x, changed by more than this; x moves no more where
-            the slope of the total along the direction is smaller.
+        tolerance_change: a ``.step()`` ends early where the total, or every
+            component of x, changed by less than this; x moves no more where
+            the total falls by less than this per unit of the direction.
+
+    Raises:
+        ValueError: if `history` or `updates_per_call` is less than 1.
     """
+    if history < 1 or updates_per_call < 1:
+        raise ValueError(
+            "torch_lbfgs needs a history and updates_per_call of 1 or more, not "
+            f"{history} and {updates_per_call}"
+        )
     # torch's default for ``max_eval``. It matters to 2 or 3 updates per call
     # only: without a line search no more evaluations are made otherwise.
     evaluations_per_call = updates_per_call * 5 // 4

@@ -54,6 +54,7 @@ def make_task(config: ConfigDict) -> Task:
     )
     teachers = _load_teachers(config)
     hints = _choose_hints(config, spec, teachers)
+    weights = _weigh_hints(config, hints)
     specs = {name: teacher["spec"] for name, teacher in teachers.items()}
     frozen = {name: teacher["params"] for name, teacher in teachers.items()}
     crop = Crop(config.crop_size, config.short_side, config.largest_scale, flip=True)
@@ -92,17 +93,15 @@ def make_task(config: ConfigDict) -> Task:
         layers = dict.fromkeys(layer for _, layer in hints)
         mine = vgg.features(params["student"], image, layers, spec=spec)
         wanted = targets(frozen, image)
-        terms, total, weights = {}, 0.0, 0.0
+        terms, total = {}, 0.0
         for teacher, layer in hints:
             name = _name(teacher, layer)
             linear_map = params["maps"][name]
             mapped = mine[layer] @ linear_map["kernel"] + linear_map["bias"]
             terms[name] = unexplained_variance(mapped, wanted[name])
-            weight = 1.0 if (teacher, layer) in hints_scored else config.hint_weight
-            total, weights = total + weight * terms[name], weights + weight
-        return total / weights, terms
-
-    hints_scored = {hint for hint in hints if hint[1] in config.scored_layers}
+            weight = weights[teacher, layer]
+            total += weight * terms[name]
+        return total / sum(weights.values()), terms
 
     @partial(jax.jit, static_argnums=1)
     def teach(image: Array, convolution: str) -> dict[str, Array]:
@@ -265,12 +264,24 @@ def _choose_hints(config: ConfigDict, spec: vgg.VGGSpec, teachers: Any) -> list[
             and (layer not in reach or layer == "relu3_1")
         ]
     untaught = set(spec.layers) - {layer for _, layer in hints}
-    if missing := sorted(untaught & set(config.scored_layers)):
+    if missing := sorted(untaught & set(config.layer_weights)):
         raise NstjaxError(
             f"no teacher reaches {', '.join(missing)}; give a deeper one with "
             "--config.deep_teacher or a student of fewer --config.widths"
         )
     return hints
+
+
+def _weigh_hints(config: ConfigDict, hints: list[Hint]) -> dict[Hint, float]:
+    """A layer's own weight goes to the first teacher that has it."""
+    weights: dict[Hint, float] = {}
+    seen: set[str] = set()
+    for teacher, layer in hints:
+        own = layer in config.layer_weights and layer not in seen
+        weight = config.layer_weights[layer] if own else config.hint_weight
+        weights[teacher, layer] = weight
+        seen.add(layer)
+    return weights
 
 
 def _teach(

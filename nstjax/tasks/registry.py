@@ -5,6 +5,7 @@ import importlib
 from ml_collections import ConfigDict
 
 from nstjax.errors import NstjaxError
+from nstjax.tasks.settings import check_settings
 from nstjax.tasks.task import Task
 
 # Imported when asked for: a task brings its networks along.
@@ -15,8 +16,10 @@ def make_task(config: ConfigDict) -> Task:
     """Builds the task that ``config.task`` names.
 
     Raises:
-        NstjaxError: for an unknown name, or for what the task refuses.
+        NstjaxError: for an unknown name, impossible settings, or for what
+            the task refuses.
     """
+    check_settings(config)
     if config.task not in _MODULES:
         raise NstjaxError(
             f"unknown task {config.task!r}; a config's task is one of "

@@ -242,12 +242,8 @@ class _Run:
 
     def validate(self) -> dict[str, float]:
         """The averaged weights' mean report over the held-out batches."""
-        # Folded with no step: always the same.
-        key = jax.device_put(jax.random.key(0), replicated(self._mesh))
         reports = [
-            self.to_numbers(
-                self._eval_step(self.state.average, self._frozen, batch, key)
-            )
+            self.to_numbers(self._eval_step(self.state.average, self._frozen, batch))
             for batch in self._held_out
         ]
         return {n: float(np.mean([r[n] for r in reports])) for n in reports[0]}

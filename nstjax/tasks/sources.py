@@ -18,7 +18,8 @@ def content_source(config: ConfigDict) -> Source:
         from nstjax import examples
 
         names = examples.content_names()
-        return [(examples.content_image(n) * 255).astype(np.uint8) for n in names]
+        images = [examples.content_image(name) for name in names]
+        return [np.rint(image * 255).astype(np.uint8) for image in images]
     _check(config)
     if not config.content:
         raise NstjaxError(_NO_DATA)

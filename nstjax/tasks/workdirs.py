@@ -33,9 +33,7 @@ def check(workdir: Path, config: ConfigDict) -> None:
         theirs = json.loads(note.read_text())
         before = dict(theirs)
     except (OSError, ValueError, TypeError) as error:
-        raise NstjaxError(
-            f"{note} cannot be read; choose another --workdir"
-        ) from error
+        raise NstjaxError(f"{note} cannot be read; choose another --workdir") from error
     mine = json_config(config)
     # A run may be prolonged unless its learning rate was to end at `steps`.
     bound = config.schedule == "cosine" and not config.schedule_steps

@@ -100,7 +100,7 @@ def make_train_step(
         average = optax.incremental_update(params, state.average, 1 - decay)
         report = dict(terms) | {
             "total": total,
-            "gradient_norm": optax.global_norm(gradient),
+            "gradient_norm": optax.tree.norm(gradient),
         }
         return TrainState(state.step + 1, params, average, opt_state), report
 
@@ -115,18 +115,21 @@ def make_train_step(
 
 def make_eval_step(
     loss: Loss, *, mesh: Mesh, compute_dtype: str = "float32"
-) -> Callable[[Params, Any, Any, Array], Terms]:
-    """Builds ``evaluate(params, frozen, batch, key) -> report``, jitted."""
+) -> Callable[[Params, Any, Any], Terms]:
+    """Builds ``evaluate(params, frozen, batch) -> report``, jitted.
+
+    The loss gets the same key every time, so that reports can be compared.
+    """
     cast = _make_cast(compute_dtype)
 
-    def evaluate(params, frozen, batch, key):
-        total, terms = loss(cast(params), cast(frozen), batch, key)
+    def evaluate(params, frozen, batch):
+        total, terms = loss(cast(params), cast(frozen), batch, jax.random.key(0))
         return dict(terms) | {"total": total}
 
     everywhere, split = replicated(mesh), batch_sharded(mesh)
     return jax.jit(
         evaluate,
-        in_shardings=(everywhere, everywhere, split, everywhere),
+        in_shardings=(everywhere, everywhere, split),
         out_shardings=everywhere,
     )
 

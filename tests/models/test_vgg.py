@@ -13,10 +13,14 @@ import numpy as np
 import pytest
 
 from nstjax.errors import NstjaxError
+from nstjax.losses.gatys import content_loss, style_loss
 from nstjax.models import vgg
 from nstjax.models.vgg import VGGSpec
+from nstjax.ops.preprocess import INPUT_MAPS, to_network
+from nstjax.ops.stats import gram_matrix
 
-LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu4_2", "relu5_1")
+STYLE_LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
+LAYERS = (*STYLE_LAYERS, "relu4_2")
 # A few channels, where only the wiring matters.
 SLIM = (2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17)
 
@@ -55,12 +59,14 @@ def params(reference, weights, conv0):
 @pytest.fixture(scope="module")
 def pictures():
     rng = np.random.default_rng(0)
-    return [rng.random((1, 45, 38, 3), np.float32) for _ in range(3)]
+    return [rng.random((3, 45, 38, 3), np.float32) for _ in range(3)]
 
 
-def relative_error(result, expected):
-    """Norm of the difference over the norm of the expected array."""
-    return np.linalg.norm(result - expected) / np.linalg.norm(expected)
+def relative_errors(result, expected):
+    """Each picture's norm of the difference over the norm of the expected."""
+    norm = partial(np.linalg.norm, axis=1)
+    result, expected = (np.reshape(x, (len(x), -1)) for x in (result, expected))
+    return norm(result - expected) / norm(expected)
 
 
 @pytest.mark.parametrize("padding", ["zero", "reflect"])
@@ -83,52 +89,63 @@ def test_same_as_torch_at_full_width(
     image, content, style = (reference.from_numpy(picture) for picture in pictures)
     image.requires_grad_()
     with torch.no_grad():
-        targets = network(content), network(style)
+        targets = network(content)["relu4_2"], network(style)
     expected = network(image)
-    expected_losses = reference.notebook_loss(expected, *targets)
+    expected_losses = reference.notebook_losses(expected, *targets)
     # Both losses in one gradient, at equal strength whatever the lineage.
     factors = [1 / loss.item() for loss in expected_losses]
     sum(
         factor * loss for factor, loss in zip(factors, expected_losses, strict=True)
     ).backward()
 
-    spec = VGGSpec(vgg.FULL_WIDTHS[:13], padding, pooling, rounding, input_map)
-    features, losses, gradient = compare(
-        params, *pictures, jnp.asarray(factors), spec=spec
+    # The input map stands apart, so that one compilation serves all of them.
+    pixels, through_input_map = jax.vjp(
+        lambda image: to_network(image, input_map, params), pictures[0]
     )
+    features, losses, pixel_gradient = losses_and_gradient(
+        params,
+        pixels,
+        reference.to_numpy(targets[0]),
+        {layer: reference.gram(targets[1][layer]).numpy() for layer in STYLE_LAYERS},
+        jnp.asarray(factors),
+        spec=VGGSpec(vgg.FULL_WIDTHS[:13], padding, pooling, rounding, "unit"),
+    )
+    (gradient,) = through_input_map(pixel_gradient)
 
-    assert list(features) == list(LAYERS)
     for layer in LAYERS:
         other = reference.to_numpy(expected[layer])
         assert features[layer].shape == other.shape
-        assert relative_error(features[layer], other) < 1e-4, layer
+        assert relative_errors(features[layer], other).max() < 1e-4, layer
     for loss, other in zip(losses, expected_losses, strict=True):
         np.testing.assert_allclose(loss, other.item(), rtol=1e-4)
-    assert relative_error(gradient, reference.to_numpy(image.grad)) < 1e-4
+    # Of half a million ReLUs one may lie within rounding of its kink, where the
+    # two may take different sides (errors of a percent); hardly in every picture.
+    errors = relative_errors(gradient, reference.to_numpy(image.grad))
+    assert errors.min() < 1e-4 and errors.max() < 0.05
 
 
 @partial(jax.jit, static_argnames="spec")
-def compare(params, image, content, style, factors, *, spec):
-    """The notebook's losses from `vgg.features`, written out for this test."""
+def losses_and_gradient(params, pixels, content, grams, factors, *, spec):
+    """The notebook's two losses, and the gradient of their weighted sum."""
 
-    def gram(x):
-        return jnp.einsum("bhwc,bhwd->bcd", x, x) / (x.shape[1] * x.shape[2])
-
-    def loss_of(image):
-        features = vgg.features(params, image, LAYERS, spec=spec)
-        content_loss = jnp.square(features["relu4_2"] - targets[0]["relu4_2"]).mean()
-        style_loss = sum(
+    def loss_of(pixels):
+        features = vgg.features_from_pixels(params, pixels, LAYERS, spec=spec)
+        style = sum(
             1e3
-            / features[layer].shape[3] ** 2
-            * jnp.square(gram(features[layer]) - gram(targets[1][layer])).mean()
-            for layer in LAYERS
-            if layer.endswith("_1")
+            / spec.width(layer) ** 2
+            * style_loss(
+                gram_matrix(features[layer], normalisation="hw"),
+                grams[layer],
+                normalisation="mean",
+            )
+            for layer in STYLE_LAYERS
         )
-        losses = jnp.stack([content_loss, style_loss])
+        losses = jnp.stack(
+            [content_loss(features["relu4_2"], content, normalisation="mean"), style]
+        )
         return factors @ losses, (features, losses)
 
-    targets = [vgg.features(params, x, LAYERS, spec=spec) for x in (content, style)]
-    gradient, (features, losses) = jax.grad(loss_of, has_aux=True)(image)
+    gradient, (features, losses) = jax.grad(loss_of, has_aux=True)(pixels)
     return features, losses, gradient
 
 
@@ -138,23 +155,22 @@ def slim_params(spec):
 
 class FeaturesTest(chex.TestCase):
     @chex.variants(with_jit=True, without_jit=True)
-    def test_names_shapes_and_order(self):
-        spec = VGGSpec(SLIM)
-        layers = ("relu3_1", "conv1_2", "relu5_4")
+    def test_names_and_shapes(self):
+        spec = VGGSpec(SLIM[:6])
+        layers = ("relu3_1", "conv1_2", "relu3_2")
         features = self.variant(
             lambda params, image: vgg.features(params, image, layers, spec=spec)
         )(slim_params(spec), jnp.ones((2, 33, 40, 3)))
         shapes = {layer: feature.shape for layer, feature in features.items()}
-        # A jitted function returns its dict sorted.
         assert shapes == {
             "relu3_1": (2, 8, 10, 6),
             "conv1_2": (2, 33, 40, 3),
-            "relu5_4": (2, 2, 2, 17),
+            "relu3_2": (2, 8, 10, 7),
         }
 
     @chex.variants(with_jit=True, without_jit=True)
     def test_relu_follows_conv(self):
-        spec = VGGSpec(SLIM)
+        spec = VGGSpec(SLIM[:3])
         image = np.random.default_rng(0).random((1, 16, 16, 3), np.float32)
         features = self.variant(
             lambda params, image: vgg.features(
@@ -187,16 +203,16 @@ def test_computes_no_deeper_than_asked(layers, convolutions):
     assert text.count("conv_general_dilated[") == convolutions
 
 
-def test_pixels_skip_the_input_map():
-    spec = VGGSpec(SLIM, input_map="caffe")
+@pytest.mark.parametrize("input_map", INPUT_MAPS)
+def test_features_are_those_of_the_mapped_pixels(input_map):
+    spec = VGGSpec(SLIM, input_map=input_map)
     params = slim_params(spec)
     image = np.random.default_rng(0).random((1, 8, 8, 3), np.float32)
-    pixels = image[..., ::-1] * 255 - np.float32([103.939, 116.779, 123.68])
-    first = vgg.features(params, image, ["relu1_1"], spec=spec)
-    second = vgg.features_from_pixels(params, pixels, ["relu1_1"], spec=spec)
-    np.testing.assert_allclose(
-        first["relu1_1"], second["relu1_1"], rtol=1e-4, atol=1e-3
+    expected = vgg.features_from_pixels(
+        params, to_network(image, input_map, params), ["relu2_1"], spec=spec
     )
+    features = vgg.features(params, image, ["relu2_1"], spec=spec)
+    chex.assert_trees_all_close(features, expected, rtol=1e-5)
 
 
 @pytest.mark.parametrize(

@@ -71,7 +71,7 @@ def test_the_trace_tells_totals_and_terms(solver):
 
 @every_solver
 def test_chunks_change_nothing(solver):
-    whole = run(solver, 23, chunk_size=23)
+    whole = run(solver, 23, chunk_size=10)
     parts = run(solver, 23, chunk_size=5)
     chex.assert_trees_all_close(parts.state, whole.state, rtol=1e-6)
     chex.assert_trees_all_close(
@@ -193,6 +193,7 @@ def test_other_pictures_and_numbers_of_evaluations_compile_nothing():
     solver = SOLVERS["adam"]
     run(solver, 25, objective=counted, bounds=(0.0, 1.0))
     first = len(traces)
+    assert first > 0
     run(
         adam(learning_rate=0.05),
         7,
@@ -206,13 +207,9 @@ def test_other_pictures_and_numbers_of_evaluations_compile_nothing():
 
 
 @every_solver
-@pytest.mark.parametrize(
-    "bounds",
-    [(0.0, 0.6), (np.float32([-0.1, 0.0, 0.2]), np.float32([0.3, 0.4, 0.9]))],
-    ids=["scalar", "per channel"],
-)
-def test_stays_within_bounds(solver, bounds):
-    low, high = bounds
+def test_stays_within_bounds_of_every_channel(solver):
+    low, high = np.float32([-0.1, 0.0, 0.2]), np.float32([0.3, 0.4, 0.9])
+    bounds = low, high
     seen = []
     result = run(
         solver,

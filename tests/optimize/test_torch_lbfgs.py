@@ -54,10 +54,14 @@ def torch_flat_quartic(x):
     return (x**4).sum()
 
 
-def run_torch(function, x, evaluations, **options):
+# Where nothing else is said; torch's own 100 take longer to compile.
+HISTORY = 20
+
+
+def run_torch(function, x, evaluations, *, history_size=HISTORY, **options):
     """Calls .step() until so many closure calls were made; gives their values."""
     parameter = torch.tensor(np.array(x), requires_grad=True)
-    optimizer = torch.optim.LBFGS([parameter], **options)
+    optimizer = torch.optim.LBFGS([parameter], history_size=history_size, **options)
     totals, points = [], []
 
     def closure():
@@ -73,9 +77,8 @@ def run_torch(function, x, evaluations, **options):
     return np.array(totals[:evaluations]), np.array(points[:evaluations])
 
 
-def run_jax(objective, x, evaluations, shared=(), **options):
-    # A shorter history than the default's 100 compiles faster.
-    solver = torch_lbfgs(**{"history": 20} | options)
+def run_jax(objective, x, evaluations, *, shared=(), history=HISTORY, **options):
+    solver = torch_lbfgs(history=history, **options)
     return minimise(
         objective,
         start(jnp.asarray(x), solver=solver),
@@ -145,6 +148,12 @@ def test_converges_where_torch_stops():
     np.testing.assert_allclose(result.trace.total, expected[:made], atol=1e-14)
     assert np.max(np.abs(points[made - 1 :])) <= 1e-7
     np.testing.assert_allclose(result.x, points[-1], atol=1e-14)
+
+
+@pytest.mark.parametrize("wrong", [{"history": 0}, {"updates_per_call": 0}])
+def test_refuses_impossible_numbers(wrong):
+    with pytest.raises(ValueError, match="1 or more"):
+        torch_lbfgs(**wrong)
 
 
 # A small style transfer: a random slim VGG, content and Gram terms.
@@ -232,7 +241,7 @@ def pictures():
 def run_both(pictures, evaluations, dtype):
     params, content, style = jax.tree.map(lambda a: a.astype(dtype), pictures)
     loss = torch_style_transfer(params, content, style)
-    expected, _ = run_torch(loss, content, evaluations)
+    expected, _ = run_torch(loss, content, evaluations, history_size=100)
     wanted = vgg.features_from_pixels(params, jnp.asarray(content), LAYERS, spec=SPEC)
     styles = vgg.features_from_pixels(params, jnp.asarray(style), LAYERS, spec=SPEC)
     targets = {

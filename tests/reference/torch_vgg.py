@@ -13,13 +13,19 @@ CONFIGURATION = (
     *(64, 64, "M", 128, 128, "M", 256, 256, 256, 256, "M"),
     *(512, 512, 512, 512, "M", 512),
 )
-LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu4_2", "relu5_1")
+STYLE_LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
+LAYERS = (*STYLE_LAYERS, "relu4_2")
+# The notebook's style weights, 1e3 / n^2 for full width's channels.
+NOTEBOOK_STYLE_WEIGHTS = tuple(1e3 / n**2 for n in (64, 128, 256, 512, 512))
 
 
-def he_weights(seed: int = 0) -> dict[str, tuple[torch.Tensor, torch.Tensor]]:
-    """Random kernels [D, C, 3, 3] and biases to relu5_1, of full width.
+def he_weights(
+    seed: int = 0, shrink: int = 1
+) -> dict[str, tuple[torch.Tensor, torch.Tensor]]:
+    """Random kernels [D, C, 3, 3] and biases to relu5_1.
 
     He-initialised, so that activations keep their size from layer to layer.
+    Widths are VGG-19's, divided by `shrink`.
     """
     generator = torch.Generator().manual_seed(seed)
     weights, channels, block, index = {}, 3, 1, 1
@@ -27,11 +33,12 @@ def he_weights(seed: int = 0) -> dict[str, tuple[torch.Tensor, torch.Tensor]]:
         if entry == "M":
             block, index = block + 1, 1
             continue
-        kernel = torch.empty(entry, channels, 3, 3)
+        width = entry // shrink
+        kernel = torch.empty(width, channels, 3, 3)
         nn.init.kaiming_normal_(kernel, generator=generator)
-        bias = torch.empty(entry).uniform_(-0.1, 0.1, generator=generator)
+        bias = torch.empty(width).uniform_(-0.1, 0.1, generator=generator)
         weights[f"conv{block}_{index}"] = (kernel, bias)
-        channels, index = entry, index + 1
+        channels, index = width, index + 1
     return weights
 
 
@@ -123,24 +130,44 @@ def gram(features: torch.Tensor) -> torch.Tensor:
     return torch.bmm(flat, flat.transpose(1, 2)) / (height * width)
 
 
-def notebook_loss(
+def notebook_losses(
     features: dict[str, torch.Tensor],
-    content: dict[str, torch.Tensor],
+    content: torch.Tensor,
     style: dict[str, torch.Tensor],
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Content and style loss of leongatys/PytorchNeuralStyleTransfer.
 
-    Style weights are 1e3 / n^2 for n channels, the content weight is 1.
+    Args:
+        features: the picture's at all of `LAYERS`.
+        content: the content's at relu4_2.
+        style: the style's at all style layers.
     """
     mse = nn.functional.mse_loss
-    style_layers = [layer for layer in LAYERS if layer.endswith("_1")]
     style_loss = sum(
-        1e3
-        / features[layer].shape[1] ** 2
-        * mse(gram(features[layer]), gram(style[layer]))
-        for layer in style_layers
+        weight * mse(gram(features[layer]), gram(style[layer]))
+        for layer, weight in zip(STYLE_LAYERS, NOTEBOOK_STYLE_WEIGHTS, strict=True)
     )
-    return mse(features["relu4_2"], content["relu4_2"]), style_loss
+    return mse(features["relu4_2"], content), style_loss
+
+
+def neural_style_losses(
+    features: dict[str, torch.Tensor],
+    content: torch.Tensor,
+    style: dict[str, torch.Tensor],
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Content and style loss of jcjohnson/neural-style, unweighted.
+
+    Its Gram matrices are divided by the number of elements, C * H * W.
+    """
+    mse = nn.functional.mse_loss
+    style_loss = sum(
+        mse(
+            gram(features[layer]) / features[layer].shape[1],
+            gram(style[layer]) / style[layer].shape[1],
+        )
+        for layer in STYLE_LAYERS
+    )
+    return mse(features["relu4_2"], content), style_loss
 
 
 def lapstyle_response(pixels: torch.Tensor, pool: int) -> torch.Tensor:
@@ -148,6 +175,13 @@ def lapstyle_response(pixels: torch.Tensor, pool: int) -> torch.Tensor:
     kernel = torch.tensor([[0.0, -1, 0], [-1, 4, -1], [0, -1, 0]]).expand(1, 3, 3, 3)
     pooled = nn.functional.avg_pool2d(pixels, pool)
     return nn.functional.conv2d(pooled, kernel)
+
+
+def neural_style_variation(pixels: torch.Tensor) -> torch.Tensor:
+    """The value whose gradient jcjohnson/neural-style's TVLoss writes down."""
+    corner = pixels[:, :, :-1, :-1]
+    right, down = pixels[:, :, :-1, 1:], pixels[:, :, 1:, :-1]
+    return ((corner - right).square() + (corner - down).square()).sum() / 2
 
 
 def from_numpy(image: np.ndarray) -> torch.Tensor:

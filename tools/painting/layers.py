@@ -50,7 +50,7 @@ def trace(
         wander: [N] angles added to the field's.
         step: distance between points.
         stop: a stroke ends where the plan's colour is further than this from
-            the colour at its middle (Euclidean in sRGB).
+            the colour at its middle in any of R, G and B.
         mask: [H, W] bool; a stroke ends where it would leave it.
 
     Returns:

@@ -65,12 +65,13 @@ def _bird(s):
         aside = np.abs((s.x - hx) * c + (s.y - hy) * d)
         s.put((aside < 3.4) & (out > 12) & (out < 46), "#173f7a", a + np.pi / 2)
         s.put(s.away(hx + 50 * d, hy - 50 * c, 8) < 1, "#3fb0d8")
-    beak = (s.x < hx - 8) & (s.x > hx - 46)
-    beak &= np.abs(s.y - hy - 0.15 * (hx - s.x)) < 12 * (s.x - hx + 46) / 38
-    s.put(beak, "#f0a030", 0.0)
+    along = (hx - 18 - s.x) / 44
+    beak = (along > 0) & (along < 1)
+    beak &= np.abs(s.y - hy - 8 - 12 * along) < 13 * (1 - along)
+    s.put(beak, "#ffa826", 0.3)
     s.limb(np.stack([x, 392 - 196 * t], 1), widths, blues)
-    s.put(s.away(hx + 2, hy + 1, 9) < 1, "#f7f0dc")
-    s.put(s.away(hx + 2, hy + 1, 4.6) < 1, "#14121a")
+    s.put(s.away(hx - 2, hy, 13) < 1, "#f7f0dc")
+    s.put(s.away(hx - 2, hy, 5) < 1, "#14121a")
 
 
 def _frame(s):

@@ -4,7 +4,7 @@ import numpy as np
 
 from ..brushes import DAB, Brush
 from ..canvas import Canvas
-from ..forms import curve, mix, noise, ramp, segment, smoothstep
+from ..forms import curve, mix, noise, ramp, rgb, segment, smoothstep
 from ..layers import lay
 from ..sketch import Sketch
 
@@ -70,7 +70,7 @@ def _breaker(canvas, origin, size, sense):
             path = back + share * (face - back)
             for a, b in [(0, 46), (40, 80), (74, 100), (96, 116)]:
                 gap = np.hypot(*(face - back)[(a + b) // 2]) / count
-                tone = mix(ramp([code], 0.0), "#000000", 0.1)
+                tone = mix(rgb(code), "#000000", 0.1)
                 width = max(0.55 * gap, 1.6)
                 canvas.stroke(path[a:b], width, code, _FLAT, second=tone)
     for k in range(count + 1):
@@ -122,7 +122,7 @@ def _swell(canvas, crest, codes):
     xs = np.linspace(-10, WIDTH + 10, 80)
     line = np.stack([xs, crest(xs)], 1)
     for k, code in enumerate(codes):
-        tone = mix(ramp([code], 0.0), "#000000", 0.08)
+        tone = mix(rgb(code), "#000000", 0.08)
         for part in (2, 5, 8):
             canvas.stroke(line + (0, 9 * k + part), 5, code, _FLAT, second=tone)
         canvas.stroke(line + (0, 9 * k), 2.6 if k == 0 else 1.5, _LINE, _CUT)
@@ -153,7 +153,7 @@ def _sky(canvas):
         half = np.sqrt(max(radius**2 - drop**2, 1)) - 2
         path = [(x - half, y + drop), (x + half, y + drop + 1)]
         canvas.stroke(path, 6.5, "#d2452f", _FLAT, second="#b82f26")
-    for x, y, half in [(330, 96, 90), (500, 196, 80), (380, 214, 60)]:
+    for x, y, half in [(330, 96, 90), (486, 168, 78), (380, 214, 60)]:
         for k, (shift, width) in enumerate([(0, 9), (24, 7), (-20, 6)]):
             reach = half * (1 - 0.2 * k)
             middle = np.array([x + shift, y + 8 * k])

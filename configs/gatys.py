@@ -1,0 +1,84 @@
+"""Gatys et al.: content features kept, Gram matrices of the style matched.
+
+    python stylize.py --method gatys --content PHOTO --style PAINTING --output PICTURE
+    python stylize.py --config configs/gatys.py:reference --config.feature_scale=1.0 \\
+        --encoder CAFFE_VGG19 ...
+    python stylize.py --config configs/gatys.py:paper --config.style_weight=1e4 ...
+
+Presets:
+    best: good pictures with the bundled encoder; about a minute at 256 to 512
+        pixels on two CPU cores. Every loss is relative to its target, so that
+        the weights hold for any encoder and size.
+    reference: the notebook of leongatys/PytorchNeuralStyleTransfer; with the
+        encoder it loads, Caffe's full VGG-19, converted, set feature_scale to 1.
+    paper: Gatys et al., 2015, https://arxiv.org/abs/1508.06576, which gives
+        neither optimiser nor number of iterations.
+"""
+
+from configs import common
+
+CHANNELS = {
+    "relu1_1": 64,
+    "relu2_1": 128,
+    "relu3_1": 256,
+    "relu4_1": 512,
+    "relu5_1": 512,
+}
+
+
+def get_config(preset="best"):
+    return common.preset_config(
+        common.per_image("gatys"),
+        preset,
+        {"best": best, "reference": reference, "paper": paper},
+    )
+
+
+def best(config):
+    config.content_normalisation = "relative"
+    config.style_normalisation = "relative"
+    config.style_weight = 10.0
+    # At full strength the deepest layer pulls faces apart.
+    config.style_layers.relu5_1 = 0.3
+    config.tv_weight = 5.0
+    # Adam covers the picture with coloured noise on its way; L-BFGS of fixed
+    # steps is as good, but now and then diverges.
+    config.optimizer = "lbfgs"
+    config.iterations = 150
+    # Large shapes and colours first.
+    config.stages = ((0.5, 1.0),)
+
+
+def reference(config):
+    common.caffe_scale(config)
+    config.pooling = "max"
+    config.style_layers = {layer: 1e3 / n**2 for layer, n in CHANNELS.items()}
+    config.pixel_domain = "caffe"
+    config.optimizer = "torch_lbfgs"
+    config.learning_rate = 1.0
+    config.history = 100
+    # Shorter side 512 first, then 800 from the enlarged result. The notebook
+    # asks for 500 and 200, but looks only after every 20 evaluations.
+    config.size_rule = "short_side"
+    config.size = 800
+    config.iterations = 220
+    config.stages = ((512 / 800, 520 / 220),)
+
+
+def paper(config):
+    common.caffe_scale(config)
+    config.pooling = "average"
+    config.content_normalisation = "half_sum"
+    config.style_normalisation = "gatys"
+    config.style_layers = {layer: 1 / 5 for layer in CHANNELS}
+    # alpha / beta is 1e-3 for the paper's figures 2 B to D, 1e-4 for E and F.
+    config.style_weight = 1e3
+    # White noise; its strength is that of the author's notebook.
+    config.init = "noise"
+    config.noise_deviation = 1.0
+    config.pixel_domain = "caffe"
+    # The paper says gradient descent. This is the author's later choice.
+    config.optimizer = "torch_lbfgs"
+    config.learning_rate = 1.0
+    config.history = 100
+    config.iterations = 500

@@ -1,0 +1,68 @@
+"""Lapstyle: Gatys' loss and the Laplacian of the content, so that details stay.
+
+    python stylize.py --method lapstyle --content PHOTO --style PAINTING \\
+        --output PICTURE
+    python stylize.py --config configs/lapstyle.py:reference \\
+        --config.feature_scale=1.0 --encoder CAFFE_VGG19 ...
+    python stylize.py --config configs/lapstyle.py --config.lap_weight=1.0 ...
+
+Presets:
+    best: the preset of configs/gatys.py and a Laplacian term at pools 4 and 16.
+    reference: ``lap_style.lua`` of askerlee/lapstyle with its defaults (its
+        sample scripts use content weight 20); with the encoder it loads,
+        Caffe's full VGG-19, converted, set feature_scale to 1.
+    paper: the sum over ij of (D_p - D_x)^2 added to Gatys' paper form; Li et
+        al., 2017, https://arxiv.org/abs/1707.01253, pool before the filter.
+"""
+
+from configs import common, gatys
+
+
+def get_config(preset="best"):
+    return common.preset_config(
+        common.per_image("lapstyle"),
+        preset,
+        {"best": best, "reference": reference, "paper": paper},
+    )
+
+
+def best(config):
+    gatys.best(config)
+    config.lap_weight = 0.5
+    config.lap_pools = (4, 16)
+    config.lap_pool_weights = (1.0, 1.0)
+    config.lap_reduction = "relative"
+
+
+def reference(config):
+    common.caffe_scale(config)
+    config.pooling = "max"
+    config.content_weight = 5.0
+    config.style_weight = 100.0
+    config.gram_normalisation = "chw"
+    # Layer "2" is a pool of 2^2. Other combinations of the authors: pools
+    # (4, 16) with weights (100, 1600), (2, 4) with (50, 100), (2, 8) with
+    # (50, 400).
+    config.lap_weight = 100.0
+    config.tv_weight = 1e-3
+    config.tv_kind = "half_sum_squares"
+    # The script multiplies pictures by 256. Its network then sees that, too;
+    # here it sees the 255 it was trained on.
+    config.pixel_scale = 256.0
+    config.pixel_domain = "caffe"
+    config.init = "noise"
+    config.noise_deviation = 1e-3
+    # torch's L-BFGS in Lua, which the Python one continues.
+    config.optimizer = "torch_lbfgs"
+    config.learning_rate = 1.0
+    config.history = 100
+    config.iterations = 1000
+    # The script leaves the style's own size; here it gets the content's.
+    config.size_rule = "content"
+
+
+def paper(config):
+    gatys.paper(config)
+    config.lap_reduction = "sum"
+    # Neither paper gives a weight for this form.
+    config.lap_weight = 5e4
