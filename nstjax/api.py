@@ -97,7 +97,7 @@ def stylize(
         seed=seed,
         blend=style_blend,
     )
-    return finish(plan, run(plan, on_progress=on_progress))
+    return finish(plan, run(plan, on_progress=on_progress).image)
 
 
 def make_plan(
@@ -167,9 +167,9 @@ def run(
     )
 
 
-def finish(plan: Plan, outcome: Outcome) -> np.ndarray:
-    """The outcome's picture at the size asked for."""
-    return resize_image(outcome.image, plan.output_size)
+def finish(plan: Plan, image: np.ndarray) -> np.ndarray:
+    """Brings a picture [H, W, 3] of the working size to the size asked for."""
+    return resize_image(image, plan.output_size)
 
 
 def read_picture(picture: Picture) -> np.ndarray:

@@ -1,5 +1,6 @@
 """Methods by name, and a run's options: a config's leaves and what changes them."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -60,4 +61,7 @@ def method_options(
         leaves[name] = value
     if leaves["iterations"] < 1:
         raise NstjaxError(f"iterations must be 1 or more, not {leaves['iterations']}")
+    rate = leaves["learning_rate"]
+    if not (math.isfinite(rate) and rate > 0):
+        raise NstjaxError(f"learning_rate must be positive and finite, not {rate!r}")
     return leaves

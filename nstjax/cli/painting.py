@@ -74,11 +74,15 @@ def paint(
         if every and progress.evaluations // every > saved:
             saved = progress.evaluations // every
             name = f"{job.output.stem}_{progress.evaluations:05d}{job.output.suffix}"
-            write_image(job.output.with_name(name), progress.image(), overwrite=replace)
+            write_image(
+                job.output.with_name(name),
+                api.finish(plan, progress.image()),
+                overwrite=replace,
+            )
 
     with bar:
         outcome = api.run(plan, on_progress=on_progress, checkpoint=checkpoint)
-    write_image(job.output, api.finish(plan, outcome), overwrite=replace)
+    write_image(job.output, api.finish(plan, outcome.image), overwrite=replace)
     if outcome.reason == "interrupted":
         _save(job, outcome.checkpoint, fingerprint)
         raise Interrupted(

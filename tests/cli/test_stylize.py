@@ -288,7 +288,7 @@ def bad_files(tmp_path, pictures):
     _save_picture(tmp_path / "one.png", (1, 1), 0)
     for name, kind, widths in (
         ("decoder", "decoder", WIDTHS),
-        ("shallow", "vgg19", WIDTHS[:3]),
+        ("shallow", "vgg19", WIDTHS[:2]),
     ):
         spec = vgg.VGGSpec(widths=widths)
         metadata = WeightsMetadata(
