@@ -26,6 +26,8 @@ def training(task: str, name: str) -> ConfigDict:
     config.validation_every_nth = 50
     config.validation_batches = 4
 
+    # A file of an earlier run's export to begin from, in place of random weights.
+    config.initial = ""
     config.steps = 160_000
     config.batch_size = 8
     # Batches averaged into one update; steps count batches.
@@ -83,6 +85,7 @@ def per_image(method: str) -> ConfigDict:
     # The terms' weights, and the weights of layers within a term. 0 leaves out.
     config.content_weight = 1.0
     config.style_weight = 1.0
+    config.swap_weight = 0.0
     config.lap_weight = 0.0
     config.tv_weight = 0.0
     config.depth_weight = 0.0
@@ -94,6 +97,16 @@ def per_image(method: str) -> ConfigDict:
     config.gram_normalisation = "hw"
     # "mean" of squares, "gatys" (a quarter of it), or "relative".
     config.style_normalisation = "mean"
+    # The layer whose patches are swapped for the style's; their side and their
+    # distance in cells; 1 for the swapped features, 0 for the content's own.
+    config.swap_layer = "relu3_1"
+    config.patch_size = 3
+    config.stride = 1
+    config.alpha = 1.0
+    # As content_normalisation; and "plain", or "unit_l1" for a gradient whose
+    # absolute values sum to 1 at that layer.
+    config.swap_normalisation = "mean"
+    config.swap_gradient = "plain"
     # Sides of the Laplacian's pooling windows, and a weight for each.
     config.lap_pools = (4,)
     config.lap_pool_weights = (1.0,)
@@ -103,6 +116,8 @@ def per_image(method: str) -> ConfigDict:
     config.lap_reduction = "mean"
     # "mean_squares", "absolute", "sum_squares" or "half_sum_squares".
     config.tv_kind = "mean_squares"
+    # The network that sees depth: "slim", which is bundled, or a converted file.
+    config.depth_model = "slim"
     # "l1" or "l2".
     config.depth_norm = "l1"
     # The losses see this many times the encoder's activations.

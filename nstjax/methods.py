@@ -7,10 +7,31 @@ from typing import Any
 from nstjax.configuration import config_to_dict, load_config
 from nstjax.errors import NstjaxError
 
-# Each method's name is that of its config.
-PER_IMAGE = ("gatys", "lapstyle")
-METHODS = PER_IMAGE
+# Methods that optimise every picture; each one's name is that of its config,
+# with hyphens for underscores.
+PER_IMAGE = ("gatys", "lapstyle", "gatys-depth", "style-swap")
+# Methods that paint in one pass, with the decoder that each uses by default.
+ONE_PASS = {
+    "adain": "adain-slim",
+    "adain-lap": "adain-lap-slim",
+    "style-swap-net": "style-swap-slim",
+}
+# What those paint where it is not AdaIN, see `nstjax.one_pass.TRANSFORMS`.
+TRANSFORMS = {"style-swap-net": "style_swap"}
+# Options of Style-Swap in one pass; a config holds them where it optimises.
+SWAP_OPTIONS = {"patch_size": 3, "stride": 1}
+METHODS = (*ONE_PASS, *PER_IMAGE)
 PRESETS = ("best", "reference", "paper")
+# Options of every method, whose values no config holds.
+_COMMON = {"preserve_color": "none"}
+# Options of the methods of one pass.
+_ONE_PASS_OPTIONS = {
+    "encoder": "vgg19-slim",
+    "alpha": 1.0,
+    "style_scale": 1.0,
+    "depth_model": "slim",
+}
+PRESERVE_COLOR = ("none", "luminance", "histogram")
 
 
 def method_options(
@@ -45,12 +66,61 @@ def method_options(
         raise NstjaxError(
             f"there is no preset {preset!r}; choose one of {', '.join(PRESETS)}"
         )
+    if method in ONE_PASS and config is None:
+        return _one_pass_options(method, preset, config_overrides, options or {})
     leaves = config_to_dict(
-        load_config(config or f"{method}:{preset}", config_overrides)
+        load_config(config or f"{method.replace('-', '_')}:{preset}", config_overrides)
     )
     if "method" not in leaves:
         raise NstjaxError(f"{config} is no config of a method; use it with train.py")
-    for name, value in (options or {}).items():
+    leaves = _with_options(_COMMON | leaves, options or {})
+    for name in ("alpha", *SWAP_OPTIONS):
+        if (options or {}).get(name) is not None and not leaves["swap_weight"]:
+            raise NstjaxError(
+                f"the option {name} says how patches are swapped, which the method "
+                f"{leaves['method']} does not do; choose style-swap"
+            )
+    if leaves["iterations"] < 1:
+        raise NstjaxError(f"iterations must be 1 or more, not {leaves['iterations']}")
+    rate = leaves["learning_rate"]
+    if not (math.isfinite(rate) and rate > 0):
+        raise NstjaxError(f"learning_rate must be positive and finite, not {rate!r}")
+    return leaves
+
+
+def _one_pass_options(
+    method: str, preset: str, overrides: Sequence[str], options: Mapping[str, Any]
+) -> dict[str, Any]:
+    if preset != "best":
+        raise NstjaxError(
+            f"the method {method} has no presets: how its decoder was trained makes "
+            "the difference; name another one with --decoder"
+        )
+    if overrides:
+        raise NstjaxError(
+            f"{overrides[0]!r} changes a config, but the method {method} paints "
+            "without one; its config is for train.py"
+        )
+    leaves = _COMMON | _ONE_PASS_OPTIONS
+    leaves |= {"method": method, "decoder": ONE_PASS[method]}
+    if TRANSFORMS.get(method) == "style_swap":
+        leaves |= SWAP_OPTIONS
+    leaves = _with_options(leaves, options)
+    if not 0 <= leaves["alpha"] <= 1:
+        raise NstjaxError(f"alpha must be from 0 to 1, not {leaves['alpha']}")
+    if not 0 < leaves["style_scale"] <= 16:
+        raise NstjaxError(
+            f"style_scale must be above 0 and at most 16, not {leaves['style_scale']}"
+        )
+    return leaves
+
+
+def _with_options(
+    leaves: Mapping[str, Any], options: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The leaves, changed by options; those of value None change nothing."""
+    leaves = dict(leaves)
+    for name, value in options.items():
         if value is None:
             continue
         if name not in leaves:
@@ -59,9 +129,9 @@ def method_options(
                 f"{', '.join(sorted(leaves))}"
             )
         leaves[name] = value
-    if leaves["iterations"] < 1:
-        raise NstjaxError(f"iterations must be 1 or more, not {leaves['iterations']}")
-    rate = leaves["learning_rate"]
-    if not (math.isfinite(rate) and rate > 0):
-        raise NstjaxError(f"learning_rate must be positive and finite, not {rate!r}")
+    if leaves["preserve_color"] not in PRESERVE_COLOR:
+        raise NstjaxError(
+            f"preserve_color must be one of {', '.join(PRESERVE_COLOR)}, "
+            f"not {leaves['preserve_color']!r}"
+        )
     return leaves

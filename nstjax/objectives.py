@@ -5,8 +5,9 @@ the content and style pictures contribute is computed once, by `make_targets`;
 `objective` then compares a picture with it, encoding the picture once however
 many terms look at its features. A term of weight 0 is left out altogether.
 
-The terms are "content" and "style" (Gatys), "lap" (Lapstyle), "tv" (total
-variation) and "depth"; any of them can be added to any other.
+The terms are "content" and "style" (Gatys), "swap" (Style-Swap), "lap"
+(Lapstyle), "tv" (total variation) and "depth"; any of them can be added to any
+other.
 """
 
 import dataclasses
@@ -30,11 +31,13 @@ from nstjax.losses.laplacian import (
     laplacian_loss,
     laplacian_targets,
 )
+from nstjax.losses.style_swap import SWAP_GRADIENTS, swap_loss
 from nstjax.losses.variation import TV_KINDS, total_variation_loss
 from nstjax.models import vgg
 from nstjax.ops.laplacian import LAPLACIAN_CHANNELS
 from nstjax.ops.preprocess import IMAGENET_MEAN, from_network, to_network
 from nstjax.ops.stats import GRAM_NORMALISATIONS, gram_matrix
+from nstjax.transforms.style_swap import style_swap
 from nstjax.types import Array, Features, Params, Terms
 
 # The coordinates an optimiser works in: [0, 1] RGB; Caffe's BGR * 255 - mean;
@@ -52,22 +55,27 @@ class ObjectiveSpec:
     Lists and mappings are accepted for the tuples.
 
     Attributes:
-        content_weight, style_weight, lap_weight, tv_weight, depth_weight: the
-            factor of each term; 0 leaves it out.
+        content_weight, style_weight, swap_weight, lap_weight, tv_weight,
+            depth_weight: the factor of each term; 0 leaves it out.
         content_layers: pairs of an encoder layer, such as "relu4_2", and its
             factor within the content term.
         style_layers: the same for the style term.
         content_normalisation: see `nstjax.losses.gatys.content_loss`.
         gram_normalisation: see `nstjax.ops.stats.gram_matrix`.
         style_normalisation: see `nstjax.losses.gatys.style_loss`.
+        swap_layer: the layer whose features are swapped for the style's.
+        patch_size, stride, alpha: see `nstjax.transforms.style_swap`.
+        swap_normalisation: the swap term's distance, see
+            `nstjax.losses.gatys.content_loss`.
+        swap_gradient: see `nstjax.losses.style_swap.swap_loss`.
         lap_pools: sides of the Laplacian term's pooling windows.
         lap_pool_weights: each pool's factor within the term.
         lap_channels: see `nstjax.ops.laplacian.laplacian_response`.
         lap_reduction: see `nstjax.losses.laplacian.laplacian_loss`.
         tv_kind: see `nstjax.losses.variation.total_variation_loss`.
         depth_norm: see `nstjax.losses.depth.depth_loss`.
-        feature_scale: activations are multiplied by this before content and
-            style see them. Published weights belong to networks of a certain
+        feature_scale: activations are multiplied by this before content,
+            style and swap see them. Published weights belong to networks of a certain
             scale; Caffe's activations are 57 times those of the same VGG-19
             for normalised input (255 times a deviation of 0.225).
         pixel_scale: the Laplacian and variation terms see this many times a
@@ -81,6 +89,7 @@ class ObjectiveSpec:
 
     content_weight: float = 1.0
     style_weight: float = 1.0
+    swap_weight: float = 0.0
     lap_weight: float = 0.0
     tv_weight: float = 0.0
     depth_weight: float = 0.0
@@ -91,6 +100,12 @@ class ObjectiveSpec:
     content_normalisation: str = "mean"
     gram_normalisation: str = "hw"
     style_normalisation: str = "mean"
+    swap_layer: str = "relu3_1"
+    patch_size: int = 3
+    stride: int = 1
+    alpha: float = 1.0
+    swap_normalisation: str = "mean"
+    swap_gradient: str = "plain"
     lap_pools: tuple[int, ...] = (4,)
     lap_pool_weights: tuple[float, ...] = (1.0,)
     lap_channels: str = "sum"
@@ -124,13 +139,16 @@ class ObjectiveSpec:
         """The encoder layers that the picture's features are needed at."""
         content = self.content_layers if self.content_weight else ()
         style = self.style_layers if self.style_weight else ()
-        return tuple(dict.fromkeys(layer for layer, _ in (*content, *style)))
+        swap = ((self.swap_layer, 1.0),) if self.swap_weight else ()
+        return tuple(dict.fromkeys(layer for layer, _ in (*content, *style, *swap)))
 
     def _check_choices(self):
         for name, allowed in (
             ("content_normalisation", CONTENT_NORMALISATIONS),
             ("gram_normalisation", GRAM_NORMALISATIONS),
             ("style_normalisation", STYLE_NORMALISATIONS),
+            ("swap_normalisation", CONTENT_NORMALISATIONS),
+            ("swap_gradient", SWAP_GRADIENTS),
             ("lap_channels", LAPLACIAN_CHANNELS),
             ("lap_reduction", LAPLACIAN_REDUCTIONS),
             ("tv_kind", TV_KINDS),
@@ -172,6 +190,8 @@ class ObjectiveSpec:
                     f"{name}_weight is positive but {name}_layers names no layer; "
                     "name one or set the weight to 0"
                 )
+        if not 0 <= self.alpha <= 1:
+            raise NstjaxError(f"alpha must be from 0 to 1, not {self.alpha!r}")
         for weight in self.lap_pool_weights:
             _check_weight("lap_pool_weights", weight)
         if len(self.lap_pools) != len(self.lap_pool_weights):
@@ -207,17 +227,20 @@ def make_targets(
             "depth" only where `spec` has a depth term.
         content: pictures of shape [B, H, W, 3], RGB in [0, 1].
         style: pictures of shape [B, H', W', 3], RGB in [0, 1], of any size, or
-            several such arrays, whose Gram matrices are averaged.
+            several such arrays, whose Gram matrices are averaged, and among
+            all of whose patches the swap term chooses.
         spec: the terms.
         encoder_spec: the lineage of ``params["encoder"]``.
         style_blend: a weight for each of several styles, in any scale; by
-            default all are equal.
+            default all are equal. With it, the swap term's target is the
+            weighted sum of those that each style has by itself.
         disparity: the depth network, for a depth term.
 
     Returns:
         A dict of arrays with an entry for each term that has a target:
-        "content" {layer: [B, H'', W'', C]}, "style" {layer: [B, C, C]}, "lap"
-        (one response for each pool), "depth" [B, H'', W'', 1].
+        "content" {layer: [B, H'', W'', C]}, "style" {layer: [B, C, C]}, "swap"
+        [B, H'', W'', C], "lap" (one response for each pool), "depth"
+        [B, H'', W'', 1].
 
     Raises:
         NstjaxError: if a layer is beyond the weights, a picture too small, or
@@ -226,13 +249,13 @@ def make_targets(
     """
     targets: dict[str, Any] = {}
     encoder = params["encoder"]
+    styles = list(style) if isinstance(style, Sequence) else [style]
+    shares = _blend_shares(style_blend, len(styles))
     if spec.content_weight:
         layers = [layer for layer, _ in spec.content_layers]
         features = vgg.features(encoder, content, layers, spec=encoder_spec)
         targets["content"] = _scaled(features, spec)
     if spec.style_weight:
-        styles = list(style) if isinstance(style, Sequence) else [style]
-        shares = _blend_shares(style_blend, len(styles))
         layers = [layer for layer, _ in spec.style_layers]
         grams = [
             _grams(
@@ -249,6 +272,11 @@ def make_targets(
             )
             for layer in layers
         }
+    if spec.swap_weight:
+        blend = None if style_blend is None else shares
+        targets["swap"] = _swap_target(
+            encoder, content, styles, blend, spec, encoder_spec
+        )
     if spec.lap_weight:
         targets["lap"] = laplacian_targets(
             spec.pixel_scale * content, pools=spec.lap_pools, channels=spec.lap_channels
@@ -305,6 +333,13 @@ def objective(
                 normalisation=spec.style_normalisation,
             )
             for layer, weight in spec.style_layers
+        )
+    if spec.swap_weight:
+        terms["swap"] = swap_loss(
+            features[spec.swap_layer],
+            targets["swap"],
+            normalisation=spec.swap_normalisation,
+            gradient=spec.swap_gradient,
         )
     if spec.lap_weight:
         terms["lap"] = laplacian_loss(
@@ -400,6 +435,38 @@ def _grams(features: Features, spec: ObjectiveSpec) -> dict[str, Array]:
         layer: gram_matrix(feature, normalisation=spec.gram_normalisation)
         for layer, feature in features.items()
     }
+
+
+def _swap_target(
+    encoder: Params,
+    content: Array,
+    styles: Sequence[Array],
+    blend: Sequence[float] | None,
+    spec: ObjectiveSpec,
+    encoder_spec: vgg.VGGSpec,
+) -> Array:
+    """The content's features rebuilt from the styles'; blended, or from all."""
+
+    def encode(picture):
+        layers = (spec.swap_layer,)
+        features = vgg.features(encoder, picture, layers, spec=encoder_spec)
+        return _scaled(features, spec)[spec.swap_layer]
+
+    def swap(features):
+        return style_swap(
+            content_features,
+            features,
+            patch_size=spec.patch_size,
+            stride=spec.stride,
+            alpha=spec.alpha,
+        )
+
+    content_features = encode(content)
+    style_features = [encode(style) for style in styles]
+    if blend is None:
+        return swap(style_features)
+    pairs = zip(blend, style_features, strict=True)
+    return sum(share * swap(features) for share, features in pairs if share)
 
 
 def _disparity(disparity: Disparity | None, params: Params, image: Array) -> Array:

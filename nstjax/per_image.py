@@ -15,6 +15,8 @@ import numpy as np
 from nstjax import objectives
 from nstjax.errors import NstjaxError
 from nstjax.io.resizing import fit_size, resize_image
+from nstjax.models import monodepth
+from nstjax.models.vgg import VGGSpec
 from nstjax.objectives import ObjectiveSpec
 from nstjax.optimize import driver, engine
 from nstjax.optimize.adam import adam
@@ -22,7 +24,7 @@ from nstjax.optimize.lbfgs import lbfgs
 from nstjax.optimize.minimise import minimise
 from nstjax.optimize.torch_lbfgs import torch_lbfgs
 from nstjax.optimize.trace import Trace, concatenate
-from nstjax.registry import Encoder
+from nstjax.registry import Depth, Encoder
 
 OPTIMIZERS = ("adam", "lbfgs", "torch_lbfgs")
 INITS = ("content", "style", "noise")
@@ -74,13 +76,14 @@ class Outcome:
 
     Attributes:
         image: the picture, [H, W, 3] in [0, 1], of the size worked at.
-        trace: an entry for each evaluation that the solver reports.
+        trace: an entry for each evaluation that the solver reports; None of a
+            method that evaluates none.
         reason: "finished", "interrupted", "not_finite" or "converged".
         checkpoint: to go on from, if it was interrupted; else None.
     """
 
     image: np.ndarray
-    trace: Trace
+    trace: Trace | None
     reason: str
     checkpoint: Checkpoint | None
 
@@ -114,6 +117,7 @@ def optimise_picture(
     options: Mapping[str, Any],
     encoder: Encoder,
     size: tuple[int, int],
+    depth: Depth | None = None,
     seed: int = 0,
     style_blend: Sequence[float] | None = None,
     init_image: np.ndarray | None = None,
@@ -128,6 +132,7 @@ def optimise_picture(
         options: a per-image config's leaves.
         encoder: the network whose features are compared.
         size: (height, width) of the last stage.
+        depth: the depth network, for options with a depth term.
         seed: of the noise to start from.
         style_blend: a weight for each style; equal by default.
         init_image: a picture to start from in place of ``options["init"]``.
@@ -142,10 +147,14 @@ def optimise_picture(
     """
     spec = ObjectiveSpec.from_mapping(options)
     params = {"encoder": encoder.params}
+    if spec.depth_weight:
+        if depth is None:
+            raise ValueError("a depth term needs the depth network, depth=...")
+        params["depth"] = depth.params
     solver = _make_solver(options)
     stages = make_stages(options, size)
     requested = sum(stage.evaluations for stage in stages)
-    functions = _compiled(spec, encoder.spec)
+    functions = _compiled(spec, encoder.spec, depth.spec if spec.depth_weight else None)
     bounds = _bounds(options, spec, encoder, params)
     first = checkpoint.stage if checkpoint is not None else 0
     traces = [checkpoint.trace] if checkpoint is not None else []
@@ -262,16 +271,21 @@ class _Functions:
 
 
 @functools.lru_cache(maxsize=8)
-def _compiled(spec: ObjectiveSpec, encoder_spec: Any) -> _Functions:
+def _compiled(
+    spec: ObjectiveSpec,
+    encoder_spec: VGGSpec,
+    depth_spec: monodepth.MonodepthSpec | None = None,
+) -> _Functions:
     specs = {"spec": spec, "encoder_spec": encoder_spec}
+    disparity = depth_spec and functools.partial(monodepth.disparity, spec=depth_spec)
 
     def targets(params, content, styles, blend):
         return objectives.make_targets(
-            params, content, styles, style_blend=blend, **specs
+            params, content, styles, style_blend=blend, disparity=disparity, **specs
         )
 
     def objective(x, params, targets):
-        return objectives.objective(x, params, targets, **specs)
+        return objectives.objective(x, params, targets, disparity=disparity, **specs)
 
     return _Functions(
         objective=objective,

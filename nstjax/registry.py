@@ -10,7 +10,9 @@ from nstjax.io.weights import (
     load_weights,
     sha256_of,
 )
-from nstjax.models import vgg
+from nstjax.models import decoders, monodepth, vgg
+from nstjax.store.entries import known
+from nstjax.store.fetch import fetch
 
 _BUNDLED = Path(__file__).parent / "weights"
 
@@ -31,6 +33,38 @@ class Encoder(NamedTuple):
     sha256: str
 
 
+class Decoder(NamedTuple):
+    """A decoder ready for use.
+
+    Attributes:
+        params: its weights.
+        spec: its shape.
+        metadata: where it comes from, and which encoder it belongs to.
+        sha256: of the weight file.
+    """
+
+    params: dict[str, Any]
+    spec: decoders.DecoderSpec
+    metadata: WeightsMetadata
+    sha256: str
+
+
+class Depth(NamedTuple):
+    """A depth network ready for use.
+
+    Attributes:
+        params: its weights.
+        spec: its shape.
+        metadata: where it comes from.
+        sha256: of the weight file.
+    """
+
+    params: dict[str, Any]
+    spec: monodepth.MonodepthSpec
+    metadata: WeightsMetadata
+    sha256: str
+
+
 def bundled_names() -> list[str]:
     """The networks that come with the package."""
     return sorted(path.stem for path in _BUNDLED.glob("*.safetensors"))
@@ -40,19 +74,23 @@ def weights_path(name_or_path: str | Path) -> Path:
     """Finds a weight file.
 
     Args:
-        name_or_path: a bundled network's name, or a file.
+        name_or_path: a bundled network's name, a file, or the name of published
+            weights, which are downloaded if they have not been yet.
 
     Raises:
-        NstjaxError: if it is neither.
+        NstjaxError: if it is none of these, or the weights cannot be had.
     """
     bundled = _BUNDLED / f"{name_or_path}.safetensors"
     if Path(name_or_path).name == str(name_or_path) and bundled.is_file():
         return bundled
     if Path(name_or_path).is_file():
         return Path(name_or_path)
+    if known(str(name_or_path)):
+        return fetch(str(name_or_path))
     raise NstjaxError(
-        f"there is no network {str(name_or_path)!r}: give a converted weight file or "
-        f"one of the bundled names ({', '.join(bundled_names())})"
+        f"there is no network {str(name_or_path)!r}: give a converted weight file, "
+        f"one of the bundled names ({', '.join(bundled_names())}), or one that "
+        "'nstjax weights list' shows"
     )
 
 
@@ -77,3 +115,46 @@ def load_encoder(name_or_path: str | Path, *, pooling: str = "") -> Encoder:
     spec = vgg.VGGSpec.from_dict(data)
     check_shapes(params, vgg.param_shapes(spec), where=str(path))
     return Encoder(params, spec, metadata, sha256_of(path))
+
+
+def load_decoder(name_or_path: str | Path) -> Decoder:
+    """Loads a decoder.
+
+    Args:
+        name_or_path: see `weights_path`.
+
+    Raises:
+        NstjaxError: if there is no such network, or it is no decoder.
+    """
+    path = weights_path(name_or_path)
+    params, metadata = load_weights(path)
+    if metadata.kind != "decoder":
+        raise NstjaxError(
+            f"{path} holds a {metadata.kind}, but a decoder is needed here; convert "
+            "one with 'python -m converters.adain_decoder', or train one"
+        )
+    spec = decoders.DecoderSpec.from_dict(metadata.spec)
+    check_shapes(params, decoders.param_shapes(spec), where=str(path))
+    return Decoder(params, spec, metadata, sha256_of(path))
+
+
+def load_depth(name_or_path: str | Path) -> Depth:
+    """Loads a depth network.
+
+    Args:
+        name_or_path: "slim" for the bundled one, or see `weights_path`.
+
+    Raises:
+        NstjaxError: if there is no such network, or it gives no depth.
+    """
+    name = "depth-slim" if str(name_or_path) == "slim" else name_or_path
+    path = weights_path(name)
+    params, metadata = load_weights(path)
+    if metadata.kind != "depth":
+        raise NstjaxError(
+            f"{path} holds a {metadata.kind}, but a depth network is needed here; "
+            "convert one with 'python -m converters.monodepth2'"
+        )
+    spec = monodepth.MonodepthSpec.from_dict(metadata.spec)
+    check_shapes(params, monodepth.param_shapes(spec), where=str(path))
+    return Depth(params, spec, metadata, sha256_of(path))

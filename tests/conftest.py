@@ -5,10 +5,13 @@ share what has been compiled.
 """
 
 import atexit
+import importlib.util
 import os
 import shutil
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -29,3 +32,18 @@ def shared() -> Path:
     if not _SHARED.is_dir():
         pytest.skip("needs the pictures and weights of ../shared")
     return _SHARED
+
+
+@pytest.fixture(scope="session")
+def torch_reference() -> Callable[[str], ModuleType]:
+    """Loads a module of ``tests/reference``, which are written in PyTorch."""
+    pytest.importorskip("torch")
+
+    def load(name: str) -> ModuleType:
+        path = Path(__file__).parent / "reference" / f"{name}.py"
+        spec = importlib.util.spec_from_file_location(path.stem, path)
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        return module
+
+    return load

@@ -19,12 +19,14 @@ LAYERS = (
     ("optimize", "training"),
     ("io", "examples"),
     ("conversion",),
+    ("store",),
     ("registry",),
     ("tasks",),
-    ("configuration", "per_image"),
+    ("configuration", "per_image", "one_pass"),
     ("methods",),
-    ("api",),
+    ("api", "inspection"),
     ("cli",),
+    ("__main__",),
 )
 # Packages that know nothing of pictures or networks, and what they may see of
 # the project.

@@ -27,7 +27,7 @@ def site(tmp_path_factory) -> Path:
 
 def _run(site: Path, folder: Path, *arguments: str) -> subprocess.CompletedProcess:
     return subprocess.run(
-        [sys.executable, "-m", "nstjax.cli.main", *arguments],
+        [sys.executable, "-m", "nstjax", *arguments],
         cwd=folder,
         env=os.environ | {"PYTHONPATH": str(site)},
         capture_output=True,

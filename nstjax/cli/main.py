@@ -11,6 +11,8 @@ _COMMANDS = {
     "stylize": ("nstjax.cli.stylize", "make a picture in the style of another"),
     "train": ("nstjax.cli.train", "train a network from a config"),
     "prepare-data": ("nstjax.cli.prepare_data", "pack folders of pictures for TFDS"),
+    "weights": ("nstjax.cli.weights", "fetch published networks"),
+    "doctor": ("nstjax.cli.doctor", "say what is installed, or what a weight file is"),
 }
 
 

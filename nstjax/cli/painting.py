@@ -5,19 +5,21 @@ import importlib.metadata
 import json
 import platform
 import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from tqdm import tqdm
 
-from nstjax import __version__, api
+from nstjax import __version__, api, one_pass
 from nstjax.cli.jobs import Job
 from nstjax.errors import NstjaxError
 from nstjax.io.images import check_output, write_image
 from nstjax.io.run_state import load_run_state, read_run_options, save_run_state
+from nstjax.one_pass import Networks
 from nstjax.optimize.trace import Trace
 from nstjax.per_image import Checkpoint, Outcome, Progress, state_template
-from nstjax.registry import Encoder
+from nstjax.registry import Decoder, Depth, Encoder, load_depth
 
 _VERSIONED = ("jax", "jaxlib", "flax", "optax", "numpy", "pillow")
 
@@ -27,14 +29,18 @@ class Interrupted(Exception):
 
 
 def paint(
-    job: Job, leaves: dict[str, Any], encoder: Encoder, options: Any, tell: Any
+    job: Job,
+    leaves: dict[str, Any],
+    networks: Encoder | Networks,
+    options: Any,
+    tell: Any,
 ) -> dict[str, Any]:
     """Makes one picture and writes it.
 
     Args:
         job: what to make.
         leaves: the method's options.
-        encoder: its network.
+        networks: its networks.
         options: the command line's.
         tell: takes messages for the user.
 
@@ -53,13 +59,18 @@ def paint(
         size=options.size,
         seed=options.seed,
         blend=options.style_blend,
-        encoder=encoder,
+        masks=options.mask,
+        networks=networks,
     )
     replace = options.overwrite or options.resume
     check_output(job.output, overwrite=replace, size=plan.output_size)
+    # Loaded and checked now, for it would be a pity at the end.
+    shown = _shown_depth(job, plan, replace=replace) if options.show_depth else None
     if plan.working_size != plan.output_size:
         height, width = plan.working_size
         tell(f"working at {width} x {height} pixels; --size asks for another size")
+    if isinstance(networks, Networks):
+        return _paint_at_once(job, plan, networks, options, shown, replace=replace)
     fingerprint = _fingerprint(plan)
     checkpoint = _load(job, plan, fingerprint) if options.resume else None
     bar = tqdm(unit="eval", disable=options.quiet, file=sys.stderr, leave=False)
@@ -82,7 +93,8 @@ def paint(
 
     with bar:
         outcome = api.run(plan, on_progress=on_progress, checkpoint=checkpoint)
-    write_image(job.output, api.finish(plan, outcome.image), overwrite=replace)
+    image = api.finish(plan, outcome.image)
+    write_image(job.output, image, overwrite=replace)
     if outcome.reason == "interrupted":
         _save(job, outcome.checkpoint, fingerprint)
         raise Interrupted(
@@ -90,6 +102,7 @@ def paint(
             "--resume goes on"
         )
     job.state.unlink(missing_ok=True)
+    _write_depth(job, plan, image, shown, replace=replace)
     if outcome.reason == "not_finite":
         tell(
             f"the loss stopped being a finite number after "
@@ -97,6 +110,52 @@ def paint(
             "and a lower learning rate or other weights may get further"
         )
     return _record(job, plan, outcome)
+
+
+def _paint_at_once(
+    job: Job,
+    plan: api.Plan,
+    networks: Networks,
+    options: Any,
+    shown: Depth | None,
+    *,
+    replace: bool,
+) -> dict[str, Any]:
+    if options.save_style:
+        # Once, however many pictures are painted in it.
+        path, (style,) = Path(options.save_style), plan.styles
+        if not path.exists() or options.overwrite:
+            saved = one_pass.make_style(style, name=job.styles[0], networks=networks)
+            layer = networks.spec.decoder.layer
+            one_pass.save_style(path, saved, layer=layer, overwrite=options.overwrite)
+    outcome = api.run(plan)
+    image = api.finish(plan, outcome.image)
+    write_image(job.output, image, overwrite=replace)
+    _write_depth(job, plan, image, shown, replace=replace)
+    return _record(job, plan, outcome)
+
+
+def _depth_files(job: Job) -> tuple[Path, Path]:
+    """Where the disparities of content and result are shown."""
+    stem, suffix = job.output.stem, job.output.suffix
+    names = (f"{stem}_content_disparity{suffix}", f"{stem}_disparity{suffix}")
+    first, second = (job.output.with_name(name) for name in names)
+    return first, second
+
+
+def _shown_depth(job: Job, plan: api.Plan, *, replace: bool) -> Depth:
+    for path in _depth_files(job):
+        check_output(path, overwrite=replace)
+    return plan.depth or load_depth(plan.options["depth_model"])
+
+
+def _write_depth(
+    job: Job, plan: api.Plan, image: np.ndarray, depth: Depth | None, *, replace: bool
+) -> None:
+    if depth is not None:
+        pictures = api.disparity_pictures(plan.content, image, depth=depth)
+        for path, picture in zip(_depth_files(job), pictures, strict=True):
+            write_image(path, picture, overwrite=replace)
 
 
 def _record(job: Job, plan: api.Plan, outcome: Outcome) -> dict[str, Any]:
@@ -113,12 +172,19 @@ def _record(job: Job, plan: api.Plan, outcome: Outcome) -> dict[str, Any]:
         "versions": {"nstjax": __version__, "python": platform.python_version()}
         | versions,
         "weights": {
-            plan.encoder.metadata.name: {"sha256": plan.encoder.sha256}
-            | {"licence": plan.encoder.metadata.licence}
+            network.metadata.name: {"sha256": network.sha256}
+            | {"licence": network.metadata.licence}
+            for network in _networks(plan)
         },
         "reason": outcome.reason,
-        "evaluations": outcome.trace.rows(),
+        "evaluations": [] if outcome.trace is None else outcome.trace.rows(),
     }
+
+
+def _networks(plan: api.Plan) -> list[Encoder | Decoder | Depth]:
+    if isinstance(plan.networks, Networks):
+        return [plan.networks.encoder, plan.networks.decoder]
+    return [plan.networks] if plan.depth is None else [plan.networks, plan.depth]
 
 
 def _fingerprint(plan: api.Plan) -> dict[str, Any]:
@@ -131,7 +197,8 @@ def _fingerprint(plan: api.Plan) -> dict[str, Any]:
         "seed": plan.seed,
         "style_blend": plan.blend,
         "working_size": list(plan.working_size),
-        "encoder": plan.encoder.sha256,
+        "encoder": plan.networks.sha256,
+        "depth": plan.depth and plan.depth.sha256,
         "pictures": [hashlib.sha256(p.tobytes()).hexdigest() for p in pictures],
     }
 

@@ -22,11 +22,12 @@ _EXAMPLES = """\
 examples:
   python stylize.py
   python stylize.py --content photo.jpg --style painting.jpg --output out.png
+  python stylize.py --content photo.jpg --style night wave --style-blend 2 1
   python stylize.py --method lapstyle --content photo.jpg --style night
   python stylize.py --content photos/ --style painting.jpg --output painted/
   python stylize.py --config configs/gatys.py:reference --config.tv_weight=0.1
 """
-_METHOD = "gatys"
+_METHOD = "adain"
 _DEMONSTRATION = {"content": "chelsea", "style": ["night"]}
 
 # Options of the command line that are leaves of the method's config.
@@ -38,7 +39,15 @@ _LEAVES = (
     "style_weight",
     "lap_weight",
     "tv_weight",
+    "depth_weight",
+    "depth_model",
     "encoder",
+    "decoder",
+    "alpha",
+    "style_scale",
+    "patch_size",
+    "stride",
+    "preserve_color",
 )
 
 
@@ -53,7 +62,7 @@ def make_parser() -> parsing.Parser:
         "--style",
         nargs="+",
         metavar="PICTURE",
-        help="how to paint it; several are blended",
+        help="how to paint it; several are blended; or a saved .style",
     )
     pictures.add_argument(
         "--style-blend",
@@ -61,6 +70,18 @@ def make_parser() -> parsing.Parser:
         type=parsing.weight,
         metavar="WEIGHT",
         help="a weight for each style (default: equal)",
+    )
+    pictures.add_argument(
+        "--mask",
+        nargs="+",
+        metavar="PICTURE",
+        help="white where the first of two styles goes, black where the second; or "
+        "one for each style, white where it goes (adain)",
+    )
+    pictures.add_argument(
+        "--save-style",
+        metavar="FILE.style",
+        help="keep the style for later --style, without its picture (adain)",
     )
     pictures.add_argument(
         "--output",
@@ -77,12 +98,49 @@ def make_parser() -> parsing.Parser:
         help="the result's longer side, or both sides (default: the content's)",
     )
     method = parser.add_argument_group("method")
-    method.add_argument("--method", metavar="NAME", help="gatys (default) or lapstyle")
+    method.add_argument(
+        "--method",
+        metavar="NAME",
+        help="in one pass: adain (default), adain-lap or style-swap-net; by "
+        "optimisation: gatys, lapstyle, gatys-depth or style-swap",
+    )
+    method.add_argument(
+        "--alpha",
+        type=parsing.share,
+        metavar="A",
+        help="strength of the style, from 0 to 1 (adain, style-swap; default 1)",
+    )
+    method.add_argument(
+        "--patch-size",
+        type=parsing.count,
+        metavar="N",
+        help="side of the patches, in cells of 4 pixels; larger ones bring more of "
+        "the style's shapes (style-swap; default 3)",
+    )
+    method.add_argument(
+        "--stride",
+        type=parsing.count,
+        metavar="N",
+        help="cells from one patch to the next (style-swap; default 1)",
+    )
+    method.add_argument(
+        "--style-scale",
+        type=parsing.weight,
+        metavar="S",
+        help="size at which the style is seen, so of its strokes (adain; default 1)",
+    )
+    method.add_argument(
+        "--preserve-color",
+        metavar="HOW",
+        help="none (default), luminance (keep the content's colours) or histogram "
+        "(recolour the style like the content)",
+    )
     method.add_argument(
         "--preset",
         default="best",
         metavar="NAME",
-        help="best (default), reference (as published code) or paper",
+        help="of gatys and its kin: best (default), reference (as published code) or "
+        "paper",
     )
     method.add_argument(
         "--config",
@@ -107,6 +165,7 @@ def make_parser() -> parsing.Parser:
         ("style", "likeness to the style"),
         ("lap", "likeness of edges (Laplacian)"),
         ("tv", "smoothness (total variation)"),
+        ("depth", "likeness of depth: what is near stays near"),
     ):
         method.add_argument(
             f"--{name}-weight", type=parsing.weight, metavar="W", help=text
@@ -119,7 +178,25 @@ def make_parser() -> parsing.Parser:
         metavar="NAME|FILE",
         help="the VGG-19: a bundled one's name or a converted file",
     )
+    method.add_argument(
+        "--decoder",
+        metavar="NAME|FILE",
+        help="the decoder: a bundled one's name, or one trained or converted for the "
+        "encoder (adain)",
+    )
+    method.add_argument(
+        "--depth-model",
+        metavar="slim|FILE",
+        help="the network that sees depth: the bundled one (default) or a converted "
+        "monodepth2",
+    )
     watching = parser.add_argument_group("watching and stopping")
+    watching.add_argument(
+        "--show-depth",
+        action="store_true",
+        help="also write the depth seen in the content and in the result, as "
+        "..._content_disparity and ..._disparity",
+    )
     watching.add_argument(
         "--save-every",
         type=parsing.count,
@@ -164,7 +241,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     # Imported this late, so that --help and mistakes are answered at once.
     from nstjax.cli.jobs import plan_jobs
-    from nstjax.methods import method_options
+    from nstjax.methods import ONE_PASS, method_options
 
     leaves = method_options(
         options.method or _METHOD,
@@ -183,8 +260,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     if options.trace and len(jobs) + done > 1:
         raise NstjaxError("--trace describes one picture, not a folder of them")
+    if options.resume and leaves["method"] in ONE_PASS:
+        raise NstjaxError(
+            f"--resume is for methods that optimise; {leaves['method']} paints at once"
+        )
     if options.trace:
         _check_trace(options)
+    if options.save_style:
+        _check_save_style(jobs, leaves, options)
     tell = _silent if options.quiet else _print
     if done:
         tell(f"{done} pictures were there already")
@@ -192,17 +275,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run_jobs(jobs, leaves: dict[str, Any], options, tell) -> int:
+    from nstjax import api
     from nstjax.cli.painting import Interrupted, paint
-    from nstjax.registry import load_encoder
 
-    encoder = load_encoder(leaves["encoder"], pooling=leaves["pooling"])
+    networks = api.load_networks(leaves)
     failed = 0
     for number, job in enumerate(jobs, start=1):
         if len(jobs) > 1:
             tell(f"{number} of {len(jobs)}: {job.output}")
         begin = time.perf_counter()
         try:
-            record = paint(job, leaves, encoder, options, tell)
+            record = paint(job, leaves, networks, options, tell)
         except Interrupted as stop:
             tell(str(stop))
             return INTERRUPTED
@@ -220,6 +303,26 @@ def _run_jobs(jobs, leaves: dict[str, Any], options, tell) -> int:
     if failed:
         print(f"nstjax: {failed} of {len(jobs)} pictures failed", file=sys.stderr)
     return USAGE_ERROR if failed else 0
+
+
+def _check_save_style(jobs, leaves: dict[str, Any], options) -> None:
+    from nstjax.io.files import refuse_to_overwrite
+    from nstjax.methods import ONE_PASS
+    from nstjax.one_pass import STYLE_SUFFIX
+
+    path = Path(options.save_style)
+    if leaves["method"] not in ONE_PASS or any(len(job.styles) > 1 for job in jobs):
+        raise NstjaxError(
+            "--save-style keeps one style of a method of one pass "
+            f"({', '.join(ONE_PASS)})"
+        )
+    if len({job.styles for job in jobs}) > 1:
+        raise NstjaxError("--save-style keeps one style, not a folder of them")
+    if path.suffix != STYLE_SUFFIX:
+        raise NstjaxError(f"a saved style's name ends in {STYLE_SUFFIX}, not {path}")
+    if not path.parent.is_dir():
+        raise NstjaxError(f"{path} cannot be written: its folder does not exist")
+    refuse_to_overwrite(path, overwrite=options.overwrite)
 
 
 def _check_trace(options) -> None:

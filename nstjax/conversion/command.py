@@ -9,7 +9,7 @@ import dataclasses
 import importlib
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from nstjax.errors import NstjaxError
@@ -20,10 +20,12 @@ class Command:
     """One converter.
 
     Attributes:
-        function: "module:function" under `nstjax.conversion`, taking a `Source`
-            and ``lineage`` and returning a `Converted`.
+        function: "module:function" under `nstjax.conversion`, taking what `opens`
+            gives and ``lineage``, and returning a `Converted`.
         description: what it takes, for ``--help``.
         lineages: what ``--lineage`` may say.
+        opens: "module:function" that makes of SOURCE what `function` takes.
+        source_help: what SOURCE is.
         aux: "module:function" for a second file, written where ``--aux`` says.
         aux_help: what that file is.
     """
@@ -31,6 +33,8 @@ class Command:
     function: str
     description: str
     lineages: tuple[str, ...] = ()
+    opens: str = "sources:open_source"
+    source_help: str = "the publisher's file"
     aux: str = ""
     aux_help: str = ""
 
@@ -62,6 +66,13 @@ COMMANDS = {
         aux="distilled:convert_linear_maps",
         aux_help="also write the encoder's 1x1 maps to VGG-19's features there",
     ),
+    "monodepth2": Command(
+        "monodepth2:convert_monodepth2",
+        "Convert a depth network of monodepth2, ResNet-18 or 50. Its licence allows "
+        "non-commercial use only.",
+        opens="monodepth2:open_pair",
+        source_help="the folder with encoder.pth and depth.pth, or the .zip of it",
+    ),
 }
 
 
@@ -85,11 +96,28 @@ def main(name: str, arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
+def convert(name: str, source: str | os.PathLike) -> Any:
+    """Converts a published file.
+
+    Args:
+        name: a key of `COMMANDS`.
+        source: what the command takes.
+
+    Returns:
+        A `nstjax.conversion.mapping.Converted`.
+
+    Raises:
+        NstjaxError: if the file is another network, or does not fit.
+    """
+    command = COMMANDS[name]
+    return _function(command.function)(_function(command.opens)(source))
+
+
 def _parser(name: str, command: Command) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog=f"python -m converters.{name}", description=command.description
     )
-    parser.add_argument("source", metavar="SOURCE", help="the publisher's file")
+    parser.add_argument("source", metavar="SOURCE", help=command.source_help)
     parser.add_argument("dest", metavar="DEST", help="the .safetensors file to write")
     parser.set_defaults(lineage=None, aux=None)
     if command.lineages:
@@ -108,7 +136,6 @@ def _parser(name: str, command: Command) -> argparse.ArgumentParser:
 
 def _convert(command: Command, options: argparse.Namespace) -> None:
     # Imported here so that --help answers at once, without jax.
-    from nstjax.conversion.sources import open_source
     from nstjax.io.files import refuse_to_overwrite
     from nstjax.io.weights import save_weights
 
@@ -121,7 +148,7 @@ def _convert(command: Command, options: argparse.Namespace) -> None:
         refuse_to_overwrite(dest, overwrite=options.overwrite)
     # All is converted before anything is written; the source is let go of then,
     # as its pages would count twice.
-    results = _results(open_source(options.source), wanted)
+    results = _results(_function(command.opens)(options.source), wanted)
     for (_, dest, _), converted in zip(wanted, results, strict=True):
         save_weights(
             dest, converted.params, converted.metadata, overwrite=options.overwrite
@@ -132,9 +159,10 @@ def _convert(command: Command, options: argparse.Namespace) -> None:
 
 
 def _results(source: Any, wanted: Sequence[tuple[str, str, dict]]) -> list[Any]:
-    results = []
-    for path, _, options in wanted:
-        module, name = path.split(":")
-        function = getattr(importlib.import_module(f"nstjax.conversion.{module}"), name)
-        results.append(function(source, **options))
-    return results
+    return [_function(path)(source, **options) for path, _, options in wanted]
+
+
+def _function(path: str) -> Callable[..., Any]:
+    """Finds what "module:function" under `nstjax.conversion` names."""
+    module, name = path.split(":")
+    return getattr(importlib.import_module(f"nstjax.conversion.{module}"), name)

@@ -26,11 +26,12 @@ _VGG_BLOCKS = {
 _CLASSIFIER = r"classifier\.|pre_logits\.|head\.|fc\d?\."
 # The levels at which decoders and distilled networks were published.
 _LEVELS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
-# Networks without a table of their own, by one telling name.
+# Networks without a table here, by one telling name, and what to do with them.
+_TO_MONODEPTH2 = "give its folder to 'python -m converters.monodepth2'"
 _OTHERS = {
-    "encoder.layer1.0.conv1.weight": "monodepth2's ResNet encoder",
-    "decoder.0.conv.conv.weight": "monodepth2's depth decoder",
-    "layer1.0.conv1.weight": "a ResNet",
+    "encoder.layer1.0.conv1.weight": ("monodepth2's ResNet encoder", _TO_MONODEPTH2),
+    "decoder.0.conv.conv.weight": ("monodepth2's depth decoder", _TO_MONODEPTH2),
+    "layer1.0.conv1.weight": ("a ResNet", "give another file"),
 }
 _WANTED = {
     "vgg19": "a VGG-19 encoder",
@@ -103,19 +104,12 @@ def recognise(source: Source, *, converter: str) -> Layout:
         raise NstjaxError(
             f"{source.path} was written by nstjax and needs no conversion; use it"
         )
-    for name, what in _OTHERS.items():
+    for name, (what, advice) in _OTHERS.items():
         if name in source.tensors:
-            raise NstjaxError(
-                f"{source.path} is {what}, not {wanted}; give another file"
-            )
-    layout = max(_layouts(), key=lambda layout: layout.agreement(source))
-    if layout.agreement(source)[0] < _LEAST_AGREEMENT:
-        names = sorted(source.tensors)
-        shown = ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
-        raise NstjaxError(
-            f"{source.path} is no network that nstjax knows ({len(names)} tensors: "
-            f"{shown}); give {wanted}"
-        )
+            raise NstjaxError(f"{source.path} is {what}, not {wanted}; {advice}")
+    layout = _closest(source)
+    if layout is None:
+        raise NstjaxError(f"{_unknown(source)}; give {wanted}")
     if layout.converter == converter:
         return layout
     advice = (
@@ -124,6 +118,39 @@ def recognise(source: Source, *, converter: str) -> Layout:
         else "give another file"
     )
     raise NstjaxError(f"{source.path} is {layout.what}, not {wanted}; {advice}")
+
+
+def converter_of(source: Source) -> str:
+    """The command that takes a file.
+
+    Raises:
+        NstjaxError: naming what the file is, if there is none.
+    """
+    for name, (what, advice) in _OTHERS.items():
+        if name in source.tensors:
+            raise NstjaxError(f"{source.path} is {what}; {advice}")
+    layout = _closest(source)
+    if layout is None:
+        raise NstjaxError(f"{_unknown(source)}; get one that docs/weights.md lists")
+    if not layout.converter:
+        raise NstjaxError(
+            f"{source.path} is {layout.what}, which no method uses; get a VGG-19"
+        )
+    return layout.converter
+
+
+def _closest(source: Source) -> Layout | None:
+    """The layout that fits a file best, if one fits at all."""
+    layout = max(_layouts(), key=lambda layout: layout.agreement(source))
+    return layout if layout.agreement(source)[0] >= _LEAST_AGREEMENT else None
+
+
+def _unknown(source: Source) -> str:
+    names = sorted(source.tensors)
+    shown = ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
+    return (
+        f"{source.path} is no network that nstjax knows ({len(names)} tensors: {shown})"
+    )
 
 
 @functools.cache

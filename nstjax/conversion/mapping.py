@@ -113,7 +113,7 @@ def convert_convolutions(
         in_file = tuple(shape["OIHW".index(axis)] for axis in layout.kernel_order)
         expected[module + kernel_suffix] = in_file
         expected[module + bias_suffix] = shape[:1]
-    _check(source, layout, expected)
+    check_tensors(source, layout, expected)
 
     to_ours = tuple(layout.kernel_order.index(axis) for axis in "HWIO")
 
@@ -133,7 +133,19 @@ def convert_convolutions(
     }
 
 
-def _check(source: Source, layout: Layout, expected: Mapping[str, tuple]) -> None:
+def check_tensors(
+    source: Source, layout: Layout, expected: Mapping[str, tuple[int, ...]]
+) -> None:
+    """Checks that a file has exactly the tensors that its network needs.
+
+    Args:
+        source: the file.
+        layout: says what it is and which tensors do not count.
+        expected: shapes by the names in the file.
+
+    Raises:
+        NstjaxError: listing missing, unexpected and wrongly shaped tensors.
+    """
     needed = layout.needed(source.tensors)
     problems = []
     if missing := sorted(expected.keys() - needed):

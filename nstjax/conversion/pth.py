@@ -185,6 +185,7 @@ class _Reader:
         found = self._slice(start, info.file_size)
 
         def load() -> memoryview:
+            self._let_go()
             # torch writes 0 where it was told not to compute checksums.
             if info.CRC not in (0, zlib.crc32(found)):
                 raise _damaged(self.path, f"{info.filename} has a wrong checksum")
@@ -224,7 +225,12 @@ class _Reader:
         if size != storage.size:
             raise MalformedPickle(f"a storage of {size} instead of {storage.size}")
         found = self._slice(self.data.tell(), storage.nbytes)
-        storage.load = lambda: found
+
+        def load() -> memoryview:
+            self._let_go()
+            return found
+
+        storage.load = load
         self.data.seek(storage.nbytes, os.SEEK_CUR)
 
     def _read_tar(self) -> Any:
@@ -271,6 +277,11 @@ class _Reader:
 
         self.data.seek(starts["pickle"])
         return load_plain(self.data, names=self.names, persistent_load=persistent_load)
+
+    def _let_go(self) -> None:
+        """Gives back the memory of what has been read, which comes again at need."""
+        if hasattr(mmap, "MADV_DONTNEED"):
+            self.data.madvise(mmap.MADV_DONTNEED)
 
     def _slice(self, start: int, length: int) -> memoryview:
         if start + length > len(self.bytes):

@@ -54,6 +54,11 @@ COLLABORATIVE_DISTILLATION = Publisher(
     "https://github.com/MingSun-Tse/Collaborative-Distillation",
     "MIT",
 )
+MONODEPTH2 = Publisher(
+    "monodepth2",
+    "https://github.com/nianticlabs/monodepth2",
+    "Monodepth2 License, for non-commercial use only",
+)
 
 # First digits of a file's SHA-256.
 _BY_HASH = {

@@ -7,9 +7,15 @@ spectrum serves as the picture: it is answered as photographs are.
 
 import dataclasses
 
+import jax
 import numpy as np
 
-from nstjax.models.vgg import FULL_WIDTHS, VGGSpec, features
+from nstjax.models.vgg import (
+    CONVOLUTIONS,
+    LAYERS,
+    VGGSpec,
+    features,
+)
 from nstjax.types import Array, Params
 
 _SIZE = 64
@@ -51,13 +57,20 @@ class Scale:
 
 def measure_scale(params: Params) -> Scale:
     """Measures a VGG-19's weights, an input map ``conv0`` excepted."""
-    spec = VGGSpec(FULL_WIDTHS[: len(params)], input_map="unit")
+    names = CONVOLUTIONS[: len(params)]
+    widths = tuple(len(params[name]["bias"]) for name in names)
+    spec = VGGSpec(widths, input_map="unit")
     layers = [layer for layer in _LAYERS if layer in spec.layers]
     without_biases = {
-        name: {"kernel": weights["kernel"], "bias": np.zeros_like(weights["bias"])}
-        for name, weights in params.items()
+        name: {
+            "kernel": params[name]["kernel"],
+            "bias": np.zeros_like(params[name]["bias"]),
+        }
+        for name in names[: LAYERS.index(layers[-1]) + 1]
     }
-    response = features(without_biases, _natural_noise(), layers, spec=spec)
+    # One program: compiled layer by layer, this takes far longer.
+    respond = jax.jit(lambda params, image: features(params, image, layers, spec=spec))
+    response = respond(without_biases, _natural_noise())
     ratio = None
     if "relu3_1" in response:
         ratio = _rms(params["conv3_1"]["bias"]) / max(_rms(response["relu3_1"]), 1e-30)

@@ -133,7 +133,7 @@ def _open_safetensors(path: Path) -> Source:
             tensors[name] = LazyTensor(
                 tuple(part.get_shape()),
                 np.dtype(dtype),
-                functools.partial(_read_safetensor, path, file, name),
+                functools.partial(_read_safetensor, path, name),
             )
         ours = _OUR_MARK in (file.metadata() or {})
     except Exception as error:
@@ -143,9 +143,11 @@ def _open_safetensors(path: Path) -> Source:
     return Source(path, tensors, ours=ours)
 
 
-def _read_safetensor(path: Path, file: Any, name: str) -> np.ndarray:
+def _read_safetensor(path: Path, name: str) -> np.ndarray:
     try:
-        return file.get_tensor(name)
+        # Opened for each tensor: an open file keeps all that was read in memory.
+        with safe_open(path, framework="numpy") as file:
+            return file.get_tensor(name)
     except Exception as error:
         raise NstjaxError(
             f"{path} cannot give the tensor {name}; download it again"

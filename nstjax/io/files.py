@@ -1,7 +1,9 @@
 """Writing files all or nothing, and never over another by accident."""
 
+import contextlib
 import os
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 from nstjax.errors import NstjaxError
@@ -18,15 +20,28 @@ def write_atomically(
         NstjaxError: if the file exists and `overwrite` is false, or the
             operating system refuses.
     """
+    with written_atomically(path, overwrite=overwrite) as temporary:
+        temporary.write_bytes(data)
+
+
+@contextlib.contextmanager
+def written_atomically(
+    path: str | os.PathLike, *, overwrite: bool = False
+) -> Iterator[Path]:
+    """Gives an empty file beside `path`, which takes its place when all is written.
+
+    Otherwise as `write_atomically`; without an error the file is complete, with
+    one it is gone.
+    """
     path = Path(path)
     refuse_to_overwrite(path, overwrite=overwrite)
     temporary = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
+        os.close(handle)
+        yield Path(temporary)
+        with open(temporary, "r+b") as file:
             os.fsync(file.fileno())
         # mkstemp makes a private file; give it the mode any new file gets.
         mask = os.umask(0)

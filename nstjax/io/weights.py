@@ -15,10 +15,10 @@ from typing import Any
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save
+from safetensors.numpy import save_file
 
 from nstjax.errors import NstjaxError
-from nstjax.io.files import write_atomically
+from nstjax.io.files import written_atomically
 
 _METADATA_KEY = "nstjax"
 _FORMAT = 1
@@ -96,14 +96,21 @@ def save_weights(
     """
     tensors = {}
     for name, value in flatten_params(params).items():
+        # Weights may fill the memory, so what has the right form is not copied.
         with np.errstate(over="ignore"):  # reported as not finite just below
-            tensor = np.asarray(value, np.float32).astype(dtype)
+            tensor = np.asarray(np.asarray(value, np.float32), dtype, order="C")
         if not np.isfinite(tensor).all():
             raise NstjaxError(f"the weight {name} is not finite in {dtype}; not saved")
-        tensors[name] = np.ascontiguousarray(tensor)
+        tensors[name] = tensor
     about = {"format": _FORMAT} | dataclasses.asdict(metadata)
-    data = save(tensors, metadata={_METADATA_KEY: json.dumps(about, sort_keys=True)})
-    write_atomically(path, data, overwrite=overwrite)
+    text = {_METADATA_KEY: json.dumps(about, sort_keys=True)}
+    with written_atomically(path, overwrite=overwrite) as temporary:
+        try:
+            save_file(tensors, temporary, metadata=text)
+        except SafetensorError as error:
+            raise NstjaxError(
+                f"{path} cannot be written ({error}); choose another place"
+            ) from error
 
 
 def load_weights(path: str | os.PathLike) -> tuple[dict[str, Any], WeightsMetadata]:
@@ -125,7 +132,7 @@ def load_weights(path: str | os.PathLike) -> tuple[dict[str, Any], WeightsMetada
                     "publisher's file with 'python -m converters.NAME'"
                 )
             flat = {
-                name: file.get_tensor(name).astype(np.float32)
+                name: file.get_tensor(name).astype(np.float32, copy=False)
                 for name in sorted(file.keys())
             }
     except (SafetensorError, OSError) as error:

@@ -1,6 +1,12 @@
-"""The depth loss: the picture keeps the content's disparities."""
+"""Distances between disparity maps: of a picture to its content, and of training.
+
+References:
+    Ranftl et al., 2019, https://arxiv.org/abs/1907.01341 (MiDaS: losses that
+    know neither scale nor shift).
+"""
 
 import chex
+import jax
 import jax.numpy as jnp
 
 from nstjax.types import Array
@@ -9,6 +15,9 @@ DEPTH_NORMS = ("l1", "l2")
 
 # Keeps the quotient finite for a disparity map that is zero everywhere.
 _EPS = 1e-7
+# The same for one that is constant. In training a network's first maps nearly
+# are, and must not be blown up at any price.
+_LEAST_DEVIATION = 1e-2
 
 
 def depth_loss(disparity: Array, target: Array, *, norm: str) -> Array:
@@ -29,15 +38,104 @@ def depth_loss(disparity: Array, target: Array, *, norm: str) -> Array:
     Raises:
         ValueError: for another norm.
     """
-    chex.assert_rank(disparity, 4)
-    chex.assert_axis_dimension(disparity, 3, 1)
-    chex.assert_equal_shape([disparity, target])
+    _check_pair(disparity, target)
     difference = _mean_normalised(disparity) - _mean_normalised(target)
     if norm == "l1":
         return jnp.abs(difference).mean()
     if norm == "l2":
         return jnp.square(difference).mean()
     raise ValueError(f"the norm must be one of {DEPTH_NORMS}, not {norm!r}")
+
+
+def scale_shift_invariant_loss(disparity: Array, target: Array) -> Array:
+    """Mean absolute difference after both maps are brought to one scale and shift.
+
+    Departures from MiDaS: a map's shift is its mean and its scale the mean
+    absolute deviation from it, where MiDaS takes the median for the mean, which
+    needs a sort; and all residuals count, where MiDaS drops the largest fifth.
+
+    Args:
+        disparity: maps of shape [B, H, W, 1].
+        target: of the same shape.
+
+    Returns:
+        A scalar, averaged over the batch.
+    """
+    _check_pair(disparity, target)
+    return jnp.abs(_centred(disparity) - _centred(target)).mean()
+
+
+def gradient_matching_loss(disparity: Array, target: Array, *, levels: int) -> Array:
+    """MiDaS' second term: edges lie where the target has them.
+
+    Differences of neighbours of the residual, absolute, at several resolutions,
+    each of them every second pixel of the one before; the maps are brought to
+    one scale and shift first, as in `scale_shift_invariant_loss`.
+
+    Args:
+        disparity: maps of shape [B, H, W, 1].
+        target: of the same shape.
+        levels: how many resolutions; 4 in MiDaS.
+
+    Returns:
+        A scalar, averaged over pixels and the batch and summed over levels.
+    """
+    _check_pair(disparity, target)
+    residual = _centred(disparity) - _centred(target)
+    total = jnp.zeros((), residual.dtype)
+    for level in range(levels):
+        part = residual[:, :: 2**level, :: 2**level]
+        for axis in (1, 2):
+            if part.shape[axis] > 1:
+                total += jnp.abs(jnp.diff(part, axis=axis)).mean()
+    return total
+
+
+def rank_correlation(disparity: Array, target: Array) -> Array:
+    """Spearman's correlation of the pixels' ranks: which of two is nearer.
+
+    No monotonous change of a map matters. Equal pixels share the mean of their
+    ranks. Not to be differentiated.
+
+    Args:
+        disparity: maps of shape [B, H, W, 1].
+        target: of the same shape.
+
+    Returns:
+        A scalar from -1 to 1, averaged over the batch; 0 for a constant map.
+    """
+    _check_pair(disparity, target)
+    first, second = (
+        jax.vmap(_ranks)(x.astype(jnp.float32).reshape(len(x), -1))
+        for x in (disparity, target)
+    )
+    products = (first * second).mean(1)
+    norms = jnp.sqrt(jnp.square(first).mean(1) * jnp.square(second).mean(1))
+    return (products / jnp.maximum(norms, 1e-12)).mean()
+
+
+def _ranks(values: Array) -> Array:
+    """Ranks around 0, over their number, of a vector."""
+    ordered = jnp.sort(values)
+    below, not_above = (
+        jnp.searchsorted(ordered, values, side=side, method="sort")
+        for side in ("left", "right")
+    )
+    ranks = (below + not_above).astype(jnp.float32) / (2 * len(values))
+    return ranks - 0.5
+
+
+def _check_pair(disparity: Array, target: Array) -> None:
+    chex.assert_rank(disparity, 4)
+    chex.assert_axis_dimension(disparity, 3, 1)
+    chex.assert_equal_shape([disparity, target])
+
+
+def _centred(disparity: Array) -> Array:
+    """A map minus its mean, over its mean absolute deviation."""
+    centred = disparity - disparity.mean(axis=(1, 2, 3), keepdims=True)
+    deviation = jnp.abs(centred).mean(axis=(1, 2, 3), keepdims=True)
+    return centred / jnp.maximum(deviation, _LEAST_DEVIATION)
 
 
 def _mean_normalised(disparity: Array) -> Array:

@@ -1,4 +1,4 @@
-"""3x3 convolutions in the forms that XLA compiles well on a CPU.
+"""Convolutions in the forms that XLA compiles well on a CPU.
 
 Arrays are NHWC, kernels HWIO. Each function equals its plain textbook form
 (tests hold it to that); the detours are there for speed alone and each says
@@ -142,3 +142,90 @@ def upsample_reflect_conv3x3(x: Array, kernel: Array) -> Array:
     lower = jnp.concatenate(outputs[2:], axis=-1)
     stacked = jnp.stack([upper, lower], axis=2)  # [B, H, 2, W, 2 * D]
     return stacked.reshape(batch, 2 * height, 2 * width, kernel.shape[-1])
+
+
+@jax.custom_vjp
+def _convolve_stride2(x: Array, kernel: Array) -> Array:
+    return _stride2(x, kernel)
+
+
+def _stride2(x: Array, kernel: Array) -> Array:
+    return lax.conv_general_dilated(
+        x,
+        kernel,
+        window_strides=(2, 2),
+        padding=_SAME,
+        dimension_numbers=("NHWC", "HWIO", "NHWC"),
+    )
+
+
+def _convolve_stride2_forward(x, kernel):
+    return _stride2(x, kernel), (x, kernel)
+
+
+def _convolve_stride2_backward(residual, cotangent):
+    x, kernel = residual
+    turned = lax.optimization_barrier(jnp.swapaxes(kernel[::-1, ::-1], 2, 3))
+    # An even side's last row is seen by one window only, an odd one's by one
+    # that reaches over the border.
+    padding = [(1, 2 - side % 2) for side in x.shape[1:3]]
+    x_gradient = lax.conv_general_dilated(
+        cotangent,
+        turned,
+        window_strides=(1, 1),
+        padding=padding,
+        lhs_dilation=(2, 2),
+        dimension_numbers=("NHWC", "HWIO", "NHWC"),
+    )
+    kernel_gradient = jax.vjp(lambda k: _stride2(x, k), kernel)[1](cotangent)[0]
+    return x_gradient, kernel_gradient
+
+
+_convolve_stride2.defvjp(_convolve_stride2_forward, _convolve_stride2_backward)
+
+
+def conv3x3_stride2(x: Array, kernel: Array) -> Array:
+    """Convolves every second row and column, with zeros on all four sides.
+
+    This is torch's padding of 1. ``SAME`` would put its zeros at the right and
+    at the bottom of an even side, half a cell away.
+
+    Args:
+        x: input of shape [B, H, W, C].
+        kernel: weights of shape [3, 3, C, D].
+
+    Returns:
+        Output of shape [B, H / 2, W / 2, D], halves rounded up.
+    """
+    chex.assert_rank([x, kernel], 4)
+    chex.assert_shape(kernel, (3, 3, x.shape[-1], None))
+    return _convolve_stride2(x, kernel)
+
+
+def conv7x7_stride2(x: Array, kernel: Array) -> Array:
+    """A ResNet's first convolution: 7x7, stride 2, three zeros on every side.
+
+    Every 2x2 block of pixels becomes one cell of four times the channels, on
+    which the kernel is 4x4 with stride 1. With few channels that is 2 times
+    faster for a batch's output and 2 to 7 times for the input's gradient.
+
+    Args:
+        x: input of shape [B, H, W, C], H and W even.
+        kernel: weights of shape [7, 7, C, D].
+
+    Returns:
+        Output of shape [B, H / 2, W / 2, D].
+    """
+    chex.assert_rank([x, kernel], 4)
+    chex.assert_shape(kernel, (7, 7, x.shape[-1], None))
+    batch, height, width, channels = x.shape
+    if height % 2 or width % 2:
+        raise ValueError(f"the sides must be even, not {height} and {width}")
+    cells = x.reshape(batch, height // 2, 2, width // 2, 2, channels)
+    cells = cells.transpose(0, 1, 3, 2, 4, 5)
+    cells = cells.reshape(batch, height // 2, width // 2, 4 * channels)
+    # Tap i lies on row 2 * o + i - 3; an eighth in front starts with a block.
+    blocks = jnp.pad(kernel, ((1, 0), (1, 0), (0, 0), (0, 0)))
+    blocks = blocks.reshape(4, 2, 4, 2, channels, -1).transpose(0, 2, 1, 3, 4, 5)
+    blocks = blocks.reshape(4, 4, 4 * channels, -1)
+    return _convolve(cells, blocks, ((2, 1), (2, 1)))

@@ -1,4 +1,4 @@
-"""2x2 pooling with stride 2, written as four strided slices.
+"""Pooling with stride 2, written as strided slices.
 
 The gradient of slices and maxima is about four times faster on a CPU than
 that of ``lax.reduce_window``. Arrays are NHWC.
@@ -6,6 +6,7 @@ that of ``lax.reduce_window``. Arrays are NHWC.
 
 import chex
 import jax.numpy as jnp
+from jax import lax
 
 from nstjax.types import Array
 
@@ -47,3 +48,29 @@ def pool2x2(x: Array, *, kind: str, rounding: str) -> Array:
     if kind == "average":
         return sum(corners[1:], corners[0]) / 4
     raise ValueError(f"pooling must be 'max' or 'average', not {kind!r}")
+
+
+def max_pool3x3_stride2(x: Array) -> Array:
+    """Maxima of 3x3 windows around every second cell: a ResNet's pooling.
+
+    The border is padded with minus infinity, as torch does.
+
+    Args:
+        x: input of shape [B, H, W, C].
+
+    Returns:
+        Output of shape [B, H / 2, W / 2, C], halves rounded up.
+    """
+    chex.assert_rank(x, 4)
+    return _max_of_three(_max_of_three(x, axis=1), axis=2)
+
+
+def _max_of_three(x: Array, *, axis: int) -> Array:
+    length = -(-x.shape[axis] // 2)
+    margins = [(0, 0)] * 4
+    margins[axis] = (1, 1)
+    padded = jnp.pad(x, margins, constant_values=-jnp.inf)
+    first, middle, last = (
+        lax.slice_in_dim(padded, i, i + 2 * length - 1, 2, axis) for i in range(3)
+    )
+    return jnp.maximum(jnp.maximum(first, middle), last)

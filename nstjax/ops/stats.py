@@ -1,5 +1,7 @@
 """Statistics of feature maps that throw positions away: moments and Grams."""
 
+from typing import NamedTuple
+
 import chex
 import jax
 import jax.numpy as jnp
@@ -13,9 +15,19 @@ from nstjax.types import Array
 GRAM_NORMALISATIONS = ("none", "hw", "chw")
 
 
-def channel_mean_std(
-    features: Array, *, eps: float, ddof: int = 0
-) -> tuple[Array, Array]:
+class Statistics(NamedTuple):
+    """Each channel's mean and standard deviation, all that AdaIN takes of a style.
+
+    Attributes:
+        mean: of shape [B, 1, 1, C].
+        std: of the same shape.
+    """
+
+    mean: Array
+    std: Array
+
+
+def channel_mean_std(features: Array, *, eps: float, ddof: int = 0) -> Statistics:
     """Mean and standard deviation of every channel over positions.
 
     Args:
@@ -40,7 +52,7 @@ def channel_mean_std(
         raise ValueError(f"{positions} positions are too few for ddof={ddof}")
     mean = features.mean(axis=(1, 2), keepdims=True)
     squares = jnp.square(features - mean).sum(axis=(1, 2), keepdims=True)
-    return mean, jnp.sqrt(squares / (positions - ddof) + eps)
+    return Statistics(mean, jnp.sqrt(squares / (positions - ddof) + eps))
 
 
 def gram_matrix(features: Array, *, normalisation: str) -> Array:

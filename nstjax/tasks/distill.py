@@ -22,7 +22,6 @@ from ml_collections import ConfigDict
 
 from nstjax.errors import NstjaxError
 from nstjax.io.datasets import (
-    Crop,
     Stream,
     fixed_batches,
     picture_loader,
@@ -30,10 +29,17 @@ from nstjax.io.datasets import (
 )
 from nstjax.io.weights import WeightsMetadata, load_weights
 from nstjax.models import vgg
-from nstjax.tasks.sources import pictures_of
+from nstjax.tasks.initial import load_initial
+from nstjax.tasks.sources import make_crop, pictures_of
 from nstjax.tasks.task import Task, to_unit
 from nstjax.tasks.warm_start import solve_maps, solve_student
 from nstjax.types import Array
+
+# The highest activation of a rescaled channel (most of VGG-19 reach 5 to 30
+# times their mean), and the least that a channel's size may be taken for, as a
+# share of the median one's.
+_HIGHEST_PEAK = 30.0
+_LEAST_SIZE = 0.2
 
 # (teacher's name, layer) of one supervised activation.
 Hint = tuple[str, str]
@@ -45,6 +51,11 @@ def make_task(config: ConfigDict) -> Task:
     Raises:
         NstjaxError: for missing pictures or teachers, or impossible options.
     """
+    if config.initial and not config.warm_start_batches:
+        raise NstjaxError(
+            "--config.initial needs --config.warm_start_batches, to fit the linear "
+            "maps to the network that it names"
+        )
     spec = vgg.VGGSpec(
         widths=tuple(config.widths),
         padding="reflect",
@@ -57,10 +68,9 @@ def make_task(config: ConfigDict) -> Task:
     weights = _weigh_hints(config, hints)
     specs = {name: teacher["spec"] for name, teacher in teachers.items()}
     frozen = {name: teacher["params"] for name, teacher in teachers.items()}
-    crop = Crop(config.crop_size, config.short_side, config.largest_scale, flip=True)
     source = pictures_of(config)
     training, validation = split_source(source, every=config.validation_every_nth)
-    load = picture_loader(crop)
+    load = picture_loader(make_crop(config))
 
     def targets(frozen: Any, image: Array) -> dict[str, Array]:
         return {
@@ -123,7 +133,10 @@ def make_task(config: ConfigDict) -> Task:
                 count=config.warm_start_batches,
             )
         ]
-        student = solve_student(params["student"], spec, teach, images)
+        if config.initial:
+            student = load_initial(config, kind="vgg19", spec=spec)
+        else:
+            student = solve_student(params["student"], spec, teach, images)
 
         @jax.jit
         def mine(image):
@@ -180,12 +193,13 @@ def unexplained_variance(prediction: Array, target: Array) -> Array:
 
 
 def normalise_activations(params: Any, image: Array, spec: vgg.VGGSpec) -> Any:
-    """Rescales every channel to a mean activation of 1, the function unchanged.
+    """Rescales channels to a mean activation of 1, the function unchanged.
 
     A ReLU passes a positive factor through, so each channel's factor is taken
     out again by the next convolution. Gram matrices and AdaIN statistics then
     weigh all channels alike, as with the normalised VGG-19 of Gatys et al.
     and Huang & Belongie. Max pooling and reflection commute with the factor.
+    Channels that hardly ever fire get less than a mean of 1.
 
     Args:
         params: a VGG-19's weights.
@@ -198,9 +212,12 @@ def normalise_activations(params: Any, image: Array, spec: vgg.VGGSpec) -> Any:
     result, previous = {}, np.ones(3)
     for name, layer in zip(vgg.CONVOLUTIONS, spec.layers, strict=False):
         kernel, bias = (np.asarray(params[name][k]) for k in ("kernel", "bias"))
-        mean = np.asarray(activations[layer], np.float64).mean((0, 1, 2))
-        # A channel that never fires on these pictures keeps its scale.
-        factor = np.where(mean > 1e-3 * mean.max(), 1 / np.maximum(mean, 1e-12), 1.0)
+        activation = np.asarray(activations[layer], np.float64)
+        mean = activation.mean((0, 1, 2))
+        # A mean of 1 would make a channel that fires once in a thousand cells,
+        # or once in a hundred pictures, outweigh all others.
+        size = np.maximum(mean, activation.max((0, 1, 2)) / _HIGHEST_PEAK)
+        factor = 1 / np.maximum(size, _LEAST_SIZE * np.median(size[size > 0]))
         result[name] = {
             "kernel": (kernel / previous[:, None] * factor).astype(np.float32),
             "bias": (bias * factor).astype(np.float32),
@@ -307,5 +324,8 @@ def _name(teacher: str, layer: str) -> str:
 
 
 def _calibration_image(source: Any, load: Any) -> Array:
-    pictures = [load(source[i], None) for i in range(min(len(source), 32))]
+    count = min(len(source), 128)
+    # Photographs come first and paintings last, so from all over.
+    chosen = np.linspace(0, len(source) - 1, count).astype(int)
+    pictures = [load(source[int(number)], None) for number in chosen]
     return to_unit(np.stack(pictures), jnp.float32)

@@ -9,7 +9,12 @@ from nstjax.tasks.settings import check_settings
 from nstjax.tasks.task import Task
 
 # Imported when asked for: a task brings its networks along.
-_MODULES = {"distill": "nstjax.tasks.distill"}
+_MODULES = {
+    "adain": "nstjax.tasks.adain",
+    "depth": "nstjax.tasks.depth",
+    "distill": "nstjax.tasks.distill",
+    "style_swap": "nstjax.tasks.style_swap",
+}
 
 
 def make_task(config: ConfigDict) -> Task:

@@ -4,6 +4,7 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from nstjax.errors import NstjaxError
+from nstjax.io.crops import Crop
 from nstjax.io.datasets import Source, open_source
 
 _NO_DATA = (
@@ -41,6 +42,21 @@ def style_source(config: ConfigDict) -> Source:
 def pictures_of(config: ConfigDict) -> Source:
     """Content and style pictures in one source, for networks that take either."""
     return Joined(content_source(config), style_source(config))
+
+
+def make_crop(config: ConfigDict, *, prefix: str = "") -> Crop:
+    """How pictures are cut: the leaves crop_size, short_side, largest_scale.
+
+    Args:
+        config: a training config.
+        prefix: of the leaves' names, such as "style_".
+    """
+    return Crop(
+        config[f"{prefix}crop_size"],
+        config[f"{prefix}short_side"],
+        config[f"{prefix}largest_scale"],
+        flip=True,
+    )
 
 
 class Joined:

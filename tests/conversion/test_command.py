@@ -1,5 +1,6 @@
 """The commands: what they write, print and return."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -75,8 +76,59 @@ def test_errors_are_one_sentence_and_status_2(name, tmp_path, capsys):
     assert main(name, [str(source), str(dest)]) == 2
     out, err = capsys.readouterr()
     assert not out and not dest.exists()
-    assert err.startswith(f"{name}: error: {source} is a web page")
+    what = "neither a folder nor an archive" if name == "monodepth2" else "a web page"
+    assert err.startswith(f"{name}: error: {source} is {what}")
     assert err.count("\n") == 1
+
+
+class _Evil:
+    def __init__(self, victim):
+        self.victim = victim
+
+    def __reduce__(self):
+        return os.remove, (self.victim,)
+
+
+@pytest.fixture(scope="module")
+def files(networks, tmp_path_factory):
+    """Files as they are published, and what is made of one by attackers."""
+    torch = pytest.importorskip("torch")
+    folder = tmp_path_factory.mktemp("files")
+    for name, network in (
+        ("encoder.pth", networks.normalised_vgg(3)),
+        ("decoder.pth", networks.sequential_decoder((128, 64, 64, 3), (0,))),
+        ("vgg16.pth", networks.torchvision_vgg(networks.vgg16_blocks)),
+    ):
+        networks.save(network.state_dict(), folder / name)
+    whole = (folder / "encoder.pth").read_bytes()
+    (folder / "truncated.pth").write_bytes(whole[: len(whole) // 2])
+    victim = folder / "victim"
+    victim.write_text("here")
+    torch.save({"0.weight": _Evil(str(victim))}, folder / "evil.pth")
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("name", "file", "message"),
+    [
+        ("vgg19", "evil.pth", "is refused because it asks for posix.remove"),
+        ("vgg19", "truncated.pth", "is no complete file of torch.save"),
+        ("vgg19", "vgg16.pth", "is a VGG-16, not a VGG-19 encoder"),
+        ("vgg19", "decoder.pth", "use 'python -m converters.adain_decoder'"),
+        ("adain_decoder", "encoder.pth", "use 'python -m converters.vgg19'"),
+        ("monodepth2", "encoder.pth", "encoder.pth"),
+    ],
+)
+def test_wrong_files_are_refused_in_one_sentence(
+    files, tmp_path, capsys, name, file, message
+):
+    dest = tmp_path / "new" / "dest.safetensors"
+    assert main(name, [str(files / file), str(dest)]) == 2
+    out, err = capsys.readouterr()
+    assert not out and message in err and err.count("\n") == 1
+    assert err.startswith(f"{name}: error: {files}")
+    assert not dest.parent.exists()
+    assert (files / "victim").exists()
 
 
 def test_non_finite_weights_are_not_written(encoder, tmp_path, capsys):

@@ -91,8 +91,7 @@ def test_deep_transfer_invertors(networks, tmp_path, widths, upsample_after, key
         assert {name.split(".")[0] for name in network.state_dict()} == set(
             map(str, keys)
         )
-    path = networks.save(network.state_dict(), tmp_path / "x.pth")
-    result = convert_adain_decoder(open_source(path))
+    result = convert(convert_adain_decoder, networks, network.state_dict(), tmp_path)
     assert result.metadata.notes["lineage"] == "deep-transfer"
     assert_same_pictures(result, networks, network)
 

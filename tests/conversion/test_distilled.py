@@ -73,11 +73,13 @@ def test_published_encoder_and_its_npz_are_the_same_network(tmp_path, wrapped):
     tensors = random_encoder()
     state = as_published(tensors)
     assert {"conv0.weight", "conv31.weight", "conv31_aux.bias"} < state.keys()
-    torch.save({"model": state} if wrapped else state, tmp_path / "3SE.pth")
+    saved = {"model": state} if wrapped else state
+    torch.save(saved, tmp_path / "3SE.pth")
+    torch.save(saved, tmp_path / "old.pth", _use_new_zipfile_serialization=False)
     np.savez(tmp_path / "x.npz", **tensors)
     image = np.random.default_rng(1).random((1, 21, 26, 3), np.float32)
     expected = torch_encoder(state, image)
-    for name in ("3SE.pth", "x.npz"):
+    for name in ("3SE.pth", "old.pth", "x.npz"):
         result = convert_distilled_vgg(open_source(tmp_path / name))
         spec = VGGSpec.from_dict(result.metadata.spec)
         assert spec == VGGSpec(WIDTHS, "reflect", "max", "floor", "learned")

@@ -1,6 +1,9 @@
 """Full-size VGG-19s, written by torch with the publishers' names."""
 
 import hashlib
+import subprocess
+import sys
+from pathlib import Path
 
 import jax
 import numpy as np
@@ -81,6 +84,25 @@ def test_torchvision_in_every_format(networks, torchvision, tmp_path):
     jax.tree.map(np.testing.assert_array_equal, other.params, result.params)
 
 
+def test_jcjohnson(networks, torchvision, tmp_path):
+    """Caffe's weights under torchvision's names, but for the classifier's."""
+    state = dict(torchvision.state_dict())
+    for old, new in (("0", "1"), ("2", "4")):
+        for kind in ("weight", "bias"):
+            state[f"classifier.{new}.{kind}"] = state.pop(f"classifier.{old}.{kind}")
+    network = torchvision.features
+    first = state["features.0.weight"].clone()
+    state["features.0.weight"] = first / 70
+    result, spec = converted_from_both(networks, state, tmp_path / "x.pth")
+    assert spec == VGGSpec(FULL_WIDTHS, "zero", "max", "floor", "caffe")
+    assert "0 to 255" in result.summary
+    network[0].weight.data = state["features.0.weight"]
+    try:
+        assert_same_features(result, spec, networks, network, caffe(IMAGE), cut=36)
+    finally:
+        network[0].weight.data = first
+
+
 def test_gatys(networks, torchvision, tmp_path):
     state = networks.gatys_names(torchvision.state_dict())
     result, spec = converted_from_both(networks, state, tmp_path / "vgg_conv.pth")
@@ -96,6 +118,46 @@ def test_normalised(networks, normalised, tmp_path):
     result, spec = converted_from_both(networks, state, tmp_path / "vgg_normalised.pth")
     assert spec == VGGSpec(FULL_WIDTHS, "reflect", "max", "ceil", "learned")
     assert_same_features(result, spec, networks, normalised, IMAGE)
+
+
+_MEASURE = """
+import sys, time
+from nstjax.conversion.command import main
+
+def peak():
+    with open("/proc/self/status") as file:
+        (line,) = (line for line in file if line.startswith("VmHWM"))
+    return 1024 * int(line.split()[1])
+
+small, large, dest = sys.argv[1:]
+assert main("vgg19", [small, dest]) == 0
+before, begin = peak(), time.process_time()
+assert main("vgg19", [large, dest, "--overwrite"]) == 0
+print(peak() - before, time.process_time() - begin)
+"""
+
+
+@pytest.mark.skipif(
+    not Path("/proc/self/status").exists(), reason="needs Linux's /proc"
+)
+@pytest.mark.parametrize("zipped", [True, False], ids=["zip", "legacy"])
+def test_memory_is_little_above_the_file_s_size(networks, normalised, tmp_path, zipped):
+    """Beyond what converting a small file takes, and in a few seconds."""
+    small = networks.normalised_vgg(1).state_dict()
+    networks.save(small, tmp_path / "small.pth", zipped=zipped)
+    large = networks.save(normalised.state_dict(), tmp_path / "x.pth", zipped=zipped)
+    size = large.stat().st_size
+    assert size > 80_000_000
+    done = subprocess.run(
+        [sys.executable, "-c", _MEASURE, tmp_path / "small.pth", large, tmp_path / "y"],
+        cwd=Path(__file__).resolve().parents[2],
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    peak, seconds = map(float, done.stdout.splitlines()[-1].split())
+    assert peak < 1.25 * size
+    assert seconds < 8
 
 
 @pytest.mark.parametrize("last", [1, 3, 5, 9])

@@ -6,7 +6,11 @@ import stat
 import pytest
 
 from nstjax.errors import NstjaxError
-from nstjax.io.files import refuse_to_overwrite, write_atomically
+from nstjax.io.files import (
+    refuse_to_overwrite,
+    write_atomically,
+    written_atomically,
+)
 
 
 def names(folder):
@@ -104,3 +108,18 @@ def test_a_name_that_is_too_long(tmp_path):
     with pytest.raises(NstjaxError, match="File name too long"):
         write_atomically(tmp_path / ("a" * 300), b"data")
     assert names(tmp_path) == []
+
+
+def test_a_file_written_in_steps_appears_when_it_is_complete(tmp_path):
+    path = tmp_path / "folder" / "file.bin"
+    with written_atomically(path) as temporary:
+        temporary.write_bytes(b"some")
+        assert not path.exists()
+        with open(temporary, "ab") as file:
+            file.write(b" more")
+    assert path.read_bytes() == b"some more"
+    with pytest.raises(RuntimeError), written_atomically(path, overwrite=True) as other:
+        other.write_bytes(b"half")
+        raise RuntimeError
+    assert path.read_bytes() == b"some more"
+    assert names(path.parent) == ["file.bin"]

@@ -4,6 +4,7 @@ import dataclasses
 import hashlib
 import json
 import struct
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -109,6 +110,37 @@ def test_the_file_is_plain_safetensors_under_the_names_of_the_tree(path):
     header, _ = header_and_tensors(path)
     about = json.loads(header["__metadata__"]["nstjax"])
     assert about == {"format": 1} | dataclasses.asdict(_METADATA)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float16"])
+def test_a_number_alone_stays_one(path, dtype):
+    save_weights(path, {"scale": np.float32(3.5)}, _METADATA, dtype=dtype)
+    assert load_weights(path)[0]["scale"].shape == ()
+    header, tensors = header_and_tensors(path)
+    assert header["scale"]["shape"] == []
+    assert tensors == np.dtype(dtype).type(3.5).tobytes()
+
+
+def test_weights_are_not_copied_to_be_saved(path):
+    params = {"w": np.ones(10**6, np.float32), "v": np.ones(10**6, np.float32)}
+    tracemalloc.start()
+    try:
+        save_weights(path, params, _METADATA)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    # What is looked at for numbers that are not finite takes a quarter of one.
+    assert peak < 2 * 10**6
+
+
+def test_a_file_that_cannot_be_written_leaves_nothing(path, monkeypatch):
+    def refuse(*_, **__):
+        raise safetensors.SafetensorError("no space")
+
+    monkeypatch.setattr("nstjax.io.weights.save_file", refuse)
+    with pytest.raises(NstjaxError, match=f"^{path} cannot be written .no space"):
+        save_weights(path, tree(), _METADATA)
+    assert list(path.parent.iterdir()) == []
 
 
 def test_the_same_weights_give_the_same_bytes(path, tmp_path):

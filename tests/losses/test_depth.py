@@ -1,4 +1,4 @@
-"""The depth loss against NumPy and its invariances."""
+"""The depth losses against NumPy and SciPy, and their invariances."""
 
 from functools import partial
 
@@ -8,7 +8,12 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from nstjax.losses.depth import depth_loss
+from nstjax.losses.depth import (
+    depth_loss,
+    gradient_matching_loss,
+    rank_correlation,
+    scale_shift_invariant_loss,
+)
 
 
 def random_maps(seed=0):
@@ -58,3 +63,68 @@ class DepthLossTest(chex.TestCase):
             depth_loss(disparity, target, norm="l3")
         with pytest.raises(AssertionError):
             depth_loss(disparity, target[:, :3], norm="l1")
+
+
+def centred(x):
+    """One scale and shift for every map, by NumPy."""
+    x = x.astype(np.float64)
+    x = x - x.mean(axis=(1, 2, 3), keepdims=True)
+    return x / abs(x).mean(axis=(1, 2, 3), keepdims=True)
+
+
+class TrainingLossTest(chex.TestCase):
+    @chex.variants(with_jit=True, without_jit=True)
+    def test_invariant_loss_equals_numpy_and_ignores_scale_and_shift(self):
+        disparity, target = random_maps()
+        expected = abs(centred(disparity) - centred(target)).mean()
+        loss = self.variant(scale_shift_invariant_loss)
+        np.testing.assert_allclose(loss(disparity, target), expected, rtol=1e-5)
+        factors = np.float32([3.0, 0.2]).reshape(2, 1, 1, 1)
+        changed = factors * disparity + 0.7
+        np.testing.assert_allclose(loss(changed, target), expected, rtol=1e-4)
+        np.testing.assert_allclose(loss(changed, disparity), 0, atol=1e-5)
+
+    @chex.variants(with_jit=True, without_jit=True)
+    def test_gradient_loss_equals_numpy(self):
+        rng = np.random.default_rng(1)
+        disparity, target = rng.random((2, 2, 12, 10, 1), np.float32)
+        residual = centred(disparity) - centred(target)
+        expected = 0.0
+        for step in (1, 2, 4):
+            part = residual[:, ::step, ::step]
+            expected += abs(part[:, 1:] - part[:, :-1]).mean()
+            expected += abs(part[:, :, 1:] - part[:, :, :-1]).mean()
+        loss = self.variant(partial(gradient_matching_loss, levels=3))
+        np.testing.assert_allclose(loss(disparity, target), expected, rtol=1e-5)
+
+    @chex.variants(with_jit=True, without_jit=True)
+    def test_rank_correlation_equals_scipy(self):
+        stats = pytest.importorskip("scipy.stats")
+        rng = np.random.default_rng(2)
+        # Few values, so that many pixels share a rank.
+        disparity, target = rng.integers(0, 7, (2, 3, 8, 9, 1)).astype(np.float32)
+        disparity[1] += target[1]
+        disparity[2] = -np.exp(target[2])
+        expected = np.mean(
+            [
+                stats.spearmanr(a.ravel(), b.ravel()).statistic
+                for a, b in zip(disparity, target, strict=True)
+            ]
+        )
+        found = self.variant(rank_correlation)(disparity, target)
+        np.testing.assert_allclose(found, expected, atol=1e-5)
+        alone = self.variant(rank_correlation)(disparity[2:], target[2:])
+        np.testing.assert_allclose(alone, -1, atol=1e-5)
+
+    def test_constant_maps_stay_finite(self):
+        flat = jnp.full((1, 6, 6, 1), 0.5)
+        _, target = random_maps()
+        target = jnp.asarray(target[:1, :4, :4])
+        flat = flat[:, :4, :4]
+        for loss in (
+            scale_shift_invariant_loss,
+            partial(gradient_matching_loss, levels=2),
+        ):
+            value, gradient = jax.value_and_grad(loss)(flat, target)
+            assert np.isfinite(value) and np.isfinite(gradient).all()
+        assert rank_correlation(flat, target) == 0

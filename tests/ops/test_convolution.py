@@ -10,7 +10,9 @@ from jax import lax
 
 from nstjax.ops.convolution import (
     conv3x3,
+    conv3x3_stride2,
     conv3x3_valid,
+    conv7x7_stride2,
     upsample_reflect_conv3x3,
 )
 
@@ -156,3 +158,63 @@ def test_misuse_is_refused():
         conv3x3(x[..., :2], kernel, padding="zero")
     with pytest.raises(AssertionError):
         upsample_reflect_conv3x3(x, kernel[:2])
+
+
+def strided_forms(side):
+    """The fast form with stride 2 of a kernel's side, and torch's."""
+    torch = pytest.importorskip("torch")
+
+    def plain(x, kernel):
+        return torch.nn.functional.conv2d(x, kernel, stride=2, padding=side // 2)
+
+    return {3: conv3x3_stride2, 7: conv7x7_stride2}[side], plain
+
+
+@pytest.mark.parametrize(
+    ("side", "size"), [(3, (6, 8)), (3, (7, 5)), (3, (1, 2)), (7, (8, 6)), (7, (2, 2))]
+)
+def test_stride_2_same_as_torch(side, size):
+    torch = pytest.importorskip("torch")
+    form, plain = strided_forms(side)
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(2, *size, CHANNELS)).astype(np.float32)
+    kernel = rng.normal(size=(side, side, CHANNELS, FILTERS)).astype(np.float32)
+    inputs = torch.from_numpy(x.transpose(0, 3, 1, 2).copy()).requires_grad_()
+    weights = torch.from_numpy(kernel.transpose(3, 2, 0, 1).copy()).requires_grad_()
+    expected = plain(inputs, weights)
+    expected.square().sum().backward()
+    expected = expected.detach().numpy().transpose(0, 2, 3, 1)
+
+    @jax.jit
+    def value_and_gradients(x, kernel):
+        output, pull_back = jax.vjp(form, x, kernel)
+        return output, *pull_back(2 * output)
+
+    output, x_gradient, kernel_gradient = value_and_gradients(x, kernel)
+    for found, wanted in (
+        (output, expected),
+        (x_gradient, inputs.grad.numpy().transpose(0, 2, 3, 1)),
+        (kernel_gradient, weights.grad.numpy().transpose(2, 3, 1, 0)),
+    ):
+        np.testing.assert_allclose(
+            found, wanted, rtol=1e-4, atol=1e-5 * np.abs(wanted).max()
+        )
+
+
+def test_stride_2_descends_in_a_loop_as_outside():
+    x, kernel = random_inputs((8, 6))
+
+    def step(x):
+        return x - 0.01 * jax.grad(
+            lambda x: jnp.square(conv3x3_stride2(x, kernel)).sum()
+        )(x)
+
+    looped = jax.jit(lambda x: lax.scan(lambda x, _: (step(x), None), x, None, 3)[0])(x)
+    expected = step(step(step(x)))
+    np.testing.assert_allclose(looped, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_odd_sides_are_refused_where_pixels_pair_up():
+    x = np.zeros((1, 7, 6, 3), np.float32)
+    with pytest.raises(ValueError, match="even"):
+        conv7x7_stride2(x, np.zeros((7, 7, 3, 2), np.float32))

@@ -10,7 +10,7 @@ import pytest
 from absl.testing import parameterized
 from jax import lax
 
-from nstjax.ops.pooling import pool2x2
+from nstjax.ops.pooling import max_pool3x3_stride2, pool2x2
 
 KINDS = ("max", "average")
 ROUNDINGS = ("floor", "ceil")
@@ -95,3 +95,20 @@ def test_unknown_options_are_refused():
         pool2x2(x, kind="mean", rounding="floor")
     with pytest.raises(ValueError, match="'floor'"):
         pool2x2(x, kind="max", rounding="round")
+
+
+@pytest.mark.parametrize("size", [(6, 8), (7, 5), (1, 2)])
+def test_resnet_pooling_same_as_torch(size):
+    torch = pytest.importorskip("torch")
+    # Below zero throughout: a border of zeros would win.
+    x = random_picture(size) - 9
+    inputs = torch.from_numpy(x.transpose(0, 3, 1, 2).copy()).requires_grad_()
+    expected = torch.nn.MaxPool2d(3, 2, 1)(inputs)
+    expected.square().sum().backward()
+    gradient = jax.grad(lambda x: jnp.square(max_pool3x3_stride2(x)).sum())(x)
+    np.testing.assert_array_equal(
+        jax.jit(max_pool3x3_stride2)(x), expected.detach().numpy().transpose(0, 2, 3, 1)
+    )
+    np.testing.assert_allclose(
+        gradient, inputs.grad.numpy().transpose(0, 2, 3, 1), rtol=1e-5
+    )

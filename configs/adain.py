@@ -1,0 +1,150 @@
+"""AdaIN: one decoder that paints any picture in any style at once.
+
+    python train.py --config configs/adain.py --workdir runs/adain \\
+        --config.content=PHOTOS --config.style=PAINTINGS
+    python train.py --config configs/adain.py:huang --config.encoder=VGG19 ...
+
+Presets:
+    best: the bundled decoder's recipe. Small crops, every loss relative to its
+        target, and three terms that no publication has: pictures in their own
+        style must come out unchanged, no fine noise where the content is flat,
+        no pixels out of range. About an hour and a half on two CPU cores.
+    start: a decoder that mostly reconstructs, which "best" begins from:
+        --config.initial=runs/start/adain-start.safetensors. From random weights
+        the style term's first steps can leave a decoder that paints grey.
+    huang: xunhuang1995/AdaIN-style, ``train.lua``; a style weight of 1e-2 is
+        its default, 1e-1 that of its released decoder.
+    naoto0804: naoto0804/pytorch-AdaIN, ``train.py``.
+    irasin: irasin/Pytorch_AdaIN, ``train.py``, the base of "Style Transfer:
+        Laplacian, Depth loss and AdaIN".
+
+The published presets expect a full VGG-19: the normalised one, or torchvision's
+for irasin. With it the decoder mirrors the encoder.
+"""
+
+from configs import common
+
+PUBLISHED_LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1")
+
+
+def get_config(preset="best"):
+    config = base("adain-slim")
+    presets = {
+        "best": best,
+        "start": start,
+        "huang": huang,
+        "naoto0804": naoto0804,
+        "irasin": irasin,
+    }
+    return common.preset_config(config, preset, presets)
+
+
+def base(name):
+    """All leaves, with the values that the publications share."""
+    config = common.training("adain", name)
+    # A bundled network's name, or a converted weight file.
+    config.encoder = "vgg19-slim"
+    # Another network whose features' statistics are compared, if not "".
+    config.loss_encoder = ""
+    config.layer = "relu4_1"
+    config.style_layers = PUBLISHED_LAYERS
+    # Of the convolutions conv4_1 to conv1_1; () mirrors the encoder.
+    config.decoder_widths = ()
+    # The pixels that the decoder emits: "unit" or "imagenet".
+    config.output_map = "unit"
+
+    # The style's short_side, crop_size and largest_scale.
+    config.style_short_side = 512
+    config.style_crop_size = 256
+    config.style_largest_scale = 1.0
+
+    # "mean", "sum" or "relative", see nstjax/losses/adain.py.
+    config.normalisation = "mean"
+    # Added to variances; 1 for the unbiased one.
+    config.eps = 1e-5
+    config.ddof = 0
+    config.content_weight = 1.0
+    config.style_weight = 10.0
+    # Pictures of each batch that are painted in their own style, and the
+    # weight of their pixels' squared error.
+    config.identity_pictures = 0
+    config.identity_weight = 0.0
+    # Weight of fine noise where the content is flat.
+    config.flat_weight = 0.0
+    # Weight of squared distances of pixels to [0, 1].
+    config.range_weight = 0.0
+    config.tv_weight = 0.0
+    # The Laplacian of pooled pictures against the content's.
+    config.lap_weight = 0.0
+    config.lap_pools = (4,)
+    config.lap_pool_weights = (1.0,)
+    config.lap_channels = "sum"
+    config.lap_reduction = "relative"
+    return config
+
+
+def best(config):
+    config.style_layers = (*PUBLISHED_LAYERS, "relu5_1")
+    config.decoder_widths = (128, 80, 80, 64, 48, 32, 24, 16, 3)
+    config.short_side = 256
+    config.crop_size = 128
+    config.largest_scale = 2.0
+    config.style_short_side = 160
+    config.style_crop_size = 128
+    config.style_largest_scale = 2.5
+    config.normalisation = "relative"
+    config.style_weight = 6.0
+    config.identity_pictures = 1
+    config.identity_weight = 5.0
+    config.flat_weight = 50.0
+    config.range_weight = 10.0
+    config.steps = 6_000
+    config.learning_rate = 1.5e-3
+    config.schedule = "cosine"
+    config.warmup_steps = 200
+    config.clip_norm = 1.0
+    config.average_decay = 0.998
+    config.checkpoint_every = 500
+
+
+def start(config):
+    best(config)
+    config.name = "adain-start"
+    config.identity_pictures = config.batch_size - 1
+    config.identity_weight = 20.0
+    config.content_weight = 0.1
+    config.style_weight = 0.1
+    config.flat_weight = 0.0
+    config.steps = 300
+    config.learning_rate = 2e-3
+    config.warmup_steps = 50
+    config.average_decay = 0.98
+
+
+def huang(config):
+    config.normalisation = "sum"
+    config.style_weight = 1e-2
+    config.learning_rate = 1e-4
+    config.schedule = "inverse_time"
+    config.decay_rate = 5e-5
+    config.steps = 160_000
+
+
+def naoto0804(config):
+    # The repository squashes whole pictures to 512 x 512 before it cuts 256 x
+    # 256; here their shorter side is 512.
+    config.ddof = 1
+    config.learning_rate = 1e-4
+    config.schedule = "inverse_time"
+    config.decay_rate = 5e-5
+    config.steps = 160_000
+
+
+def irasin(config):
+    config.ddof = 1
+    # Added there to the deviation, here to the variance.
+    config.eps = 1e-12
+    config.output_map = "imagenet"
+    config.learning_rate = 5e-5
+    # 20 epochs of 80,000 photographs.
+    config.steps = 200_000

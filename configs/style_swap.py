@@ -1,0 +1,67 @@
+"""Style-Swap: the content's patches of features, each by the nearest of the style.
+
+    python stylize.py --method style-swap --content PHOTO --style PAINTING \\
+        --output PICTURE
+    python stylize.py --config configs/style_swap.py:reference \\
+        --config.feature_scale=1.0 --encoder CAFFE_VGG19 ...
+    python stylize.py --method style-swap --config.patch_size=5 ...
+
+Presets:
+    best: good pictures with the bundled encoder; the loss is relative to its
+        target, so that the weights hold for any encoder and size.
+    reference: ``style-swap.lua`` of rtqichen/style-swap with its defaults; with
+        the encoder it loads, Caffe's full VGG-19, converted, set feature_scale
+        to 1. Its pictures have at most 640 pixels a side, its styles 512; here
+        a style gets the content's size. Torch's Adam adds its epsilon before it
+        corrects the bias of the squares, Optax's after, which is 1e-8 of either.
+    paper: the squared norm and variation of Chen & Schmidt, 2016,
+        https://arxiv.org/abs/1612.04337, by their code's optimiser and weight.
+"""
+
+from configs import common
+
+
+def get_config(preset="best"):
+    return common.preset_config(
+        base(), preset, {"best": best, "reference": reference, "paper": paper}
+    )
+
+
+def base():
+    config = common.per_image("style-swap")
+    config.content_weight = 0.0
+    config.style_weight = 0.0
+    config.swap_weight = 1.0
+    config.clamp = True
+    return config
+
+
+def best(config):
+    config.swap_normalisation = "relative"
+    # Without it the picture fills with specks that relu3_1 does not see.
+    config.tv_weight = 20.0
+    config.optimizer = "lbfgs"
+    config.iterations = 50
+    # The first stage finds large strokes, and makes the second's work easier.
+    config.stages = ((0.5, 1.0),)
+    # L-BFGS' curvature holds for pixels that nothing moves behind its back.
+    config.clamp = False
+
+
+def reference(config):
+    common.caffe_scale(config)
+    config.pooling = "max"
+    config.swap_gradient = "unit_l1"
+    config.tv_weight = 1e-7
+    config.tv_kind = "sum_squares"
+    config.size = 640
+    config.learning_rate = 0.05
+    config.iterations = 100
+
+
+def paper(config):
+    reference(config)
+    config.swap_gradient = "plain"
+    # The paper has no factor of a half.
+    config.swap_normalisation = "half_sum"
+    config.swap_weight = 2.0

@@ -1,0 +1,104 @@
+"""Style-Swap's inverse network: a decoder from relu3_1 that paints swapped features.
+
+    python train.py --config configs/style_swap_net.py --workdir runs/style_swap \\
+        --config.content=PHOTOS --config.style=PAINTINGS
+    python train.py --config configs/style_swap_net.py:irasin \\
+        --config.encoder=VGG19 ...
+
+Presets:
+    best: the bundled decoder's recipe, with small crops and every feature
+        distance relative to its target.
+    chen: ``train-vgg-decoder.lua`` of rtqichen/style-swap with its defaults,
+        for Caffe's full VGG-19. Every content is swapped for every style of
+        the batch. Its decoder has batch normalisation, or instance
+        normalisation if asked for; the decoder here has neither.
+    irasin: ``train.py`` of irasin/Pytorch_Style_Swap, for torchvision's
+        VGG-19.
+
+With a full VGG-19 the published presets' decoders mirror the encoder.
+"""
+
+from configs import common
+
+
+def get_config(preset="best"):
+    presets = {"best": best, "chen": chen, "irasin": irasin}
+    return common.preset_config(base(), preset, presets)
+
+
+def base():
+    """All leaves, with the values that the publications share."""
+    config = common.training("style_swap", "style-swap-slim")
+    # A bundled network's name, or a converted weight file.
+    config.encoder = "vgg19-slim"
+    config.layer = "relu3_1"
+    # Of the convolutions conv3_1 to conv1_1; () mirrors the encoder.
+    config.decoder_widths = ()
+    # The pixels that the decoder emits: "unit" or "imagenet".
+    config.output_map = "unit"
+
+    # The swap's patches, in cells.
+    config.patch_size = 3
+    config.stride = 1
+    # Whether each content is swapped for every style of the batch, and not
+    # only for its own.
+    config.all_pairs = False
+
+    # Weights of the terms, see nstjax/tasks/style_swap.py.
+    config.image_weight = 1.0
+    config.feature_weight = 1.0
+    config.swapped_weight = 1.0
+    config.tv_weight = 1e-6
+    # "mean" of squares, or "relative" to the target's.
+    config.feature_normalisation = "mean"
+    # See nstjax/losses/variation.py.
+    config.tv_kind = "sum_squares"
+    return config
+
+
+def best(config):
+    config.decoder_widths = (112, 64, 48, 32, 3)
+    config.short_side = 256
+    config.crop_size = 128
+    config.largest_scale = 2.0
+    config.image_weight = 10.0
+    config.feature_normalisation = "relative"
+    config.swapped_weight = 2.0
+    config.tv_kind = "mean_squares"
+    config.tv_weight = 5.0
+    config.steps = 4_000
+    config.learning_rate = 2e-3
+    config.schedule = "cosine"
+    config.warmup_steps = 200
+    config.clip_norm = 1.0
+    config.average_decay = 0.998
+    config.checkpoint_every = 500
+
+
+def chen(config):
+    config.short_side = 256
+    config.batch_size = 2
+    config.all_pairs = True
+    # One mean over two contents, two styles and four swaps.
+    config.image_weight = 0.0
+    config.feature_weight = 2 / 8
+    config.swapped_weight = 4 / 8
+    # A sum over the eight.
+    config.tv_weight = 8 * 1e-6
+    config.learning_rate = 1e-3
+    config.schedule = "inverse_time"
+    config.decay_rate = 1e-4
+    config.steps = 80_000
+
+
+def irasin(config):
+    config.batch_size = 4
+    config.patch_size = 5
+    config.output_map = "imagenet"
+    # It sees pixels divided by a deviation of about 0.225, and sums the variation
+    # over twelve pictures.
+    config.image_weight = 0.225**-2
+    config.tv_weight = 12 * 1e-6 * 0.225**-2
+    config.learning_rate = 1e-4
+    # 3 epochs of 80,000 photographs.
+    config.steps = 60_000

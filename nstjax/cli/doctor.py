@@ -1,0 +1,83 @@
+"""``nstjax doctor``: what is installed, or what a weight file is."""
+
+from collections.abc import Sequence
+
+from nstjax.cli.errors import reports_errors
+from nstjax.cli.parsing import Parser
+from nstjax.errors import NstjaxError
+
+_DESCRIPTION = """\
+Without a file: versions, devices and fetched networks. With one: which network
+it holds, how it answers an example picture, and whether it serves a method.
+"""
+_EXAMPLES = """\
+examples:
+  nstjax doctor
+  nstjax doctor vgg19-dcbb9e9d.pth --method gatys
+  nstjax doctor decoder.pth --encoder vgg_normalised.pth
+"""
+
+
+def make_parser() -> Parser:
+    """The command's options."""
+    parser = Parser(prog="nstjax doctor", description=_DESCRIPTION, epilog=_EXAMPLES)
+    parser.add_argument(
+        "file",
+        nargs="?",
+        metavar="FILE",
+        help="a published or converted weight file, or a network's name",
+    )
+    parser.add_argument("--method", metavar="NAME", help="what the file is wanted for")
+    parser.add_argument(
+        "--encoder",
+        metavar="FILE",
+        help="the encoder to try a decoder with: how well it gives a picture back",
+    )
+    return parser
+
+
+@reports_errors
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command; status 2 if the file does not serve."""
+    options = make_parser().parse_args(arguments)
+    if options.file is None:
+        if options.method or options.encoder:
+            raise NstjaxError("--method and --encoder are about a file; name one")
+        from nstjax.inspection.system import describe_system
+
+        _print_facts(describe_system())
+        return 0
+    from nstjax.inspection.weights import inspect_weights
+
+    report = inspect_weights(
+        options.file, method=options.method, encoder=options.encoder
+    )
+    _print_facts(report.facts)
+    _print_activations(report.activations)
+    for warning in report.warnings:
+        print(f"warning: {warning}")
+    if report.problem:
+        raise NstjaxError(report.problem)
+    print(f"It serves {options.method}." if options.method else "It can be used.")
+    return 0
+
+
+def _print_facts(facts) -> None:
+    width = max(len(name) for name, _ in facts)
+    for name, value in facts:
+        print(f"{name:{width}}  {value}")
+
+
+def _print_activations(activations) -> None:
+    if not activations:
+        return
+    print(f"\n{'layer':10}{'mean':>10}{'rms':>10}{'largest':>10}{'silent':>10}")
+    for a in activations:
+        print(
+            f"{a.layer:10}{a.mean:10.3g}{a.rms:10.3g}{a.largest:10.3g}{a.silent:10.1%}"
+        )
+    print("(of an example picture; silent: channels that are zero everywhere)\n")
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

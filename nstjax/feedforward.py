@@ -1,0 +1,212 @@
+"""Transfer in one pass: encode, transform the features, decode.
+
+Pure functions of networks' weights and pictures. Pictures may have any size:
+they are continued by reflection to a multiple of what the decoder multiplies
+cells by, and the result is cut back.
+"""
+
+import dataclasses
+from collections.abc import Sequence
+
+import chex
+import jax.numpy as jnp
+
+from nstjax.errors import NstjaxError
+from nstjax.models import decoders, vgg
+from nstjax.models.decoders import DecoderSpec
+from nstjax.models.vgg import VGGSpec
+from nstjax.ops.stats import Statistics
+from nstjax.transforms.adain import (
+    EPS,
+    adain,
+    adain_regions,
+    blend_statistics,
+    feature_statistics,
+)
+from nstjax.transforms.style_swap import style_swap
+from nstjax.types import Array, Params
+
+
+@dataclasses.dataclass(frozen=True)
+class TransferSpec:
+    """The networks of a transfer in one pass, and how AdaIN was trained.
+
+    Attributes:
+        encoder, decoder: their specs.
+        eps: added to variances.
+        ddof: 1 for torch's unbiased variance.
+
+    Raises:
+        NstjaxError: if the decoder does not fit the encoder.
+    """
+
+    encoder: VGGSpec
+    decoder: DecoderSpec
+    eps: float = EPS
+    ddof: int = 0
+
+    def __post_init__(self):
+        layer, width = self.decoder.layer, self.decoder.input_width
+        vgg.check_layers((layer,), self.encoder)
+        if self.encoder.width(layer) != width:
+            raise NstjaxError(
+                f"the decoder takes {width} channels of {layer}, but the encoder "
+                f"has {self.encoder.width(layer)}; use the encoder it was trained with"
+            )
+
+    @property
+    def multiple(self) -> int:
+        """Pixels of a side that one cell of the features stands for."""
+        return 2 ** len(self.decoder.upsample_before)
+
+
+def encode(params: Params, image: Array, *, spec: TransferSpec) -> Array:
+    """Computes the features that a decoder starts from.
+
+    Args:
+        params: ``{"encoder": ..., "decoder": ...}``.
+        image: pictures [B, H, W, 3], RGB in [0, 1], of any size.
+        spec: of `params`.
+
+    Returns:
+        Features [B, ceil(H / m), ceil(W / m), C], for m = `spec.multiple`.
+
+    Raises:
+        NstjaxError: if the picture is too small.
+    """
+    padded = _pad(image, spec.multiple)
+    layer = spec.decoder.layer
+    return vgg.features(params["encoder"], padded, (layer,), spec=spec.encoder)[layer]
+
+
+def decode(
+    params: Params, features: Array, *, size: tuple[int, int], spec: TransferSpec
+) -> Array:
+    """Turns features into pictures of a size (height, width), in [0, 1]."""
+    image = decoders.decode(params["decoder"], features, spec=spec.decoder)
+    return jnp.clip(image[:, : size[0], : size[1]], 0, 1)
+
+
+def encode_style(params: Params, style: Array, *, spec: TransferSpec) -> Statistics:
+    """All that AdaIN takes of a style picture [B, H, W, 3]."""
+    features = encode(params, style, spec=spec)
+    return feature_statistics(features, eps=spec.eps, ddof=spec.ddof)
+
+
+def adain_transfer(
+    params: Params,
+    content: Array,
+    styles: Sequence[Statistics],
+    *,
+    weights: Sequence[float] | None = None,
+    masks: Sequence[Array] | None = None,
+    alpha: float | Array = 1.0,
+    spec: TransferSpec,
+) -> Array:
+    """Paints pictures with AdaIN.
+
+    Args:
+        params: ``{"encoder": ..., "decoder": ...}``.
+        content: pictures [B, H, W, 3], RGB in [0, 1].
+        styles: from `encode_style`; with masks one for each.
+        weights: each style's share, summing to 1; equal by default. Not with
+            masks.
+        masks: where to paint in each style, [B, H, W, 1], summing to 1 at
+            most.
+        alpha: strength from 0 (the content, reconstructed) to 1.
+        spec: of `params`.
+
+    Returns:
+        Pictures of the content's shape, in [0, 1].
+
+    Raises:
+        NstjaxError: if the picture is too small.
+        ValueError: if there are not as many weights or masks as styles.
+
+    References:
+        Huang & Belongie, 2017, https://arxiv.org/abs/1703.06868, section 7.
+    """
+    chex.assert_rank(content, 4)
+    features = encode(params, content, spec=spec)
+    if masks is not None:
+        cells = [_to_cells(mask, spec.multiple) for mask in masks]
+        features = adain_regions(features, styles, cells, alpha=alpha, eps=spec.eps)
+    else:
+        if weights is None:
+            weights = [1 / len(styles)] * len(styles)
+        style = blend_statistics(styles, weights)
+        features = adain(features, style, alpha=alpha, eps=spec.eps, ddof=spec.ddof)
+    return decode(params, features, size=content.shape[1:3], spec=spec)
+
+
+def style_swap_transfer(
+    params: Params,
+    content: Array,
+    styles: Sequence[Array],
+    *,
+    weights: Sequence[float] | None = None,
+    masks: Sequence[Array] | None = None,
+    alpha: float | Array = 1.0,
+    patch_size: int = 3,
+    stride: int = 1,
+    spec: TransferSpec,
+) -> Array:
+    """Paints pictures with Style-Swap and its inverse network.
+
+    Args:
+        params: ``{"encoder": ..., "decoder": ...}``.
+        content: pictures [B, H, W, 3], RGB in [0, 1].
+        styles: features from `encode`; patches are chosen among all of them,
+            unless there are weights or masks.
+        weights: each style's share, summing to 1, of features that were
+            swapped for that style alone.
+        masks: the same for every position, [B, H, W, 1], summing to 1.
+        alpha: strength from 0 (the content, reconstructed) to 1.
+        patch_size, stride: see `nstjax.transforms.style_swap`.
+        spec: of `params`.
+
+    Returns:
+        Pictures of the content's shape, in [0, 1].
+
+    Raises:
+        NstjaxError: if a picture is too small for a patch, or the sizes are out
+            of range.
+        ValueError: if there are not as many weights or masks as styles.
+
+    References:
+        Chen & Schmidt, 2016, https://arxiv.org/abs/1612.04337, section 4.
+    """
+    chex.assert_rank(content, 4)
+    features = encode(params, content, spec=spec)
+
+    def swap(style: Array | Sequence[Array]) -> Array:
+        options = {"patch_size": patch_size, "stride": stride, "alpha": alpha}
+        return style_swap(features, style, **options)
+
+    shares: Sequence[float | Array] | None = weights
+    if masks is not None:
+        shares = [_to_cells(mask, spec.multiple) for mask in masks]
+    if shares is None:
+        swapped = swap(styles)
+    else:
+        swapped = sum(
+            share * swap(style) for share, style in zip(shares, styles, strict=True)
+        )
+    return decode(params, swapped, size=content.shape[1:3], spec=spec)
+
+
+def _pad(image: Array, multiple: int) -> Array:
+    below, right = (-side % multiple for side in image.shape[1:3])
+    if not (below or right):
+        return image
+    # Reflection, as the networks themselves pad.
+    return jnp.pad(image, ((0, 0), (0, below), (0, right), (0, 0)), mode="reflect")
+
+
+def _to_cells(mask: Array, multiple: int) -> Array:
+    """A mask's mean over each cell."""
+    padded = _pad(mask, multiple)
+    batch, height, width, _ = padded.shape
+    rows, columns = height // multiple, width // multiple
+    blocks = padded.reshape(batch, rows, multiple, columns, multiple, 1)
+    return blocks.mean(axis=(2, 4))

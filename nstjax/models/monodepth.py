@@ -1,0 +1,384 @@
+"""monodepth2's depth network: a ResNet and a decoder with skips, of any width.
+
+The published networks (ResNet-18 and 50) and slim ones differ in data only,
+which is a `MonodepthSpec` and is stored with the weights.
+
+There is no batch normalisation left in it: at inference it is a factor and an
+offset for each channel, which converters fold into the convolution before it.
+That saves two passes over every activation, and a slim network can be trained
+without any.
+
+References:
+    Godard et al., 2019, https://arxiv.org/abs/1806.01260, and its code,
+    nianticlabs/monodepth2 (``networks/resnet_encoder.py``,
+    ``networks/depth_decoder.py``, ``layers.py``).
+    He et al., 2015, https://arxiv.org/abs/1512.03385 (the ResNets).
+"""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+import chex
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from nstjax.errors import NstjaxError
+from nstjax.models.layers import Conv3x3
+from nstjax.ops.convolution import (
+    conv3x3,
+    conv3x3_stride2,
+    conv7x7_stride2,
+    upsample_reflect_conv3x3,
+)
+from nstjax.ops.pooling import max_pool3x3_stride2
+from nstjax.ops.preprocess import MONODEPTH_MEAN, MONODEPTH_STD
+from nstjax.ops.resample import resize
+from nstjax.types import Array, Params
+
+BLOCKS = ("basic", "bottleneck")
+# A bottleneck's output has this many times the channels of its 3x3 convolution.
+_EXPANSION = {"basic": 1, "bottleneck": 4}
+# Halvings in the encoder. Two cells must be left, for reflect padding.
+_LEVELS = 5
+_MULTIPLE = 2**_LEVELS
+
+
+@dataclasses.dataclass(frozen=True)
+class MonodepthSpec:
+    """What distinguishes one depth network from another.
+
+    The defaults are monodepth2's, with the ResNet-18.
+
+    Attributes:
+        block: a ResNet's unit: "basic", two 3x3 convolutions, or "bottleneck",
+            a 3x3 one between two of 1x1.
+        layers: units in each of the four stages.
+        stem_width: channels of the first convolution.
+        widths: channels of the 3x3 convolutions of each stage.
+        decoder_widths: channels at the finest scale of the disparities, then at
+            each coarser one down to scale 4.
+        scales: those that the network gives disparities for; scale s has 1/2^s
+            of the input's sides.
+        input_size: (height, width) that pictures are resized to, whatever their
+            aspect ratio, as monodepth2 does.
+    """
+
+    block: str = "basic"
+    layers: tuple[int, ...] = (2, 2, 2, 2)
+    stem_width: int = 64
+    widths: tuple[int, ...] = (64, 128, 256, 512)
+    decoder_widths: tuple[int, ...] = (16, 32, 64, 128, 256)
+    scales: tuple[int, ...] = (0, 1, 2, 3)
+    input_size: tuple[int, int] = (192, 640)
+
+    def __post_init__(self):
+        try:
+            for name in ("layers", "widths", "decoder_widths", "scales", "input_size"):
+                numbers = tuple(int(number) for number in getattr(self, name))
+                object.__setattr__(self, name, numbers)
+            object.__setattr__(self, "stem_width", int(self.stem_width))
+        except (TypeError, ValueError) as error:
+            raise NstjaxError(
+                f"a depth network's spec has a malformed field: {error}"
+            ) from error
+        if self.block not in BLOCKS:
+            raise NstjaxError(
+                f"a depth network's block must be one of {', '.join(BLOCKS)}, "
+                f"not {self.block!r}"
+            )
+        if len(self.layers) != 4 or len(self.widths) != 4:
+            raise NstjaxError(
+                "a depth network has four stages, so four layers and four widths, "
+                f"not {self.layers} and {self.widths}"
+            )
+        widths = (self.stem_width, *self.widths, *self.decoder_widths, *self.layers)
+        if min(widths) < 1:
+            raise NstjaxError("a depth network's widths and layers must be positive")
+        if not self.scales or self.scales != tuple(
+            sorted({scale for scale in self.scales if 0 <= scale < 4})
+        ):
+            raise NstjaxError(
+                "a depth network's scales are some of 0, 1, 2 and 3, in order, "
+                f"not {self.scales}"
+            )
+        if len(self.decoder_widths) != len(self.levels):
+            raise NstjaxError(
+                f"a depth network with scales from {self.scales[0]} has "
+                f"{len(self.levels)} decoder widths, not {len(self.decoder_widths)}"
+            )
+        if len(self.input_size) != 2:
+            raise NstjaxError(
+                "a depth network's input size is (height, width), "
+                f"not {self.input_size}"
+            )
+        check_size(self.input_size)
+
+    @property
+    def levels(self) -> tuple[int, ...]:
+        """The decoder's levels, coarse to fine; level i works at scale i."""
+        return tuple(range(_LEVELS - 1, self.scales[0] - 1, -1))
+
+    @property
+    def feature_widths(self) -> tuple[int, ...]:
+        """Channels of the encoder's five features."""
+        expansion = _EXPANSION[self.block]
+        return (self.stem_width, *(expansion * width for width in self.widths))
+
+    def decoder_width(self, level: int) -> int:
+        """Channels of the decoder at a level."""
+        return self.decoder_widths[level - self.scales[0]]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The spec as plain JSON data."""
+        return {
+            name: list(value) if isinstance(value, tuple) else value
+            for name, value in dataclasses.asdict(self).items()
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> "MonodepthSpec":
+        """Reads what `to_dict` wrote.
+
+        Raises:
+            NstjaxError: if a field is missing, unknown or out of range.
+        """
+        names = {field.name for field in dataclasses.fields(cls)}
+        if set(data) != names:
+            raise NstjaxError(
+                f"a depth network's spec has the fields {sorted(names)}, "
+                f"not {sorted(data)}"
+            )
+        return cls(**data)
+
+
+class Residual(nn.Module):
+    """One unit of a ResNet, basic or bottleneck.
+
+    Attributes:
+        block: see `MonodepthSpec`.
+        width: of its 3x3 convolutions.
+        stride: 1, or 2 to halve the size; a bottleneck does so in its 3x3
+            convolution, as torchvision's does.
+    """
+
+    block: str
+    width: int
+    stride: int
+
+    @nn.compact
+    def __call__(self, x: Array) -> Array:
+        features = _EXPANSION[self.block] * self.width
+        y = x
+        if self.block == "bottleneck":
+            y = nn.relu(Convolution(self.width, 1, name="conv1")(y))
+            y = Convolution(self.width, 3, self.stride, name="conv2")(y)
+            y = Convolution(features, 1, last=True, name="conv3")(nn.relu(y))
+        else:
+            y = nn.relu(Convolution(self.width, 3, self.stride, name="conv1")(y))
+            y = Convolution(features, 3, last=True, name="conv2")(y)
+        if self.stride == 2 or x.shape[-1] != features:
+            x = Convolution(features, 1, self.stride, name="downsample")(x)
+        return nn.relu(x + y)
+
+
+class Convolution(nn.Module):
+    """A convolution with bias and zeros around, of any size that ResNets have.
+
+    Attributes:
+        features: output channels.
+        size: the kernel's side, 1, 3 or 7.
+        stride: 1 or 2; a 7x7 one has stride 2.
+        last: whether it ends a residual branch. Random weights begin with such
+            branches closed, as networks without normalisation need it (Zhang
+            et al., 2019, https://arxiv.org/abs/1901.09321).
+    """
+
+    features: int
+    size: int
+    stride: int = 1
+    last: bool = False
+
+    @nn.compact
+    def __call__(self, x: Array) -> Array:
+        begin = nn.initializers.zeros if self.last else nn.initializers.he_normal()
+        shape = (self.size, self.size, x.shape[-1], self.features)
+        kernel = self.param("kernel", begin, shape).astype(x.dtype)
+        bias = self.param("bias", nn.initializers.zeros, (self.features,))
+        if self.size == 7:
+            y = conv7x7_stride2(x, kernel)
+        elif self.size == 3 and self.stride == 2:
+            y = conv3x3_stride2(x, kernel)
+        elif self.size == 3:
+            y = conv3x3(x, kernel, padding="zero")
+        else:
+            y = x[:, :: self.stride, :: self.stride] @ kernel[0, 0]
+        return y + bias.astype(x.dtype)
+
+
+class Encoder(nn.Module):
+    """The ResNet without its classifier."""
+
+    spec: MonodepthSpec
+
+    @nn.compact
+    def __call__(self, pixels: Array) -> list[Array]:
+        """Maps network pixels [B, H, W, 3] to features at 1/2 to 1/32 of the size."""
+        spec = self.spec
+        x = nn.relu(Convolution(spec.stem_width, 7, 2, name="conv1")(pixels))
+        features = [x]
+        x = max_pool3x3_stride2(x)
+        stages = zip(spec.layers, spec.widths, strict=True)
+        for stage, (count, width) in enumerate(stages, start=1):
+            for index in range(count):
+                stride = 2 if stage > 1 and index == 0 else 1
+                name = f"layer{stage}_{index}"
+                x = Residual(spec.block, width, stride, name=name)(x)
+            features.append(x)
+        return features
+
+
+class UpConvolution(nn.Module):
+    """Doubles a map, puts a feature beside it, and convolves both.
+
+    The doubled channels and the feature's have a part of the kernel each, so
+    that doubling and convolution can be done in one.
+    """
+
+    features: int
+
+    @nn.compact
+    def __call__(self, x: Array, skip: Array | None) -> Array:
+        before = x.shape[-1]
+        after = 0 if skip is None else skip.shape[-1]
+        shape = (3, 3, before + after, self.features)
+        kernel = self.param("kernel", nn.initializers.he_normal(), shape)
+        bias = self.param("bias", nn.initializers.zeros, (self.features,))
+        kernel, bias = kernel.astype(x.dtype), bias.astype(x.dtype)
+        y = upsample_reflect_conv3x3(x, kernel[:, :, :before])
+        if skip is not None:
+            y += conv3x3(skip, kernel[:, :, before:], padding="reflect")
+        return y + bias
+
+
+class Decoder(nn.Module):
+    """From the encoder's features to disparities at the spec's scales."""
+
+    spec: MonodepthSpec
+
+    @nn.compact
+    def __call__(self, features: list[Array]) -> dict[int, Array]:
+        x, result = features[-1], {}
+        for level in self.spec.levels:
+            width = self.spec.decoder_width(level)
+            x = nn.elu(Conv3x3(width, name=f"upconv{level}_0")(x))
+            skip = features[level - 1] if level else None
+            x = nn.elu(UpConvolution(width, name=f"upconv{level}_1")(x, skip))
+            if level in self.spec.scales:
+                logit = Conv3x3(1, name=f"dispconv{level}")(x)
+                result[level] = nn.sigmoid(logit)
+        return result
+
+
+class Monodepth(nn.Module):
+    """Encoder and decoder."""
+
+    spec: MonodepthSpec
+
+    @nn.compact
+    def __call__(self, pixels: Array) -> dict[int, Array]:
+        features = Encoder(self.spec, name="encoder")(pixels)
+        return Decoder(self.spec, name="decoder")(features)
+
+
+def disparities(
+    params: Params, image: Array, *, spec: MonodepthSpec
+) -> dict[int, Array]:
+    """Disparities of pictures of a size that the network takes.
+
+    Args:
+        params: ``{"encoder": {"conv1": {"kernel": [7, 7, 3, 64], "bias": [64]},
+            "layer1_0": {"conv1": ...}, ...}, "decoder": {"upconv4_0": ...}}``.
+        image: pictures of shape [B, H, W, 3], RGB in [0, 1]; H and W multiples
+            of 32, 64 or more. Values outside [0, 1] are allowed.
+        spec: what `params` belong to.
+
+    Returns:
+        ``{scale: [B, H / 2^scale, W / 2^scale, 1]}``, values in (0, 1), large for
+        what is near; without a unit (see `disp_to_depth`).
+
+    Raises:
+        NstjaxError: for another size.
+    """
+    chex.assert_rank(image, 4)
+    chex.assert_axis_dimension(image, 3, 3)
+    check_size(image.shape[1:3])
+    pixels = (image - MONODEPTH_MEAN) / MONODEPTH_STD
+    return Monodepth(spec).apply({"params": params}, pixels)
+
+
+def disparity(params: Params, image: Array, *, spec: MonodepthSpec) -> Array:
+    """The finest disparity of pictures of any size, at their size.
+
+    The picture is resized to the network's size with Lanczos, as by
+    ``test_simple.py`` of monodepth2, but unrounded and differentiably; the
+    disparity is resized back bilinearly, as there.
+
+    Args:
+        params: see `disparities`.
+        image: pictures of shape [B, H, W, 3], RGB in [0, 1], of any size.
+        spec: what `params` belong to.
+
+    Returns:
+        Disparities of shape [B, H, W, 1], values in (0, 1).
+    """
+    chex.assert_rank(image, 4)
+    resized = resize(image, spec.input_size, method="lanczos3")
+    finest = disparities(params, resized, spec=spec)[spec.scales[0]]
+    return resize(finest, image.shape[1:3], method="linear", antialias=False)
+
+
+def disp_to_depth(
+    disparity: Array, *, min_depth: float = 0.1, max_depth: float = 100.0
+) -> tuple[Array, Array]:
+    """Turns the network's output into disparity and depth of a range.
+
+    Args:
+        disparity: the network's output, in (0, 1), of any shape.
+        min_depth: the depth at an output of 1; the default is monodepth2's.
+        max_depth: the depth at an output of 0.
+
+    Returns:
+        The disparity 1 / depth, between 1 / max_depth and 1 / min_depth, and the
+        depth. The unit is the training's (metres for monodepth2's stereo models,
+        after multiplication by 5.4; unknown for the others).
+    """
+    least, most = 1 / max_depth, 1 / min_depth
+    scaled = least + (most - least) * disparity
+    return scaled, 1 / scaled
+
+
+def init_params(key: Array, spec: MonodepthSpec) -> dict[str, Any]:
+    """Random weights of the spec's shapes.
+
+    He initialisation, zero biases, and zero kernels at the end of residual
+    branches.
+    """
+    init = jax.jit(Monodepth(spec).init)
+    return dict(init(key, jnp.zeros((1, 64, 64, 3)))["params"])
+
+
+def param_shapes(spec: MonodepthSpec) -> dict[str, Any]:
+    """The tree of shapes that weights of this spec must have."""
+    tree = jax.eval_shape(lambda: init_params(jax.random.key(0), spec))
+    return jax.tree.map(lambda leaf: leaf.shape, tree)
+
+
+def check_size(size: tuple[int, int]) -> None:
+    """Raises NstjaxError unless both sides suit the network."""
+    if min(size) < 2 * _MULTIPLE or any(side % _MULTIPLE for side in size):
+        raise NstjaxError(
+            f"a depth network takes pictures whose sides are multiples of {_MULTIPLE}, "
+            f"{2 * _MULTIPLE} or more, not {size[1]} x {size[0]}"
+        )

@@ -1,0 +1,289 @@
+"""Methods of one pass from end to end: a picture in, a painted one out."""
+
+import functools
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from nstjax import feedforward
+from nstjax.errors import NstjaxError
+from nstjax.feedforward import TransferSpec
+from nstjax.io.resizing import fit_size, resize_image
+from nstjax.io.weights import WeightsMetadata, load_weights, save_weights
+from nstjax.ops.stats import Statistics
+from nstjax.registry import Decoder, Encoder, load_decoder
+from nstjax.transforms.adain import EPS
+
+STYLE_SUFFIX = ".style"
+# What decoders are trained to paint.
+TRANSFORMS = ("adain", "style_swap")
+# A style's shorter side is that of the content, but no longer than this:
+# decoders have seen strokes of this scale.
+_STYLE_SIDE = 512
+_NO_SAVED_STYLES = (
+    "Style-Swap needs a style's picture, of which a saved style has statistics only; "
+    "give the picture"
+)
+# The least side of which relu4_1 has cells enough for statistics.
+_LEAST_SIDE = 32
+
+
+class Networks(NamedTuple):
+    """An encoder and a decoder that belong together.
+
+    Attributes:
+        encoder, decoder: the networks.
+        spec: theirs.
+        transform: what the decoder paints, one of `TRANSFORMS`.
+    """
+
+    encoder: Encoder
+    decoder: Decoder
+    spec: TransferSpec
+    transform: str = "adain"
+
+    @property
+    def params(self) -> dict[str, Any]:
+        """Both networks' weights, for `nstjax.feedforward`."""
+        return {"encoder": self.encoder.params, "decoder": self.decoder.params}
+
+
+class SavedStyle(NamedTuple):
+    """A style without its picture.
+
+    Attributes:
+        statistics: what AdaIN takes of it.
+        encoder: SHA-256 of the encoder they were computed by.
+        name: of the picture, for people.
+    """
+
+    statistics: Statistics
+    encoder: str
+    name: str
+
+
+def load_networks(
+    encoder: Encoder, decoder: str | Path, *, transform: str = "adain"
+) -> Networks:
+    """Loads the decoder for an encoder, and for one of `TRANSFORMS`.
+
+    Raises:
+        NstjaxError: if there is no such decoder, or it is another encoder's,
+            or made for another transform.
+    """
+    loaded = load_decoder(decoder)
+    notes = loaded.metadata.notes
+    if notes.get("transform", transform) != transform:
+        raise NstjaxError(
+            f"the decoder {loaded.metadata.name} was trained for "
+            f"{notes['transform']}, not {transform}; choose another --method or "
+            "--decoder"
+        )
+    trained_with = notes.get("encoder_sha256", encoder.sha256)
+    if trained_with != encoder.sha256:
+        raise NstjaxError(
+            f"the decoder {loaded.metadata.name} was trained with another encoder "
+            f"({notes.get('encoder')}) than {encoder.metadata.name}; give both, "
+            "--encoder and --decoder"
+        )
+    spec = TransferSpec(
+        encoder=encoder.spec,
+        decoder=loaded.spec,
+        eps=float(notes.get("eps", EPS)),
+        ddof=int(notes.get("ddof", 0)),
+    )
+    return Networks(encoder, loaded, spec, transform)
+
+
+def transfer_picture(
+    content: np.ndarray,
+    styles: Sequence[np.ndarray | SavedStyle],
+    *,
+    networks: Networks,
+    alpha: float = 1.0,
+    style_scale: float = 1.0,
+    blend: Sequence[float] | None = None,
+    masks: Sequence[np.ndarray] | None = None,
+    patch_size: int = 3,
+    stride: int = 1,
+) -> np.ndarray:
+    """Paints a picture with AdaIN, or Style-Swap's inverse network.
+
+    Args:
+        content: picture [H, W, 3], RGB in [0, 1].
+        styles: pictures of any size, or saved styles.
+        networks: from `load_networks`.
+        alpha: strength, 0 to 1.
+        style_scale: the style's shorter side, in multiples of the content's
+            (or of 512, if that is less): larger ones make larger strokes.
+        blend: a weight for each style; equal by default. Style-Swap without
+            any chooses its patches among all styles.
+        masks: where to paint each style, [H, W] in [0, 1].
+        patch_size, stride: of Style-Swap, in cells.
+
+    Returns:
+        Picture [H, W, 3] in [0, 1].
+
+    Raises:
+        NstjaxError: for pictures too small, or a saved style of another
+            encoder.
+    """
+    functions = _compiled(networks.spec)
+    params = networks.params
+    height, width = content.shape[:2]
+    if min(height, width) < _LEAST_SIDE:
+        small = fit_size(height, width, short_side=_LEAST_SIDE)
+        larger = transfer_picture(
+            resize_image(content, small),
+            styles,
+            networks=networks,
+            alpha=alpha,
+            style_scale=style_scale,
+            blend=blend,
+            masks=masks and [resize_image(m[..., None], small)[..., 0] for m in masks],
+            patch_size=patch_size,
+            stride=stride,
+        )
+        return resize_image(larger, (height, width))
+    side = max(_LEAST_SIDE, round(min(height, width, _STYLE_SIDE) * style_scale))
+    if masks is not None:
+        masks = [jnp.asarray(mask, jnp.float32)[None, ..., None] for mask in masks]
+    if networks.transform == "style_swap":
+        if any(isinstance(style, SavedStyle) for style in styles):
+            raise NstjaxError(_NO_SAVED_STYLES)
+        sizes = [fit_size(*style.shape[:2], short_side=side) for style in styles]
+        features = [
+            functions.encode(params, resize_image(style, size)[None])
+            for style, size in zip(styles, sizes, strict=True)
+        ]
+        weights = None if blend is None or masks is not None else _normalise(blend)
+        image = functions.swap(
+            params, content[None], features, weights, masks, alpha, patch_size, stride
+        )
+        return np.asarray(image[0])
+    statistics = [
+        style.statistics
+        if isinstance(style, SavedStyle)
+        else encode_style(style, networks=networks, short_side=side)
+        for style in styles
+    ]
+    weights = _normalise(blend or [1.0] * len(styles))
+    image = functions.transfer(
+        params, content[None], statistics, weights, masks, jnp.float32(alpha)
+    )
+    return np.asarray(image[0])
+
+
+def encode_style(
+    style: np.ndarray, *, networks: Networks, short_side: int = _STYLE_SIDE
+) -> Statistics:
+    """A style picture's [H, W, 3] statistics, seen at a size."""
+    size = fit_size(*style.shape[:2], short_side=short_side)
+    return _compiled(networks.spec).encode_style(
+        networks.params, resize_image(style, size)[None]
+    )
+
+
+def make_style(
+    style: np.ndarray | SavedStyle, *, name: str, networks: Networks
+) -> SavedStyle:
+    """What is saved of a style picture [H, W, 3], seen at its largest size."""
+    if networks.transform == "style_swap":
+        raise NstjaxError(_NO_SAVED_STYLES)
+    if isinstance(style, SavedStyle):
+        return style
+    side = min(_STYLE_SIDE, *style.shape[:2])
+    statistics = encode_style(style, networks=networks, short_side=side)
+    return SavedStyle(statistics, networks.encoder.sha256, name)
+
+
+def save_style(
+    path: str | Path, style: SavedStyle, *, layer: str, overwrite: bool = False
+) -> None:
+    """Writes a style to a file that can be painted with again.
+
+    Raises:
+        NstjaxError: if it cannot be written, or exists and may not be replaced.
+    """
+    mean, std = (np.asarray(x) for x in style.statistics)
+    metadata = WeightsMetadata(
+        kind="style",
+        name=style.name,
+        spec={"layer": layer},
+        source="a style picture",
+        licence="that of the picture",
+        notes={"encoder_sha256": style.encoder},
+    )
+    save_weights(path, {"mean": mean, "std": std}, metadata, overwrite=overwrite)
+
+
+def load_style(path: str | Path, *, networks: Networks) -> SavedStyle:
+    """Reads what `save_style` wrote.
+
+    Raises:
+        NstjaxError: if it is no style, or one of another encoder.
+    """
+    params, metadata = load_weights(path)
+    if metadata.kind != "style":
+        raise NstjaxError(f"{path} holds a {metadata.kind}, not a saved style")
+    encoder = metadata.notes.get("encoder_sha256")
+    layer = networks.spec.decoder.layer
+    if encoder != networks.encoder.sha256 or metadata.spec.get("layer") != layer:
+        raise NstjaxError(
+            f"the style {path} was saved with another encoder; save it again from its "
+            "picture, with --save-style"
+        )
+    statistics = Statistics(jnp.asarray(params["mean"]), jnp.asarray(params["std"]))
+    return SavedStyle(statistics, encoder, metadata.name)
+
+
+class _Functions(NamedTuple):
+    encode: Callable
+    encode_style: Callable
+    transfer: Callable
+    swap: Callable
+
+
+@functools.lru_cache(maxsize=8)
+def _compiled(spec: TransferSpec) -> _Functions:
+    def transfer(params, content, styles, weights, masks, alpha):
+        return feedforward.adain_transfer(
+            params,
+            content,
+            styles,
+            weights=weights,
+            masks=masks,
+            alpha=alpha,
+            spec=spec,
+        )
+
+    def swap(params, content, styles, weights, masks, alpha, patch_size, stride):
+        return feedforward.style_swap_transfer(
+            params,
+            content,
+            styles,
+            weights=weights,
+            masks=masks,
+            alpha=alpha,
+            patch_size=patch_size,
+            stride=stride,
+            spec=spec,
+        )
+
+    return _Functions(
+        encode=jax.jit(functools.partial(feedforward.encode, spec=spec)),
+        encode_style=jax.jit(functools.partial(feedforward.encode_style, spec=spec)),
+        transfer=jax.jit(transfer, static_argnums=3),
+        swap=jax.jit(swap, static_argnums=(3, 6, 7)),
+    )
+
+
+def _normalise(weights: Sequence[float]) -> tuple[float, ...]:
+    total = float(sum(weights))
+    if not total > 0:
+        raise NstjaxError("at least one weight of --style-blend must be positive")
+    return tuple(float(weight) / total for weight in weights)

@@ -1,0 +1,225 @@
+"""Training a decoder for AdaIN, with any of the extra terms.
+
+References:
+    Huang & Belongie, 2017, https://arxiv.org/abs/1703.06868;
+    "Style Transfer: Laplacian, Depth loss and AdaIN" for the Laplacian term.
+"""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from ml_collections import ConfigDict
+
+from nstjax.errors import NstjaxError
+from nstjax.io.datasets import Stream, picture_loader, split_source
+from nstjax.io.weights import WeightsMetadata
+from nstjax.losses.adain import (
+    ADAIN_NORMALISATIONS,
+    adain_content_loss,
+    adain_style_loss,
+    flat_noise_loss,
+)
+from nstjax.losses.laplacian import laplacian_loss, laplacian_targets
+from nstjax.losses.variation import total_variation_loss
+from nstjax.models import decoders, vgg
+from nstjax.ops.stats import Statistics, channel_mean_std
+from nstjax.registry import load_encoder
+from nstjax.tasks.initial import load_initial
+from nstjax.tasks.sources import content_source, make_crop, style_source
+from nstjax.tasks.task import Task, to_unit
+from nstjax.transforms.adain import adain
+from nstjax.types import Array
+
+
+def make_task(config: ConfigDict) -> Task:
+    """Builds the training that ``configs/adain.py`` and its kin describe.
+
+    Raises:
+        NstjaxError: for missing pictures or networks, or impossible options.
+    """
+    _check(config)
+    encoder = load_encoder(config.encoder)
+    judge = load_encoder(config.loss_encoder) if config.loss_encoder else None
+    layers = tuple(config.style_layers)
+    vgg.check_layers(layers, (judge or encoder).spec)
+    spec = _decoder_spec(config, encoder.spec)
+    normalisation, eps, ddof = config.normalisation, config.eps, config.ddof
+    frozen = {"encoder": encoder.params}
+    if judge is not None:
+        frozen["judge"] = judge.params
+    contents = split_source(content_source(config), every=config.validation_every_nth)
+    styles = split_source(style_source(config), every=config.validation_every_nth)
+    load_content = picture_loader(make_crop(config))
+    load_style = picture_loader(make_crop(config, prefix="style_"))
+    streams = [
+        {"content": Stream(content, load_content), "style": Stream(style, load_style)}
+        for content, style in zip(contents, styles, strict=True)
+    ]
+
+    def init(key: Array) -> Any:
+        params = decoders.init_params(key, spec)
+        # Begins with grey pictures: losses of random ones are astronomic.
+        last = params["conv1_1"]
+        grey = 0.5 if spec.output_map == "unit" else 0.0
+        params["conv1_1"] = {
+            "kernel": 0.1 * last["kernel"],
+            "bias": jnp.full_like(last["bias"], grey),
+        }
+        return params
+
+    def begin(params: Any) -> Any:
+        del params
+        return load_initial(config, kind="decoder", spec=spec)
+
+    def encode(frozen: Any, image: Array) -> tuple[Array, dict[str, Array]]:
+        """The features to transform, and those whose statistics are compared."""
+        wanted = (config.layer,) if judge is not None else (config.layer, *layers)
+        features = vgg.features(frozen["encoder"], image, wanted, spec=encoder.spec)
+        if judge is None:
+            return features[config.layer], {layer: features[layer] for layer in layers}
+        return features[config.layer], vgg.features(
+            frozen["judge"], image, layers, spec=judge.spec
+        )
+
+    def statistics(features: Mapping[str, Array]) -> dict[str, Statistics]:
+        return {
+            layer: channel_mean_std(value.astype(jnp.float32), eps=eps, ddof=ddof)
+            for layer, value in features.items()
+        }
+
+    def loss(params: Any, frozen: Any, batch: Mapping[str, Array], key: Array):
+        del key
+        dtype = params["conv1_1"]["kernel"].dtype
+        content = to_unit(batch["content"], dtype)
+        style = to_unit(batch["style"], dtype)
+        content_features, content_layers = encode(frozen, content)
+        style_features, style_layers = encode(frozen, style)
+        wanted = statistics(style_layers | {"": style_features})
+        # The first pictures of a batch are to be painted in their own style,
+        # which is to change nothing.
+        count = config.identity_pictures
+        if count:
+            own = statistics(content_layers | {"": content_features})
+            wanted = jax.tree.map(
+                lambda mine, other: jnp.concatenate([mine[:count], other[count:]]),
+                own,
+                wanted,
+            )
+        target = jax.lax.stop_gradient(
+            adain(content_features, wanted.pop(""), eps=eps, ddof=ddof)
+        ).astype(dtype)
+        image = decoders.decode(params, target, spec=spec)
+        image_features, image_layers = encode(frozen, image)
+        terms = {
+            "content": adain_content_loss(
+                image_features, target, normalisation=normalisation
+            ),
+            "style": adain_style_loss(
+                image_layers,
+                jax.lax.stop_gradient(wanted),
+                normalisation=normalisation,
+                eps=eps,
+                ddof=ddof,
+            ),
+        }
+        image = image.astype(jnp.float32)
+        if count:
+            terms["identity"] = jnp.square(image[:count] - content[:count]).mean()
+        if config.flat_weight:
+            terms["flat"] = flat_noise_loss(image, content, style)
+        if config.range_weight:
+            outside = jnp.maximum(-image, 0) + jnp.maximum(image - 1, 0)
+            terms["range"] = jnp.square(outside).mean()
+        if config.tv_weight:
+            terms["tv"] = total_variation_loss(image, kind="mean_squares")
+        if config.lap_weight:
+            pools, channels = config.lap_pools, config.lap_channels
+            terms["lap"] = laplacian_loss(
+                image,
+                laplacian_targets(
+                    content.astype(jnp.float32), pools=pools, channels=channels
+                ),
+                pools=pools,
+                weights=config.lap_pool_weights,
+                channels=channels,
+                reduction=config.lap_reduction,
+            )
+        return sum(config[f"{name}_weight"] * term for name, term in terms.items()), (
+            terms
+        )
+
+    def sample(params: Any, frozen: Any, batch: Mapping[str, Array]) -> Array:
+        """Content, style and result side by side."""
+        content = to_unit(batch["content"], jnp.float32)
+        style = to_unit(batch["style"], jnp.float32)
+        content_features, _ = encode(frozen, content)
+        style_features, _ = encode(frozen, style)
+        target = adain(
+            content_features,
+            channel_mean_std(style_features, eps=eps, ddof=ddof),
+            eps=eps,
+            ddof=ddof,
+        )
+        image = decoders.decode(params, target, spec=spec)
+        small = jax.image.resize(style, content.shape, "linear")
+        return jnp.clip(jnp.concatenate([content, small, image], axis=2), 0, 1)
+
+    def export(params: Any, recipe: str):
+        metadata = WeightsMetadata(
+            kind="decoder",
+            name=config.name,
+            spec=spec.to_dict(),
+            source="trained by nstjax",
+            licence="Apache-2.0",
+            recipe=recipe,
+            notes={
+                "transform": "adain",
+                "encoder": encoder.metadata.name,
+                "encoder_sha256": encoder.sha256,
+                "eps": eps,
+                "ddof": ddof,
+            },
+        )
+        return params, metadata
+
+    return Task(
+        init=init,
+        begin=begin if config.initial else None,
+        frozen=frozen,
+        loss=loss,
+        training=streams[0],
+        validation=streams[1],
+        sample=sample,
+        export=export,
+    )
+
+
+def _decoder_spec(config: ConfigDict, encoder: vgg.VGGSpec) -> decoders.DecoderSpec:
+    mirrored = decoders.DecoderSpec.mirror(
+        config.layer, encoder.widths, output_map=config.output_map
+    )
+    if not config.decoder_widths:
+        return mirrored
+    return dataclasses.replace(mirrored, widths=tuple(config.decoder_widths))
+
+
+def _check(config: ConfigDict) -> None:
+    if config.normalisation not in ADAIN_NORMALISATIONS:
+        raise NstjaxError(
+            f"--config.normalisation must be one of {', '.join(ADAIN_NORMALISATIONS)}, "
+            f"not {config.normalisation!r}"
+        )
+    if not 0 <= config.identity_pictures < config.batch_size:
+        raise NstjaxError(
+            "--config.identity_pictures must be from 0 to below the batch size, "
+            f"not {config.identity_pictures}"
+        )
+    for name in ("content", "style", "identity", "flat", "range", "tv", "lap"):
+        weight = config[f"{name}_weight"]
+        if not 0 <= weight < float("inf"):
+            raise NstjaxError(
+                f"--config.{name}_weight must be 0 or more, and finite, not {weight}"
+            )

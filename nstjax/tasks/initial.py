@@ -1,0 +1,31 @@
+"""Beginning a run from what an earlier one exported."""
+
+from typing import Any
+
+from ml_collections import ConfigDict
+
+from nstjax.errors import NstjaxError
+from nstjax.io.weights import load_weights
+
+
+def load_initial(config: ConfigDict, *, kind: str, spec: Any) -> Any:
+    """Loads the weights that ``config.initial`` names.
+
+    Args:
+        config: a training config.
+        kind: of network, as weight files state it.
+        spec: of the network to train; the file's must be equal.
+
+    Returns:
+        Float32 params.
+
+    Raises:
+        NstjaxError: if the file is of another network.
+    """
+    params, metadata = load_weights(config.initial)
+    if metadata.kind != kind or metadata.spec != spec.to_dict():
+        raise NstjaxError(
+            f"--config.initial={config.initial} holds a {metadata.kind} of another "
+            f"shape than the {kind} that this config trains"
+        )
+    return params

@@ -1,0 +1,133 @@
+"""Adaptive instance normalisation: content features with a style's statistics.
+
+References:
+    Huang & Belongie, 2017, https://arxiv.org/abs/1703.06868, equation 8.
+"""
+
+from collections.abc import Sequence
+
+import chex
+import jax.numpy as jnp
+
+from nstjax.ops.stats import Statistics, channel_mean_std
+from nstjax.types import Array
+
+# Added to variances. Of activations whose channels have a mean of about 1, as
+# those of normalised networks do.
+EPS = 1e-5
+
+
+def feature_statistics(
+    features: Array, mask: Array | None = None, *, eps: float = EPS, ddof: int = 0
+) -> Statistics:
+    """Mean and standard deviation of every channel.
+
+    Args:
+        features: of shape [B, H, W, C].
+        mask: weights of positions, [B, H, W, 1], not negative; all alike by
+            default.
+        eps: added to the variance.
+        ddof: 1 for torch's unbiased variance; without a mask only.
+
+    Raises:
+        ValueError: for a mask together with `ddof`.
+    """
+    if mask is None:
+        return channel_mean_std(features, eps=eps, ddof=ddof)
+    if ddof:
+        raise ValueError("masked statistics are those of ddof=0")
+    chex.assert_equal_shape_prefix([features, mask], 3)
+    # A region without any position has statistics of no effect, not NaN.
+    share = mask / jnp.maximum(mask.sum(axis=(1, 2), keepdims=True), 1e-6)
+    mean = (share * features).sum(axis=(1, 2), keepdims=True)
+    variance = (share * jnp.square(features - mean)).sum(axis=(1, 2), keepdims=True)
+    return Statistics(mean, jnp.sqrt(variance + eps))
+
+
+def blend_statistics(
+    statistics: Sequence[Statistics], weights: Sequence[float]
+) -> Statistics:
+    """Interpolates between styles.
+
+    As AdaIN is linear in the style's mean and deviation, this is the same as
+    interpolating between its results, the paper's equation 15.
+
+    Args:
+        statistics: of every style.
+        weights: one for each, which sum to 1.
+
+    Raises:
+        ValueError: if there are not as many weights as styles.
+    """
+    pairs = list(zip(statistics, weights, strict=True))
+    # A weight of 0 leaves a style out altogether: 1 : 0 is exactly the first.
+    used = [(style, weight) for style, weight in pairs if weight] or pairs[:1]
+    if len(used) == 1:
+        return used[0][0]
+    return Statistics(
+        mean=sum(weight * style.mean for style, weight in used),
+        std=sum(weight * style.std for style, weight in used),
+    )
+
+
+def adain(
+    content: Array,
+    style: Statistics,
+    *,
+    alpha: float | Array = 1.0,
+    mask: Array | None = None,
+    eps: float = EPS,
+    ddof: int = 0,
+) -> Array:
+    """Gives content features a style's mean and deviation, channel by channel.
+
+    Args:
+        content: features of shape [B, H, W, C].
+        style: statistics [B, 1, 1, C], or [1, 1, 1, C] for all of a batch.
+        alpha: strength; 0 returns `content`, 1 is the paper's AdaIN.
+        mask: the positions [B, H, W, 1] whose statistics the content's are
+            taken from; all by default.
+        eps: added to the content's variance: a channel that is constant stays
+            so, with a finite gradient.
+        ddof: see `feature_statistics`.
+
+    Returns:
+        (1 - alpha) * content + alpha * AdaIN(content, style), [B, H, W, C].
+    """
+    chex.assert_rank([content, *style], 4)
+    own = feature_statistics(content, mask, eps=eps, ddof=ddof)
+    normalised = (content - own.mean) / own.std
+    transferred = normalised * style.std + style.mean
+    return content + alpha * (transferred - content)
+
+
+def adain_regions(
+    content: Array,
+    styles: Sequence[Statistics],
+    masks: Sequence[Array],
+    *,
+    alpha: float | Array = 1.0,
+    eps: float = EPS,
+) -> Array:
+    """AdaIN by regions, each with its own style.
+
+    Every region is normalised by its own statistics, so that each ends with
+    those of its style, whatever the others hold.
+
+    Args:
+        content: features of shape [B, H, W, C].
+        styles: one for each region.
+        masks: each region's share of every position, [B, H, W, 1]; where they
+            sum to less than 1, the content makes up the rest.
+        alpha, eps: see `adain`.
+
+    Returns:
+        Features of shape [B, H, W, C].
+
+    References:
+        Huang & Belongie, 2017, section 7.3 (spatial control).
+    """
+    transferred = (1 - sum(masks)) * content
+    for style, mask in zip(styles, masks, strict=True):
+        transferred += mask * adain(content, style, mask=mask, eps=eps)
+    return content + alpha * (transferred - content)

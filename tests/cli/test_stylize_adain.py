@@ -1,0 +1,281 @@
+"""``stylize.py`` with the methods of one pass, and the bundled networks."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import nstjax
+from nstjax.cli.stylize import main
+from nstjax.errors import NstjaxError
+from nstjax.registry import load_decoder, load_encoder
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def _save_picture(path: Path, size: tuple[int, int], seed: int) -> str:
+    noise = np.random.default_rng(seed).uniform(0, 255, (6, 8, 3)).astype(np.uint8)
+    Image.fromarray(noise).resize(size, Image.Resampling.BICUBIC).save(path)
+    return str(path)
+
+
+@pytest.fixture
+def pictures(tmp_path) -> dict[str, str]:
+    return {
+        "content": _save_picture(tmp_path / "content.png", (70, 51), 0),
+        "style": _save_picture(tmp_path / "style.jpg", (64, 64), 1),
+        "other": _save_picture(tmp_path / "other.png", (48, 90), 2),
+    }
+
+
+@pytest.fixture
+def arguments(pictures, tmp_path) -> list[str]:
+    return [
+        f"--content={pictures['content']}",
+        f"--style={pictures['style']}",
+        f"--output={tmp_path / 'out.png'}",
+        "--quiet",
+    ]
+
+
+def _read(path) -> np.ndarray:
+    with Image.open(path) as image:
+        return np.asarray(image).astype(float) / 255
+
+
+def test_paints_by_default_without_a_method(arguments, tmp_path, pictures):
+    assert main([*arguments, f"--trace={tmp_path / 'trace.json'}"]) == 0
+    result = _read(tmp_path / "out.png")
+    assert result.shape == (51, 70, 3)
+    assert np.abs(result - _read(pictures["content"])).mean() > 0.02
+    trace = json.loads((tmp_path / "trace.json").read_text())
+    assert trace["options"]["method"] == "adain" and trace["evaluations"] == []
+    assert set(trace["weights"]) == {"vgg19-slim", "adain-slim"}
+
+
+@pytest.mark.parametrize("size", [(51, 33), (64, 64), (37, 90), (16, 17)])
+def test_the_result_has_the_contents_size(size, arguments, tmp_path):
+    content = _save_picture(tmp_path / "odd.png", size, 3)
+    assert main([f"--content={content}", *arguments[1:]]) == 0
+    assert _read(tmp_path / "out.png").shape == (size[1], size[0], 3)
+
+
+def test_another_size_is_kept_exactly(arguments, tmp_path):
+    assert main([*arguments, "--size=83x47"]) == 0
+    assert _read(tmp_path / "out.png").shape == (47, 83, 3)
+
+
+def test_alpha_leads_from_the_content_to_the_style(pictures):
+    def distance(alpha):
+        picture = nstjax.stylize(pictures["content"], pictures["style"], alpha=alpha)
+        return np.abs(picture - _read(pictures["content"])).mean()
+
+    distances = [distance(alpha) for alpha in (0.0, 0.5, 1.0)]
+    assert distances[0] < distances[1] < distances[2]
+
+
+def test_a_blend_of_1_and_0_is_the_first_style(pictures):
+    both = [pictures["style"], pictures["other"]]
+    alone = nstjax.stylize(pictures["content"], both[0])
+    blended = nstjax.stylize(pictures["content"], both, style_blend=(1, 0))
+    np.testing.assert_array_equal(alone, blended)
+
+
+def test_a_saved_style_paints_like_its_picture(arguments, tmp_path, pictures):
+    saved = tmp_path / "wavy.style"
+    # As large as the style, which is seen at the content's size.
+    content = _save_picture(tmp_path / "large.png", (80, 64), 4)
+    arguments[0] = f"--content={content}"
+    assert main([*arguments, f"--save-style={saved}"]) == 0
+    again = tmp_path / "again.png"
+    rest = [f"--content={content}", f"--output={again}", "--quiet"]
+    assert main([*rest, f"--style={saved}"]) == 0
+    np.testing.assert_array_equal(_read(again), _read(tmp_path / "out.png"))
+    assert (
+        main(
+            [
+                *arguments[:2],
+                f"--output={tmp_path / 'c.png'}",
+                "--quiet",
+                f"--save-style={saved}",
+            ]
+        )
+        == 2
+    )
+    assert not (tmp_path / "c.png").exists()
+
+
+def test_masks_choose_the_style_by_place(tmp_path):
+    content = np.full((64, 256, 3), 0.5, np.float32)
+    content += np.random.default_rng(0).normal(0, 0.1, content.shape)
+    content = np.clip(content, 0, 1).astype(np.float32)
+    styles = ["night", "sunflowers"]
+    mask = np.zeros((64, 256), np.float32)
+    mask[:, :128] = 1
+    image = nstjax.stylize(content, styles, mask=mask)
+    swapped = nstjax.stylize(content, styles[::-1], mask=1 - mask)
+    np.testing.assert_allclose(image, swapped, atol=1e-3)
+    # Each side has the colours of the style put there.
+    whole = [nstjax.stylize(content, style).mean((0, 1)) for style in styles]
+    left, right = image[:, :96].mean((0, 1)), image[:, 160:].mean((0, 1))
+    for side, own, other in ((left, *whole), (right, *whole[::-1])):
+        assert np.linalg.norm(side - own) < np.linalg.norm(side - other)
+
+
+def test_luminance_keeps_the_contents_colours(pictures):
+    image = nstjax.stylize(
+        pictures["content"], pictures["style"], preserve_color="luminance"
+    )
+    content = _read(pictures["content"])
+    # I of YIQ, where neither picture is clipped.
+    weights = np.array([0.596, -0.274, -0.322])
+    inside = ((image > 0.01) & (image < 0.99)).all(axis=2)
+    assert inside.mean() > 0.3
+    np.testing.assert_allclose(
+        (image @ weights)[inside], (content @ weights)[inside], atol=0.01
+    )
+
+
+def test_histogram_recolours_the_style():
+    grey = np.random.default_rng(0).uniform(0.2, 0.8, (64, 64, 1)).astype(np.float32)
+    content = np.repeat(grey, 3, axis=2)
+
+    def colourfulness(**options):
+        image = nstjax.stylize(content, "sunflowers", **options)
+        return (image.max(2) - image.min(2)).mean()
+
+    assert colourfulness(preserve_color="histogram") < 0.6 * colourfulness()
+
+
+def test_lap_keeps_more_of_the_contents_edges():
+    load_decoder("adain-lap-slim")
+    content = nstjax.api.read_picture("chelsea")[:256, :256]
+
+    def edges(image):
+        pooled = image.mean(2).reshape(64, 4, 64, 4).mean((1, 3))
+        return (
+            4 * pooled[1:-1, 1:-1]
+            - pooled[:-2, 1:-1]
+            - pooled[2:, 1:-1]
+            - pooled[1:-1, :-2]
+            - pooled[1:-1, 2:]
+        )
+
+    errors = [
+        np.square(
+            edges(nstjax.stylize(content, "night", method=method)) - edges(content)
+        ).mean()
+        for method in ("adain", "adain-lap")
+    ]
+    assert errors[1] < 0.8 * errors[0]
+
+
+def test_the_bundled_decoder_reconstructs_pictures():
+    image = nstjax.stylize("chelsea", "night", alpha=0.0, size=256)
+    content = nstjax.api.finish(
+        nstjax.api.make_plan(
+            "chelsea",
+            ["night"],
+            size=256,
+            options=nstjax.methods.method_options("adain"),
+        ),
+        nstjax.api.read_picture("chelsea"),
+    )
+    assert -10 * np.log10(np.square(image - content).mean()) > 18
+
+
+def test_the_bundled_decoders_belong_to_the_bundled_encoder():
+    encoder = load_encoder("vgg19-slim")
+    for name in ("adain-slim", "adain-lap-slim"):
+        assert load_decoder(name).metadata.notes["encoder_sha256"] == encoder.sha256
+
+
+USAGE = {
+    "alpha": (["--alpha=1.5"], "0 to 1"),
+    "alpha nan": (["--alpha=nan"], "0 to 1"),
+    "scale": (["--style-scale=0"], "style_scale"),
+    "color": (["--preserve-color=all"], "luminance"),
+    "preset": (["--preset=paper"], "no presets"),
+    "override": (["--config.alpha=1"], "train.py"),
+    "training's leaf": (["--iterations=3"], "no option 'iterations'"),
+    "weights": (["--lap-weight=1"], "lap_weight"),
+    "resume": (["--resume"], "--resume"),
+    "suffix": (["--save-style=x.png"], ".style"),
+    "decoder": (["--decoder=vgg19-slim"], "decoder is needed"),
+    "no decoder": (["--decoder=nothing"], "no network"),
+    "mask": (["--mask=no.png"], "no.png"),
+}
+
+
+@pytest.mark.parametrize("name", USAGE)
+def test_mistakes_are_answered_in_one_sentence(name, arguments, tmp_path, capsys):
+    wrong, words = USAGE[name]
+    before = sorted(tmp_path.iterdir())
+    assert main([*arguments, *wrong]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("nstjax: error:") and words in error
+    assert len(error.strip().splitlines()) == 1
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_outside_of_a_styles_only_mask_the_content_stays():
+    content = nstjax.api.read_picture("chelsea")[:128, :256]
+    mask = np.zeros((128, 256), np.float32)
+    mask[:, :128] = 1
+    image = nstjax.stylize(content, "night", mask=mask)
+    reconstruction = nstjax.stylize(content, "night", alpha=0.0)
+    np.testing.assert_allclose(image[:, 168:], reconstruction[:, 168:], atol=1e-3)
+    assert np.abs(image[:, :88] - reconstruction[:, :88]).mean() > 0.05
+
+
+def test_masks_and_styles_must_fit(arguments, pictures, capsys):
+    masks = ["--mask", pictures["other"], pictures["style"]]
+    assert main([*arguments, *masks]) == 2
+    assert "1 styles and 2 masks" in capsys.readouterr().err
+    two = ["--style", pictures["style"], pictures["other"], "--style-blend", "1", "1"]
+    assert main([arguments[0], *arguments[2:], *two, "--mask", pictures["other"]]) == 2
+    assert "blended or masked" in capsys.readouterr().err
+
+
+def test_a_saved_style_of_another_encoder_is_refused(arguments, tmp_path, capsys):
+    from nstjax.io.weights import WeightsMetadata, save_weights
+
+    path = tmp_path / "other.style"
+    metadata = WeightsMetadata(
+        kind="style",
+        name="x",
+        spec={"layer": "relu4_1"},
+        source="",
+        licence="",
+        notes={"encoder_sha256": "0" * 64},
+    )
+    values = {"mean": np.zeros((1, 1, 1, 160)), "std": np.ones((1, 1, 1, 160))}
+    save_weights(path, values, metadata)
+    assert main([arguments[0], *arguments[2:], f"--style={path}"]) == 2
+    assert "another encoder" in capsys.readouterr().err
+    gatys = [arguments[0], *arguments[2:], f"--style={path}", "--method=gatys"]
+    assert main(gatys) == 2
+    assert "saved style" in capsys.readouterr().err
+
+
+def test_folders_are_painted_one_by_one(tmp_path, pictures):
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for seed in range(2):
+        _save_picture(folder / f"{seed}.png", (40, 48), seed)
+    (folder / "broken.jpg").write_text("no picture")
+    command = [sys.executable, ROOT / "stylize.py", "--content", folder]
+    command += ["--style", pictures["style"], "--output", tmp_path / "painted"]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    assert result.returncode == 2 and "broken.jpg" in result.stderr
+    names = {path.name for path in (tmp_path / "painted").iterdir()}
+    assert names == {"0.png", "1.png"}
+
+
+def test_the_function_names_unknown_options(pictures):
+    with pytest.raises(NstjaxError, match="no option 'strength'"):
+        nstjax.stylize(pictures["content"], pictures["style"], strength=1)

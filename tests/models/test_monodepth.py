@@ -1,0 +1,242 @@
+"""The depth network against PyTorch's, and its gradients against differences."""
+
+import dataclasses
+from functools import partial
+
+import chex
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from PIL import Image
+
+from nstjax.errors import NstjaxError
+from nstjax.losses.depth import depth_loss
+from nstjax.models.monodepth import (
+    MonodepthSpec,
+    disp_to_depth,
+    disparities,
+    disparity,
+    init_params,
+    param_shapes,
+)
+
+# Widths that make the tests quick; full ones are compared where they are
+# converted.
+SLIM = MonodepthSpec(
+    stem_width=8,
+    widths=(8, 12, 16, 20),
+    decoder_widths=(4, 6, 8, 10, 12),
+    input_size=(64, 96),
+)
+BLOCKS = {18: ("basic", (2, 2, 2, 2)), 50: ("bottleneck", (3, 4, 6, 3))}
+
+
+@pytest.fixture(scope="module")
+def reference(torch_reference):
+    """The networks in PyTorch."""
+    return torch_reference("torch_monodepth2")
+
+
+def slim_networks(reference, depth):
+    """torch's networks, and our weights and spec."""
+    networks = reference.make_networks(
+        depth, widths=SLIM.widths, decoder_widths=SLIM.decoder_widths
+    )
+    block, layers = BLOCKS[depth]
+    spec = dataclasses.replace(SLIM, block=block, layers=layers)
+    return networks, reference.to_params(*networks), spec
+
+
+def random_params(spec, seed=0):
+    """Weights under which every layer matters."""
+    rng = np.random.default_rng(seed)
+
+    def draw(shape):
+        fan_in = np.prod(shape[:-1]) if len(shape) > 1 else 100
+        return rng.normal(0, np.sqrt(1 / fan_in), shape)
+
+    return jax.tree.map(
+        draw, param_shapes(spec), is_leaf=lambda node: isinstance(node, tuple)
+    )
+
+
+@pytest.mark.parametrize("depth", [18, 50])
+def test_all_scales_same_as_torch(reference, depth):
+    networks, params, spec = slim_networks(reference, depth)
+    image = np.random.default_rng(0).random((2, 64, 96, 3), np.float32)
+    expected = reference.run(*networks, image)
+    found = jax.jit(partial(disparities, spec=spec))(params, image)
+    assert set(found) == {0, 1, 2, 3}
+    for scale, values in expected.items():
+        assert values.std() > 0.02
+        np.testing.assert_allclose(found[scale], values, atol=1e-4)
+
+
+def test_coarse_scales_need_no_finer_levels(reference):
+    networks, params, _ = slim_networks(reference, 18)
+    spec = dataclasses.replace(
+        SLIM, scales=(2, 3), decoder_widths=SLIM.decoder_widths[2:]
+    )
+    needed = param_shapes(spec)["decoder"]
+    assert set(needed) == {
+        *(f"upconv{level}_{half}" for level in (2, 3, 4) for half in (0, 1)),
+        *("dispconv2", "dispconv3"),
+    }
+    params["decoder"] = {name: params["decoder"][name] for name in needed}
+    image = np.random.default_rng(0).random((1, 64, 96, 3), np.float32)
+    expected = reference.run(*networks, image)
+    found = jax.jit(partial(disparities, spec=spec))(params, image)
+    assert set(found) == {2, 3}
+    for scale, values in found.items():
+        np.testing.assert_allclose(values, expected[scale], atol=1e-4)
+
+
+def test_any_picture_is_resized_as_the_publisher_does(reference):
+    """Lanczos on the way in, torch's bilinear interpolation on the way out."""
+    import torch
+
+    networks, params, spec = slim_networks(reference, 18)
+    image = np.random.default_rng(0).random((90, 130, 3), np.float32)
+    resized = np.stack(
+        [
+            np.asarray(
+                Image.fromarray(image[..., c]).resize(
+                    (96, 64), Image.Resampling.LANCZOS
+                )
+            )
+            for c in range(3)
+        ],
+        axis=2,
+    )
+    network_output = reference.run(*networks, resized[None])[0]
+    expected = torch.nn.functional.interpolate(
+        torch.from_numpy(network_output.transpose(0, 3, 1, 2).copy()),
+        (90, 130),
+        mode="bilinear",
+        align_corners=False,
+    )
+    found = jax.jit(partial(disparity, spec=spec))(params, image[None])
+    assert found.shape == (1, 90, 130, 1)
+    expected = expected.numpy().transpose(0, 2, 3, 1)
+    np.testing.assert_allclose(found, expected, atol=2e-4)
+
+
+@pytest.mark.parametrize("norm", ["l1", "l2"])
+def test_gradients_of_the_whole_chain_are_those_of_differences(norm):
+    with jax.enable_x64(True):
+        spec = dataclasses.replace(
+            SLIM, stem_width=3, widths=(3, 4, 4, 5), layers=(1, 1, 1, 1)
+        )
+        params = random_params(spec)
+        rng = np.random.default_rng(1)
+        content, image = rng.random((2, 1, 50, 70, 3))
+        target = disparity(params, jnp.asarray(content), spec=spec)
+
+        @jax.jit
+        def loss(image):
+            return depth_loss(disparity(params, image, spec=spec), target, norm=norm)
+
+        assert loss(image).dtype == np.float64
+        gradient = np.asarray(jax.jit(jax.grad(loss))(image))
+        for seed in range(3):
+            direction = np.random.default_rng(seed).normal(size=image.shape)
+            step = 1e-6
+            difference = (
+                loss(image + step * direction) - loss(image - step * direction)
+            ) / (2 * step)
+            # Steps over a kink of a ReLU cost some digits.
+            np.testing.assert_allclose(
+                (gradient * direction).sum(), difference, rtol=1e-4
+            )
+        assert np.abs(gradient).max() > 0
+
+
+def test_gradient_for_the_weights_is_that_of_differences():
+    with jax.enable_x64(True):
+        spec = dataclasses.replace(SLIM, widths=(3, 4, 4, 5), layers=(1, 1, 1, 1))
+        params = random_params(spec)
+        image = np.random.default_rng(1).random((1, 64, 64, 3))
+
+        @jax.jit
+        def loss(params):
+            found = disparities(params, image, spec=spec)
+            return sum(jnp.sin(9 * x).mean() for x in found.values())
+
+        gradient = jax.jit(jax.grad(loss))(params)
+        direction = random_params(spec, seed=5)
+        step = 1e-6
+        ahead, behind = (
+            loss(jax.tree.map(lambda p, d: p + s * d, params, direction))  # noqa: B023
+            for s in (step, -step)
+        )
+        slope = sum(
+            jax.tree.leaves(
+                jax.tree.map(lambda g, d: (g * d).sum(), gradient, direction)
+            )
+        )
+        np.testing.assert_allclose(slope, (ahead - behind) / (2 * step), rtol=1e-4)
+
+
+class DepthTest(chex.TestCase):
+    @chex.variants(with_jit=True, without_jit=True)
+    def test_depth_is_the_inverse_of_disparity(self):
+        scaled, depth = self.variant(disp_to_depth)(jnp.asarray([0.0, 0.5, 1.0]))
+        np.testing.assert_allclose(scaled, [0.01, 5.005, 10], rtol=1e-6)
+        np.testing.assert_allclose(depth, [100, 1 / 5.005, 0.1], rtol=1e-5)
+        _, depth = disp_to_depth(jnp.asarray(1.0), min_depth=2.0, max_depth=4.0)
+        np.testing.assert_allclose(depth, 2, rtol=1e-6)
+
+
+def test_defaults_are_monodepth2():
+    shapes = param_shapes(MonodepthSpec())
+    assert shapes["encoder"]["conv1"]["kernel"] == (7, 7, 3, 64)
+    assert shapes["encoder"]["layer4_1"]["conv2"]["kernel"] == (3, 3, 512, 512)
+    assert "downsample" not in shapes["encoder"]["layer1_0"]
+    assert shapes["decoder"]["upconv4_1"]["kernel"] == (3, 3, 512, 256)
+    assert shapes["decoder"]["dispconv0"]["kernel"] == (3, 3, 16, 1)
+
+
+def test_random_weights_begin_with_closed_branches():
+    params = init_params(jax.random.key(0), SLIM)
+    unit = params["encoder"]["layer2_1"]
+    assert not unit["conv2"]["kernel"].any() and unit["conv1"]["kernel"].any()
+    image = np.random.default_rng(0).random((1, 64, 64, 3), np.float32)
+    for values in disparities(params, image, spec=SLIM).values():
+        assert np.isfinite(values).all() and 0.01 < values.mean() < 0.99
+
+
+def test_specs_survive_json():
+    import json
+
+    data = json.loads(json.dumps(SLIM.to_dict()))
+    assert MonodepthSpec.from_dict(data) == SLIM
+    with pytest.raises(NstjaxError, match="has the fields"):
+        MonodepthSpec.from_dict(data | {"depth": 18})
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"block": "dense"}, "bottleneck"),
+        ({"layers": (2, 2, 2)}, "four"),
+        ({"widths": (8, 8, 8, 0)}, "positive"),
+        ({"widths": "wide"}, "malformed"),
+        ({"scales": ()}, "scales"),
+        ({"scales": (1, 0)}, "scales"),
+        ({"scales": (0, 4)}, "scales"),
+        ({"scales": (1, 2)}, "4 decoder widths"),
+        ({"input_size": (192, 650)}, "multiples of 32"),
+        ({"input_size": (32, 640)}, "64 or more"),
+        ({"input_size": (192,)}, "height, width"),
+    ],
+)
+def test_unusable_specs_are_refused(change, message):
+    with pytest.raises(NstjaxError, match=message):
+        dataclasses.replace(SLIM, **change)
+
+
+def test_other_sizes_are_refused():
+    params = random_params(SLIM)
+    with pytest.raises(NstjaxError, match="multiples of 32"):
+        disparities(params, np.zeros((1, 64, 70, 3), np.float32), spec=SLIM)

@@ -1,0 +1,143 @@
+"""The depth task: a few real steps on labels that can be learnt."""
+
+import jax
+import numpy as np
+import pytest
+from PIL import Image
+
+from nstjax.configuration import load_config
+from nstjax.errors import NstjaxError
+from nstjax.io.weights import check_shapes, load_weights
+from nstjax.models.monodepth import MonodepthSpec, param_shapes
+from nstjax.tasks import run
+from nstjax.tasks.registry import make_task
+
+SMALL = (
+    "--config.stem_width=4",
+    "--config.widths=(4, 4, 8, 8)",
+    "--config.layers=(1, 1, 1, 1)",
+    "--config.decoder_widths=(8, 8, 8)",
+    "--config.input_size=(64, 96)",
+    "--config.validation_every_nth=4",
+    "--config.validation_batches=1",
+    "--config.batch_size=4",
+    "--config.threads=0",
+)
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory):
+    """Photos of noise with a slope of brightness, which is what is labelled."""
+    folder = tmp_path_factory.mktemp("depth")
+    random = np.random.default_rng(0)
+    for kind in ("photos", "labels", "styles"):
+        (folder / kind).mkdir()
+    rows, columns = np.mgrid[0:1:60j, 0:1:80j]
+    for number in range(12):
+        angle = random.uniform(0, 2 * np.pi)
+        slope = np.cos(angle) * rows + np.sin(angle) * columns
+        slope = (slope - slope.min()) / np.ptp(slope)
+        photo = 0.8 * slope[..., None] + 0.2 * random.random((60, 80, 3))
+        for kind, array in (("photos", photo), ("labels", slope), ("styles", photo)):
+            picture = Image.fromarray(np.uint8(np.rint(255 * array)))
+            picture.save(folder / kind / f"{number:02d}.png")
+    return folder
+
+
+def configure(folders, *overrides):
+    return load_config(
+        "depth_slim",
+        [
+            f"--config.content={folders / 'photos'}",
+            f"--config.labels={folders / 'labels'}",
+            f"--config.style={folders / 'styles'}",
+            *SMALL,
+            *overrides,
+        ],
+    )
+
+
+def test_it_learns_and_exports_a_depth_network(folders, tmp_path):
+    config = configure(
+        folders,
+        "--config.steps=40",
+        "--config.checkpoint_every=20",
+        "--config.log_every=20",
+        "--config.learning_rate=5e-3",
+        "--config.warmup_steps=5",
+        "--config.average_decay=0.8",
+        "--config.jitter=0.1",
+        "--config.export_dtype=float32",
+    )
+    reports = []
+    path = run.train(
+        make_task(config),
+        config,
+        tmp_path / "run",
+        on_progress=reports.append,
+        recipe="a test",
+    )
+    held_out = [r.report for r in reports if "validation/spearman" in r.report]
+    assert set(held_out[0]) == {
+        f"validation/{name}"
+        for name in ("total", "invariant", "gradient", "absolute", "spearman")
+    }
+    # Brightness is nearness here, which forty steps suffice to see.
+    assert held_out[-1]["validation/total"] < held_out[0]["validation/total"]
+    assert held_out[-1]["validation/spearman"] > 0.6
+    assert reports[-1].sample.shape == (4, 64, 3 * 96, 3)
+
+    params, metadata = load_weights(path)
+    assert metadata.kind == "depth" and metadata.name == "depth-slim"
+    assert metadata.notes["photos"] == 9
+    spec = MonodepthSpec.from_dict(metadata.spec)
+    check_shapes(params, param_shapes(spec), where="the export")
+
+    # A later run can begin from it.
+    task = make_task(configure(folders, f"--config.initial={path}"))
+    jax.tree.map(
+        np.testing.assert_array_equal, task.begin(task.init(jax.random.key(1))), params
+    )
+
+
+def test_every_nth_photo_is_held_out(folders):
+    task = make_task(configure(folders, "--config.validation_every_nth=5"))
+    held_out = task.validation["held_out"].source
+    names = [held_out[i]["image"].stem for i in range(len(held_out))]
+    assert names == ["00", "05", "10"]
+    rest = task.training["pair"].source
+    assert len(rest) == 9
+    assert not set(names) & {rest[i]["image"].stem for i in range(9)}
+
+
+def test_shipped_network_has_about_a_million_weights(folders):
+    config = load_config(
+        "depth_slim",
+        [
+            f"--config.content={folders / 'photos'}",
+            f"--config.labels={folders / 'labels'}",
+            f"--config.style={folders / 'styles'}",
+        ],
+    )
+    params = jax.eval_shape(make_task(config).init, jax.random.key(0))
+    count = sum(leaf.size for leaf in jax.tree.leaves(params))
+    assert 0.9e6 < count < 1.2e6
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("--config.data=demo", "no labelled photos"),
+        ("--config.content=", "config.content"),
+        ("--config.labels=", "config.labels"),
+        ("--config.transfer_share=1.5", "transfer_share"),
+        ("--config.painted_share=-0.1", "painted_share"),
+        ("--config.gradient_weight=-1.0", "gradient_weight"),
+        ("--config.jitter=-1.0", "jitter"),
+        ("--config.scales=(0,)", "5 decoder widths"),
+        ("--config.style=", "--config.style"),
+    ],
+)
+def test_impossible_settings_are_refused(override, message, folders):
+    with pytest.raises(NstjaxError, match=message):
+        make_task(configure(folders, override))
