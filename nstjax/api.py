@@ -33,8 +33,6 @@ Picture = str | os.PathLike | np.ndarray
 # A mask: a file, or an array [H, W] in [0, 1].
 Mask = str | os.PathLike | np.ndarray
 
-# Depth networks take fewer pixels than this, so larger pictures are reduced.
-_DISPARITY_SIDE = 1024
 _disparity = jax.jit(monodepth.disparity, static_argnames="spec")
 
 
@@ -270,10 +268,7 @@ def disparity_pictures(
     """
     maps = []
     for picture in (content, image):
-        size = fit_size(*picture.shape[:2], long_side=_DISPARITY_SIDE)
-        small = resize_image(picture, size)[None]
-        found = np.asarray(_disparity(depth.params, small, spec=depth.spec))[0]
-        found = resize_image(found, picture.shape[:2])
+        found = np.asarray(_disparity(depth.params, picture[None], spec=depth.spec))[0]
         maps.append(found / max(found.mean(), 1e-6))
     least, most = maps[0].min(), maps[0].max()
     first, second = (

@@ -158,7 +158,7 @@ def optimise_picture(
     bounds = _bounds(options, spec, encoder, params)
     first = checkpoint.stage if checkpoint is not None else 0
     traces = [checkpoint.trace] if checkpoint is not None else []
-    x = None
+    x, reasons = None, []
     for number in range(first, len(stages)):
         stage = stages[number]
         done = sum(earlier.evaluations for earlier in stages[:number])
@@ -215,13 +215,17 @@ def optimise_picture(
         shifted = result.trace.evaluations + np.int32(done)
         traces.append(dataclasses.replace(result.trace, evaluations=shifted))
         x = result.x
-        if result.reason in (driver.INTERRUPTED, driver.DIVERGED):
+        reasons.append(result.reason)
+        # A stage that diverged leaves its last good picture to the next one.
+        if result.reason == driver.INTERRUPTED:
             break
     trace = concatenate(traces)
-    left = None
-    if result.reason == driver.INTERRUPTED:
+    reason, left = reasons[-1], None
+    if reason == driver.INTERRUPTED:
         left = Checkpoint(number, result.state, trace)
-    return Outcome(_to_picture(functions, x, params), trace, result.reason, left)
+    elif driver.DIVERGED in reasons:
+        reason = driver.DIVERGED
+    return Outcome(_to_picture(functions, x, params), trace, reason, left)
 
 
 @dataclasses.dataclass(frozen=True)

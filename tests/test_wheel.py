@@ -64,7 +64,7 @@ def test_it_paints_outside_the_checkout(site, tmp_path):
         text=True,
     )
     assert str(site) in result.stdout
-    options = ["--content=coffee", "--style=night", "--size=64", "--iterations=2"]
+    options = ["--content=coffee", "--style=night", "--size=64"]
     result = _run(site, tmp_path, "stylize", *options, "--output=out.png")
     assert result.returncode == 0, result.stderr
     assert (tmp_path / "out.png").is_file()

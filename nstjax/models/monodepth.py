@@ -363,10 +363,15 @@ def init_params(key: Array, spec: MonodepthSpec) -> dict[str, Any]:
     """Random weights of the spec's shapes.
 
     He initialisation, zero biases, and zero kernels at the end of residual
-    branches.
+    branches and before the disparities, which are 0.5 everywhere: a sigmoid
+    that begins far from there is lost to training.
     """
     init = jax.jit(Monodepth(spec).init)
-    return dict(init(key, jnp.zeros((1, 64, 64, 3)))["params"])
+    params = dict(init(key, jnp.zeros((1, 64, 64, 3)))["params"])
+    for scale in spec.scales:
+        layer = params["decoder"][f"dispconv{scale}"]
+        layer["kernel"] = jnp.zeros_like(layer["kernel"])
+    return params
 
 
 def param_shapes(spec: MonodepthSpec) -> dict[str, Any]:

@@ -34,12 +34,15 @@ class Trace:
         return len(self.total)
 
     def rows(self) -> list[dict[str, Any]]:
-        """The trace as plain JSON data, one dict a row."""
+        """The trace as plain JSON data, one dict a row.
+
+        JSON has no numbers that are not finite; they become None.
+        """
         return [
             {
                 "evaluation": int(self.evaluations[i]),
-                "total": float(self.total[i]),
-                "terms": {name: float(term[i]) for name, term in self.terms.items()},
+                "total": _plain(self.total[i]),
+                "terms": {name: _plain(term[i]) for name, term in self.terms.items()},
             }
             for i in range(len(self))
         ]
@@ -98,3 +101,7 @@ def concatenate(traces: Sequence[Trace]) -> Trace:
             for name in traces[0].terms
         },
     )
+
+
+def _plain(value: Any) -> float | None:
+    return float(value) if np.isfinite(value) else None

@@ -20,6 +20,8 @@ from nstjax.losses.adain import (
     ADAIN_NORMALISATIONS,
     adain_content_loss,
     adain_style_loss,
+    color_loss,
+    color_statistics,
     flat_noise_loss,
 )
 from nstjax.losses.laplacian import laplacian_loss, laplacian_targets
@@ -98,11 +100,13 @@ def make_task(config: ConfigDict) -> Task:
         content_features, content_layers = encode(frozen, content)
         style_features, style_layers = encode(frozen, style)
         wanted = statistics(style_layers | {"": style_features})
+        wanted["pixels"] = color_statistics(style)
         # The first pictures of a batch are to be painted in their own style,
         # which is to change nothing.
         count = config.identity_pictures
         if count:
             own = statistics(content_layers | {"": content_features})
+            own["pixels"] = color_statistics(content)
             wanted = jax.tree.map(
                 lambda mine, other: jnp.concatenate([mine[:count], other[count:]]),
                 own,
@@ -111,6 +115,7 @@ def make_task(config: ConfigDict) -> Task:
         target = jax.lax.stop_gradient(
             adain(content_features, wanted.pop(""), eps=eps, ddof=ddof)
         ).astype(dtype)
+        colors = wanted.pop("pixels")
         image = decoders.decode(params, target, spec=spec)
         image_features, image_layers = encode(frozen, image)
         terms = {
@@ -128,6 +133,8 @@ def make_task(config: ConfigDict) -> Task:
         image = image.astype(jnp.float32)
         if count:
             terms["identity"] = jnp.square(image[:count] - content[:count]).mean()
+        if config.color_weight:
+            terms["color"] = color_loss(image, colors)
         if config.flat_weight:
             terms["flat"] = flat_noise_loss(image, content, style)
         if config.range_weight:
@@ -217,7 +224,7 @@ def _check(config: ConfigDict) -> None:
             "--config.identity_pictures must be from 0 to below the batch size, "
             f"not {config.identity_pictures}"
         )
-    for name in ("content", "style", "identity", "flat", "range", "tv", "lap"):
+    for name in ("content", "style", "identity", "color", "flat", "range", "tv", "lap"):
         weight = config[f"{name}_weight"]
         if not 0 <= weight < float("inf"):
             raise NstjaxError(

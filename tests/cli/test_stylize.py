@@ -161,6 +161,23 @@ def test_a_higher_content_weight_stays_nearer_to_the_content(arguments, tmp_path
     assert errors[1] < errors[0]
 
 
+def test_a_run_that_diverges_says_so_and_keeps_the_size(arguments, tmp_path, capsys):
+    trace = tmp_path / "trace.json"
+    options = ["--size=160x120", "--config.stages=((0.75, 1.0),)"]
+    options += ["--config.clamp=False", "--config.learning_rate=1e30"]
+    assert main([*_without(arguments, "--quiet"), *options, f"--trace={trace}"]) == 0
+    assert "stopped being a finite number" in capsys.readouterr().err
+    # Not that of the smaller stage, which has diverged already.
+    assert _read(tmp_path / "out.png").shape == (120, 160, 3)
+
+    def refuse(constant):
+        raise AssertionError(f"{constant} is no JSON")
+
+    record = json.loads(trace.read_text(), parse_constant=refuse)
+    assert record["reason"] == "not_finite"
+    assert any(row["total"] is None for row in record["evaluations"])
+
+
 def test_several_styles_are_blended(arguments, pictures, tmp_path):
     outputs = {}
     for name, styles, blend in (

@@ -8,6 +8,8 @@ from nstjax.losses.adain import (
     ADAIN_NORMALISATIONS,
     adain_content_loss,
     adain_style_loss,
+    color_loss,
+    color_statistics,
     flat_noise_loss,
 )
 from nstjax.ops.stats import channel_mean_std
@@ -133,6 +135,26 @@ def test_unknown_normalisations_are_refused():
     one = random_features(0)
     with pytest.raises(ValueError, match="relative"):
         adain_content_loss(one["relu1_1"], one["relu1_1"], normalisation="l2")
+
+
+def test_color_statistics_by_hand():
+    # Halves of pure red and pure blue: brightness is 1/3 throughout, yellow
+    # minus blue 1/2 and -1, red minus green 1 and 0.
+    image = np.zeros((1, 4, 4, 3), np.float32)
+    image[:, :, :2, 0], image[:, :, 2:, 2] = 1, 1
+    statistics = color_statistics(image)
+    np.testing.assert_allclose(statistics.mean.ravel(), [1 / 3, -0.25, 0.5], atol=1e-5)
+    np.testing.assert_allclose(
+        statistics.std.ravel() ** 2, [1e-5, 0.75**2 + 1e-5, 0.25 + 1e-5], rtol=1e-3
+    )
+
+
+def test_color_loss_sees_colours_and_not_their_places():
+    image = np.random.default_rng(0).random((2, 8, 8, 3)).astype(np.float32)
+    target = color_statistics(image)
+    np.testing.assert_allclose(color_loss(image[:, ::-1], target), 0, atol=1e-9)
+    # Brighter by .1: only the mean brightness differs.
+    np.testing.assert_allclose(color_loss(image + 0.1, target), 0.01, rtol=1e-3)
 
 
 class TestFlatNoise:

@@ -1,0 +1,46 @@
+"""Paints the pictures that the README shows.
+
+    python tools/make_images.py
+
+Every one is what ``python stylize.py --content C --style S`` paints.
+"""
+
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+import nstjax
+from nstjax.api import read_picture
+from nstjax.io.resizing import resize_image
+
+IMAGES = Path(__file__).resolve().parents[1] / "docs" / "images"
+CONTENTS = ("astronaut", "chelsea", "coffee")
+STYLES = ("night", "wave", "sunflowers", "mountains", "guitar")
+SIDE = 240
+
+
+def tile(image: np.ndarray) -> np.ndarray:
+    """The middle square, small."""
+    height, width = image.shape[:2]
+    side = min(height, width)
+    top, left = (height - side) // 2, (width - side) // 2
+    square = image[top : top + side, left : left + side]
+    return np.rint(resize_image(square, (SIDE, SIDE)) * 255).astype(np.uint8)
+
+
+def main() -> None:
+    white = np.full((SIDE, SIDE, 3), 255, np.uint8)
+    rows = [[white, *(tile(read_picture(style)) for style in STYLES)]]
+    for content in CONTENTS:
+        painted = [tile(nstjax.stylize(content, style)) for style in STYLES]
+        rows.append([tile(read_picture(content)), *painted])
+    sheet = np.concatenate([np.concatenate(row, axis=1) for row in rows])
+    IMAGES.mkdir(exist_ok=True)
+    path = IMAGES / "adain.jpg"
+    Image.fromarray(sheet).save(path, quality=85, optimize=True)
+    print(f"wrote {path}: {path.stat().st_size / 1e3:.0f} kB")
+
+
+if __name__ == "__main__":
+    main()
