@@ -102,7 +102,7 @@ def best(config):
     config.color_weight = 20.0
     config.flat_weight = 200.0
     config.range_weight = 10.0
-    config.steps = 3_200
+    config.steps = 8_000
     config.learning_rate = 1.2e-3
     config.schedule = "cosine"
     config.warmup_steps = 200

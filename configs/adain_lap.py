@@ -25,7 +25,7 @@ def get_config(preset="best"):
 
 def best(config):
     adain.best(config)
-    config.lap_weight = 0.3
+    config.lap_weight = 0.5
     config.lap_pools = (4, 16)
     config.lap_pool_weights = (0.5, 0.5)
 

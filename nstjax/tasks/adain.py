@@ -5,7 +5,6 @@ References:
     "Style Transfer: Laplacian, Depth loss and AdaIN" for the Laplacian term.
 """
 
-import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,7 +14,6 @@ from ml_collections import ConfigDict
 
 from nstjax.errors import NstjaxError
 from nstjax.io.datasets import Stream, picture_loader, split_source
-from nstjax.io.weights import WeightsMetadata
 from nstjax.losses.adain import (
     ADAIN_NORMALISATIONS,
     adain_content_loss,
@@ -29,11 +27,14 @@ from nstjax.losses.variation import total_variation_loss
 from nstjax.models import decoders, vgg
 from nstjax.ops.stats import Statistics, channel_mean_std
 from nstjax.registry import load_encoder
+from nstjax.tasks.decoding import check_weights, decoder_metadata, decoder_spec
 from nstjax.tasks.initial import load_initial
 from nstjax.tasks.sources import content_source, make_crop, style_source
 from nstjax.tasks.task import Task, to_unit
 from nstjax.transforms.adain import adain
 from nstjax.types import Array
+
+_TERMS = ("content", "style", "identity", "color", "flat", "range", "tv", "lap")
 
 
 def make_task(config: ConfigDict) -> Task:
@@ -47,7 +48,7 @@ def make_task(config: ConfigDict) -> Task:
     judge = load_encoder(config.loss_encoder) if config.loss_encoder else None
     layers = tuple(config.style_layers)
     vgg.check_layers(layers, (judge or encoder).spec)
-    spec = _decoder_spec(config, encoder.spec)
+    spec = decoder_spec(config, encoder.spec)
     normalisation, eps, ddof = config.normalisation, config.eps, config.ddof
     frozen = {"encoder": encoder.params}
     if judge is not None:
@@ -175,20 +176,14 @@ def make_task(config: ConfigDict) -> Task:
         return jnp.clip(jnp.concatenate([content, small, image], axis=2), 0, 1)
 
     def export(params: Any, recipe: str):
-        metadata = WeightsMetadata(
-            kind="decoder",
-            name=config.name,
-            spec=spec.to_dict(),
-            source="trained by nstjax",
-            licence="Apache-2.0",
+        metadata = decoder_metadata(
+            config,
+            spec,
+            encoder,
             recipe=recipe,
-            notes={
-                "transform": "adain",
-                "encoder": encoder.metadata.name,
-                "encoder_sha256": encoder.sha256,
-                "eps": eps,
-                "ddof": ddof,
-            },
+            transform="adain",
+            eps=eps,
+            ddof=ddof,
         )
         return params, metadata
 
@@ -204,15 +199,6 @@ def make_task(config: ConfigDict) -> Task:
     )
 
 
-def _decoder_spec(config: ConfigDict, encoder: vgg.VGGSpec) -> decoders.DecoderSpec:
-    mirrored = decoders.DecoderSpec.mirror(
-        config.layer, encoder.widths, output_map=config.output_map
-    )
-    if not config.decoder_widths:
-        return mirrored
-    return dataclasses.replace(mirrored, widths=tuple(config.decoder_widths))
-
-
 def _check(config: ConfigDict) -> None:
     if config.normalisation not in ADAIN_NORMALISATIONS:
         raise NstjaxError(
@@ -224,9 +210,4 @@ def _check(config: ConfigDict) -> None:
             "--config.identity_pictures must be from 0 to below the batch size, "
             f"not {config.identity_pictures}"
         )
-    for name in ("content", "style", "identity", "color", "flat", "range", "tv", "lap"):
-        weight = config[f"{name}_weight"]
-        if not 0 <= weight < float("inf"):
-            raise NstjaxError(
-                f"--config.{name}_weight must be 0 or more, and finite, not {weight}"
-            )
+    check_weights(config, _TERMS)

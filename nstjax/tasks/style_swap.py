@@ -6,7 +6,6 @@ References:
     irasin/Pytorch_Style_Swap, ``train.py``.
 """
 
-import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
@@ -17,18 +16,18 @@ from ml_collections import ConfigDict
 
 from nstjax.errors import NstjaxError
 from nstjax.io.datasets import Stream, picture_loader, split_source
-from nstjax.io.weights import WeightsMetadata
 from nstjax.losses.gatys import CONTENT_NORMALISATIONS, content_loss
 from nstjax.losses.variation import TV_KINDS, total_variation_loss
 from nstjax.models import decoders, vgg
 from nstjax.registry import load_encoder
+from nstjax.tasks.decoding import check_weights, decoder_metadata, decoder_spec
 from nstjax.tasks.initial import load_initial
 from nstjax.tasks.sources import content_source, make_crop, style_source
 from nstjax.tasks.task import Task, to_unit
 from nstjax.transforms.style_swap import style_swap
 from nstjax.types import Array
 
-_WEIGHTS = ("image_weight", "feature_weight", "swapped_weight", "tv_weight")
+_TERMS = ("image", "feature", "swapped", "tv")
 
 
 def make_task(config: ConfigDict) -> Task:
@@ -47,7 +46,7 @@ def make_task(config: ConfigDict) -> Task:
     """
     encoder = load_encoder(config.encoder)
     vgg.check_layers((config.layer,), encoder.spec)
-    spec = _decoder_spec(config, encoder.spec)
+    spec = decoder_spec(config, encoder.spec)
     _check(config, spec)
     frozen = {"encoder": encoder.params}
     contents = split_source(content_source(config), every=config.validation_every_nth)
@@ -138,20 +137,14 @@ def make_task(config: ConfigDict) -> Task:
         return jnp.clip(jnp.concatenate([content, style, *decoded], axis=1), 0, 1)
 
     def export(params: Any, recipe: str):
-        metadata = WeightsMetadata(
-            kind="decoder",
-            name=config.name,
-            spec=spec.to_dict(),
-            source="trained by nstjax",
-            licence="Apache-2.0",
+        metadata = decoder_metadata(
+            config,
+            spec,
+            encoder,
             recipe=recipe,
-            notes={
-                "transform": "style_swap",
-                "encoder": encoder.metadata.name,
-                "encoder_sha256": encoder.sha256,
-                "patch_size": config.patch_size,
-                "stride": config.stride,
-            },
+            transform="style_swap",
+            patch_size=config.patch_size,
+            stride=config.stride,
         )
         return params, metadata
 
@@ -167,15 +160,6 @@ def make_task(config: ConfigDict) -> Task:
     )
 
 
-def _decoder_spec(config: ConfigDict, encoder: vgg.VGGSpec) -> decoders.DecoderSpec:
-    mirrored = decoders.DecoderSpec.mirror(
-        config.layer, encoder.widths, output_map=config.output_map
-    )
-    if not config.decoder_widths:
-        return mirrored
-    return dataclasses.replace(mirrored, widths=tuple(config.decoder_widths))
-
-
 def _check(config: ConfigDict, spec: decoders.DecoderSpec) -> None:
     for name, allowed in (
         ("feature_normalisation", CONTENT_NORMALISATIONS),
@@ -186,11 +170,7 @@ def _check(config: ConfigDict, spec: decoders.DecoderSpec) -> None:
                 f"--config.{name} must be one of {', '.join(allowed)}, "
                 f"not {config[name]!r}"
             )
-    for name in _WEIGHTS:
-        if not 0 <= config[name] < float("inf"):
-            raise NstjaxError(
-                f"--config.{name} must be 0 or more, and finite, not {config[name]}"
-            )
+    check_weights(config, _TERMS)
     cell = 2 ** len(spec.upsample_before)
     if config.crop_size % cell or config.crop_size < cell * config.patch_size:
         raise NstjaxError(
