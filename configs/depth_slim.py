@@ -49,15 +49,15 @@ def get_config():
     # Weights of: the loss that knows neither scale nor shift, its gradients, and
     # the plain difference, which keeps the output in the labels' range.
     config.invariant_weight = 1.0
-    config.gradient_weight = 0.5
+    config.gradient_weight = 0.3
     config.gradient_levels = 3
     config.absolute_weight = 0.5
 
     config.steps = 8_000
     config.batch_size = 16
-    config.learning_rate = 1e-3
+    config.learning_rate = 2e-3
     config.schedule = "cosine"
-    config.warmup_steps = 200
+    config.warmup_steps = 300
     config.clip_norm = 1.0
     config.average_decay = 0.998
     config.checkpoint_every = 500
