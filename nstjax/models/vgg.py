@@ -54,7 +54,10 @@ class VGGSpec:
     input_map: str = "imagenet"
 
     def __post_init__(self):
-        object.__setattr__(self, "widths", tuple(int(w) for w in self.widths))
+        try:
+            object.__setattr__(self, "widths", tuple(int(w) for w in self.widths))
+        except (TypeError, ValueError) as error:
+            raise NstjaxError(f"a VGG spec's widths are malformed: {error}") from error
         if not 1 <= len(self.widths) <= len(CONVOLUTIONS) or min(self.widths) < 1:
             raise NstjaxError(
                 f"a VGG-19 has 1 to {len(CONVOLUTIONS)} positive widths, "

@@ -278,6 +278,8 @@ def test_spec_survives_json():
         {"widths": ()},
         {"widths": (64,) * 17},
         {"widths": (64, 0)},
+        {"widths": ("wide",)},
+        {"widths": 64},
         {"padding": "same"},
         {"pooling": "avg"},
         {"rounding": "round"},
