@@ -206,7 +206,8 @@ def make_parser() -> parsing.Parser:
     watching.add_argument(
         "--trace",
         metavar="FILE.json",
-        help="write every evaluation's losses, the options, versions and weights",
+        help="write every evaluation's losses (lbfgs: those of the points that it "
+        "accepts), the options, versions and weights",
     )
     watching.add_argument(
         "--resume",
