@@ -155,11 +155,7 @@ def transfer_picture(
     if networks.transform == "style_swap":
         if any(isinstance(style, SavedStyle) for style in styles):
             raise NstjaxError(_NO_SAVED_STYLES)
-        sizes = [fit_size(*style.shape[:2], short_side=side) for style in styles]
-        features = [
-            functions.encode(params, resize_image(style, size)[None])
-            for style, size in zip(styles, sizes, strict=True)
-        ]
+        features = [functions.encode(params, _see(style, side)) for style in styles]
         weights = None if blend is None or masks is not None else _normalise(blend)
         image = functions.swap(
             params, content[None], features, weights, masks, alpha, patch_size, stride
@@ -182,10 +178,8 @@ def encode_style(
     style: np.ndarray, *, networks: Networks, short_side: int = _STYLE_SIDE
 ) -> Statistics:
     """A style picture's [H, W, 3] statistics, seen at a size."""
-    size = fit_size(*style.shape[:2], short_side=short_side)
-    return _compiled(networks.spec).encode_style(
-        networks.params, resize_image(style, size)[None]
-    )
+    functions = _compiled(networks.spec)
+    return functions.encode_style(networks.params, _see(style, short_side))
 
 
 def make_style(
@@ -239,6 +233,12 @@ def load_style(path: str | Path, *, networks: Networks) -> SavedStyle:
         )
     statistics = Statistics(jnp.asarray(params["mean"]), jnp.asarray(params["std"]))
     return SavedStyle(statistics, encoder, metadata.name)
+
+
+def _see(style: np.ndarray, short_side: int) -> np.ndarray:
+    """A style picture as a batch of one, its shorter side scaled."""
+    size = fit_size(*style.shape[:2], short_side=short_side)
+    return resize_image(style, size)[None]
 
 
 class _Functions(NamedTuple):

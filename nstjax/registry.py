@@ -104,13 +104,12 @@ def load_encoder(name_or_path: str | Path, *, pooling: str = "") -> Encoder:
     Raises:
         NstjaxError: if there is no such network, or it is no VGG-19.
     """
-    path = weights_path(name_or_path)
-    params, metadata = load_weights(path)
-    if metadata.kind != "vgg19":
-        raise NstjaxError(
-            f"{path} holds a {metadata.kind}, but a VGG-19 encoder is needed here; "
-            "convert one with 'python -m converters.vgg19'"
-        )
+    path, params, metadata = _open(
+        name_or_path,
+        kind="vgg19",
+        needed="a VGG-19 encoder",
+        remedy="convert one with 'python -m converters.vgg19'",
+    )
     data = dict(metadata.spec) | ({"pooling": pooling} if pooling else {})
     spec = vgg.VGGSpec.from_dict(data)
     check_shapes(params, vgg.param_shapes(spec), where=str(path))
@@ -126,13 +125,12 @@ def load_decoder(name_or_path: str | Path) -> Decoder:
     Raises:
         NstjaxError: if there is no such network, or it is no decoder.
     """
-    path = weights_path(name_or_path)
-    params, metadata = load_weights(path)
-    if metadata.kind != "decoder":
-        raise NstjaxError(
-            f"{path} holds a {metadata.kind}, but a decoder is needed here; convert "
-            "one with 'python -m converters.adain_decoder', or train one"
-        )
+    path, params, metadata = _open(
+        name_or_path,
+        kind="decoder",
+        needed="a decoder",
+        remedy="convert one with 'python -m converters.adain_decoder', or train one",
+    )
     spec = decoders.DecoderSpec.from_dict(metadata.spec)
     check_shapes(params, decoders.param_shapes(spec), where=str(path))
     return Decoder(params, spec, metadata, sha256_of(path))
@@ -148,13 +146,25 @@ def load_depth(name_or_path: str | Path) -> Depth:
         NstjaxError: if there is no such network, or it gives no depth.
     """
     name = "depth-slim" if str(name_or_path) == "slim" else name_or_path
-    path = weights_path(name)
-    params, metadata = load_weights(path)
-    if metadata.kind != "depth":
-        raise NstjaxError(
-            f"{path} holds a {metadata.kind}, but a depth network is needed here; "
-            "convert one with 'python -m converters.monodepth2'"
-        )
+    path, params, metadata = _open(
+        name,
+        kind="depth",
+        needed="a depth network",
+        remedy="convert one with 'python -m converters.monodepth2'",
+    )
     spec = monodepth.MonodepthSpec.from_dict(metadata.spec)
     check_shapes(params, monodepth.param_shapes(spec), where=str(path))
     return Depth(params, spec, metadata, sha256_of(path))
+
+
+def _open(
+    name_or_path: str | Path, *, kind: str, needed: str, remedy: str
+) -> tuple[Path, dict[str, Any], WeightsMetadata]:
+    """Finds and reads a weight file of a kind; the words are for a wrong one."""
+    path = weights_path(name_or_path)
+    params, metadata = load_weights(path)
+    if metadata.kind != kind:
+        raise NstjaxError(
+            f"{path} holds a {metadata.kind}, but {needed} is needed here; {remedy}"
+        )
+    return path, params, metadata

@@ -1,9 +1,7 @@
 """Objectives: their terms, their targets, and the presets against PyTorch."""
 
 import dataclasses
-import importlib.util
 from functools import partial
-from pathlib import Path
 
 import chex
 import jax
@@ -334,13 +332,8 @@ def test_unknown_preset_is_refused(method):
 
 
 @pytest.fixture(scope="module")
-def reference():
-    pytest.importorskip("torch")
-    path = Path(__file__).parent / "reference" / "torch_vgg.py"
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def reference(torch_reference):
+    return torch_reference("torch_vgg")
 
 
 @pytest.fixture(scope="module")

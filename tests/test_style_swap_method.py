@@ -1,9 +1,7 @@
 """Style-Swap's optimisation form: its target, its presets, the code it follows."""
 
 import dataclasses
-import importlib.util
 from functools import partial
-from pathlib import Path
 
 import jax
 import numpy as np
@@ -136,13 +134,11 @@ def test_the_reference_optimises_as_published():
     ]
 
 
-def test_reference_is_the_lua_script():
+def test_reference_is_the_lua_script(torch_reference):
     """One step's gradient, by PyTorch: unit L1 norm at relu3_1, then VGG, then TV."""
-    torch = pytest.importorskip("torch")
-    path = Path(__file__).parent / "reference" / "torch_vgg.py"
-    loader = importlib.util.spec_from_file_location(path.stem, path)
-    reference = importlib.util.module_from_spec(loader)
-    loader.loader.exec_module(reference)
+    import torch
+
+    reference = torch_reference("torch_vgg")
     weights = reference.he_weights(shrink=8)
     network = reference.VGG19(
         weights,

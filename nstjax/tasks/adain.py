@@ -28,7 +28,7 @@ from nstjax.models import decoders, vgg
 from nstjax.ops.stats import Statistics, channel_mean_std
 from nstjax.registry import load_encoder
 from nstjax.tasks.decoding import check_weights, decoder_metadata, decoder_spec
-from nstjax.tasks.initial import load_initial
+from nstjax.tasks.initial import begin_from_initial
 from nstjax.tasks.sources import content_source, make_crop, style_source
 from nstjax.tasks.task import Task, to_unit
 from nstjax.transforms.adain import adain
@@ -72,10 +72,6 @@ def make_task(config: ConfigDict) -> Task:
             "bias": jnp.full_like(last["bias"], grey),
         }
         return params
-
-    def begin(params: Any) -> Any:
-        del params
-        return load_initial(config, kind="decoder", spec=spec)
 
     def encode(frozen: Any, image: Array) -> tuple[Array, dict[str, Array]]:
         """The features to transform, and those whose statistics are compared."""
@@ -189,7 +185,7 @@ def make_task(config: ConfigDict) -> Task:
 
     return Task(
         init=init,
-        begin=begin if config.initial else None,
+        begin=begin_from_initial(config, kind="decoder", spec=spec),
         frozen=frozen,
         loss=loss,
         training=streams[0],

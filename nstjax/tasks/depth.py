@@ -23,7 +23,7 @@ from nstjax.losses.depth import (
 )
 from nstjax.models import monodepth
 from nstjax.ops.resample import resize
-from nstjax.tasks.initial import load_initial
+from nstjax.tasks.initial import begin_from_initial
 from nstjax.tasks.sources import style_source
 from nstjax.tasks.task import Task, to_unit
 from nstjax.types import Array, Params
@@ -56,10 +56,6 @@ def make_task(config: ConfigDict) -> Task:
 
     def init(key: Array) -> Any:
         return monodepth.init_params(key, spec)
-
-    def begin(params: Any) -> Any:
-        del params
-        return load_initial(config, kind="depth", spec=spec)
 
     def loss(params: Any, frozen: Any, batch: Mapping[str, Array], key: Array):
         del frozen, key
@@ -116,7 +112,7 @@ def make_task(config: ConfigDict) -> Task:
 
     return Task(
         init=init,
-        begin=begin if config.initial else None,
+        begin=begin_from_initial(config, kind="depth", spec=spec),
         frozen={},
         loss=loss,
         training={"pair": Stream(training, load)},

@@ -1,5 +1,6 @@
 """Beginning a run from what an earlier one exported."""
 
+from collections.abc import Callable
 from typing import Any
 
 from ml_collections import ConfigDict
@@ -29,3 +30,16 @@ def load_initial(config: ConfigDict, *, kind: str, spec: Any) -> Any:
             f"shape than the {kind} that this config trains"
         )
     return params
+
+
+def begin_from_initial(
+    config: ConfigDict, *, kind: str, spec: Any
+) -> Callable[[Any], Any] | None:
+    """A task's `begin` that takes what ``config.initial`` names, if anything.
+
+    Args:
+        config, kind, spec: see `load_initial`.
+    """
+    if not config.initial:
+        return None
+    return lambda params: load_initial(config, kind=kind, spec=spec)

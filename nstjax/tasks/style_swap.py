@@ -21,7 +21,7 @@ from nstjax.losses.variation import TV_KINDS, total_variation_loss
 from nstjax.models import decoders, vgg
 from nstjax.registry import load_encoder
 from nstjax.tasks.decoding import check_weights, decoder_metadata, decoder_spec
-from nstjax.tasks.initial import load_initial
+from nstjax.tasks.initial import begin_from_initial
 from nstjax.tasks.sources import content_source, make_crop, style_source
 from nstjax.tasks.task import Task, to_unit
 from nstjax.transforms.style_swap import style_swap
@@ -59,10 +59,6 @@ def make_task(config: ConfigDict) -> Task:
 
     def init(key: Array) -> Any:
         return decoders.init_params(key, spec)
-
-    def begin(params: Any) -> Any:
-        del params
-        return load_initial(config, kind="decoder", spec=spec)
 
     def encode(frozen: Any, image: Array) -> Array:
         layers = (config.layer,)
@@ -150,7 +146,7 @@ def make_task(config: ConfigDict) -> Task:
 
     return Task(
         init=init,
-        begin=begin if config.initial else None,
+        begin=begin_from_initial(config, kind="decoder", spec=spec),
         frozen=frozen,
         loss=loss,
         training=training,

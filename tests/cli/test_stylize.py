@@ -50,21 +50,6 @@ def encoder(tmp_path_factory) -> str:
     return str(path)
 
 
-def _save_picture(path: Path, size: tuple[int, int], seed: int) -> str:
-    noise = np.random.default_rng(seed).uniform(0, 255, (6, 8, 3)).astype(np.uint8)
-    Image.fromarray(noise).resize(size, Image.Resampling.BICUBIC).save(path)
-    return str(path)
-
-
-@pytest.fixture
-def pictures(tmp_path) -> dict[str, str]:
-    return {
-        "content": _save_picture(tmp_path / "content.png", (70, 51), 0),
-        "style": _save_picture(tmp_path / "style.jpg", (64, 64), 1),
-        "other": _save_picture(tmp_path / "other.png", (48, 90), 2),
-    }
-
-
 @pytest.fixture(scope="module")
 def config(tmp_path_factory) -> str:
     path = tmp_path_factory.mktemp("configs") / "short.py"
@@ -220,14 +205,16 @@ def test_a_default_name_is_free(arguments, tmp_path, monkeypatch):
     assert names == {"content_style_gatys.png", "content_style_gatys_2.png"}
 
 
-def test_a_folder_is_done_picture_by_picture(encoder, config, tmp_path, capsys):
+def test_a_folder_is_done_picture_by_picture(
+    encoder, config, tmp_path, capsys, save_picture
+):
     photos, out = tmp_path / "photos", tmp_path / "painted"
     photos.mkdir()
     for seed, name in enumerate(("a.png", "b.jpg", "c.png")):
-        _save_picture(photos / name, (80, 66), seed)
+        save_picture(photos / name, (80, 66), seed)
     (photos / "bad.jpg").write_text("no picture")
     (photos / "notes.txt").write_text("no picture either")
-    style = _save_picture(tmp_path / "style.png", (40, 40), 9)
+    style = save_picture(tmp_path / "style.png", (40, 40), 9)
     arguments = [
         f"--config={config}",
         f"--content={photos}",
@@ -297,12 +284,12 @@ BAD = {
 
 
 @pytest.fixture
-def bad_files(tmp_path, pictures):
+def bad_files(tmp_path, pictures, save_picture):
     (tmp_path / "text.jpg").write_text("This is no picture.")
     whole = Path(pictures["style"]).read_bytes()
     (tmp_path / "cut.jpg").write_bytes(whole[: len(whole) // 2])
     (tmp_path / "empty.png").touch()
-    _save_picture(tmp_path / "one.png", (1, 1), 0)
+    save_picture(tmp_path / "one.png", (1, 1), 0)
     for name, kind, widths in (
         ("decoder", "decoder", WIDTHS),
         ("shallow", "vgg19", WIDTHS[:2]),

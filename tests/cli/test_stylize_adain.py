@@ -19,21 +19,6 @@ from nstjax.registry import load_decoder, load_encoder
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def _save_picture(path: Path, size: tuple[int, int], seed: int) -> str:
-    noise = np.random.default_rng(seed).uniform(0, 255, (6, 8, 3)).astype(np.uint8)
-    Image.fromarray(noise).resize(size, Image.Resampling.BICUBIC).save(path)
-    return str(path)
-
-
-@pytest.fixture
-def pictures(tmp_path) -> dict[str, str]:
-    return {
-        "content": _save_picture(tmp_path / "content.png", (70, 51), 0),
-        "style": _save_picture(tmp_path / "style.jpg", (64, 64), 1),
-        "other": _save_picture(tmp_path / "other.png", (48, 90), 2),
-    }
-
-
 @pytest.fixture
 def arguments(pictures, tmp_path) -> list[str]:
     return [
@@ -60,8 +45,8 @@ def test_paints_by_default_without_a_method(arguments, tmp_path, pictures):
 
 
 @pytest.mark.parametrize("size", [(51, 33), (64, 64), (37, 90), (16, 17)])
-def test_the_result_has_the_contents_size(size, arguments, tmp_path):
-    content = _save_picture(tmp_path / "odd.png", size, 3)
+def test_the_result_has_the_contents_size(size, arguments, tmp_path, save_picture):
+    content = save_picture(tmp_path / "odd.png", size, 3)
     assert main([f"--content={content}", *arguments[1:]]) == 0
     assert _read(tmp_path / "out.png").shape == (size[1], size[0], 3)
 
@@ -89,10 +74,12 @@ def test_a_blend_of_1_and_0_is_the_first_style(pictures):
     np.testing.assert_array_equal(alone, blended)
 
 
-def test_a_saved_style_paints_like_its_picture(arguments, tmp_path, pictures):
+def test_a_saved_style_paints_like_its_picture(
+    arguments, tmp_path, pictures, save_picture
+):
     saved = tmp_path / "wavy.style"
     # As large as the style, which is seen at the content's size.
-    content = _save_picture(tmp_path / "large.png", (80, 64), 4)
+    content = save_picture(tmp_path / "large.png", (80, 64), 4)
     arguments[0] = f"--content={content}"
     assert main([*arguments, f"--save-style={saved}"]) == 0
     again = tmp_path / "again.png"
@@ -266,11 +253,11 @@ def test_a_saved_style_of_another_encoder_is_refused(arguments, tmp_path, capsys
     assert "saved style" in capsys.readouterr().err
 
 
-def test_folders_are_painted_one_by_one(tmp_path, pictures):
+def test_folders_are_painted_one_by_one(tmp_path, pictures, save_picture):
     folder = tmp_path / "photos"
     folder.mkdir()
     for seed in range(2):
-        _save_picture(folder / f"{seed}.png", (40, 48), seed)
+        save_picture(folder / f"{seed}.png", (40, 48), seed)
     (folder / "broken.jpg").write_text("no picture")
     command = [sys.executable, ROOT / "stylize.py", "--content", folder]
     command += ["--style", pictures["style"], "--output", tmp_path / "painted"]

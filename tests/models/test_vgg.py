@@ -1,10 +1,8 @@
 """VGG-19 against PyTorch for every lineage, and its guards."""
 
 import dataclasses
-import importlib.util
 import json
 from functools import partial
-from pathlib import Path
 
 import chex
 import jax
@@ -25,18 +23,9 @@ LAYERS = (*STYLE_LAYERS, "relu4_2")
 SLIM = (2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17)
 
 
-def load_reference():
-    pytest.importorskip("torch")
-    path = Path(__file__).resolve().parents[1] / "reference" / "torch_vgg.py"
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 @pytest.fixture(scope="module")
-def reference():
-    return load_reference()
+def reference(torch_reference):
+    return torch_reference("torch_vgg")
 
 
 @pytest.fixture(scope="module")
