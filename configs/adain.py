@@ -29,15 +29,27 @@ PUBLISHED_LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1")
 
 
 def get_config(preset="best"):
-    config = base("adain-slim")
-    presets = {
-        "best": best,
-        "start": start,
-        "huang": huang,
-        "naoto0804": naoto0804,
-        "irasin": irasin,
-    }
-    return common.preset_config(config, preset, presets)
+    presets = {"best": best, "start": start} | published()
+    return common.preset_config(base("adain-slim"), preset, presets)
+
+
+def published():
+    return {"huang": huang, "naoto0804": naoto0804, "irasin": irasin}
+
+
+def with_term(name, preset, *, best, add):
+    """The config of AdaIN with another term, which `add` puts into presets."""
+
+    def followed(by_others):
+        def change(config):
+            by_others(config)
+            add(config)
+
+        return change
+
+    presets = {"best": best}
+    presets |= {author: followed(change) for author, change in published().items()}
+    return common.preset_config(base(name), preset, presets)
 
 
 def base(name):
@@ -83,6 +95,12 @@ def base(name):
     config.lap_pool_weights = (1.0,)
     config.lap_channels = "sum"
     config.lap_reduction = "relative"
+    # Depth seen in the picture against that seen in the content.
+    config.depth_weight = 0.0
+    # "slim" for the bundled network, or a converted monodepth2.
+    config.depth_model = "slim"
+    # "l1" or "l2".
+    config.depth_norm = "l1"
     return config
 
 
@@ -96,7 +114,7 @@ def best(config):
     config.style_crop_size = 128
     config.style_largest_scale = 2.5
     config.normalisation = "relative"
-    config.style_weight = 10.0
+    config.style_weight = 20.0
     config.identity_pictures = 1
     config.identity_weight = 20.0
     config.color_weight = 20.0

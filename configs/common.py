@@ -128,9 +128,13 @@ def per_image(method: str) -> ConfigDict:
     # The optimiser's coordinates: [0, 1] RGB ("unit"), "caffe" (BGR * 255
     # minus the mean), "imagenet", or the encoder's own ("network").
     config.pixel_domain = "unit"
+    # What the encoder's convolutions compute in: "float32", or "bfloat16", which
+    # is faster on GPUs and TPUs.
+    config.compute_dtype = "float32"
     # Whether pixels are kept in range on the way; the result always is.
     config.clamp = False
-    # "content", "style", "noise" or a picture file.
+    # "content", "recoloured" (the content in the style's colours), "style",
+    # "noise" or a picture file.
     config.init = "content"
     # Standard deviation of the noise to start from, in units of the domain.
     config.noise_deviation = 0.1

@@ -6,9 +6,9 @@
     python stylize.py --config configs/gatys.py:paper --config.style_weight=1e4 ...
 
 Presets:
-    best: good pictures with the bundled encoder; about a minute at 256 to 512
-        pixels on two CPU cores. Every loss is relative to its target, so that
-        the weights hold for any encoder and size.
+    best: good pictures with the bundled encoder; from under a minute at 256 to
+        a few at 512 pixels on two CPU cores. Every loss is relative to its
+        target, so that the weights hold for any encoder and size.
     reference: the notebook of leongatys/PytorchNeuralStyleTransfer; with the
         encoder it loads, Caffe's full VGG-19, converted, set feature_scale to 1.
     paper: Gatys et al., 2015, https://arxiv.org/abs/1508.06576, which gives

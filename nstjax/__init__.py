@@ -14,7 +14,6 @@ __version__ = "0.1.0"
 _WHERE = {
     "NstjaxError": "nstjax.errors",
     "stylize": "nstjax.api",
-    "Stylized": "nstjax.api",
 }
 __all__ = ["__version__", *_WHERE]
 

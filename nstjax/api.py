@@ -13,9 +13,11 @@ from nstjax import examples, one_pass
 from nstjax.errors import NstjaxError
 from nstjax.io.images import MIN_SIDE, read_image
 from nstjax.io.resizing import fit_size, resize_image
+from nstjax.memory.amounts import parse_amount
+from nstjax.memory.planner import check_optimisation, plan_transfer
 from nstjax.methods import ONE_PASS, SWAP_OPTIONS, TRANSFORMS, method_options
 from nstjax.models import monodepth
-from nstjax.one_pass import STYLE_SUFFIX, Networks, SavedStyle
+from nstjax.one_pass import LEAST_SIDE, STYLE_SUFFIX, Networks, SavedStyle
 from nstjax.ops.color import luminance_transfer, match_color
 from nstjax.optimize import driver
 from nstjax.per_image import (
@@ -23,17 +25,23 @@ from nstjax.per_image import (
     Checkpoint,
     Outcome,
     Progress,
+    kept_pictures,
     optimise_picture,
     working_size,
 )
 from nstjax.registry import Depth, Encoder, load_depth, load_encoder
+from nstjax.tiling.transfer import OnTile, Tiling
 
 # A picture: a file, an example's name, or an array [H, W, 3] in [0, 1].
 Picture = str | os.PathLike | np.ndarray
 # A mask: a file, or an array [H, W] in [0, 1].
 Mask = str | os.PathLike | np.ndarray
 
+# Pixels whose colours are worked on at a time.
+_STRIP = 2**22
+
 _disparity = jax.jit(monodepth.disparity, static_argnames="spec")
+_luminance_transfer = jax.jit(luminance_transfer)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,6 +60,7 @@ class Plan:
         seed: of all randomness.
         working_size: (height, width) at which the picture is made.
         output_size: (height, width) of the result.
+        tiling: how a method of one pass cuts the picture, or None.
     """
 
     content: np.ndarray
@@ -65,6 +74,7 @@ class Plan:
     seed: int
     working_size: tuple[int, int]
     output_size: tuple[int, int]
+    tiling: Tiling | None = None
 
 
 def stylize(
@@ -77,6 +87,7 @@ def stylize(
     seed: int = 0,
     style_blend: Sequence[float] | None = None,
     mask: Mask | Sequence[Mask] | None = None,
+    max_memory: int | str | None = None,
     on_progress: Callable[[Progress], bool | None] | None = None,
     **options: Any,
 ) -> np.ndarray:
@@ -98,6 +109,10 @@ def stylize(
             of two styles goes and black where the second; or one for each
             style, white where it goes, outside of which the content stays.
             A file or an array [H, W] in [0, 1].
+        max_memory: what the whole process may take, in bytes or like "2GB".
+            Methods of one pass paint larger pictures in tiles, to the same
+            result; by default they do if all at once would take more than a
+            share of the available memory.
         on_progress: told after every few evaluations; True stops the run.
         **options: by name: ``alpha=0.5``, ``preserve_color="luminance"``, or
             leaves of the config of a method that optimises, such as
@@ -120,6 +135,7 @@ def stylize(
         seed=seed,
         blend=style_blend,
         masks=masks,
+        max_memory=max_memory,
     )
     return finish(plan, run(plan, on_progress=on_progress).image)
 
@@ -133,12 +149,13 @@ def make_plan(
     seed: int = 0,
     blend: Sequence[float] | None = None,
     masks: Sequence[Mask] | None = None,
+    max_memory: int | str | None = None,
     networks: Encoder | Networks | None = None,
 ) -> Plan:
     """Reads and checks everything that a picture needs.
 
     Args:
-        content, styles, size, seed, blend: see `stylize`.
+        content, styles, size, seed, blend, max_memory: see `stylize`.
         options: from `nstjax.methods.method_options`.
         masks: see `stylize`.
         networks: from `load_networks`, where they have been loaded already.
@@ -160,10 +177,20 @@ def make_plan(
         chosen = tuple(_recolour(style, image) for style in chosen)
     height, width = image.shape[:2]
     output = _output_size(height, width, size)
-    init_image = depth = None
+    init_image = depth = tiling = None
+    allowed = None if max_memory is None else parse_amount(max_memory)
     if one_pass_method:
         working = output
+        swaps = networks.transform == "style_swap"
         shares = _read_masks(masks, len(chosen), blend, working)
+        kept = [style for style in chosen if isinstance(style, np.ndarray)]
+        tiling = plan_transfer(
+            output,
+            networks.spec,
+            max_memory=allowed,
+            swaps=swaps,
+            held=sum(array.nbytes for array in (*kept, *(shares or ()))),
+        )
     else:
         if masks is not None:
             raise NstjaxError(
@@ -175,6 +202,12 @@ def make_plan(
         # pictures that may be of any size.
         rule = {} if size is None else {"size_rule": "content"}
         working = working_size(*output, dict(options) | rule)
+        check_optimisation(
+            working,
+            networks.spec,
+            solver_pictures=kept_pictures(options),
+            max_memory=allowed,
+        )
         init = options["init"]
         if not (isinstance(init, str) and init in INITS):
             init_image = read_picture(init)
@@ -192,6 +225,7 @@ def make_plan(
         seed=seed,
         working_size=working,
         output_size=output,
+        tiling=tiling,
     )
 
 
@@ -204,7 +238,12 @@ def load_networks(options: Mapping[str, Any]) -> Encoder | Networks:
     encoder = load_encoder(options["encoder"], pooling=options.get("pooling", ""))
     if options["method"] in ONE_PASS:
         transform = TRANSFORMS.get(options["method"], "adain")
-        return one_pass.load_networks(encoder, options["decoder"], transform=transform)
+        return one_pass.load_networks(
+            encoder,
+            options["decoder"],
+            transform=transform,
+            compute_dtype=options["compute_dtype"],
+        )
     return encoder
 
 
@@ -213,8 +252,15 @@ def run(
     *,
     on_progress: Callable[[Progress], bool | None] | None = None,
     checkpoint: Checkpoint | None = None,
+    on_tile: OnTile | None = None,
 ) -> Outcome:
-    """Makes a planned picture; see `nstjax.per_image.optimise_picture`."""
+    """Makes a planned picture.
+
+    Args:
+        plan: from `make_plan`.
+        on_progress, checkpoint: see `nstjax.per_image.optimise_picture`.
+        on_tile: see `nstjax.one_pass.transfer_picture`.
+    """
     if isinstance(plan.networks, Networks):
         image = one_pass.transfer_picture(
             resize_image(plan.content, plan.working_size),
@@ -224,6 +270,8 @@ def run(
             style_scale=plan.options["style_scale"],
             blend=plan.blend,
             masks=plan.masks,
+            tiling=plan.tiling,
+            on_tile=on_tile,
             **{n: plan.options[n] for n in SWAP_OPTIONS if n in plan.options},
         )
         return Outcome(image, None, driver.FINISHED, None)
@@ -242,13 +290,57 @@ def run(
     )
 
 
+def can_share(plan: Plan) -> bool:
+    """Whether the picture can be made together with others by `run_batch`.
+
+    They must be AdaIN's, painted whole, and the styles nobody's own.
+    """
+    return (
+        isinstance(plan.networks, Networks)
+        and plan.networks.transform == "adain"
+        and plan.masks is None
+        and plan.tiling is None
+        and plan.options["preserve_color"] != "histogram"
+        and min(plan.working_size) >= LEAST_SIDE
+    )
+
+
+def run_batch(plans: Sequence[Plan]) -> list[Outcome]:
+    """Makes planned pictures together, shared out over all devices.
+
+    Args:
+        plans: of one working size, which `can_share`, and which agree in all
+            that is not the content's.
+    """
+    first = plans[0]
+    images = one_pass.transfer_batch(
+        np.stack([resize_image(plan.content, plan.working_size) for plan in plans]),
+        first.styles,
+        networks=first.networks,
+        alpha=first.options["alpha"],
+        style_scale=first.options["style_scale"],
+        blend=first.blend,
+    )
+    return [Outcome(image, None, driver.FINISHED, None) for image in images]
+
+
 def finish(plan: Plan, image: np.ndarray) -> np.ndarray:
     """Brings a picture [H, W, 3] to the size and the colours asked for."""
     image = resize_image(image, plan.output_size)
     if plan.options["preserve_color"] == "luminance":
         content = resize_image(plan.content, plan.output_size)
-        image = np.asarray(luminance_transfer(image, content))
+        image = _with_colours_of(content, image)
     return image
+
+
+def _with_colours_of(content: np.ndarray, image: np.ndarray) -> np.ndarray:
+    """`luminance_transfer` in strips, for large pictures."""
+    result = np.empty(image.shape, np.float32)
+    rows = max(1, _STRIP // image.shape[1])
+    for first in range(0, len(image), rows):
+        strip = slice(first, first + rows)
+        result[strip] = _luminance_transfer(image[strip], content[strip])
+    return result
 
 
 def disparity_pictures(

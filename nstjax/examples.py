@@ -4,9 +4,11 @@ Nothing is downloaded: the styles ship with this package, the contents inside
 the wheel of scikit-image. Their licences are in ``assets/README.md``.
 """
 
+import importlib.util
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
 from nstjax.errors import NstjaxError
 
@@ -45,10 +47,14 @@ def content_image(name: str) -> np.ndarray:
         NstjaxError: if there is no such picture; lists those there are.
     """
     _check(name, _CONTENTS, "content picture")
-    from skimage import data  # takes a moment to import, and only this needs it
+    with Image.open(_skimage_data() / f"{name}.png") as picture:
+        return np.asarray(picture.convert("RGB")) / np.float32(255)
 
-    picture = getattr(data, name)()
-    return picture.astype(np.float32) / np.float32(255)
+
+def _skimage_data() -> Path:
+    """Where scikit-image keeps its pictures, found without importing it."""
+    (package,) = importlib.util.find_spec("skimage").submodule_search_locations
+    return Path(package) / "data"
 
 
 def is_example(name: str) -> bool:

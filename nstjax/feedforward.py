@@ -16,6 +16,7 @@ from nstjax.models import decoders, vgg
 from nstjax.models.decoders import DecoderSpec
 from nstjax.models.vgg import VGGSpec
 from nstjax.ops.stats import Statistics
+from nstjax.precision import check_compute_dtype
 from nstjax.transforms.adain import (
     EPS,
     adain,
@@ -35,6 +36,8 @@ class TransferSpec:
         encoder, decoder: their specs.
         eps: added to variances.
         ddof: 1 for torch's unbiased variance.
+        compute_dtype: what convolutions compute in, one of
+            `nstjax.precision.COMPUTE_DTYPES`; the rest is float32.
 
     Raises:
         NstjaxError: if the decoder does not fit the encoder.
@@ -44,8 +47,10 @@ class TransferSpec:
     decoder: DecoderSpec
     eps: float = EPS
     ddof: int = 0
+    compute_dtype: str = "float32"
 
     def __post_init__(self):
+        check_compute_dtype(self.compute_dtype)
         layer, width = self.decoder.layer, self.decoder.input_width
         vgg.check_layers((layer,), self.encoder)
         if self.encoder.width(layer) != width:
@@ -76,14 +81,25 @@ def encode(params: Params, image: Array, *, spec: TransferSpec) -> Array:
     """
     padded = _pad(image, spec.multiple)
     layer = spec.decoder.layer
-    return vgg.features(params["encoder"], padded, (layer,), spec=spec.encoder)[layer]
+    return vgg.features(
+        params["encoder"],
+        padded,
+        (layer,),
+        spec=spec.encoder,
+        compute_dtype=spec.compute_dtype,
+    )[layer]
 
 
 def decode(
     params: Params, features: Array, *, size: tuple[int, int], spec: TransferSpec
 ) -> Array:
     """Turns features into pictures of a size (height, width), in [0, 1]."""
-    image = decoders.decode(params["decoder"], features, spec=spec.decoder)
+    image = decoders.decode(
+        params["decoder"],
+        features,
+        spec=spec.decoder,
+        compute_dtype=spec.compute_dtype,
+    )
     return jnp.clip(image[:, : size[0], : size[1]], 0, 1)
 
 
@@ -128,15 +144,46 @@ def adain_transfer(
     """
     chex.assert_rank(content, 4)
     features = encode(params, content, spec=spec)
+    cells = None
     if masks is not None:
-        cells = [_to_cells(mask, spec.multiple) for mask in masks]
-        features = adain_regions(features, styles, cells, alpha=alpha, eps=spec.eps)
-    else:
-        if weights is None:
-            weights = [1 / len(styles)] * len(styles)
-        style = blend_statistics(styles, weights)
-        features = adain(features, style, alpha=alpha, eps=spec.eps, ddof=spec.ddof)
+        cells = [to_cells(mask, spec.multiple) for mask in masks]
+    features = restyle(
+        features, styles, weights=weights, cells=cells, alpha=alpha, spec=spec
+    )
     return decode(params, features, size=content.shape[1:3], spec=spec)
+
+
+def restyle(
+    features: Array,
+    styles: Sequence[Statistics],
+    *,
+    weights: Sequence[float] | None = None,
+    cells: Sequence[Array] | None = None,
+    alpha: float | Array = 1.0,
+    own: Sequence[Statistics] | None = None,
+    spec: TransferSpec,
+) -> Array:
+    """The part of `adain_transfer` between encoding and decoding.
+
+    Args:
+        features: from `encode`, [B, H, W, C], or a part of them.
+        styles, weights, alpha, spec: see `adain_transfer`.
+        cells: its masks, as `to_cells` gives them.
+        own: the content's statistics, for `features` that are a part only:
+            one for each of `cells`, or a single one without them.
+
+    Returns:
+        Features of the same shape.
+    """
+    if cells is not None:
+        return adain_regions(
+            features, styles, cells, alpha=alpha, own=own, eps=spec.eps
+        )
+    if weights is None:
+        weights = [1 / len(styles)] * len(styles)
+    style = blend_statistics(styles, weights)
+    known = None if own is None else own[0]
+    return adain(features, style, alpha=alpha, own=known, eps=spec.eps, ddof=spec.ddof)
 
 
 def style_swap_transfer(
@@ -178,21 +225,43 @@ def style_swap_transfer(
     """
     chex.assert_rank(content, 4)
     features = encode(params, content, spec=spec)
+    cells = None
+    if masks is not None:
+        cells = [to_cells(mask, spec.multiple) for mask in masks]
+    options = {"alpha": alpha, "patch_size": patch_size, "stride": stride}
+    swapped = swap_features(features, styles, weights=weights, cells=cells, **options)
+    return decode(params, swapped, size=content.shape[1:3], spec=spec)
+
+
+def swap_features(
+    features: Array,
+    styles: Sequence[Array],
+    *,
+    weights: Sequence[float] | None = None,
+    cells: Sequence[Array] | None = None,
+    alpha: float | Array = 1.0,
+    patch_size: int = 3,
+    stride: int = 1,
+) -> Array:
+    """The part of `style_swap_transfer` between encoding and decoding.
+
+    Args:
+        features: from `encode`, [B, H, W, C].
+        styles, weights, alpha, patch_size, stride: see `style_swap_transfer`.
+        cells: its masks, as `to_cells` gives them.
+
+    Returns:
+        Features of the same shape.
+    """
 
     def swap(style: Array | Sequence[Array]) -> Array:
         options = {"patch_size": patch_size, "stride": stride, "alpha": alpha}
         return style_swap(features, style, **options)
 
-    shares: Sequence[float | Array] | None = weights
-    if masks is not None:
-        shares = [_to_cells(mask, spec.multiple) for mask in masks]
+    shares: Sequence[float | Array] | None = weights if cells is None else cells
     if shares is None:
-        swapped = swap(styles)
-    else:
-        swapped = sum(
-            share * swap(style) for share, style in zip(shares, styles, strict=True)
-        )
-    return decode(params, swapped, size=content.shape[1:3], spec=spec)
+        return swap(styles)
+    return sum(share * swap(style) for share, style in zip(shares, styles, strict=True))
 
 
 def _pad(image: Array, multiple: int) -> Array:
@@ -203,8 +272,8 @@ def _pad(image: Array, multiple: int) -> Array:
     return jnp.pad(image, ((0, 0), (0, below), (0, right), (0, 0)), mode="reflect")
 
 
-def _to_cells(mask: Array, multiple: int) -> Array:
-    """A mask's mean over each cell."""
+def to_cells(mask: Array, multiple: int) -> Array:
+    """A mask's mean over each cell: [B, H, W, 1] to [B, H / m, W / m, 1]."""
     padded = _pad(mask, multiple)
     batch, height, width, _ = padded.shape
     rows, columns = height // multiple, width // multiple

@@ -14,6 +14,7 @@ PER_IMAGE = ("gatys", "lapstyle", "gatys-depth", "style-swap")
 ONE_PASS = {
     "adain": "adain-slim",
     "adain-lap": "adain-lap-slim",
+    "adain-depth": "adain-depth-slim",
     "style-swap-net": "style-swap-slim",
 }
 # What those paint where it is not AdaIN, see `nstjax.one_pass.TRANSFORMS`.
@@ -30,6 +31,7 @@ _ONE_PASS_OPTIONS = {
     "alpha": 1.0,
     "style_scale": 1.0,
     "depth_model": "slim",
+    "compute_dtype": "float32",
 }
 PRESERVE_COLOR = ("none", "luminance", "histogram")
 
@@ -105,6 +107,13 @@ def _one_pass_options(
     leaves |= {"method": method, "decoder": ONE_PASS[method]}
     if TRANSFORMS.get(method) == "style_swap":
         leaves |= SWAP_OPTIONS
+    for name, value in options.items():
+        if value is not None and name.endswith("_weight"):
+            raise NstjaxError(
+                f"the method {method} has no {name}: its decoder keeps to the weights "
+                "that it was trained with; choose adain-lap or adain-depth, train a "
+                f"decoder with --config.{name}, or use a method that optimises"
+            )
     leaves = _with_options(leaves, options)
     if not 0 <= leaves["alpha"] <= 1:
         raise NstjaxError(f"alpha must be from 0 to 1, not {leaves['alpha']}")

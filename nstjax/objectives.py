@@ -37,6 +37,7 @@ from nstjax.models import vgg
 from nstjax.ops.laplacian import LAPLACIAN_CHANNELS
 from nstjax.ops.preprocess import IMAGENET_MEAN, from_network, to_network
 from nstjax.ops.stats import GRAM_NORMALISATIONS, gram_matrix
+from nstjax.precision import check_compute_dtype
 from nstjax.transforms.style_swap import style_swap
 from nstjax.types import Array, Features, Params, Terms
 
@@ -82,6 +83,8 @@ class ObjectiveSpec:
             picture in [0, 1], whatever the domain; 256 in the Torch references.
         pixel_domain: one of `PIXEL_DOMAINS`. It changes the optimiser's
             coordinates, so its path, but no term's value.
+        compute_dtype: what the encoder's convolutions compute in, one of
+            `nstjax.precision.COMPUTE_DTYPES`; everything else is float32.
 
     Raises:
         NstjaxError: if a field is out of range or no weight is positive.
@@ -115,8 +118,10 @@ class ObjectiveSpec:
     feature_scale: float = 1.0
     pixel_scale: float = 1.0
     pixel_domain: str = "unit"
+    compute_dtype: str = "float32"
 
     def __post_init__(self):
+        check_compute_dtype(self.compute_dtype)
         for name in ("content_layers", "style_layers"):
             object.__setattr__(self, name, _layer_pairs(name, getattr(self, name)))
         for name in ("lap_pools", "lap_pool_weights"):
@@ -253,17 +258,11 @@ def make_targets(
     shares = _blend_shares(style_blend, len(styles))
     if spec.content_weight:
         layers = [layer for layer, _ in spec.content_layers]
-        features = vgg.features(encoder, content, layers, spec=encoder_spec)
-        targets["content"] = _scaled(features, spec)
+        targets["content"] = _features(encoder, content, layers, spec, encoder_spec)
     if spec.style_weight:
         layers = [layer for layer, _ in spec.style_layers]
         grams = [
-            _grams(
-                _scaled(
-                    vgg.features(encoder, picture, layers, spec=encoder_spec), spec
-                ),
-                spec,
-            )
+            _grams(_features(encoder, picture, layers, spec, encoder_spec), spec)
             for picture in styles
         ]
         targets["style"] = {
@@ -418,16 +417,22 @@ def _encode(x, image, params, spec, encoder_spec) -> Features:
     """Features of the picture, given in the domain and in [0, 1]."""
     if not spec.layers:
         return {}
-    if _domain(spec, encoder_spec) == encoder_spec.input_map:
-        encode, picture = vgg.features_from_pixels, x
-    else:
-        encode, picture = vgg.features, image
-    features = encode(params["encoder"], picture, spec.layers, spec=encoder_spec)
-    return _scaled(features, spec)
+    encoder, layers = params["encoder"], spec.layers
+    if _domain(spec, encoder_spec) != encoder_spec.input_map:
+        return _features(encoder, image, layers, spec, encoder_spec)
+    return _features(
+        encoder, x, layers, spec, encoder_spec, encode=vgg.features_from_pixels
+    )
 
 
-def _scaled(features: Features, spec: ObjectiveSpec) -> dict[str, Array]:
-    return {layer: spec.feature_scale * value for layer, value in features.items()}
+def _features(
+    encoder, picture, layers, spec, encoder_spec, *, encode=vgg.features
+) -> dict[str, Array]:
+    """A picture's activations as the losses see them."""
+    found = encode(
+        encoder, picture, layers, spec=encoder_spec, compute_dtype=spec.compute_dtype
+    )
+    return {layer: spec.feature_scale * value for layer, value in found.items()}
 
 
 def _grams(features: Features, spec: ObjectiveSpec) -> dict[str, Array]:
@@ -448,9 +453,8 @@ def _swap_target(
     """The content's features rebuilt from the styles'; blended, or from all."""
 
     def encode(picture):
-        layers = (spec.swap_layer,)
-        features = vgg.features(encoder, picture, layers, spec=encoder_spec)
-        return _scaled(features, spec)[spec.swap_layer]
+        layer = spec.swap_layer
+        return _features(encoder, picture, (layer,), spec, encoder_spec)[layer]
 
     def swap(features):
         return style_swap(

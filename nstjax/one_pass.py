@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
+from jax.sharding import Mesh
 
 from nstjax import feedforward
 from nstjax.errors import NstjaxError
@@ -16,6 +16,13 @@ from nstjax.io.resizing import fit_size, resize_image
 from nstjax.io.weights import WeightsMetadata, load_weights, save_weights
 from nstjax.ops.stats import Statistics
 from nstjax.registry import Decoder, Encoder, load_decoder
+from nstjax.sharding import batch_sharded, make_data_mesh, replicated
+from nstjax.tiling.transfer import (
+    OnTile,
+    Tiling,
+    adain_in_tiles,
+    style_swap_in_tiles,
+)
 from nstjax.transforms.adain import EPS
 
 STYLE_SUFFIX = ".style"
@@ -29,7 +36,7 @@ _NO_SAVED_STYLES = (
     "give the picture"
 )
 # The least side of which relu4_1 has cells enough for statistics.
-_LEAST_SIDE = 32
+LEAST_SIDE = 32
 
 
 class Networks(NamedTuple):
@@ -67,9 +74,15 @@ class SavedStyle(NamedTuple):
 
 
 def load_networks(
-    encoder: Encoder, decoder: str | Path, *, transform: str = "adain"
+    encoder: Encoder,
+    decoder: str | Path,
+    *,
+    transform: str = "adain",
+    compute_dtype: str = "float32",
 ) -> Networks:
     """Loads the decoder for an encoder, and for one of `TRANSFORMS`.
+
+    They will compute in `compute_dtype`, see `nstjax.feedforward.TransferSpec`.
 
     Raises:
         NstjaxError: if there is no such decoder, or it is another encoder's,
@@ -95,6 +108,7 @@ def load_networks(
         decoder=loaded.spec,
         eps=float(notes.get("eps", EPS)),
         ddof=int(notes.get("ddof", 0)),
+        compute_dtype=compute_dtype,
     )
     return Networks(encoder, loaded, spec, transform)
 
@@ -110,6 +124,8 @@ def transfer_picture(
     masks: Sequence[np.ndarray] | None = None,
     patch_size: int = 3,
     stride: int = 1,
+    tiling: Tiling | None = None,
+    on_tile: OnTile | None = None,
 ) -> np.ndarray:
     """Paints a picture with AdaIN, or Style-Swap's inverse network.
 
@@ -124,6 +140,9 @@ def transfer_picture(
             any chooses its patches among all styles.
         masks: where to paint each style, [H, W] in [0, 1].
         patch_size, stride: of Style-Swap, in cells.
+        tiling: how to cut the picture, to the same result in less memory; by
+            default it is painted all at once.
+        on_tile: told after every tile how many are done, and of how many.
 
     Returns:
         Picture [H, W, 3] in [0, 1].
@@ -135,8 +154,8 @@ def transfer_picture(
     functions = _compiled(networks.spec)
     params = networks.params
     height, width = content.shape[:2]
-    if min(height, width) < _LEAST_SIDE:
-        small = fit_size(height, width, short_side=_LEAST_SIDE)
+    if min(height, width) < LEAST_SIDE:
+        small = fit_size(height, width, short_side=LEAST_SIDE)
         larger = transfer_picture(
             resize_image(content, small),
             styles,
@@ -149,29 +168,118 @@ def transfer_picture(
             stride=stride,
         )
         return resize_image(larger, (height, width))
-    side = max(_LEAST_SIDE, round(min(height, width, _STYLE_SIDE) * style_scale))
+    side = _style_side((height, width), style_scale)
     if masks is not None:
-        masks = [jnp.asarray(mask, jnp.float32)[None, ..., None] for mask in masks]
+        masks = [np.asarray(mask, np.float32)[..., None] for mask in masks]
+    in_tiles = {"tiling": tiling, "spec": networks.spec, "on_tile": on_tile}
     if networks.transform == "style_swap":
         if any(isinstance(style, SavedStyle) for style in styles):
             raise NstjaxError(_NO_SAVED_STYLES)
         features = [functions.encode(params, _see(style, side)) for style in styles]
         weights = None if blend is None or masks is not None else _normalise(blend)
+        if tiling is not None:
+            return style_swap_in_tiles(
+                params,
+                content,
+                features,
+                weights=weights,
+                masks=masks,
+                alpha=alpha,
+                patch_size=patch_size,
+                stride=stride,
+                **in_tiles,
+            )
+        masks = masks and [mask[None] for mask in masks]
         image = functions.swap(
             params, content[None], features, weights, masks, alpha, patch_size, stride
         )
-        return np.asarray(image[0])
-    statistics = [
+        return np.asarray(image)[0]
+    statistics = _all_statistics(styles, networks=networks, short_side=side)
+    weights = _normalise(blend or [1.0] * len(styles))
+    if tiling is not None:
+        return adain_in_tiles(
+            params,
+            content,
+            statistics,
+            weights=weights,
+            masks=masks,
+            alpha=alpha,
+            **in_tiles,
+        )
+    masks = masks and [mask[None] for mask in masks]
+    image = functions.transfer(
+        params, content[None], statistics, weights, masks, np.float32(alpha)
+    )
+    return np.asarray(image)[0]
+
+
+def transfer_batch(
+    contents: np.ndarray,
+    styles: Sequence[np.ndarray | SavedStyle],
+    *,
+    networks: Networks,
+    alpha: float = 1.0,
+    style_scale: float = 1.0,
+    blend: Sequence[float] | None = None,
+    mesh: Mesh | None = None,
+) -> np.ndarray:
+    """Paints pictures of one size with AdaIN, all in the same styles.
+
+    The styles are encoded once, and the pictures shared out over devices. Each
+    comes out as `transfer_picture` makes it, up to rounding.
+
+    Args:
+        contents: pictures [B, H, W, 3], RGB in [0, 1], sides of at least
+            `LEAST_SIDE`.
+        styles, networks, alpha, style_scale, blend: as for `transfer_picture`.
+        mesh: from `nstjax.sharding.make_data_mesh`; by default, of all devices
+            of this process.
+
+    Returns:
+        Pictures [B, H, W, 3] in [0, 1].
+
+    Raises:
+        NstjaxError: for another transform than AdaIN, or smaller pictures.
+    """
+    count, *size, _ = contents.shape
+    if networks.transform != "adain" or min(size) < LEAST_SIDE:
+        raise NstjaxError(
+            "pictures are painted together with AdaIN only, with sides of at least "
+            f"{LEAST_SIDE} pixels"
+        )
+    mesh = mesh or make_data_mesh(jax.local_devices())
+    statistics = _all_statistics(
+        styles, networks=networks, short_side=_style_side(size, style_scale)
+    )
+    # Every device gets as many; some paint the last picture once more.
+    spare = -count % mesh.size
+    contents = np.concatenate([contents, *(contents[-1:] for _ in range(spare))])
+    shared = jax.device_put((networks.params, statistics), replicated(mesh))
+    images = _compiled(networks.spec).transfer(
+        shared[0],
+        jax.device_put(contents, batch_sharded(mesh)),
+        shared[1],
+        _normalise(blend or [1.0] * len(styles)),
+        None,
+        np.float32(alpha),
+    )
+    return np.asarray(images)[:count]
+
+
+def _style_side(size: Sequence[int], style_scale: float) -> int:
+    """The shorter side at which styles are seen for a content of a size."""
+    return max(LEAST_SIDE, round(min(*size, _STYLE_SIDE) * style_scale))
+
+
+def _all_statistics(
+    styles: Sequence[np.ndarray | SavedStyle], *, networks: Networks, short_side: int
+) -> list[Statistics]:
+    return [
         style.statistics
         if isinstance(style, SavedStyle)
-        else encode_style(style, networks=networks, short_side=side)
+        else encode_style(style, networks=networks, short_side=short_side)
         for style in styles
     ]
-    weights = _normalise(blend or [1.0] * len(styles))
-    image = functions.transfer(
-        params, content[None], statistics, weights, masks, jnp.float32(alpha)
-    )
-    return np.asarray(image[0])
 
 
 def encode_style(
@@ -231,7 +339,7 @@ def load_style(path: str | Path, *, networks: Networks) -> SavedStyle:
             f"the style {path} was saved with another encoder; save it again from its "
             "picture, with --save-style"
         )
-    statistics = Statistics(jnp.asarray(params["mean"]), jnp.asarray(params["std"]))
+    statistics = Statistics(params["mean"], params["std"])
     return SavedStyle(statistics, encoder, metadata.name)
 
 

@@ -18,16 +18,14 @@ from nstjax.io.resizing import fit_size, resize_image
 from nstjax.models import monodepth
 from nstjax.models.vgg import VGGSpec
 from nstjax.objectives import ObjectiveSpec
+from nstjax.ops.color import match_color
 from nstjax.optimize import driver, engine
-from nstjax.optimize.adam import adam
-from nstjax.optimize.lbfgs import lbfgs
 from nstjax.optimize.minimise import minimise
-from nstjax.optimize.torch_lbfgs import torch_lbfgs
 from nstjax.optimize.trace import Trace, concatenate
 from nstjax.registry import Depth, Encoder
 
 OPTIMIZERS = ("adam", "lbfgs", "torch_lbfgs")
-INITS = ("content", "style", "noise")
+INITS = ("content", "recoloured", "style", "noise")
 
 # Evaluations between two looks at the keyboard and the clock.
 _CHUNK = 10
@@ -108,6 +106,14 @@ def working_size(height: int, width: int, options: Mapping[str, Any]):
     if min(height, width) < _LEAST_SIDE:
         return fit_size(height, width, short_side=_LEAST_SIDE)
     return height, width
+
+
+def kept_pictures(options: Mapping[str, Any]) -> int:
+    """Arrays of a picture's size that the solver keeps besides the picture."""
+    if options["optimizer"] == "adam":
+        return 2
+    # Differences of x and of gradients, and the last of each.
+    return 2 * options["history"] + 4
 
 
 def optimise_picture(
@@ -305,11 +311,19 @@ def _to_picture(functions: _Functions, x: Any, params: Any) -> np.ndarray:
 
 def _make_solver(options: Mapping[str, Any]):
     name, rate = options["optimizer"], options["learning_rate"]
+    # Imported where they are needed: Optax takes a moment, and methods of one
+    # pass get types from here only.
     if name == "adam":
+        from nstjax.optimize.adam import adam
+
         return adam(learning_rate=rate)
     if name == "lbfgs":
+        from nstjax.optimize.lbfgs import lbfgs
+
         return lbfgs(history=options["history"])
     if name == "torch_lbfgs":
+        from nstjax.optimize.torch_lbfgs import torch_lbfgs
+
         return torch_lbfgs(learning_rate=rate, history=options["history"])
     raise NstjaxError(f"optimizer must be {', '.join(OPTIMIZERS)}, not {name!r}")
 
@@ -350,6 +364,10 @@ def _initial_picture(
         return resize_image(init_image, size)[None]
     if options["init"] == "content":
         return content
+    if options["init"] == "recoloured":
+        colours = [style.reshape(1, -1, 3) for style in styles]
+        recoloured = match_color(content[0], np.concatenate(colours, axis=1))
+        return np.asarray(recoloured)[None]
     if options["init"] == "style":
         return resize_image(styles[0][0], size)[None]
     raise NstjaxError(

@@ -145,9 +145,8 @@ def load_depth(name_or_path: str | Path) -> Depth:
     Raises:
         NstjaxError: if there is no such network, or it gives no depth.
     """
-    name = "depth-slim" if str(name_or_path) == "slim" else name_or_path
     path, params, metadata = _open(
-        name,
+        depth_name(name_or_path),
         kind="depth",
         needed="a depth network",
         remedy="convert one with 'python -m converters.monodepth2'",
@@ -155,6 +154,11 @@ def load_depth(name_or_path: str | Path) -> Depth:
     spec = monodepth.MonodepthSpec.from_dict(metadata.spec)
     check_shapes(params, monodepth.param_shapes(spec), where=str(path))
     return Depth(params, spec, metadata, sha256_of(path))
+
+
+def depth_name(name_or_path: str | Path) -> str | Path:
+    """A depth network's full name: "slim" is short for the bundled one."""
+    return "depth-slim" if str(name_or_path) == "slim" else name_or_path
 
 
 def _open(

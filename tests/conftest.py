@@ -53,3 +53,71 @@ def torch_reference() -> Callable[[str], ModuleType]:
         return module
 
     return load
+
+
+@pytest.fixture(scope="session")
+def depth_file(tmp_path_factory) -> Path:
+    """A depth network of random weights, large enough to tell pictures apart."""
+    import jax
+    import numpy as np
+
+    from nstjax.io.weights import WeightsMetadata, save_weights
+    from nstjax.models.monodepth import MonodepthSpec, param_shapes
+
+    spec = MonodepthSpec(
+        layers=(1, 1, 1, 1),
+        stem_width=4,
+        widths=(4, 4, 8, 8),
+        decoder_widths=(8, 8),
+        scales=(3,),
+        input_size=(64, 96),
+    )
+    rng = np.random.default_rng(0)
+
+    def draw(shape):
+        deviation = np.sqrt(2 / np.prod(shape[:-1])) if len(shape) > 1 else 0.1
+        return rng.normal(0, deviation, shape).astype(np.float32)
+
+    shapes = param_shapes(spec)
+    params = jax.tree.map(draw, shapes, is_leaf=lambda node: isinstance(node, tuple))
+    path = tmp_path_factory.mktemp("depth") / "random.safetensors"
+    metadata = WeightsMetadata(
+        "depth", "random-depth", spec.to_dict(), "random", "none"
+    )
+    save_weights(path, params, metadata)
+    return path
+
+
+@pytest.fixture(scope="session")
+def fast_depth_layers() -> list:
+    """FastDepth's layers, (kernel, bias) in order, narrow and random."""
+    import numpy as np
+
+    rng = np.random.default_rng(1)
+    width, layers = 6, []
+
+    def add(*shape):
+        deviation = np.sqrt(2 / np.prod(shape[:-1]))
+        kernel = rng.normal(0, deviation, shape).astype(np.float32)
+        layers.append((kernel, rng.normal(0.2, 0.2, shape[-1]).astype(np.float32)))
+
+    add(3, 3, 3, width)
+    for block in range(18):
+        side = 3 if block < 13 else 5
+        add(side, side, 1, width)
+        add(1, 1, width, width)
+    add(1, 1, width, 1)
+    return layers
+
+
+@pytest.fixture(scope="session")
+def fast_depth_file(tmp_path_factory, fast_depth_layers) -> Path:
+    """The same as a publisher's file."""
+    import numpy as np
+
+    path = tmp_path_factory.mktemp("fast_depth") / "fast_depth.npz"
+    tensors = {}
+    for number, (kernel, bias) in enumerate(fast_depth_layers):
+        tensors |= {f"{number:02}_w": kernel, f"{number:02}_b": bias}
+    np.savez(path, **tensors)
+    return path

@@ -2,7 +2,6 @@
 
 import json
 
-import jax
 import numpy as np
 import pytest
 from PIL import Image
@@ -11,40 +10,12 @@ from nstjax import api
 from nstjax.cli.stylize import main
 from nstjax.configuration import config_to_dict, load_config
 from nstjax.errors import NstjaxError
-from nstjax.io.weights import WeightsMetadata, save_weights
 from nstjax.methods import method_options
-from nstjax.models.monodepth import MonodepthSpec, disparity, param_shapes
+from nstjax.models.monodepth import disparity
 from nstjax.objectives import ObjectiveSpec
 from nstjax.registry import load_depth
 
-SPEC = MonodepthSpec(
-    layers=(1, 1, 1, 1),
-    stem_width=4,
-    widths=(4, 4, 8, 8),
-    decoder_widths=(8, 8),
-    scales=(3,),
-    input_size=(64, 96),
-)
 SMALL = ("--iterations", "2", "--config.stages=()", "--quiet")
-
-
-@pytest.fixture(scope="module")
-def depth_file(tmp_path_factory):
-    """A depth network of random weights, large enough to tell pictures apart."""
-    rng = np.random.default_rng(0)
-
-    def draw(shape):
-        deviation = np.sqrt(2 / np.prod(shape[:-1])) if len(shape) > 1 else 0.1
-        return rng.normal(0, deviation, shape).astype(np.float32)
-
-    shapes = param_shapes(SPEC)
-    params = jax.tree.map(draw, shapes, is_leaf=lambda node: isinstance(node, tuple))
-    path = tmp_path_factory.mktemp("depth") / "random.safetensors"
-    metadata = WeightsMetadata(
-        "depth", "random-depth", SPEC.to_dict(), "random", "none"
-    )
-    save_weights(path, params, metadata)
-    return path
 
 
 def random_pictures(count, size=(64, 72)):

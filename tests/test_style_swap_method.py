@@ -7,6 +7,7 @@ import jax
 import numpy as np
 import pytest
 
+from nstjax import api
 from nstjax.configuration import config_to_dict, load_config
 from nstjax.errors import NstjaxError
 from nstjax.models import vgg
@@ -187,3 +188,23 @@ def test_reference_is_the_lua_script(torch_reference):
     # Both terms are seen in the gradient.
     difference = np.linalg.norm(gradient - expected)
     assert difference < 1e-3 * np.linalg.norm(expected)
+
+
+def test_the_best_preset_begins_in_the_styles_colours():
+    """Its beginning has the style's colour mean and covariance, by NumPy."""
+    content, style = (0.3 + 0.4 * p[0] for p in pictures((64, 72), (80, 64)))
+    assert preset("best")["init"] == "recoloured"
+    begun = api.stylize(
+        content,
+        style,
+        method="style-swap",
+        optimizer="adam",
+        # So small a step that the picture stays what it began as.
+        learning_rate=1e-7,
+        iterations=1,
+        stages=(),
+    )
+    (one, other) = (p.reshape(-1, 3).astype(np.float64) for p in (begun, style))
+    np.testing.assert_allclose(one.mean(0), other.mean(0), atol=2e-3)
+    np.testing.assert_allclose(np.cov(one.T), np.cov(other.T), atol=5e-4)
+    assert np.corrcoef(begun.mean(2).ravel(), content.mean(2).ravel())[0, 1] > 0.9

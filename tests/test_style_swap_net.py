@@ -11,6 +11,7 @@ from nstjax.feedforward import TransferSpec, style_swap_transfer
 from nstjax.io.weights import WeightsMetadata, save_weights, sha256_of
 from nstjax.methods import method_options
 from nstjax.models import decoders, vgg
+from nstjax.registry import load_decoder, load_encoder
 from nstjax.transforms.style_swap import style_swap
 
 ENCODER = vgg.VGGSpec(widths=(4, 5, 6, 7, 8), padding="reflect")
@@ -157,3 +158,27 @@ def test_the_optimised_form_paints(files):
     assert image.shape == content.shape
     assert 0 <= image.min() and image.max() <= 1
     assert np.abs(image - content).max() > 0.01
+
+
+def test_the_bundled_network_comes_near_the_swapped_features():
+    """Much nearer than the content itself; and without a style it reconstructs."""
+    encoder = load_encoder("vgg19-slim")
+    decoder = load_decoder("style-swap-slim")
+    assert decoder.metadata.notes["encoder_sha256"] == encoder.sha256
+
+    def encode(picture):
+        image = jnp.asarray(picture)[None]
+        layers = ("relu3_1",)
+        return vgg.features(encoder.params, image, layers, spec=encoder.spec)["relu3_1"]
+
+    content = api.read_picture("astronaut")[40:232, 100:292]
+    style = api.read_picture("wave")[:192, :192]
+    target = np.asarray(style_swap(encode(content), encode(style)))
+
+    def distance(picture):
+        return np.square(np.asarray(encode(picture)) - target).mean()
+
+    painted = api.stylize(content, style, method="style-swap-net")
+    assert distance(painted) < 0.75 * distance(content)
+    again = api.stylize(content, style, method="style-swap-net", alpha=0.0)
+    assert -10 * np.log10(np.square(again - content).mean()) > 20

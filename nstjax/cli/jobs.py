@@ -4,9 +4,9 @@ import dataclasses
 import os
 from pathlib import Path
 
-from nstjax import examples
 from nstjax.errors import NstjaxError
-from nstjax.io.images import check_output, list_images
+from nstjax.io.images import check_output
+from nstjax.pictures import list_pictures, picture_label
 
 _DEFAULT_SUFFIX = ".png"
 
@@ -57,7 +57,7 @@ def plan_jobs(
     Raises:
         NstjaxError: if an input is missing or the output cannot be written.
     """
-    contents = _expand(content)
+    contents = list_pictures(content)
     blends = _expand_styles(styles)
     many = _is_folder(content) or any(map(_is_folder, styles))
     if not many:
@@ -87,18 +87,12 @@ def plan_jobs(
     return left, len(jobs) - len(left)
 
 
-def _expand(path: str) -> list[str]:
-    if examples.is_example(path) and not os.path.exists(path):
-        return [path]
-    return [str(picture) for picture in list_images(path)]
-
-
 def _expand_styles(styles: list[str]) -> list[tuple[str, ...]]:
     if not any(map(_is_folder, styles)):
-        return [tuple(picture for style in styles for picture in _expand(style))]
+        return [tuple(picture for style in styles for picture in list_pictures(style))]
     if len(styles) > 1:
         raise NstjaxError("give one folder of styles or several files, not both")
-    return [(picture,) for picture in _expand(styles[0])]
+    return [(picture,) for picture in list_pictures(styles[0])]
 
 
 def _is_folder(path: str) -> bool:
@@ -111,18 +105,10 @@ def _name(
     contents: list[str],
     blends: list[tuple[str, ...]],
 ) -> str:
-    parts = [_label(content, contents)]
+    parts = [picture_label(content, contents)]
     if len(blends) > 1:
-        parts.append(_label(blend[0], [other[0] for other in blends]))
+        parts.append(picture_label(blend[0], [other[0] for other in blends]))
     return "_".join(parts) + _DEFAULT_SUFFIX
-
-
-def _label(path: str, others: list[str]) -> str:
-    """A file's stem, with its ending where another has the same stem."""
-    stem = Path(path).stem
-    if sum(Path(other).stem == stem for other in others) > 1:
-        return f"{stem}-{Path(path).suffix.lstrip('.')}"
-    return stem
 
 
 def _free_name(content: str, styles: list[str], method: str) -> Path:

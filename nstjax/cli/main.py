@@ -9,6 +9,7 @@ from nstjax import __version__
 # Imported when chosen: ``nstjax --help`` loads none of them.
 _COMMANDS = {
     "stylize": ("nstjax.cli.stylize", "make a picture in the style of another"),
+    "evaluate": ("nstjax.cli.evaluate", "compare the methods, with tables and figures"),
     "train": ("nstjax.cli.train", "train a network from a config"),
     "prepare-data": ("nstjax.cli.prepare_data", "pack folders of pictures for TFDS"),
     "weights": ("nstjax.cli.weights", "fetch published networks"),

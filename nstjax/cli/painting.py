@@ -52,25 +52,15 @@ def paint(
             go on from have been written.
         NstjaxError: for anything that cannot be used.
     """
-    plan = api.make_plan(
-        job.content,
-        job.styles,
-        options=leaves,
-        size=options.size,
-        seed=options.seed,
-        blend=options.style_blend,
-        masks=options.mask,
-        networks=networks,
-    )
+    plan = plan_job(job, leaves, networks, options)
     replace = options.overwrite or options.resume
-    check_output(job.output, overwrite=replace, size=plan.output_size)
     # Loaded and checked now, for it would be a pity at the end.
     shown = _shown_depth(job, plan, replace=replace) if options.show_depth else None
     if plan.working_size != plan.output_size:
         height, width = plan.working_size
         tell(f"working at {width} x {height} pixels; --size asks for another size")
     if isinstance(networks, Networks):
-        return _paint_at_once(job, plan, networks, options, shown, replace=replace)
+        return _paint_at_once(job, plan, options, shown, replace=replace)
     fingerprint = _fingerprint(plan)
     checkpoint = _load(job, plan, fingerprint) if options.resume else None
     bar = tqdm(unit="eval", disable=options.quiet, file=sys.stderr, leave=False)
@@ -112,27 +102,64 @@ def paint(
     return _record(job, plan, outcome)
 
 
+def plan_job(
+    job: Job, leaves: dict[str, Any], networks: Encoder | Networks, options: Any
+) -> api.Plan:
+    """Reads and checks what a picture needs, and that it can be written.
+
+    Raises:
+        NstjaxError: if not.
+    """
+    plan = api.make_plan(
+        job.content,
+        job.styles,
+        options=leaves,
+        size=options.size,
+        seed=options.seed,
+        blend=options.style_blend,
+        masks=options.mask,
+        max_memory=options.max_memory,
+        networks=networks,
+    )
+    replace = options.overwrite or options.resume
+    check_output(job.output, overwrite=replace, size=plan.output_size)
+    return plan
+
+
+def save_style(job: Job, plan: api.Plan, options: Any) -> None:
+    """Keeps the plan's one style, once, however many pictures are painted in it."""
+    path, (style,) = Path(options.save_style), plan.styles
+    if path.exists() and not options.overwrite:
+        return
+    networks = plan.networks
+    saved = one_pass.make_style(style, name=job.styles[0], networks=networks)
+    layer = networks.spec.decoder.layer
+    one_pass.save_style(path, saved, layer=layer, overwrite=options.overwrite)
+
+
 def _paint_at_once(
     job: Job,
     plan: api.Plan,
-    networks: Networks,
     options: Any,
     shown: Depth | None,
     *,
     replace: bool,
 ) -> dict[str, Any]:
     if options.save_style:
-        # Once, however many pictures are painted in it.
-        path, (style,) = Path(options.save_style), plan.styles
-        if not path.exists() or options.overwrite:
-            saved = one_pass.make_style(style, name=job.styles[0], networks=networks)
-            layer = networks.spec.decoder.layer
-            one_pass.save_style(path, saved, layer=layer, overwrite=options.overwrite)
-    outcome = api.run(plan)
+        save_style(job, plan, options)
+    hidden = options.quiet or plan.tiling is None
+    bar = tqdm(unit="tile", disable=hidden, file=sys.stderr, leave=False)
+
+    def on_tile(done: int, total: int) -> None:
+        bar.total = total
+        bar.update(done - bar.n)
+
+    with bar:
+        outcome = api.run(plan, on_tile=on_tile)
     image = api.finish(plan, outcome.image)
     write_image(job.output, image, overwrite=replace)
     _write_depth(job, plan, image, shown, replace=replace)
-    return _record(job, plan, outcome)
+    return _record(job, plan, outcome) if options.trace else {}
 
 
 def _depth_files(job: Job) -> tuple[Path, Path]:

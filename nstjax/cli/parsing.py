@@ -4,6 +4,7 @@ import argparse
 import math
 
 from nstjax.errors import NstjaxError
+from nstjax.memory.amounts import parse_amount
 
 
 class Parser(argparse.ArgumentParser):
@@ -63,6 +64,14 @@ def size(text: str) -> int | tuple[int, int]:
     if not times:
         return count(text)
     return count(height), count(width)
+
+
+def memory(text: str) -> int:
+    """An amount of memory such as 2GB, in bytes."""
+    try:
+        return parse_amount(text)
+    except NstjaxError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def _number(text: str) -> float:

@@ -9,6 +9,7 @@ from typing import Any
 
 from nstjax import __version__
 from nstjax.cli import parsing
+from nstjax.cli.compile_cache import add_cache_option, set_compile_cache
 from nstjax.cli.errors import INTERRUPTED, USAGE_ERROR, reports_errors
 from nstjax.errors import NstjaxError
 
@@ -101,8 +102,8 @@ def make_parser() -> parsing.Parser:
     method.add_argument(
         "--method",
         metavar="NAME",
-        help="in one pass: adain (default), adain-lap or style-swap-net; by "
-        "optimisation: gatys, lapstyle, gatys-depth or style-swap",
+        help="in one pass: adain (default), adain-lap, adain-depth or "
+        "style-swap-net; by optimisation: gatys, lapstyle, gatys-depth or style-swap",
     )
     method.add_argument(
         "--alpha",
@@ -158,7 +159,10 @@ def make_parser() -> parsing.Parser:
         "--optimizer", metavar="NAME", help="adam, lbfgs or torch_lbfgs"
     )
     method.add_argument(
-        "--init", metavar="WHAT", help="begin from content, style, noise or a picture"
+        "--init",
+        metavar="WHAT",
+        help="begin from content, recoloured (the content in the "
+        "style's colours), style, noise or a picture",
     )
     for name, text in (
         ("content", "likeness to the content"),
@@ -190,6 +194,23 @@ def make_parser() -> parsing.Parser:
         help="the network that sees depth: the bundled one (default) or a converted "
         "monodepth2",
     )
+    machine = parser.add_argument_group("memory and start")
+    machine.add_argument(
+        "--max-memory",
+        type=parsing.memory,
+        metavar="AMOUNT",
+        help="what the whole process may take, such as 2GB or 800MB; larger pictures "
+        "are painted in tiles, to the same result (adain, style-swap-net; default: a "
+        "share of the available memory)",
+    )
+    machine.add_argument(
+        "--batch-size",
+        type=parsing.count,
+        metavar="N",
+        help="pictures of a folder that are painted together where their sizes are "
+        "equal (adain; default 4, on accelerators 8 for each)",
+    )
+    add_cache_option(machine)
     watching = parser.add_argument_group("watching and stopping")
     watching.add_argument(
         "--show-depth",
@@ -240,6 +261,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if getattr(options, name) is None:
             raise NstjaxError(f"--{name} is missing: name a picture")
 
+    set_compile_cache(use=not options.no_compile_cache)
     # Imported this late, so that --help and mistakes are answered at once.
     from nstjax.cli.jobs import plan_jobs
     from nstjax.methods import ONE_PASS, method_options
@@ -280,6 +302,12 @@ def _run_jobs(jobs, leaves: dict[str, Any], options, tell) -> int:
     from nstjax.cli.painting import Interrupted, paint
 
     networks = api.load_networks(leaves)
+    batch_size = _batch_size(jobs, networks, options)
+    if batch_size > 1:
+        from nstjax.cli.batches import paint_all
+
+        failed = paint_all(jobs, leaves, networks, options, tell, batch_size=batch_size)
+        return _status(failed, len(jobs))
     failed = 0
     for number, job in enumerate(jobs, start=1):
         if len(jobs) > 1:
@@ -301,8 +329,28 @@ def _run_jobs(jobs, leaves: dict[str, Any], options, tell) -> int:
         tell(f"wrote {job.output} after {seconds:.1f} s")
         if options.trace:
             _write_trace(Path(options.trace), record | {"seconds": seconds}, options)
+    return _status(failed, len(jobs))
+
+
+def _batch_size(jobs, networks, options) -> int:
+    """How many pictures to paint together; 1 for one after the other."""
+    from nstjax.one_pass import Networks
+
+    adain = isinstance(networks, Networks) and networks.transform == "adain"
+    if options.batch_size and not adain:
+        raise NstjaxError("--batch-size is for adain, adain-lap and adain-depth")
+    if len(jobs) < 2 or not adain or options.mask or options.show_depth:
+        return 1
+    if options.batch_size:
+        return options.batch_size
+    from nstjax.cli.batches import default_batch_size
+
+    return default_batch_size()
+
+
+def _status(failed: int, total: int) -> int:
     if failed:
-        print(f"nstjax: {failed} of {len(jobs)} pictures failed", file=sys.stderr)
+        print(f"nstjax: {failed} of {total} pictures failed", file=sys.stderr)
     return USAGE_ERROR if failed else 0
 
 

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from nstjax.cli.compile_cache import add_cache_option, set_compile_cache
 from nstjax.cli.errors import INTERRUPTED, reports_errors
 from nstjax.cli.parsing import Parser
 from nstjax.configuration import load_config
@@ -45,6 +46,7 @@ def make_parser() -> Parser:
         metavar="COORDINATOR:PORT,PROCESSES,PROCESS",
         help="train over several hosts; without a value the cluster is detected",
     )
+    add_cache_option(parser)
     return parser
 
 
@@ -61,6 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from nstjax.cli.xla_flags import set_training_flags
 
     set_training_flags()
+    set_compile_cache(use=not options.no_compile_cache)
     if options.distributed:
         _join_hosts(options.distributed)
     import jax

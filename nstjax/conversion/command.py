@@ -73,6 +73,11 @@ COMMANDS = {
         opens="monodepth2:open_pair",
         source_help="the folder with encoder.pth and depth.pth, or the .zip of it",
     ),
+    "fast_depth": Command(
+        "fast_depth:convert_fast_depth",
+        "Convert FastDepth, which can teach a depth network and judge depth, from an "
+        ".npz file of its folded layers.",
+    ),
 }
 
 

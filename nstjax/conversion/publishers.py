@@ -5,10 +5,14 @@ first digits of a file's SHA-256 into its name, and deep-transfer's files were
 hashed themselves.
 """
 
+from __future__ import annotations
+
 import dataclasses
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from nstjax.conversion.sources import Source
+if TYPE_CHECKING:  # every picture waits for imports, and reads no foreign file
+    from nstjax.conversion.sources import Source
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,6 +63,7 @@ MONODEPTH2 = Publisher(
     "https://github.com/nianticlabs/monodepth2",
     "Monodepth2 License, for non-commercial use only",
 )
+FAST_DEPTH = Publisher("fast-depth", "https://github.com/dwofk/fast-depth", "MIT")
 
 # First digits of a file's SHA-256.
 _BY_HASH = {

@@ -10,7 +10,13 @@ from nstjax.registry import bundled_names
 from nstjax.store.cache import cache_folder, cached_names, weights_file
 
 _PACKAGES = ("jax", "jaxlib", "flax", "optax", "numpy", "safetensors")
-_VARIABLES = ("JAX_PLATFORMS", "XLA_FLAGS", "CUDA_VISIBLE_DEVICES", "NSTJAX_CACHE")
+_VARIABLES = (
+    "JAX_PLATFORMS",
+    "XLA_FLAGS",
+    "CUDA_VISIBLE_DEVICES",
+    "NSTJAX_CACHE",
+    "NSTJAX_COMPILE_CACHE",
+)
 
 
 def describe_system() -> list[tuple[str, str]]:

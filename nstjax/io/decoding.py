@@ -28,7 +28,7 @@ _MODES_OF_PROFILE = {
 _SRGB = ImageCms.createProfile("sRGB")
 
 
-def decode_pixels(image: Image.Image) -> np.ndarray:
+def decode_pixels(image: Image.Image, *, color_managed: bool = True) -> np.ndarray:
     """Decodes a picture: first frame, upright, sRGB, no alpha.
 
     Grey of 9 to 16 bits keeps its precision; other channels of 16 bits are
@@ -40,6 +40,7 @@ def decode_pixels(image: Image.Image) -> np.ndarray:
 
     Args:
         image: an opened Pillow picture; it is loaded here.
+        color_managed: False ignores profiles.
 
     Returns:
         float32 array [H, W, 3] in [0, 1].
@@ -55,7 +56,7 @@ def decode_pixels(image: Image.Image) -> np.ndarray:
     # After load(), for Pillow itself turns TIFF files when it loads them and
     # then drops the tag.
     orientation = read_orientation(image)
-    profile = image.info.get("icc_profile")
+    profile = image.info.get("icc_profile") if color_managed else None
     alpha = None
     if image.mode.startswith("I;16"):
         pixels = _decode_deep_grey(image)
@@ -114,7 +115,10 @@ def _decode_8_bits(image: Image.Image, profile: bytes | None) -> np.ndarray:
             "as grey, RGB or CMYK with 8 or 16 bits per channel"
         )
     managed = _convert_to_srgb(image, profile) if profile else None
-    return _to_unit(managed or image.convert("RGB"))
+    if managed is None:
+        # convert() would copy what it has nothing to do with.
+        managed = image if image.mode == "RGB" else image.convert("RGB")
+    return _to_unit(managed)
 
 
 def _convert_to_srgb(image: Image.Image, profile: bytes) -> Image.Image | None:

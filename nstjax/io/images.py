@@ -4,7 +4,6 @@ In memory a picture is a float32 array [H, W, 3], RGB, sRGB-encoded, values
 in [0, 1].
 """
 
-import io
 import os
 import tempfile
 import threading
@@ -16,7 +15,7 @@ from PIL import Image, UnidentifiedImageError
 
 from nstjax.errors import NstjaxError
 from nstjax.io.decoding import decode_pixels
-from nstjax.io.files import refuse_to_overwrite, write_atomically
+from nstjax.io.files import refuse_to_overwrite, written_atomically
 
 _FORMATS = {
     ".png": "PNG",
@@ -33,6 +32,8 @@ PICTURE_FORMATS = tuple(sorted(set(_FORMATS.values())))
 MIN_SIDE = 16
 # 11,585 x 11,585 pixels; as float32 they take 1.6 GB.
 MAX_PIXELS = 2**27
+# Rows that are rounded at a time when a picture is written.
+_STRIP_ROWS = 256
 # The longest sides that the formats themselves can hold.
 _LONGEST_SIDE = {"JPEG": 65_500, "WEBP": 16_383}
 # Warning filters belong to the whole process, so that only one thread at a
@@ -45,6 +46,7 @@ def read_image(
     *,
     min_side: int = MIN_SIDE,
     max_pixels: int = MAX_PIXELS,
+    color_managed: bool = True,
 ) -> np.ndarray:
     """Reads a picture file; what it is, its content decides, not its suffix.
 
@@ -59,6 +61,7 @@ def read_image(
         max_pixels: the most pixels. More are refused from the file's header,
             before anything is decoded. Pillow's own limit (about 179 million)
             holds besides.
+        color_managed: False takes the numbers for sRGB, whatever the profile.
 
     Returns:
         float32 array [H, W, 3], RGB, sRGB-encoded, in [0, 1].
@@ -83,7 +86,7 @@ def read_image(
                     f"has {width} x {height} pixels, too few for style transfer; give "
                     f"a picture of at least {min_side} pixels a side"
                 )
-            return decode_pixels(image)
+            return decode_pixels(image, color_managed=color_managed)
     except Exception as error:  # Pillow raises nearly anything for damaged files
         raise NstjaxError(f"{path} {_why_unreadable(path, error)}") from error
 
@@ -230,17 +233,28 @@ def write_image(
     check_output(path, overwrite=overwrite, size=pixels.shape[:2])
     if not 1 <= quality <= 100:
         raise NstjaxError(f"the quality must be from 1 to 100, not {quality}")
-    if not np.isfinite(pixels).all():
+    levels = _to_levels(pixels)
+    if levels is None:
         raise NstjaxError(
             f"the picture for {path} holds numbers that are not finite; it is not "
             "written"
         )
-    levels = np.rint(np.clip(pixels, 0, 1) * 255).astype(np.uint8)
-    buffer = io.BytesIO()
-    Image.fromarray(levels).save(
-        buffer, file_format, **_save_options(file_format, quality)
-    )
-    write_atomically(path, buffer.getvalue(), overwrite=overwrite)
+    with written_atomically(path, overwrite=overwrite) as temporary:
+        Image.fromarray(levels).save(
+            temporary, file_format, **_save_options(file_format, quality)
+        )
+
+
+def _to_levels(pixels: np.ndarray) -> np.ndarray | None:
+    """Pixels as uint8, or None if one of them is not finite."""
+    levels = np.empty(pixels.shape, np.uint8)
+    # In strips: copies of a large picture would be the most memory of all.
+    for first in range(0, len(pixels), _STRIP_ROWS):
+        strip = pixels[first : first + _STRIP_ROWS]
+        if not np.isfinite(strip).all():
+            return None
+        levels[first : first + _STRIP_ROWS] = np.rint(np.clip(strip, 0, 1) * 255)
+    return levels
 
 
 def _format_of(path: Path) -> str:

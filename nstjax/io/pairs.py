@@ -147,31 +147,42 @@ class Repainting:
     styles: Source | None = None
 
 
-def pair_loader(view: View, repainting: Repainting) -> Load:
+def pair_loader(view: View, repainting: Repainting, *, labelled: bool = True) -> Load:
     """A `Load` that makes an example of a `PairSource`'s item.
 
     It returns uint8 [H, W, 4]: RGB, then the label. Without `random` it is the
     photo as it is.
+
+    Args:
+        view: what is shown.
+        repainting: how it is changed.
+        labelled: False to put the photo as it is in the label's place, which makes
+            [H, W, 6]; then the items of any source of pictures will do.
     """
 
-    def load(item: Mapping[str, Any], random: np.random.Generator | None) -> np.ndarray:
+    def load(item: Any, random: np.random.Generator | None) -> np.ndarray:
+        if not isinstance(item, Mapping):
+            item = {"image": item}
         box, file = view.box(random), item["image"]
         plain = random is None
-        painted = item["painted"]
+        painted = item.get("painted", ())
         show_painted = (
             not plain and painted and random.random() < repainting.painted_share
         )
         if show_painted:
             file = painted[random.integers(len(painted))]
         pixels = _cut(file, view, box, "RGB")
-        label = _cut(item["label"], view, box, "L")
+        if labelled:
+            label = _cut(item["label"], view, box, "L")[..., None]
+        else:
+            label = _cut(item["image"], view, box, "RGB") if show_painted else pixels
         if not plain:
             pixels = pixels / np.float32(255)
             if not show_painted and random.random() < repainting.transfer_share:
                 pixels = _repaint(pixels, view, repainting.styles, random)
             pixels = _jitter(pixels, repainting.jitter, random)
             pixels = np.rint(255 * np.clip(pixels, 0, 1)).astype(np.uint8)
-        example = np.concatenate([pixels, label[..., None]], axis=2)
+        example = np.concatenate([pixels, label], axis=2)
         if view.flip and not plain and random.random() < 0.5:
             example = example[:, ::-1]
         return np.ascontiguousarray(example)

@@ -60,11 +60,18 @@ def resize_image(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
         size: height and width of the result.
 
     Returns:
-        float32 array [height, width, C] in [0, 1].
+        float32 array [height, width, C] in [0, 1]; `image` itself if it has that
+        size and type.
     """
     height, width = size
-    channels = [
-        Image.fromarray(channel).resize((width, height), Image.Resampling.LANCZOS)
-        for channel in np.ascontiguousarray(np.moveaxis(image, 2, 0), np.float32)
-    ]
-    return np.clip(np.stack([np.asarray(c) for c in channels], axis=2), 0, 1)
+    if image.shape[:2] == (height, width):
+        return np.asarray(image, np.float32)
+    result = np.empty((height, width, image.shape[2]), np.float32)
+    # One channel at a time, for pictures may fill much of the memory.
+    for number in range(image.shape[2]):
+        channel = np.ascontiguousarray(image[..., number], np.float32)
+        resized = Image.fromarray(channel).resize(
+            (width, height), Image.Resampling.LANCZOS
+        )
+        np.clip(np.asarray(resized), 0, 1, out=result[..., number])
+    return result

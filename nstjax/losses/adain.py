@@ -165,9 +165,9 @@ def flat_noise_loss(image: Array, content: Array, style: Array) -> Array:
         The mean excess over the flat area, a float32 scalar.
     """
     chex.assert_equal_shape([image, content])
-    energy = _local_energy(image)
-    allowed = _local_energy(style).mean(axis=(1, 2), keepdims=True)
-    flat = lax.stop_gradient(_FLAT / (_FLAT + _local_energy(content)))
+    energy = local_energy(image)
+    allowed = local_energy(style).mean(axis=(1, 2), keepdims=True)
+    flat = lax.stop_gradient(flatness(content))
     excess = jnp.maximum(energy - lax.stop_gradient(allowed), 0)
     area = flat.sum(axis=(1, 2, 3)) + 1.0
     return ((flat * excess).sum(axis=(1, 2, 3)) / area).mean()
@@ -178,8 +178,20 @@ def flat_noise_loss(image: Array, content: Array, style: Array) -> Array:
 _FLAT = 1e-4
 
 
-def _local_energy(image: Array) -> Array:
-    """Energy of high frequencies, [B, H // 4, W // 4, 1], over 4x4 cells."""
+def flatness(content: Array) -> Array:
+    """How flat cells of pictures [B, H, W, 3] are, 0 to 1; see `local_energy`."""
+    return _FLAT / (_FLAT + local_energy(content))
+
+
+def local_energy(image: Array) -> Array:
+    """Energy of high frequencies, what a 3x3 mean takes away, over 4x4 cells.
+
+    Args:
+        image: pictures of shape [B, H, W, 3].
+
+    Returns:
+        Mean squares, [B, (H - 2) // 4, (W - 2) // 4, 1].
+    """
     image = image.astype(jnp.float32)
     detail = image[:, 1:-1, 1:-1] - _mean3(image)
     squares = jnp.square(detail).mean(axis=3)

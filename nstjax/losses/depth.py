@@ -91,6 +91,32 @@ def gradient_matching_loss(disparity: Array, target: Array, *, levels: int) -> A
     return total
 
 
+def cross_entropy_loss(disparity: Array, target: Array) -> Array:
+    """Cross entropy of two maps, each pixel taken for a probability of being near.
+
+    The losses that know neither scale nor shift leave a network free to drive
+    its sigmoid to the ends, from where no gradient leads back. This one's
+    gradient for the sigmoid's argument is the plain difference of the maps,
+    wherever it stands.
+
+    Args:
+        disparity: maps of shape [B, H, W, 1], in (0, 1).
+        target: of the same shape, in [0, 1].
+
+    Returns:
+        A scalar, averaged over pixels and the batch, less the target's own
+        entropy, so that equal maps give 0.
+    """
+    _check_pair(disparity, target)
+    # Resizing can leave a map of ones a rounding error above 1.
+    target = jnp.clip(target, 0, 1)
+
+    def entropy(of: Array) -> Array:
+        return -(target * jnp.log(of + _EPS) + (1 - target) * jnp.log1p(_EPS - of))
+
+    return (entropy(disparity) - entropy(target)).mean()
+
+
 def rank_correlation(disparity: Array, target: Array) -> Array:
     """Spearman's correlation of the pixels' ranks: which of two is nearer.
 

@@ -22,9 +22,10 @@ import jax
 import jax.numpy as jnp
 
 from nstjax.errors import NstjaxError
-from nstjax.models.layers import Conv3x3
+from nstjax.models.layers import Conv3x3, chain_shapes
 from nstjax.models.vgg import BLOCKS, CONVOLUTIONS, LAYERS
 from nstjax.ops.preprocess import from_network
+from nstjax.precision import cast_floating
 from nstjax.types import Array, Params
 
 # Which pixels a decoder may emit; see `nstjax.ops.preprocess`.
@@ -182,18 +183,27 @@ class Decoder(nn.Module):
         return x
 
 
-def decode(params: Params, features: Array, *, spec: DecoderSpec) -> Array:
+def decode(
+    params: Params,
+    features: Array,
+    *,
+    spec: DecoderSpec,
+    compute_dtype: str | None = None,
+) -> Array:
     """Turns an activation into a picture.
 
     Args:
         params: ``{"conv4_1": {"kernel": [3, 3, 512, 256], "bias": [256]}, ...}``.
         features: the activation of `spec.layer`, of shape [B, H, W, C].
         spec: what `params` belong to.
+        compute_dtype: what convolutions compute in, one of
+            `nstjax.precision.COMPUTE_DTYPES`; by default the features' dtype.
 
     Returns:
-        Pictures of shape [B, H * 2**p, W * 2**p, 3], p being the number of
-        upsamplings; RGB, nominally in [0, 1] and not clipped. An encoder that
-        rounds odd sizes up makes them a little larger than the original.
+        Pictures of shape [B, H * 2**p, W * 2**p, 3] and the features' dtype, p
+        being the number of upsamplings; RGB, nominally in [0, 1] and not
+        clipped. An encoder that rounds odd sizes up makes them a little larger
+        than the original.
 
     Raises:
         NstjaxError: if `features` is too small for reflect padding.
@@ -208,7 +218,10 @@ def decode(params: Params, features: Array, *, spec: DecoderSpec) -> Array:
             f"a {spec.layer} activation of {width} x {height} cells is too small to "
             f"decode; the picture's shorter side must be at least {2 * scale}"
         )
-    pixels = Decoder(spec).apply({"params": params}, features)
+    pixels = Decoder(spec).apply(
+        {"params": params}, cast_floating(features, compute_dtype)
+    )
+    pixels = cast_floating(pixels, features.dtype)
     if spec.output_map == "unit":
         return pixels
     return from_network(pixels, spec.output_map)
@@ -223,5 +236,4 @@ def init_params(key: Array, spec: DecoderSpec) -> dict[str, Any]:
 
 def param_shapes(spec: DecoderSpec) -> dict[str, Any]:
     """The tree of shapes that weights of this spec must have."""
-    tree = jax.eval_shape(lambda: init_params(jax.random.key(0), spec))
-    return jax.tree.map(lambda leaf: leaf.shape, tree)
+    return chain_shapes(spec.convolutions, spec.widths, spec.input_width)

@@ -5,8 +5,8 @@ which is a `MonodepthSpec` and is stored with the weights.
 
 There is no batch normalisation left in it: at inference it is a factor and an
 offset for each channel, which converters fold into the convolution before it.
-That saves two passes over every activation, and a slim network can be trained
-without any.
+That saves two passes over every activation. In training there can be some, see
+`nstjax.models.batch_norm`.
 
 References:
     Godard et al., 2019, https://arxiv.org/abs/1806.01260, and its code,
@@ -17,7 +17,8 @@ References:
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any
+from functools import partial
+from typing import Any, NamedTuple
 
 import chex
 import flax.linen as nn
@@ -25,7 +26,8 @@ import jax
 import jax.numpy as jnp
 
 from nstjax.errors import NstjaxError
-from nstjax.models.layers import Conv3x3
+from nstjax.models import batch_norm
+from nstjax.models.layers import Conv3x3, parameter
 from nstjax.ops.convolution import (
     conv3x3,
     conv3x3_stride2,
@@ -161,25 +163,28 @@ class Residual(nn.Module):
         width: of its 3x3 convolutions.
         stride: 1, or 2 to halve the size; a bottleneck does so in its 3x3
             convolution, as torchvision's does.
+        normalise: see `Convolution`.
     """
 
     block: str
     width: int
     stride: int
+    normalise: bool = False
 
     @nn.compact
     def __call__(self, x: Array) -> Array:
+        convolution = partial(Convolution, normalise=self.normalise)
         features = _EXPANSION[self.block] * self.width
         y = x
         if self.block == "bottleneck":
-            y = nn.relu(Convolution(self.width, 1, name="conv1")(y))
-            y = Convolution(self.width, 3, self.stride, name="conv2")(y)
-            y = Convolution(features, 1, last=True, name="conv3")(nn.relu(y))
+            y = nn.relu(convolution(self.width, 1, name="conv1")(y))
+            y = convolution(self.width, 3, self.stride, name="conv2")(y)
+            y = convolution(features, 1, last=True, name="conv3")(nn.relu(y))
         else:
-            y = nn.relu(Convolution(self.width, 3, self.stride, name="conv1")(y))
-            y = Convolution(features, 3, last=True, name="conv2")(y)
+            y = nn.relu(convolution(self.width, 3, self.stride, name="conv1")(y))
+            y = convolution(features, 3, last=True, name="conv2")(y)
         if self.stride == 2 or x.shape[-1] != features:
-            x = Convolution(features, 1, self.stride, name="downsample")(x)
+            x = convolution(features, 1, self.stride, name="downsample")(x)
         return nn.relu(x + y)
 
 
@@ -193,19 +198,23 @@ class Convolution(nn.Module):
         last: whether it ends a residual branch. Random weights begin with such
             branches closed, as networks without normalisation need it (Zhang
             et al., 2019, https://arxiv.org/abs/1901.09321).
+        normalise: whether the batch's own mean and variance are taken out, see
+            `nstjax.models.batch_norm`.
     """
 
     features: int
     size: int
     stride: int = 1
     last: bool = False
+    normalise: bool = False
 
     @nn.compact
     def __call__(self, x: Array) -> Array:
-        begin = nn.initializers.zeros if self.last else nn.initializers.he_normal()
+        closed = self.last and not self.normalise
+        begin = nn.initializers.zeros if closed else nn.initializers.he_normal()
         shape = (self.size, self.size, x.shape[-1], self.features)
-        kernel = self.param("kernel", begin, shape).astype(x.dtype)
-        bias = self.param("bias", nn.initializers.zeros, (self.features,))
+        kernel = parameter(self, "kernel", begin, shape).astype(x.dtype)
+        bias = parameter(self, "bias", nn.initializers.zeros, (self.features,))
         if self.size == 7:
             y = conv7x7_stride2(x, kernel)
         elif self.size == 3 and self.stride == 2:
@@ -214,6 +223,14 @@ class Convolution(nn.Module):
             y = conv3x3(x, kernel, padding="zero")
         else:
             y = x[:, :: self.stride, :: self.stride] @ kernel[0, 0]
+        if self.normalise or self.is_mutable_collection("moments"):
+            mean, deviation = batch_norm.moments(y)
+            self.sow("moments", "mean", mean)
+            self.sow("moments", "deviation", deviation)
+        if self.normalise:
+            begin = nn.initializers.zeros if self.last else nn.initializers.ones
+            scale = parameter(self, "scale", begin, (self.features,))
+            y = ((y - mean) * (scale / deviation)).astype(y.dtype)
         return y + bias.astype(x.dtype)
 
 
@@ -221,12 +238,16 @@ class Encoder(nn.Module):
     """The ResNet without its classifier."""
 
     spec: MonodepthSpec
+    normalise: bool = False
 
     @nn.compact
     def __call__(self, pixels: Array) -> list[Array]:
         """Maps network pixels [B, H, W, 3] to features at 1/2 to 1/32 of the size."""
         spec = self.spec
-        x = nn.relu(Convolution(spec.stem_width, 7, 2, name="conv1")(pixels))
+        stem = Convolution(
+            spec.stem_width, 7, 2, normalise=self.normalise, name="conv1"
+        )
+        x = nn.relu(stem(pixels))
         features = [x]
         x = max_pool3x3_stride2(x)
         stages = zip(spec.layers, spec.widths, strict=True)
@@ -234,7 +255,7 @@ class Encoder(nn.Module):
             for index in range(count):
                 stride = 2 if stage > 1 and index == 0 else 1
                 name = f"layer{stage}_{index}"
-                x = Residual(spec.block, width, stride, name=name)(x)
+                x = Residual(spec.block, width, stride, self.normalise, name=name)(x)
             features.append(x)
         return features
 
@@ -253,8 +274,8 @@ class UpConvolution(nn.Module):
         before = x.shape[-1]
         after = 0 if skip is None else skip.shape[-1]
         shape = (3, 3, before + after, self.features)
-        kernel = self.param("kernel", nn.initializers.he_normal(), shape)
-        bias = self.param("bias", nn.initializers.zeros, (self.features,))
+        kernel = parameter(self, "kernel", nn.initializers.he_normal(), shape)
+        bias = parameter(self, "bias", nn.initializers.zeros, (self.features,))
         kernel, bias = kernel.astype(x.dtype), bias.astype(x.dtype)
         y = upsample_reflect_conv3x3(x, kernel[:, :, :before])
         if skip is not None:
@@ -268,28 +289,53 @@ class Decoder(nn.Module):
     spec: MonodepthSpec
 
     @nn.compact
-    def __call__(self, features: list[Array]) -> dict[int, Array]:
-        x, result = features[-1], {}
+    def __call__(
+        self, features: list[Array]
+    ) -> tuple[dict[int, Array], dict[int, Array]]:
+        """Maps the encoder's features to disparities by scale, features by level."""
+        x, result, decoded = features[-1], {}, {}
         for level in self.spec.levels:
             width = self.spec.decoder_width(level)
             x = nn.elu(Conv3x3(width, name=f"upconv{level}_0")(x))
             skip = features[level - 1] if level else None
             x = nn.elu(UpConvolution(width, name=f"upconv{level}_1")(x, skip))
+            decoded[level] = x
             if level in self.spec.scales:
                 logit = Conv3x3(1, name=f"dispconv{level}")(x)
                 result[level] = nn.sigmoid(logit)
-        return result
+        return result, decoded
+
+
+class Seen(NamedTuple):
+    """What the network makes of pictures, on the way and in the end.
+
+    Attributes:
+        disparities: by scale, see `disparities`.
+        encoder: the encoder's features, at 1/2 to 1/32 of the picture's sides.
+        decoder: the decoder's by level; level i is at 1/2^i.
+    """
+
+    disparities: dict[int, Array]
+    encoder: list[Array]
+    decoder: dict[int, Array]
 
 
 class Monodepth(nn.Module):
-    """Encoder and decoder."""
+    """Encoder and decoder.
+
+    Attributes:
+        spec: widths and scales.
+        normalise: whether the encoder is in training, with batch normalisation.
+    """
 
     spec: MonodepthSpec
+    normalise: bool = False
 
     @nn.compact
-    def __call__(self, pixels: Array) -> dict[int, Array]:
-        features = Encoder(self.spec, name="encoder")(pixels)
-        return Decoder(self.spec, name="decoder")(features)
+    def __call__(self, pixels: Array) -> Seen:
+        features = Encoder(self.spec, self.normalise, name="encoder")(pixels)
+        found, decoded = Decoder(self.spec, name="decoder")(features)
+        return Seen(found, features, decoded)
 
 
 def disparities(
@@ -311,14 +357,57 @@ def disparities(
     Raises:
         NstjaxError: for another size.
     """
+    return see(params, image, spec=spec).disparities
+
+
+def see(
+    params: Params, image: Array, *, spec: MonodepthSpec, normalise: bool = False
+) -> Seen:
+    """Disparities, and the features on the way to them.
+
+    Args:
+        params, image, spec: see `disparities`.
+        normalise: whether `params` are in training, with a "scale" in each of the
+            encoder's convolutions.
+
+    Raises:
+        NstjaxError: for sizes that do not suit, see `disparities`.
+    """
+    return Monodepth(spec, normalise).apply({"params": params}, _pixels(image))
+
+
+def encoder_moments(
+    params: Params, image: Array, *, spec: MonodepthSpec, normalise: bool
+) -> Params:
+    """Mean and deviation over a batch of what each convolution gives, bias apart.
+
+    Args:
+        params, image, spec, normalise: see `see`.
+
+    Returns:
+        ``{"conv1": {"mean": [C], "deviation": [C]}, ...}``, like the encoder's
+        params.
+    """
+    network = Monodepth(spec, normalise)
+    _, state = network.apply({"params": params}, _pixels(image), mutable=["moments"])
+    # Flax keeps a value for each call of a module, of which there is one.
+    return jax.tree.map(
+        lambda calls: calls[0],
+        state["moments"]["encoder"],
+        is_leaf=lambda node: isinstance(node, tuple),
+    )
+
+
+def _pixels(image: Array) -> Array:
     chex.assert_rank(image, 4)
     chex.assert_axis_dimension(image, 3, 3)
     check_size(image.shape[1:3])
-    pixels = (image - MONODEPTH_MEAN) / MONODEPTH_STD
-    return Monodepth(spec).apply({"params": params}, pixels)
+    return (image - MONODEPTH_MEAN) / MONODEPTH_STD
 
 
-def disparity(params: Params, image: Array, *, spec: MonodepthSpec) -> Array:
+def disparity(
+    params: Params, image: Array, *, spec: MonodepthSpec, normalise: bool = False
+) -> Array:
     """The finest disparity of pictures of any size, at their size.
 
     The picture is resized to the network's size with Lanczos, as by
@@ -329,13 +418,15 @@ def disparity(params: Params, image: Array, *, spec: MonodepthSpec) -> Array:
         params: see `disparities`.
         image: pictures of shape [B, H, W, 3], RGB in [0, 1], of any size.
         spec: what `params` belong to.
+        normalise: see `see`.
 
     Returns:
         Disparities of shape [B, H, W, 1], values in (0, 1).
     """
     chex.assert_rank(image, 4)
     resized = resize(image, spec.input_size, method="lanczos3")
-    finest = disparities(params, resized, spec=spec)[spec.scales[0]]
+    seen = see(params, resized, spec=spec, normalise=normalise)
+    finest = seen.disparities[spec.scales[0]]
     return resize(finest, image.shape[1:3], method="linear", antialias=False)
 
 
@@ -359,14 +450,17 @@ def disp_to_depth(
     return scaled, 1 / scaled
 
 
-def init_params(key: Array, spec: MonodepthSpec) -> dict[str, Any]:
+def init_params(
+    key: Array, spec: MonodepthSpec, *, normalise: bool = False
+) -> dict[str, Any]:
     """Random weights of the spec's shapes.
 
     He initialisation, zero biases, and zero kernels at the end of residual
     branches and before the disparities, which are 0.5 everywhere: a sigmoid
-    that begins far from there is lost to training.
+    that begins far from there is lost to training. With `normalise`, the factors at
+    the end of residual branches are zero instead of the kernels.
     """
-    init = jax.jit(Monodepth(spec).init)
+    init = jax.jit(Monodepth(spec, normalise).init)
     params = dict(init(key, jnp.zeros((1, 64, 64, 3)))["params"])
     for scale in spec.scales:
         layer = params["decoder"][f"dispconv{scale}"]

@@ -18,9 +18,10 @@ import jax
 import jax.numpy as jnp
 
 from nstjax.errors import NstjaxError
-from nstjax.models.layers import Conv3x3
+from nstjax.models.layers import Conv3x3, chain_shapes
 from nstjax.ops.pooling import pool2x2
 from nstjax.ops.preprocess import INPUT_MAPS, to_network
+from nstjax.precision import cast_floating
 from nstjax.types import Array, Features, Params
 
 # Convolutions in each of the five blocks; a 2x2 pooling stands between blocks.
@@ -131,7 +132,12 @@ class VGG19(nn.Module):
 
 
 def features(
-    params: Params, image: Array, layers: Iterable[str], *, spec: VGGSpec
+    params: Params,
+    image: Array,
+    layers: Iterable[str],
+    *,
+    spec: VGGSpec,
+    compute_dtype: str | None = None,
 ) -> Features:
     """Computes activations of a VGG-19, no deeper than the deepest one asked for.
 
@@ -142,20 +148,30 @@ def features(
             are allowed: optimisers leave the range on their way.
         layers: names such as "relu4_1" (after the ReLU) or "conv4_1" (before).
         spec: the lineage of `params`.
+        compute_dtype: what convolutions compute in, one of
+            `nstjax.precision.COMPUTE_DTYPES`; by default the picture's dtype.
 
     Returns:
-        Each named layer's activation [B, H', W', C], in the order of `layers`.
+        Each named layer's activation [B, H', W', C], in the order of `layers`,
+        of the picture's dtype.
 
     Raises:
         NstjaxError: for an unknown layer, one beyond these weights, or a
             picture too small to reach it.
     """
     pixels = to_network(image, spec.input_map, params)
-    return features_from_pixels(params, pixels, layers, spec=spec)
+    return features_from_pixels(
+        params, pixels, layers, spec=spec, compute_dtype=compute_dtype
+    )
 
 
 def features_from_pixels(
-    params: Params, pixels: Array, layers: Iterable[str], *, spec: VGGSpec
+    params: Params,
+    pixels: Array,
+    layers: Iterable[str],
+    *,
+    spec: VGGSpec,
+    compute_dtype: str | None = None,
 ) -> Features:
     """The same as `features`, from pixels in the network's own domain."""
     layers = tuple(layers)
@@ -163,7 +179,11 @@ def features_from_pixels(
     chex.assert_axis_dimension(pixels, 3, 3)
     check_layers(layers, spec)
     _check_size(pixels.shape[1:3], layers, spec)
-    return VGG19(spec, layers).apply({"params": params}, pixels)
+    # Layers cast their weights to the dtype of what comes in.
+    found = VGG19(spec, layers).apply(
+        {"params": params}, cast_floating(pixels, compute_dtype)
+    )
+    return cast_floating(found, pixels.dtype)
 
 
 def init_params(key: Array, spec: VGGSpec) -> dict[str, Any]:
@@ -182,8 +202,10 @@ def init_params(key: Array, spec: VGGSpec) -> dict[str, Any]:
 
 def param_shapes(spec: VGGSpec) -> dict[str, Any]:
     """The tree of shapes that weights of this spec must have."""
-    tree = jax.eval_shape(lambda: init_params(jax.random.key(0), spec))
-    return jax.tree.map(lambda leaf: leaf.shape, tree)
+    tree = chain_shapes(CONVOLUTIONS, spec.widths, 3)
+    if spec.input_map == "learned":
+        tree["conv0"] = {"kernel": (1, 1, 3, 3), "bias": (3,)}
+    return tree
 
 
 def check_layers(layers: Iterable[str], spec: VGGSpec) -> None:

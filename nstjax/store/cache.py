@@ -8,6 +8,8 @@ Downloads on their way are in ``downloads/``.
 import os
 from pathlib import Path
 
+import platformdirs
+
 from nstjax.io.files import write_atomically
 from nstjax.io.weights import sha256_of
 
@@ -18,9 +20,8 @@ def cache_folder() -> Path:
     """The folder: that of ``NSTJAX_CACHE``, or the platform's for caches."""
     if chosen := os.environ.get(_VARIABLE):
         return Path(chosen).expanduser().absolute()
-    import pooch  # takes a moment to import
-
-    return Path(pooch.os_cache("nstjax"))
+    # What pooch.os_cache gives, without its import, which every run would wait for.
+    return platformdirs.user_cache_path("nstjax")
 
 
 def download_folder() -> Path:

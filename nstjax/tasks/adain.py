@@ -2,7 +2,8 @@
 
 References:
     Huang & Belongie, 2017, https://arxiv.org/abs/1703.06868;
-    "Style Transfer: Laplacian, Depth loss and AdaIN" for the Laplacian term.
+    "Style Transfer: Laplacian, Depth loss and AdaIN" for the terms of Laplacian
+    and depth.
 """
 
 from collections.abc import Mapping
@@ -22,11 +23,12 @@ from nstjax.losses.adain import (
     color_statistics,
     flat_noise_loss,
 )
+from nstjax.losses.depth import DEPTH_NORMS, depth_loss
 from nstjax.losses.laplacian import laplacian_loss, laplacian_targets
 from nstjax.losses.variation import total_variation_loss
-from nstjax.models import decoders, vgg
+from nstjax.models import decoders, monodepth, vgg
 from nstjax.ops.stats import Statistics, channel_mean_std
-from nstjax.registry import load_encoder
+from nstjax.registry import load_depth, load_encoder
 from nstjax.tasks.decoding import check_weights, decoder_metadata, decoder_spec
 from nstjax.tasks.initial import begin_from_initial
 from nstjax.tasks.sources import content_source, make_crop, style_source
@@ -34,7 +36,17 @@ from nstjax.tasks.task import Task, to_unit
 from nstjax.transforms.adain import adain
 from nstjax.types import Array
 
-_TERMS = ("content", "style", "identity", "color", "flat", "range", "tv", "lap")
+_TERMS = (
+    "content",
+    "style",
+    "identity",
+    "color",
+    "flat",
+    "range",
+    "tv",
+    "lap",
+    "depth",
+)
 
 
 def make_task(config: ConfigDict) -> Task:
@@ -53,6 +65,9 @@ def make_task(config: ConfigDict) -> Task:
     frozen = {"encoder": encoder.params}
     if judge is not None:
         frozen["judge"] = judge.params
+    depth = load_depth(config.depth_model) if config.depth_weight else None
+    if depth is not None:
+        frozen["depth"] = depth.params
     contents = split_source(content_source(config), every=config.validation_every_nth)
     styles = split_source(style_source(config), every=config.validation_every_nth)
     load_content = picture_loader(make_crop(config))
@@ -73,15 +88,22 @@ def make_task(config: ConfigDict) -> Task:
         }
         return params
 
+    def transformed(frozen: Any, image: Array) -> Array:
+        """The features that AdaIN transforms."""
+        return vgg.features(
+            frozen["encoder"], image, (config.layer,), spec=encoder.spec
+        )[config.layer]
+
     def encode(frozen: Any, image: Array) -> tuple[Array, dict[str, Array]]:
         """The features to transform, and those whose statistics are compared."""
-        wanted = (config.layer,) if judge is not None else (config.layer, *layers)
-        features = vgg.features(frozen["encoder"], image, wanted, spec=encoder.spec)
-        if judge is None:
-            return features[config.layer], {layer: features[layer] for layer in layers}
-        return features[config.layer], vgg.features(
-            frozen["judge"], image, layers, spec=judge.spec
+        if judge is not None:
+            return transformed(frozen, image), vgg.features(
+                frozen["judge"], image, layers, spec=judge.spec
+            )
+        features = vgg.features(
+            frozen["encoder"], image, (config.layer, *layers), spec=encoder.spec
         )
+        return features[config.layer], {layer: features[layer] for layer in layers}
 
     def statistics(features: Mapping[str, Array]) -> dict[str, Statistics]:
         return {
@@ -94,25 +116,21 @@ def make_task(config: ConfigDict) -> Task:
         dtype = params["conv1_1"]["kernel"].dtype
         content = to_unit(batch["content"], dtype)
         style = to_unit(batch["style"], dtype)
-        content_features, content_layers = encode(frozen, content)
-        style_features, style_layers = encode(frozen, style)
-        wanted = statistics(style_layers | {"": style_features})
-        wanted["pixels"] = color_statistics(style)
         # The first pictures of a batch are to be painted in their own style,
         # which is to change nothing.
         count = config.identity_pictures
         if count:
-            own = statistics(content_layers | {"": content_features})
-            own["pixels"] = color_statistics(content)
-            wanted = jax.tree.map(
-                lambda mine, other: jnp.concatenate([mine[:count], other[count:]]),
-                own,
-                wanted,
-            )
+            style = jnp.concatenate([content[:count], style[count:]])
+        content_features = transformed(frozen, content)
+        style_features, style_layers = encode(frozen, style)
         target = jax.lax.stop_gradient(
-            adain(content_features, wanted.pop(""), eps=eps, ddof=ddof)
+            adain(
+                content_features,
+                statistics({config.layer: style_features})[config.layer],
+                eps=eps,
+                ddof=ddof,
+            )
         ).astype(dtype)
-        colors = wanted.pop("pixels")
         image = decoders.decode(params, target, spec=spec)
         image_features, image_layers = encode(frozen, image)
         terms = {
@@ -121,7 +139,7 @@ def make_task(config: ConfigDict) -> Task:
             ),
             "style": adain_style_loss(
                 image_layers,
-                jax.lax.stop_gradient(wanted),
+                jax.lax.stop_gradient(statistics(style_layers)),
                 normalisation=normalisation,
                 eps=eps,
                 ddof=ddof,
@@ -131,7 +149,7 @@ def make_task(config: ConfigDict) -> Task:
         if count:
             terms["identity"] = jnp.square(image[:count] - content[:count]).mean()
         if config.color_weight:
-            terms["color"] = color_loss(image, colors)
+            terms["color"] = color_loss(image, color_statistics(style))
         if config.flat_weight:
             terms["flat"] = flat_noise_loss(image, content, style)
         if config.range_weight:
@@ -151,6 +169,13 @@ def make_task(config: ConfigDict) -> Task:
                 channels=channels,
                 reduction=config.lap_reduction,
             )
+        if depth is not None:
+            maps = (
+                monodepth.disparity(frozen["depth"], x.astype(dtype), spec=depth.spec)
+                for x in (image, content)
+            )
+            found, wanted_map = (x.astype(jnp.float32) for x in maps)
+            terms["depth"] = depth_loss(found, wanted_map, norm=config.depth_norm)
         return sum(config[f"{name}_weight"] * term for name, term in terms.items()), (
             terms
         )
@@ -159,8 +184,8 @@ def make_task(config: ConfigDict) -> Task:
         """Content, style and result side by side."""
         content = to_unit(batch["content"], jnp.float32)
         style = to_unit(batch["style"], jnp.float32)
-        content_features, _ = encode(frozen, content)
-        style_features, _ = encode(frozen, style)
+        content_features = transformed(frozen, content)
+        style_features = transformed(frozen, style)
         target = adain(
             content_features,
             channel_mean_std(style_features, eps=eps, ddof=ddof),
@@ -180,6 +205,7 @@ def make_task(config: ConfigDict) -> Task:
             transform="adain",
             eps=eps,
             ddof=ddof,
+            **({} if depth is None else {"depth_sha256": depth.sha256}),
         )
         return params, metadata
 
@@ -205,5 +231,16 @@ def _check(config: ConfigDict) -> None:
         raise NstjaxError(
             "--config.identity_pictures must be from 0 to below the batch size, "
             f"not {config.identity_pictures}"
+        )
+    if config.identity_pictures and config.crop_size != config.style_crop_size:
+        raise NstjaxError(
+            "with identity pictures, which take a style's place, --config.crop_size "
+            f"and --config.style_crop_size must be equal, not {config.crop_size} and "
+            f"{config.style_crop_size}"
+        )
+    if config.depth_norm not in DEPTH_NORMS:
+        raise NstjaxError(
+            f"--config.depth_norm must be one of {', '.join(DEPTH_NORMS)}, "
+            f"not {config.depth_norm!r}"
         )
     check_weights(config, _TERMS)

@@ -5,6 +5,7 @@ References:
 """
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import jax
@@ -13,20 +14,34 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from nstjax.errors import NstjaxError
-from nstjax.io.datasets import Stream, split_source
+from nstjax.io.datasets import Stream, fixed_batches, split_source
 from nstjax.io.pairs import PairSource, Repainting, View, pair_loader
 from nstjax.io.weights import WeightsMetadata
 from nstjax.losses.depth import (
+    cross_entropy_loss,
     gradient_matching_loss,
     rank_correlation,
     scale_shift_invariant_loss,
 )
-from nstjax.models import monodepth
+from nstjax.models import batch_norm, fast_depth, monodepth
 from nstjax.ops.resample import resize
-from nstjax.tasks.initial import begin_from_initial
-from nstjax.tasks.sources import style_source
+from nstjax.tasks.depth_teacher import (
+    empty_maps,
+    hints,
+    label,
+    load_teacher,
+    targets,
+    taught,
+)
+from nstjax.tasks.initial import load_initial, teacher_notes
+from nstjax.tasks.sources import Joined, style_source
 from nstjax.tasks.task import Task, to_unit
+from nstjax.tasks.warm_start import solve_maps
 from nstjax.types import Array, Params
+
+# How many the hints' maps are first fitted to, and the moments of batch
+# normalisation are taken over in the end.
+_CALIBRATION_EXAMPLES = 256
 
 
 def make_task(config: ConfigDict) -> Task:
@@ -46,48 +61,82 @@ def make_task(config: ConfigDict) -> Task:
         input_size=config.input_size,
     )
     source = PairSource(config.content, config.labels, config.painted)
-    training, validation = split_source(source, every=config.validation_every_nth)
-    styles = style_source(config) if config.transfer_share else None
-    view = View(spec.input_size, config.least_share, flip=True)
+    photos, held_out = split_source(source, every=config.validation_every_nth)
+    notes = {"photos": len(photos), "painted_versions": source.painted}
+    teacher = None
+    if config.teacher:
+        teacher, about = load_teacher(config.teacher)
+        notes["teachers"] = {"teacher": teacher_notes(about)}
+    styles = (
+        style_source(config) if config.transfer_share or teacher is not None else None
+    )
     repainting = Repainting(
         config.jitter, config.painted_share, config.transfer_share, styles
     )
-    load = pair_loader(view, repainting)
+    size = spec.input_size if teacher is None else (fast_depth.SIZE,) * 2
+    view = View(size, config.least_share, flip=True)
+    if teacher is None:
+        training = Stream(photos, pair_loader(view, repainting))
+    else:
+        load = pair_loader(view, repainting, labelled=False)
+        training = Stream(Joined(photos, styles), load)
+    see = partial(monodepth.see, spec=spec, normalise=config.batch_norm)
 
     def init(key: Array) -> Any:
-        return monodepth.init_params(key, spec)
+        network = monodepth.init_params(key, spec, normalise=config.batch_norm)
+        maps = {} if teacher is None else empty_maps(network, teacher, see)
+        return {"network": network, "maps": maps}
+
+    def begin(params: Any) -> Any:
+        network, maps = params["network"], params["maps"]
+        if config.initial:
+            network = load_initial(config, kind="depth", spec=spec)
+            if config.batch_norm:
+                moments = _moments(network, normalise=False)
+                network["encoder"] = batch_norm.unfold(network["encoder"], moments)
+        if teacher is not None:
+            maps = _solve_maps(network)
+        return {"network": network, "maps": maps}
 
     def loss(params: Any, frozen: Any, batch: Mapping[str, Array], key: Array):
-        del frozen, key
+        del key
         # Held-out pairs come under a name of their own, since only they are
         # worth the sorting that the rank correlation takes.
         held_out = "held_out" in batch
-        example = batch["held_out" if held_out else "pair"]
-        dtype = jax.tree.leaves(params)[0].dtype
-        image, label = (
-            to_unit(example[..., :3], dtype),
-            to_unit(example[..., 3:], dtype),
+        example = to_unit(
+            batch["held_out" if held_out else "pair"],
+            jax.tree.leaves(params)[0].dtype,
         )
-        found = monodepth.disparities(params, image, spec=spec)
-        found = {s: x.astype(jnp.float32) for s, x in found.items()}
-        labels = {
-            s: resize(label.astype(jnp.float32), x.shape[1:3], method="linear")
-            for s, x in found.items()
-        }
+        image, beside = example[..., :3], example[..., 3:]
+        seen = see(params["network"], _fitted(image))
+        found = {s: x.astype(jnp.float32) for s, x in seen.disparities.items()}
         finest = spec.scales[0]
+        if held_out or teacher is None:
+            hint, wanted = None, beside.astype(jnp.float32)
+        else:
+            looked_at = fast_depth.see(frozen["teacher"], beside)
+            hint = hints(params["maps"], seen, looked_at)
+            wanted = label(
+                looked_at.depth.astype(jnp.float32), found[finest].shape[1:3]
+            )
+        wanted = {
+            s: resize(wanted, x.shape[1:3], method="linear") for s, x in found.items()
+        }
         terms = {
             "invariant": sum(
-                scale_shift_invariant_loss(found[s], labels[s]) for s in spec.scales
+                scale_shift_invariant_loss(found[s], wanted[s]) for s in spec.scales
             )
             / len(spec.scales),
             "gradient": gradient_matching_loss(
-                found[finest], labels[finest], levels=config.gradient_levels
+                found[finest], wanted[finest], levels=config.gradient_levels
             ),
-            "absolute": jnp.abs(found[finest] - labels[finest]).mean(),
+            "entropy": cross_entropy_loss(found[finest], wanted[finest]),
         }
+        if hint is not None:
+            terms["hint"] = hint
         total = sum(config[f"{name}_weight"] * term for name, term in terms.items())
         if held_out:
-            terms["spearman"] = rank_correlation(found[finest], labels[finest])
+            terms["spearman"] = rank_correlation(found[finest], wanted[finest])
         return total, terms
 
     def sample(params: Any, frozen: Any, batch: Mapping[str, Array]) -> Array:
@@ -95,10 +144,17 @@ def make_task(config: ConfigDict) -> Task:
         del frozen
         image = to_unit(batch["held_out"][..., :3], jnp.float32)
         label = to_unit(batch["held_out"][..., 3:], jnp.float32)
-        maps = [label, monodepth.disparity(params, image, spec=spec)]
-        return jnp.concatenate([image, *(jnp.tile(x, (1, 1, 1, 3)) for x in maps)], 2)
+        found = monodepth.disparity(
+            params["network"], image, spec=spec, normalise=config.batch_norm
+        )
+        maps = [jnp.tile(x, (1, 1, 1, 3)) for x in (label, found)]
+        return jnp.concatenate([image, *maps], 2)
 
     def export(params: Params, recipe: str):
+        network = dict(params["network"])
+        if config.batch_norm:
+            moments = _moments(network, normalise=True)
+            network["encoder"] = batch_norm.fold(network["encoder"], moments)
         metadata = WeightsMetadata(
             kind="depth",
             name=config.name,
@@ -106,17 +162,57 @@ def make_task(config: ConfigDict) -> Task:
             source="trained by nstjax on photos with pseudo-disparities",
             licence="Apache-2.0",
             recipe=recipe,
-            notes={"photos": len(training), "painted_versions": source.painted},
+            notes=notes,
         )
-        return jax.tree.map(np.asarray, params), metadata
+        return jax.tree.map(np.asarray, network), metadata
+
+    def _fitted(image: Array) -> Array:
+        return resize(image, spec.input_size, method="lanczos3")
+
+    def _examples() -> list[np.ndarray]:
+        """Some that the network is trained on, as they are."""
+        count = max(_CALIBRATION_EXAMPLES // config.batch_size, 1)
+        batches = fixed_batches(
+            {"pair": training}, batch_size=config.batch_size, count=count
+        )
+        return [batch["pair"] for batch in batches]
+
+    def _solve_maps(network: Any) -> Any:
+        @jax.jit
+        def features(example: Array) -> dict[str, Array]:
+            return taught(see(network, _fitted(to_unit(example[..., :3], jnp.float32))))
+
+        @jax.jit
+        def wanted(example: Array) -> dict[str, Array]:
+            image = to_unit(example[..., 3:], jnp.float32)
+            student = see(network, _fitted(image))
+            return targets(fast_depth.see(teacher, image), student)
+
+        return solve_maps(features, wanted, _examples())
+
+    def _moments(network: Any, *, normalise: bool) -> Any:
+        examples = np.concatenate([batch[..., :3] for batch in _examples()])
+        moments = jax.jit(
+            lambda network, examples: monodepth.encoder_moments(
+                network,
+                _fitted(to_unit(examples, jnp.float32)),
+                spec=spec,
+                normalise=normalise,
+            )
+        )
+        return moments(network, examples)
 
     return Task(
         init=init,
-        begin=begin_from_initial(config, kind="depth", spec=spec),
-        frozen={},
+        begin=begin if config.initial or teacher is not None else None,
+        frozen={} if teacher is None else {"teacher": teacher},
         loss=loss,
-        training={"pair": Stream(training, load)},
-        validation={"held_out": Stream(validation, load)},
+        training={"pair": training},
+        validation={
+            "held_out": Stream(
+                held_out, pair_loader(View(spec.input_size), Repainting())
+            )
+        },
         sample=sample,
         export=export,
     )
@@ -136,7 +232,7 @@ def _check(config: ConfigDict) -> None:
             raise NstjaxError(
                 f"--config.{name} must be from 0 to 1, not {config[name]}"
             )
-    for name in ("invariant", "gradient", "absolute"):
+    for name in ("invariant", "gradient", "entropy", "hint"):
         if not config[f"{name}_weight"] >= 0:
             raise NstjaxError(
                 f"--config.{name}_weight must be 0 or more, "

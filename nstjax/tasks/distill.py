@@ -14,7 +14,6 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -28,8 +27,9 @@ from nstjax.io.datasets import (
     split_source,
 )
 from nstjax.io.weights import WeightsMetadata, load_weights
+from nstjax.losses.hints import hint_loss
 from nstjax.models import vgg
-from nstjax.tasks.initial import load_initial
+from nstjax.tasks.initial import load_initial, teacher_notes
 from nstjax.tasks.sources import make_crop, pictures_of
 from nstjax.tasks.task import Task, to_unit
 from nstjax.tasks.warm_start import solve_maps, solve_student
@@ -106,9 +106,7 @@ def make_task(config: ConfigDict) -> Task:
         terms, total = {}, 0.0
         for teacher, layer in hints:
             name = _name(teacher, layer)
-            linear_map = params["maps"][name]
-            mapped = mine[layer] @ linear_map["kernel"] + linear_map["bias"]
-            terms[name] = unexplained_variance(mapped, wanted[name])
+            terms[name] = hint_loss(params["maps"][name], mine[layer], wanted[name])
             weight = weights[teacher, layer]
             total += weight * terms[name]
         return total / sum(weights.values()), terms
@@ -174,24 +172,6 @@ def make_task(config: ConfigDict) -> Task:
     )
 
 
-def unexplained_variance(prediction: Array, target: Array) -> Array:
-    """1 - R^2, pooled over channels.
-
-    Args:
-        prediction: of shape [B, H, W, C].
-        target: of the same shape.
-
-    Returns:
-        Sum of squared errors over the target's sum of squared differences to
-        each channel's mean, a float32 scalar.
-    """
-    chex.assert_equal_shape([prediction, target])
-    prediction, target = (x.astype(jnp.float32) for x in (prediction, target))
-    target = jax.lax.stop_gradient(target)
-    centred = target - target.mean((0, 1, 2), keepdims=True)
-    return jnp.sum((prediction - target) ** 2) / (jnp.sum(centred**2) + 1e-6)
-
-
 def normalise_activations(params: Any, image: Array, spec: vgg.VGGSpec) -> Any:
     """Rescales channels to a mean activation of 1, the function unchanged.
 
@@ -241,15 +221,10 @@ def _load_teachers(config: ConfigDict) -> dict[str, dict[str, Any]]:
             raise NstjaxError(
                 f"{config[name]} holds a {metadata.kind}, no VGG-19; it cannot teach"
             )
-        notes = {
-            "name": metadata.name,
-            "licence": metadata.licence,
-            "origin_sha256": metadata.origin_sha256,
-        }
         teachers[name] = {
             "spec": vgg.VGGSpec.from_dict(metadata.spec),
             "params": {"network": params},
-            "notes": notes,
+            "notes": teacher_notes(metadata),
         }
     if config.deep_maps:
         maps, metadata = load_weights(config.deep_maps)

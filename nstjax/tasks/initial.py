@@ -1,4 +1,4 @@
-"""Beginning a run from what an earlier one exported."""
+"""Other networks that a run depends on: what it begins from, who teaches it."""
 
 from collections.abc import Callable
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 from ml_collections import ConfigDict
 
 from nstjax.errors import NstjaxError
-from nstjax.io.weights import load_weights
+from nstjax.io.weights import WeightsMetadata, load_weights
 
 
 def load_initial(config: ConfigDict, *, kind: str, spec: Any) -> Any:
@@ -43,3 +43,12 @@ def begin_from_initial(
     if not config.initial:
         return None
     return lambda params: load_initial(config, kind=kind, spec=spec)
+
+
+def teacher_notes(metadata: WeightsMetadata) -> dict[str, str]:
+    """What an exported network's notes say of a teacher."""
+    return {
+        "name": metadata.name,
+        "licence": metadata.licence,
+        "origin_sha256": metadata.origin_sha256,
+    }

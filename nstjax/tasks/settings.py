@@ -6,8 +6,8 @@ from typing import Any
 from ml_collections import ConfigDict
 
 from nstjax.errors import NstjaxError
+from nstjax.precision import COMPUTE_DTYPES
 from nstjax.training.schedules import SCHEDULES
-from nstjax.training.step import COMPUTE_DTYPES
 
 _EXPORT_DTYPES = ("float32", "float16")
 _POSITIVE = (

@@ -6,6 +6,7 @@ are its gradients: XLA inserts the sums over devices.
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import flax.struct
@@ -14,10 +15,9 @@ import jax.numpy as jnp
 import optax
 from jax.sharding import Mesh
 
+from nstjax.precision import cast_floating, check_compute_dtype
 from nstjax.sharding import batch_sharded, replicated
 from nstjax.types import Array, Params, Terms
-
-COMPUTE_DTYPES = ("float32", "bfloat16")
 
 # loss(params, frozen, batch, key) -> (total, terms): params are trained,
 # frozen holds other networks' weights, key is fresh for every step.
@@ -135,15 +135,7 @@ def make_eval_step(
 
 
 def _make_cast(dtype: str) -> Callable[[Any], Any]:
-    if dtype not in COMPUTE_DTYPES:
-        raise ValueError(f"compute_dtype must be in {COMPUTE_DTYPES}, not {dtype!r}")
-
-    def cast(tree):
-        return jax.tree.map(
-            lambda leaf: (
-                leaf.astype(dtype) if jnp.issubdtype(leaf.dtype, jnp.floating) else leaf
-            ),
-            tree,
-        )
-
-    return (lambda tree: tree) if dtype == "float32" else cast
+    check_compute_dtype(dtype)
+    if dtype == "float32":
+        return lambda tree: tree
+    return partial(cast_floating, dtype=dtype)

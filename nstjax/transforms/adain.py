@@ -76,6 +76,7 @@ def adain(
     *,
     alpha: float | Array = 1.0,
     mask: Array | None = None,
+    own: Statistics | None = None,
     eps: float = EPS,
     ddof: int = 0,
 ) -> Array:
@@ -87,6 +88,8 @@ def adain(
         alpha: strength; 0 returns `content`, 1 is the paper's AdaIN.
         mask: the positions [B, H, W, 1] whose statistics the content's are
             taken from; all by default.
+        own: the content's statistics, where `content` is a part of what they
+            were taken from; computed by default.
         eps: added to the content's variance: a channel that is constant stays
             so, with a finite gradient.
         ddof: see `feature_statistics`.
@@ -95,7 +98,8 @@ def adain(
         (1 - alpha) * content + alpha * AdaIN(content, style), [B, H, W, C].
     """
     chex.assert_rank([content, *style], 4)
-    own = feature_statistics(content, mask, eps=eps, ddof=ddof)
+    if own is None:
+        own = feature_statistics(content, mask, eps=eps, ddof=ddof)
     normalised = (content - own.mean) / own.std
     transferred = normalised * style.std + style.mean
     return content + alpha * (transferred - content)
@@ -107,6 +111,7 @@ def adain_regions(
     masks: Sequence[Array],
     *,
     alpha: float | Array = 1.0,
+    own: Sequence[Statistics] | None = None,
     eps: float = EPS,
 ) -> Array:
     """AdaIN by regions, each with its own style.
@@ -120,6 +125,7 @@ def adain_regions(
         masks: each region's share of every position, [B, H, W, 1]; where they
             sum to less than 1, the content makes up the rest.
         alpha, eps: see `adain`.
+        own: each region's own statistics, see `adain`.
 
     Returns:
         Features of shape [B, H, W, C].
@@ -128,6 +134,7 @@ def adain_regions(
         Huang & Belongie, 2017, section 7.3 (spatial control).
     """
     transferred = (1 - sum(masks)) * content
-    for style, mask in zip(styles, masks, strict=True):
-        transferred += mask * adain(content, style, mask=mask, eps=eps)
+    known = [None] * len(masks) if own is None else own
+    for style, mask, region in zip(styles, masks, known, strict=True):
+        transferred += mask * adain(content, style, mask=mask, own=region, eps=eps)
     return content + alpha * (transferred - content)

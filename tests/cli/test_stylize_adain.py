@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 import nstjax
-from nstjax import api
+from nstjax import api, one_pass
 from nstjax.cli.stylize import main
 from nstjax.errors import NstjaxError
 from nstjax.methods import method_options
@@ -129,6 +129,16 @@ def test_luminance_keeps_the_contents_colours(pictures):
     np.testing.assert_allclose(
         (image @ weights)[inside], (content @ weights)[inside], atol=0.01
     )
+
+
+def test_luminance_is_transferred_in_strips(monkeypatch):
+    monkeypatch.setattr(api, "_STRIP", 7 * 20)
+    content, image = np.random.default_rng(0).random((2, 30, 20, 3), np.float32)
+    found = api._with_colours_of(content, image)
+    # Y of YIQ; five strips of 7 rows, the last one cut.
+    difference = (image - content) @ np.array([0.299, 0.587, 0.114])
+    expected = np.clip(content + difference[..., None], 0, 1)
+    np.testing.assert_allclose(found, expected, atol=1e-6)
 
 
 def test_histogram_recolours_the_style():
@@ -253,7 +263,7 @@ def test_a_saved_style_of_another_encoder_is_refused(arguments, tmp_path, capsys
     assert "saved style" in capsys.readouterr().err
 
 
-def test_folders_are_painted_one_by_one(tmp_path, pictures, save_picture):
+def test_a_folder_is_painted_but_for_what_is_broken(tmp_path, pictures, save_picture):
     folder = tmp_path / "photos"
     folder.mkdir()
     for seed in range(2):
@@ -270,3 +280,55 @@ def test_folders_are_painted_one_by_one(tmp_path, pictures, save_picture):
 def test_the_function_names_unknown_options(pictures):
     with pytest.raises(NstjaxError, match="no option 'strength'"):
         nstjax.stylize(pictures["content"], pictures["style"], strength=1)
+
+
+def test_little_memory_gives_the_same_picture(arguments, tmp_path, save_picture):
+    content = save_picture(tmp_path / "large.png", (620, 500), 5)
+    # Above what the process itself takes, by less than this picture needs.
+    rest = [f"--content={content}", *arguments[1:], "--overwrite"]
+    assert main(rest) == 0
+    whole = _read(tmp_path / "out.png")
+    assert main([*rest, "--max-memory=530MB"]) == 0
+    tiled = _read(tmp_path / "out.png")
+    # The same up to rounding to one of 256 levels.
+    assert np.abs(tiled - whole).max() <= 1 / 255 + 1e-6
+    assert (tiled != whole).mean() < 1e-2
+
+
+def test_too_little_memory_is_one_sentence(arguments, tmp_path, capsys):
+    assert main([*arguments, "--size=3000", "--max-memory=500MB"]) == 2
+    errors = capsys.readouterr().err.strip().splitlines()
+    assert len(errors) == 1 and "--max-memory" in errors[0] and "500 MB" in errors[0]
+    assert not (tmp_path / "out.png").exists()
+
+
+def test_ctrl_c_during_tiles_ends_with_nothing_half_written(
+    arguments, tmp_path, monkeypatch, capsys
+):
+    def interrupted(*args, on_tile, **options):
+        on_tile(1, 6)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(one_pass, "adain_in_tiles", interrupted)
+    assert main([*arguments, "--size=3000", "--max-memory=900MB"]) == 130
+    assert capsys.readouterr().err == "nstjax: stopped\n"
+    assert {p.name for p in tmp_path.iterdir()} == {
+        "content.png",
+        "style.jpg",
+        "other.png",
+    }
+
+
+def test_a_picture_imports_nothing_that_it_does_not_need(pictures, tmp_path):
+    program = (
+        "import sys\n"
+        "from nstjax.cli.stylize import main\n"
+        "assert main(sys.argv[1:]) == 0\n"
+        "heavy = {'optax', 'orbax', 'scipy', 'skimage', 'grain', 'ml_collections', "
+        "'tensorflow_datasets'}\n"
+        "assert not heavy & set(sys.modules), heavy & set(sys.modules)\n"
+    )
+    command = [sys.executable, "-c", program, "--content=chelsea", "--size=64"]
+    command += ["--style=night", f"--output={tmp_path / 'out.png'}", "--quiet"]
+    result = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
+    assert result.returncode == 0, result.stderr

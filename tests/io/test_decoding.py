@@ -223,6 +223,15 @@ def test_wide_gamut_profile_is_converted_to_srgb(tmp_path, file_format):
     np.testing.assert_allclose(read(path), expected, atol=1.5 / 255)
 
 
+def test_a_profile_can_be_ignored(tmp_path):
+    pixels = levels((16, 16, 3))
+    profile = rgb_profile(_P3_TO_XYZ, 563 / 256)
+    path = saved(tmp_path, Image.fromarray(pixels), "p.png", icc_profile=profile)
+    assert np.abs(read(path) - pixels / 255).max() > 10 / 255
+    found = read_image(path, color_managed=False)
+    np.testing.assert_allclose(found, pixels / 255, atol=1e-6)
+
+
 def test_srgb_profile_changes_nothing_to_speak_of(tmp_path):
     pixels = levels((16, 16, 3))
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()

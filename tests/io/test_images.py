@@ -296,6 +296,18 @@ def test_all_256_levels_survive(tmp_path):
     np.testing.assert_array_equal(read_image(tmp_path / "p.png"), image)
 
 
+def test_tall_pictures_are_written_in_full_and_checked_to_the_end(tmp_path):
+    # Three strips, the last one cut.
+    image = np.random.default_rng(0).random((530, 3, 3), np.float32)
+    write_image(tmp_path / "tall.png", image)
+    with Image.open(tmp_path / "tall.png") as written:
+        np.testing.assert_array_equal(written, np.rint(image * 255))
+    image[-1, 0, 0] = np.nan
+    with pytest.raises(NstjaxError, match="not finite"):
+        write_image(tmp_path / "other.png", image)
+    assert [path.name for path in tmp_path.iterdir()] == ["tall.png"]
+
+
 def test_values_are_clipped_and_rounded_to_nearest(tmp_path):
     values = np.array(
         [-3.0, -0.001, 0.4 / 255, 0.6 / 255, 254.4 / 255, 254.6 / 255, 7.0]

@@ -135,3 +135,24 @@ def test_names_that_do_not_fit_are_refused(folders, tmp_path):
 def test_impossible_views_are_refused(options):
     with pytest.raises(NstjaxError, match="view"):
         View(**options)
+
+
+def test_without_labels_the_photo_stands_beside_what_became_of_it(folders):
+    photo = folders / "photos/two.png"
+    load = pair_loader(VIEW, Repainting(jitter=0.5), labelled=False)
+    example = load(photo, np.random.default_rng(3))
+    assert example.shape == (32, 48, 6) and example.dtype == np.uint8
+    changed, clean = example[..., :3].astype(int), example[..., 3:].astype(int)
+    # The photo is grey, and the same part of it is seen in both.
+    assert (clean == clean[..., :1]).all()
+    assert np.abs(changed - clean).mean() > 5
+    assert np.corrcoef(changed[..., 0].ravel(), clean[..., 0].ravel())[0, 1] > 0.95
+    # A painted version is the change, the photo it was made of stays.
+    painted = Repainting(painted_share=1.0)
+    item = source(folders, folders / "painted")[1]
+    example = pair_loader(VIEW, painted, labelled=False)(item, np.random.default_rng(0))
+    assert (example[..., :3] == [255, 0, 0]).all()
+    assert (example[..., 3] == example[..., 4]).all()
+    # As it is, both are the photo.
+    plain = load(photo, None)
+    np.testing.assert_array_equal(plain[..., :3], plain[..., 3:])

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from nstjax.losses.depth import (
+    cross_entropy_loss,
     depth_loss,
     gradient_matching_loss,
     rank_correlation,
@@ -96,6 +97,25 @@ class TrainingLossTest(chex.TestCase):
             expected += abs(part[:, :, 1:] - part[:, :, :-1]).mean()
         loss = self.variant(partial(gradient_matching_loss, levels=3))
         np.testing.assert_allclose(loss(disparity, target), expected, rtol=1e-5)
+
+    @chex.variants(with_jit=True, without_jit=True)
+    def test_cross_entropy_is_the_relative_one(self):
+        rng = np.random.default_rng(4)
+        disparity, target = rng.uniform(0.05, 0.95, (2, 2, 6, 5, 1)).astype(np.float32)
+        p, q = target.astype(np.float64), disparity.astype(np.float64)
+        expected = (p * np.log(p / q) + (1 - p) * np.log((1 - p) / (1 - q))).mean()
+        loss = self.variant(cross_entropy_loss)
+        np.testing.assert_allclose(loss(disparity, target), expected, rtol=1e-4)
+        np.testing.assert_allclose(loss(target, target), 0, atol=1e-6)
+        white = np.full_like(target, 1 + 1e-6)
+        np.testing.assert_allclose(loss(white - 0.5, white), np.log(2), rtol=1e-3)
+
+    def test_cross_entropy_leads_back_from_a_saturated_sigmoid(self):
+        logits = jnp.array([-12.0, 0.0, 12.0]).reshape(1, 3, 1, 1)
+        target = jnp.array([1.0, 0.25, 0.0]).reshape(1, 3, 1, 1)
+        gradient = jax.grad(lambda x: cross_entropy_loss(jax.nn.sigmoid(x), target))
+        expected = (jax.nn.sigmoid(logits) - target) / 3
+        np.testing.assert_allclose(gradient(logits), expected, rtol=0.05)
 
     @chex.variants(with_jit=True, without_jit=True)
     def test_rank_correlation_equals_scipy(self):

@@ -296,6 +296,8 @@ def test_shapes_fit_initial_params():
         "conv1_2": {"kernel": (3, 3, 2, 3), "bias": (3,)},
         "conv2_1": {"kernel": (3, 3, 3, 4), "bias": (4,)},
     }
+    params = jax.eval_shape(lambda: vgg.init_params(jax.random.key(0), spec))
+    assert jax.tree.map(np.shape, params) == vgg.param_shapes(spec)
 
 
 def test_width_of_a_layer():

@@ -11,7 +11,8 @@ from PIL import Image
 from nstjax.configuration import load_config
 from nstjax.errors import NstjaxError
 from nstjax.io.weights import WeightsMetadata, load_weights, save_weights
-from nstjax.models import decoders, vgg
+from nstjax.models import decoders, monodepth, vgg
+from nstjax.registry import load_depth
 from nstjax.tasks.adain import make_task
 from nstjax.tasks.run import train
 
@@ -181,7 +182,8 @@ def test_pictures_in_their_own_style_come_first(pictures):
 
 def test_extra_terms_join_in_by_their_weights(pictures):
     make_encoder(pictures / "encoder.safetensors")
-    leaves = {"lap_weight": 0.5, "tv_weight": 2.0, "flat_weight": 3.0}
+    leaves = {"style_weight": 7.0, "lap_weight": 0.5}
+    leaves |= {"tv_weight": 2.0, "flat_weight": 3.0}
     task = make_task(
         make_config(
             pictures,
@@ -195,7 +197,7 @@ def test_extra_terms_join_in_by_their_weights(pictures):
     pair = batch(np.random.default_rng(2))
     total, terms = task.loss(params, task.frozen, pair, jax.random.key(0))
     assert {"lap", "tv", "flat"} <= set(terms)
-    weights = {"content": 1.0, "style": 10.0, "identity": 20.0} | {
+    weights = {"content": 1.0, "style": 7.0, "identity": 20.0} | {
         "range": 10.0,
         "color": 20.0,
         "lap": 0.5,
@@ -205,6 +207,37 @@ def test_extra_terms_join_in_by_their_weights(pictures):
     np.testing.assert_allclose(
         total, sum(weights[name] * term for name, term in terms.items()), rtol=1e-5
     )
+
+
+def test_depth_joins_in_with_the_laplacian(pictures, depth_file):
+    """It compares the disparities of g(t) with the content's, each over its mean."""
+    make_encoder(pictures / "encoder.safetensors")
+    depth = load_depth(depth_file)
+    leaves = {"config": "adain_depth", "lap_weight": 0.5, "identity_pictures": 0}
+    with_depth = {"depth_model": str(depth_file), "depth_weight": 7.0}
+    task = make_task(make_config(pictures, **leaves, **with_depth))
+    params = task.init(jax.random.key(1))
+    pair = batch(np.random.default_rng(2))
+    total, terms = task.loss(params, task.frozen, pair, jax.random.key(0))
+
+    without = make_task(make_config(pictures, **leaves, depth_weight=0.0))
+    rest, others = without.loss(params, without.frozen, pair, jax.random.key(0))
+    assert set(terms) - set(others) == {"depth"} and "lap" in others
+    np.testing.assert_allclose(total - rest, 7 * terms["depth"], rtol=1e-3)
+
+    sheet = np.asarray(task.sample(params, task.frozen, pair))
+    content, _, painted = np.split(sheet, 3, axis=2)
+    assert 0 < painted.min() and painted.max() < 1  # so nothing was clipped
+    maps = [
+        np.asarray(
+            monodepth.disparity(depth.params, image, spec=depth.spec), np.float64
+        )
+        for image in (painted, content)
+    ]
+    shares = [x / x.mean((1, 2, 3), keepdims=True) for x in maps]
+    expected = np.abs(shares[0] - shares[1]).mean()
+    assert expected > 1e-3
+    np.testing.assert_allclose(terms["depth"], expected, rtol=1e-3)
 
 
 def test_a_richer_network_may_judge(pictures):
@@ -287,8 +320,10 @@ def test_a_run_begins_from_another_ones_export(pictures):
         ({"normalisation": "l2"}, "normalisation"),
         ({"identity_pictures": 4}, "identity_pictures"),
         ({"style_weight": -1.0}, "style_weight"),
+        ({"depth_norm": "l3"}, "depth_norm"),
         ({"style_layers": ("relu5_1",)}, "relu5_1"),
-        ({"style_crop_size": 64}, "crop of 64"),
+        ({"style_crop_size": 64}, "must be equal, not 32 and 64"),
+        ({"style_crop_size": 64, "identity_pictures": 0}, "crop of 64"),
     ],
 )
 def test_impossible_options_are_named(leaves, message, pictures):

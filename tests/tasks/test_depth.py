@@ -6,10 +6,12 @@ import pytest
 from PIL import Image
 
 from nstjax.configuration import load_config
+from nstjax.conversion.command import main as convert
 from nstjax.errors import NstjaxError
 from nstjax.io.weights import check_shapes, load_weights
-from nstjax.models.monodepth import MonodepthSpec, param_shapes
+from nstjax.models.monodepth import MonodepthSpec, param_shapes, see
 from nstjax.tasks import run
+from nstjax.tasks.depth_teacher import label
 from nstjax.tasks.registry import make_task
 
 SMALL = (
@@ -44,9 +46,9 @@ def folders(tmp_path_factory):
     return folder
 
 
-def configure(folders, *overrides):
+def configure(folders, *overrides, preset="labelled"):
     return load_config(
-        "depth_slim",
+        f"depth_slim:{preset}",
         [
             f"--config.content={folders / 'photos'}",
             f"--config.labels={folders / 'labels'}",
@@ -61,7 +63,7 @@ def test_it_learns_and_exports_a_depth_network(folders, tmp_path):
     config = configure(
         folders,
         "--config.steps=40",
-        "--config.checkpoint_every=20",
+        "--config.checkpoint_every=5",
         "--config.log_every=20",
         "--config.learning_rate=5e-3",
         "--config.warmup_steps=5",
@@ -80,7 +82,7 @@ def test_it_learns_and_exports_a_depth_network(folders, tmp_path):
     held_out = [r.report for r in reports if "validation/spearman" in r.report]
     assert set(held_out[0]) == {
         f"validation/{name}"
-        for name in ("total", "invariant", "gradient", "absolute", "spearman")
+        for name in ("total", "invariant", "gradient", "entropy", "spearman")
     }
     # Brightness is nearness here, which forty steps suffice to see.
     assert held_out[-1]["validation/total"] < held_out[0]["validation/total"]
@@ -95,9 +97,79 @@ def test_it_learns_and_exports_a_depth_network(folders, tmp_path):
 
     # A later run can begin from it.
     task = make_task(configure(folders, f"--config.initial={path}"))
-    jax.tree.map(
-        np.testing.assert_array_equal, task.begin(task.init(jax.random.key(1))), params
+    begun = task.begin(task.init(jax.random.key(1)))
+    jax.tree.map(np.testing.assert_array_equal, begun["network"], params)
+
+
+@pytest.fixture(scope="module")
+def teacher(fast_depth_file, tmp_path_factory):
+    path = tmp_path_factory.mktemp("teacher") / "teacher.safetensors"
+    assert convert("fast_depth", [str(fast_depth_file), str(path)]) == 0
+    return path
+
+
+def test_it_learns_from_a_teacher_and_loses_its_normalisation(
+    folders, teacher, tmp_path
+):
+    config = configure(
+        folders,
+        f"--config.teacher={teacher}",
+        "--config.steps=20",
+        "--config.checkpoint_every=10",
+        "--config.log_every=1",
+        "--config.warmup_steps=2",
+        "--config.average_decay=0.5",
+        "--config.export_dtype=float32",
+        preset="taught",
     )
+    task, reports = make_task(config), []
+    path = run.train(
+        task, config, tmp_path / "run", on_progress=reports.append, recipe="a test"
+    )
+    hints = [r.report["hint"] for r in reports if "hint" in r.report]
+    # Fitted maps begin below 1; twenty steps go further.
+    assert np.mean(hints[:5]) < 1.1 and np.mean(hints[-5:]) < 0.9 * np.mean(hints[:5])
+    assert "validation/spearman" in reports[-1].report
+
+    params, metadata = load_weights(path)
+    assert metadata.notes["teachers"]["teacher"]["name"] == "fast-depth"
+    check_shapes(
+        params, param_shapes(MonodepthSpec.from_dict(metadata.spec)), where="the export"
+    )
+    # A later run goes on with normalisation, from a network that sees the same.
+    config = configure(
+        folders,
+        f"--config.teacher={teacher}",
+        f"--config.initial={path}",
+        preset="taught",
+    )
+    task = make_task(config)
+    begun = task.begin(task.init(jax.random.key(1)))
+    spec = MonodepthSpec.from_dict(metadata.spec)
+    photos = [
+        np.asarray(Image.open(photo).resize((96, 64)), np.float32) / 255
+        for photo in sorted((folders / "photos").iterdir())
+    ]
+    expected = see(params, np.stack(photos), spec=spec)
+    found = see(begun["network"], np.stack(photos), spec=spec, normalise=True)
+    for one, other in zip(found.encoder, expected.encoder, strict=True):
+        # The moments are of other views of these photos, so not quite the same.
+        assert np.abs(one - other).mean() < 0.2 * np.abs(other).mean()
+
+
+def test_a_teacher_of_another_kind_is_refused(folders, depth_file):
+    with pytest.raises(NstjaxError, match="no FastDepth"):
+        make_task(configure(folders, f"--config.teacher={depth_file}"))
+
+
+def test_labels_are_stretched_nearness():
+    depth = np.random.default_rng(0).uniform(1, 9, (2, 20, 20, 1)).astype(np.float32)
+    found = label(depth, (20, 20))
+    near = -np.log(depth)
+    for number in range(2):
+        low, high = np.percentile(near[number], [1, 99])
+        expected = np.clip((near[number] - low) / (high - low), 0, 1)
+        np.testing.assert_allclose(found[number], expected, atol=1e-5)
 
 
 def test_every_nth_photo_is_held_out(folders):
@@ -119,8 +191,13 @@ def test_shipped_network_has_about_a_million_weights(folders):
             f"--config.style={folders / 'styles'}",
         ],
     )
-    params = jax.eval_shape(make_task(config).init, jax.random.key(0))
-    count = sum(leaf.size for leaf in jax.tree.leaves(params))
+    params = jax.eval_shape(make_task(config).init, jax.random.key(0))["network"]
+    # Scales are for training; the export has them in its kernels.
+    count = sum(
+        leaf.size
+        for path, leaf in jax.tree.leaves_with_path(params)
+        if path[-1].key != "scale"
+    )
     assert 0.9e6 < count < 1.2e6
 
 

@@ -7,11 +7,7 @@ import pytest
 from nstjax.configuration import load_config
 from nstjax.errors import NstjaxError
 from nstjax.models import vgg
-from nstjax.tasks.distill import (
-    make_task,
-    normalise_activations,
-    unexplained_variance,
-)
+from nstjax.tasks.distill import make_task, normalise_activations
 
 SPEC = vgg.VGGSpec(
     widths=(6, 6, 8, 8, 10),
@@ -73,16 +69,6 @@ def test_channels_have_a_mean_of_1_unless_they_are_sparse(networks):
     # The one that fired in a single cell did not become the loudest by far.
     assert 0 < np.asarray(features["relu2_1"])[..., 0].max() <= 30.01
     assert np.asarray(features["relu2_1"])[..., 1].max() == 0
-
-
-def test_unexplained_variance_by_numpy():
-    rng = np.random.default_rng(0)
-    target = rng.normal(3, 2, (2, 5, 5, 4)).astype(np.float32)
-    prediction = target + rng.normal(0, 0.5, target.shape).astype(np.float32)
-    spread = ((target - target.mean((0, 1, 2))) ** 2).sum()
-    expected = ((prediction - target) ** 2).sum() / spread
-    result = unexplained_variance(prediction, target)
-    np.testing.assert_allclose(result, expected, rtol=1e-4)
 
 
 def test_beginning_from_a_file_needs_pictures_to_fit_the_maps_on():

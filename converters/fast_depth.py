@@ -1,0 +1,8 @@
+"""Converts FastDepth: `python -m converters.fast_depth SOURCE DEST`."""
+
+import sys
+
+from nstjax.conversion.command import main
+
+if __name__ == "__main__":
+    sys.exit(main("fast_depth"))

@@ -1,0 +1,6 @@
+"""Compares the methods on folders of pictures: ``python evaluate.py --help``."""
+
+from nstjax.cli.evaluate import main
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,151 @@
+"""Many pictures from the command line, several of one size at a time."""
+
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
+
+import jax
+from PIL import Image
+from tqdm import tqdm
+
+from nstjax import api
+from nstjax.cli.jobs import Job
+from nstjax.cli.painting import plan_job, save_style
+from nstjax.errors import NstjaxError
+from nstjax.io.images import write_image
+from nstjax.memory.planner import largest_batch
+from nstjax.one_pass import Networks
+
+# Pictures that every device paints together, by its kind. On a CPU the gain is
+# that the style is seen once for all of them.
+_EACH = {"cpu": 4}
+_EACH_ELSEWHERE = 8
+
+Batch = list[tuple[Job, api.Plan]]
+
+
+def default_batch_size() -> int:
+    """How many pictures are painted together where nobody says."""
+    return _EACH.get(jax.default_backend(), _EACH_ELSEWHERE) * jax.local_device_count()
+
+
+def paint_all(
+    jobs: Sequence[Job],
+    leaves: dict[str, Any],
+    networks: Networks,
+    options: Any,
+    tell: Any,
+    *,
+    batch_size: int,
+) -> int:
+    """Makes AdaIN's pictures, up to `batch_size` of one size and style together.
+
+    Pictures are written while the next are painted. One that cannot be read or
+    written is reported and left out.
+
+    Args:
+        jobs: what to make.
+        leaves, networks, options, tell: as for `nstjax.cli.painting.paint`.
+        batch_size: more than memory allows is never painted together.
+
+    Returns:
+        How many pictures failed.
+    """
+    replace = options.overwrite or options.resume
+    failures: list[str] = []
+    begin = time.perf_counter()
+    bar = tqdm(total=len(jobs), unit="picture", disable=options.quiet, file=sys.stderr)
+
+    def fail(error: NstjaxError) -> None:
+        failures.append(str(error))
+        with bar.external_write_mode(file=sys.stderr):
+            print(f"nstjax: error: {error}", file=sys.stderr)
+        bar.update()
+
+    def finish(job: Job, plan: api.Plan, image: Any) -> None:
+        write_image(job.output, api.finish(plan, image), overwrite=replace)
+
+    def settle(written: list[Future]) -> None:
+        for future in written:
+            try:
+                future.result()
+            except NstjaxError as error:
+                fail(error)
+            else:
+                bar.update()
+
+    def plan_each() -> Iterator[tuple[Job, api.Plan]]:
+        unsaved = bool(options.save_style)
+        for job in sorted(jobs, key=_likeness):
+            try:
+                plan = plan_job(job, leaves, networks, options)
+            except NstjaxError as error:
+                fail(error)
+                continue
+            if unsaved:
+                save_style(job, plan, options)
+                unsaved = False
+            yield job, plan
+
+    waiting: list[Future] = []
+    with bar, ThreadPoolExecutor(1) as writer:
+        for batch in _batches(plan_each(), batch_size, options):
+            plans = [plan for _, plan in batch]
+            alone = not api.can_share(plans[0])
+            outcomes = [api.run(plans[0])] if alone else api.run_batch(plans)
+            # Painted pictures are not piled up faster than they can be written.
+            settle(waiting)
+            waiting = [
+                writer.submit(finish, job, plan, outcome.image)
+                for (job, plan), outcome in zip(batch, outcomes, strict=True)
+            ]
+        settle(waiting)
+    seconds = time.perf_counter() - begin
+    done = len(jobs) - len(failures)
+    tell(f"wrote {done} pictures to {jobs[0].output.parent} after {seconds:.1f} s")
+    return len(failures)
+
+
+def _likeness(job: Job) -> tuple[tuple[str, ...], tuple[int, int]]:
+    """Sorts jobs so that those that can be painted together are neighbours."""
+    try:
+        with Image.open(job.content) as image:
+            return job.styles, image.size
+    except (OSError, ValueError, Image.DecompressionBombError):
+        # An example's name; or a picture that will be refused when it is read.
+        return job.styles, (0, 0)
+
+
+def _batches(
+    planned: Iterator[tuple[Job, api.Plan]], most: int, options: Any
+) -> Iterator[Batch]:
+    """Whole batches, and single pictures where there are fewer of a kind.
+
+    Batches of other sizes would have to be compiled, each anew.
+
+    Args:
+        planned: pictures, those that can be painted together next to each other.
+        most: pictures of a batch.
+        options: the command line's.
+    """
+    batch: Batch = []
+    for job, plan in planned:
+        if batch and (
+            job.styles != batch[0][0].styles
+            or plan.working_size != batch[0][1].working_size
+        ):
+            yield from ([single] for single in batch)
+            batch = []
+        batch.append((job, plan))
+        limit = largest_batch(
+            plan.working_size,
+            plan.networks.spec,
+            wanted=most if api.can_share(plan) else 1,
+            max_memory=options.max_memory,
+        )
+        if len(batch) >= limit:
+            yield batch
+            batch = []
+    yield from ([single] for single in batch)

@@ -1,0 +1,178 @@
+"""``nstjax evaluate``: the papers' comparison, with tables, figures and verdicts."""
+
+import shlex
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from nstjax import __version__
+from nstjax.cli import parsing
+from nstjax.cli.compile_cache import add_cache_option, set_compile_cache
+from nstjax.cli.errors import INTERRUPTED, USAGE_ERROR, reports_errors
+
+_DESCRIPTION = """\
+Paints every content in every style with every method, measures the results and
+writes tables, figures and a verdict on each of the papers' claims.
+
+Whatever is there already is kept, so that the same command goes on where it was
+stopped, and methods or judges can be added later.
+"""
+_EXAMPLES = """\
+examples:
+  python evaluate.py --content photos/ --style paintings/ --output runs/comparison
+  python evaluate.py --content chelsea coffee --style night wave \\
+      --methods adain adain-lap --output runs/quick
+  python evaluate.py --content photos/ --style paintings/ --output runs/comparison \\
+      --judge vgg19-slim vgg19 --depth-judge monodepth2 --figure3 \\
+      --report docs/results.md
+
+docs/evaluation.md explains every figure.
+"""
+_FIGURE_PAIRS = 6
+
+
+def make_parser() -> parsing.Parser:
+    """The command's options."""
+    parser = parsing.Parser(
+        prog="evaluate.py", description=_DESCRIPTION, epilog=_EXAMPLES
+    )
+    what = parser.add_argument_group("what to compare")
+    for name, text in (("content", "what to paint"), ("style", "how to paint it")):
+        what.add_argument(
+            f"--{name}",
+            nargs="+",
+            required=True,
+            metavar="PICTURE",
+            help=f"{text}: files, folders, names of examples",
+        )
+    what.add_argument(
+        "--methods", nargs="+", metavar="NAME", help="default: all that there are"
+    )
+    what.add_argument(
+        "--size",
+        type=parsing.count,
+        default=384,
+        metavar="N",
+        help="pictures are scaled to this shorter side, and their middle is cut out "
+        "(default 384)",
+    )
+    what.add_argument(
+        "--iterations",
+        type=parsing.count,
+        metavar="N",
+        help="evaluations at full size, of methods that optimise (default: as "
+        "stylize.py's)",
+    )
+    what.add_argument(
+        "--seed", type=parsing.whole, default=0, metavar="N", help="of all randomness"
+    )
+    what.add_argument(
+        "--figure3",
+        nargs="?",
+        type=parsing.count,
+        const=_FIGURE_PAIRS,
+        default=0,
+        metavar="N",
+        help="also compare adain's style loss with gatys' after 50 and 100 "
+        f"evaluations, on N pairs (figure 3 of the AdaIN paper; default "
+        f"{_FIGURE_PAIRS})",
+    )
+    how = parser.add_argument_group("how to judge")
+    how.add_argument(
+        "--judge",
+        nargs="+",
+        default=["vgg19-slim"],
+        metavar="NAME|FILE",
+        help="encoders that judge content and style (default: vgg19-slim, which is "
+        "also the network that the methods use; name others besides)",
+    )
+    how.add_argument(
+        "--depth-judge",
+        nargs="+",
+        default=[],
+        metavar="NAME|FILE",
+        help="depth networks that judge depth",
+    )
+    how.add_argument(
+        "--metric",
+        nargs="+",
+        default=[],
+        metavar="MODULE:FUNCTION",
+        help="further metrics: functions of result, content and style, float32 "
+        "[H, W, 3] in [0, 1], that return a number",
+    )
+    how.add_argument(
+        "--rivals",
+        action="store_true",
+        help="quote published models' figures; needs the protocol that "
+        "docs/evaluation.md states",
+    )
+    where = parser.add_argument_group("what to write")
+    where.add_argument(
+        "--output", required=True, metavar="FOLDER", help="everything goes there"
+    )
+    where.add_argument(
+        "--report", metavar="FILE.md", help="write the report there, too"
+    )
+    where.add_argument(
+        "--figure-pairs",
+        type=parsing.whole,
+        default=_FIGURE_PAIRS,
+        metavar="N",
+        help="rows of the figures 1 and 4: the first N contents, each in another "
+        f"style; 0 for no figures (default {_FIGURE_PAIRS})",
+    )
+    where.add_argument(
+        "--overwrite",
+        action="store_true",
+        help="replace results in FOLDER that were made with other settings",
+    )
+    where.add_argument("--quiet", action="store_true", help="no progress bar")
+    add_cache_option(parser)
+    parser.add_argument("--version", action="version", version=__version__)
+    return parser
+
+
+@reports_errors
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command; returns its exit status."""
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    options = make_parser().parse_args(arguments)
+    set_compile_cache(use=not options.no_compile_cache)
+
+    # Imported this late, so that --help and mistakes are answered at once.
+    try:
+        from nstjax.evaluation.run import Settings, evaluate
+        from nstjax.methods import METHODS
+
+        settings = Settings(
+            contents=options.content,
+            styles=options.style,
+            methods=options.methods or METHODS,
+            output=Path(options.output),
+            size=options.size,
+            seed=options.seed,
+            iterations=options.iterations,
+            judges=options.judge,
+            depth_judges=options.depth_judge,
+            metrics=options.metric,
+            rivals=options.rivals,
+            figure_pairs=options.figure_pairs,
+            budget_pairs=options.figure3,
+            report=Path(options.report) if options.report else None,
+            overwrite=options.overwrite,
+            quiet=options.quiet,
+            command=f"python evaluate.py {shlex.join(arguments)}",
+        )
+        left_out = evaluate(settings, tell=_print)
+    except KeyboardInterrupt:
+        _print("stopped; the same command goes on")
+        return INTERRUPTED
+    print(f"wrote {Path(options.output) / 'report.md'}")
+    if left_out:
+        _print(f"nstjax: {len(left_out)} pictures could not be read or made")
+    return USAGE_ERROR if left_out else 0
+
+
+def _print(message: str) -> None:
+    print(message, file=sys.stderr)

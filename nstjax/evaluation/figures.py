@@ -1,0 +1,114 @@
+"""The papers' figures: sheets of labelled pictures."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+from scipy.ndimage import uniform_filter
+
+from nstjax.io.resizing import resize_image
+from nstjax.ops.laplacian import laplacian_response
+
+# Pixels: a cell's side, between cells, and a label's height.
+_CELL, _GAP, _LABEL = 256, 6, 26
+_FONT_SIZE = 17
+# A crop's side, as a share of the picture's.
+_CROP = 0.25
+_FRAME = (255, 64, 0)
+
+# Pictures [H, W, 3] in [0, 1] in a row; None leaves the cell empty.
+Cells = Sequence[np.ndarray | None]
+
+
+def comparison(
+    rows: Sequence[Cells], *, columns: Sequence[str], labels: Sequence[str]
+) -> np.ndarray:
+    """Figure 1: a row for each pair, a column for content, style and each method.
+
+    Args:
+        rows: pictures of any size.
+        columns: what stands over each column.
+        labels: what stands beside each row.
+
+    Returns:
+        The sheet, [H, W, 3] in [0, 1].
+    """
+    step = _CELL + _GAP
+    width = _LABEL + len(columns) * step
+    sheet = Image.new("RGB", (width, _LABEL + len(rows) * step), "white")
+    draw = ImageDraw.Draw(sheet)
+    for number, text in enumerate(columns):
+        left = _LABEL + number * step
+        _write(draw, left + _CELL / 2, text)
+    for number, (cells, text) in enumerate(zip(rows, labels, strict=True)):
+        top = _LABEL + number * step
+        upright = Image.new("RGB", (_CELL, _LABEL), "white")
+        _write(ImageDraw.Draw(upright), _CELL / 2, text)
+        sheet.paste(upright.rotate(90, expand=True), (0, top))
+        for column, picture in enumerate(cells):
+            if picture is not None:
+                sheet.paste(_to_cell(picture), (_LABEL + column * step, top))
+    return np.asarray(sheet, np.float32) / 255
+
+
+def close_up(
+    style: np.ndarray, content: np.ndarray, results: Sequence[np.ndarray]
+) -> list[Cells]:
+    """Figure 4's two rows for a pair: the pictures, and the same place enlarged.
+
+    The place is the square of a quarter of the side in which the content has the
+    most detail: the largest mean square of its Laplacian.
+
+    Args:
+        style, content: [S, S, 3].
+        results: of the content's size.
+
+    Returns:
+        Rows of style, content and results; the enlarged row has no style.
+    """
+    top, left, side = busiest_square(content)
+    pictures = [content, *results]
+    crops = [x[top : top + side, left : left + side] for x in pictures]
+    framed = [_framed(x, top, left, side) for x in pictures]
+    return [[style, *framed], [None, *crops]]
+
+
+def busiest_square(content: np.ndarray) -> tuple[int, int, int]:
+    """Top, left and side of the square with the most detail in a content."""
+    side = max(8, round(_CROP * min(content.shape[:2])))
+    response = laplacian_response(content[None], pool=1, channels="sum")
+    energy = np.square(np.asarray(response)[0, ..., 0])
+    means = uniform_filter(energy, side, mode="constant")
+    # Only squares that lie in the picture; the filter's window ends before the
+    # middle where its side is even.
+    height, width = content.shape[:2]
+    middle = side // 2
+    inside = means[
+        middle : middle + height - side - 1, middle : middle + width - side - 1
+    ]
+    top, left = np.unravel_index(np.argmax(inside), inside.shape)
+    # The response begins one pixel into the picture.
+    return int(top) + 1, int(left) + 1, side
+
+
+def _write(draw: ImageDraw.ImageDraw, middle: float, text: str) -> None:
+    """Writes a label around a column, smaller where it would not fit a cell."""
+    font = ImageFont.load_default(_FONT_SIZE)
+    share = _CELL / max(_CELL, draw.textlength(text, font))
+    font = ImageFont.load_default(_FONT_SIZE * share)
+    draw.text((middle, _LABEL / 2), text, "black", font, anchor="mm")
+
+
+def _framed(picture: np.ndarray, top: int, left: int, side: int) -> np.ndarray:
+    image = Image.fromarray(_to_levels(picture))
+    box = (left, top, left + side - 1, top + side - 1)
+    ImageDraw.Draw(image).rectangle(box, outline=_FRAME, width=2)
+    return np.asarray(image, np.float32) / 255
+
+
+def _to_cell(picture: np.ndarray) -> Image.Image:
+    return Image.fromarray(_to_levels(resize_image(picture, (_CELL, _CELL))))
+
+
+def _to_levels(picture: np.ndarray) -> np.ndarray:
+    return np.rint(np.clip(picture, 0, 1) * 255).astype(np.uint8)

@@ -1,0 +1,101 @@
+"""Which networks an evaluation uses, and whether a judge had a hand in a method.
+
+A method flatters itself before a judge that it was trained or optimises against.
+Networks are told by the SHA-256 of their files, and the published teachers of
+the bundled encoder by their weights, for they are converted by the user.
+"""
+
+import dataclasses
+import hashlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from nstjax.errors import NstjaxError
+from nstjax.io.weights import (
+    WeightsMetadata,
+    flatten_params,
+    load_weights,
+    sha256_of,
+)
+from nstjax.registry import weights_path
+
+# VGG-19 distilled to a sixteenth, relu5_1 (MingSun-Tse/Collaborative-Distillation),
+# and the normalised VGG-19 up to relu3_1 (pietrocarbo/deep-transfer).
+DISTILLED_16X = "047209a358161bd67c7e0951358649380c3a3364b41cac49e30813f933b7759a"
+NORMALISED_RELU3_1 = "7e62c9cb5cbd6251ab1049a9821f7fa5ff58443df1067f6fc0b37b4a7752eb05"
+# See ``nstjax/weights/vgg19-slim.md``.
+_TEACHERS = {"vgg19-slim": (DISTILLED_16X, NORMALISED_RELU3_1)}
+
+LOSS, TEACHER, UNSEEN = "loss network", "teacher of its encoder", "none"
+
+
+@dataclasses.dataclass(frozen=True)
+class Network:
+    """A weight file that can be read, before anything is done with it.
+
+    Attributes:
+        argument: what the user, or a method's options, call it.
+        sha256: of the file.
+        digest: of the weights themselves, however they are stored.
+        metadata: what the file says about itself.
+    """
+
+    argument: str
+    sha256: str
+    digest: str
+    metadata: WeightsMetadata
+
+
+def open_network(argument: str, *, kind: str) -> Network:
+    """Finds and reads a weight file, without starting jax.
+
+    Args:
+        argument: see `nstjax.registry.weights_path`.
+        kind: "vgg19", "decoder" or "depth".
+
+    Raises:
+        NstjaxError: if there is no such file, or it holds another network.
+    """
+    path = weights_path(argument)
+    params, metadata = load_weights(path)
+    if metadata.kind != kind:
+        raise NstjaxError(
+            f"{argument} holds a {metadata.kind}, but a {kind} is needed here"
+        )
+    return Network(argument, sha256_of(path), digest_of(params), metadata)
+
+
+def digest_of(params: Mapping[str, Any]) -> str:
+    """SHA-256 of weights by name, as float32."""
+    digest = hashlib.sha256()
+    for name, value in sorted(flatten_params(params).items()):
+        array = np.ascontiguousarray(value, "<f4")
+        digest.update(f"{name} {array.shape} ".encode())
+        digest.update(array.tobytes())
+    return digest.hexdigest()
+
+
+def part_of_judge(judge: Network, networks: Sequence[Network]) -> str:
+    """What a judge was to a method.
+
+    Args:
+        judge: the judging network.
+        networks: the method's own.
+
+    Returns:
+        `LOSS`, if the method optimises against it, encodes with it, or has a
+        decoder that was trained with it; `TEACHER`, if the bundled encoder that
+        the method uses was made to imitate it; else `UNSEEN`.
+    """
+    hashes = {network.sha256 for network in networks}
+    for network in networks:
+        notes = network.metadata.notes
+        hashes |= {notes[name] for name in notes if name.endswith("sha256")}
+    if judge.sha256 in hashes:
+        return LOSS
+    for network in networks:
+        if judge.digest in _TEACHERS.get(network.metadata.name, ()):
+            return TEACHER
+    return UNSEEN

@@ -1,0 +1,244 @@
+"""Making the pictures, each variant's in a process of its own.
+
+A process's peak memory is then its variant's, compiled programs included, and
+none finds what another has compiled or left in the allocator. The process that
+asks never starts jax before the last picture is made, so that on an accelerator
+the memory is the painter's alone.
+"""
+
+import contextlib
+import dataclasses
+import multiprocessing
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from nstjax import api
+from nstjax.errors import NstjaxError
+from nstjax.evaluation.protocol import prepare_picture
+from nstjax.evaluation.records import write_json
+from nstjax.io.images import write_image
+from nstjax.io.weights import sha256_of
+
+# Seconds that a painter has to end, once asked to.
+_PATIENCE = 20
+
+
+@dataclasses.dataclass(frozen=True)
+class Task:
+    """One picture to make.
+
+    Attributes:
+        content, style: sources, for `nstjax.evaluation.protocol.prepare_picture`.
+        picture, record: the files to write.
+        request: what the record says that the picture was made of.
+    """
+
+    content: str
+    style: str
+    picture: Path
+    record: Path
+    request: Mapping[str, Any]
+
+
+def paint_all(
+    tasks: Sequence[Task],
+    *,
+    options: Mapping[str, Any],
+    size: int,
+    seed: int,
+    on_evaluations: Callable[[int, int], None],
+    on_picture: Callable[[], None],
+    on_failure: Callable[[str], None],
+) -> None:
+    """Makes a variant's pictures in a new process, and waits for it.
+
+    Ctrl-C ends both; a picture is either written or it is not.
+
+    Args:
+        tasks: the pictures.
+        options: the variant's.
+        size: of the square pictures.
+        seed: of all randomness.
+        on_evaluations: told how many evaluations of how many are done, of the
+            picture being made.
+        on_picture: told when one is written.
+        on_failure: told, in a sentence, of a picture that could not be made.
+
+    Raises:
+        NstjaxError: if the variant cannot run at all, or its process dies.
+    """
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe(duplex=False)
+    painter = context.Process(
+        target=_paint,
+        args=(list(tasks), dict(options), size, seed, theirs),
+        daemon=True,
+    )
+    with _ignoring_interrupts():
+        painter.start()
+    theirs.close()
+    finished = False
+    try:
+        while not finished:
+            kind, *facts = ours.recv()
+            if kind == "evaluations":
+                on_evaluations(*facts)
+            elif kind == "picture":
+                on_picture()
+            elif kind == "failed":
+                on_failure(*facts)
+            elif kind == "error":
+                raise NstjaxError(*facts)
+            finished = kind == "finished"
+    except EOFError:
+        painter.join(_PATIENCE)
+        raise NstjaxError(
+            f"the process that paints with {options['method']} ended early (status "
+            f"{painter.exitcode}; memory may have run out); the same command goes on"
+        ) from None
+    finally:
+        if not finished:
+            painter.terminate()
+        painter.join(_PATIENCE)
+        if painter.is_alive():
+            painter.kill()
+            painter.join()
+        ours.close()
+
+
+@contextlib.contextmanager
+def _ignoring_interrupts() -> Iterator[None]:
+    """For the start of a process that shall inherit this: its parent ends it."""
+    try:
+        before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    except ValueError:  # not in the main thread, where no signal arrives
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@contextlib.contextmanager
+def _postponing_termination() -> Iterator[None]:
+    """For writing: who asks this process to end waits for what is being written.
+
+    At all other times SIGTERM ends it at once. An exception raised by a signal
+    could surface anywhere, also where the interpreter is already on its way out.
+    """
+    asked = []
+    signal.signal(signal.SIGTERM, lambda *_: asked.append(True))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    if asked:
+        sys.exit(1)
+
+
+def _paint(
+    tasks: Sequence[Task],
+    options: Mapping[str, Any],
+    size: int,
+    seed: int,
+    connection: Connection,
+) -> None:
+    """The painter's process."""
+    try:
+        networks = api.load_networks(options)
+    except NstjaxError as error:
+        connection.send(("error", str(error)))
+        return
+    first = True
+    for task in tasks:
+        try:
+            record = _paint_one(task, options, networks, size, seed, connection)
+        except NstjaxError as error:
+            connection.send(("failed", f"{task.picture} could not be made: {error}"))
+            continue
+        with _postponing_termination():
+            _write(task, *record, first=first)
+        first = False
+        connection.send(("picture",))
+    connection.send(("finished",))
+
+
+def _paint_one(
+    task: Task,
+    options: Mapping[str, Any],
+    networks: Any,
+    size: int,
+    seed: int,
+    connection: Connection,
+) -> tuple[np.ndarray, float, str]:
+    """Makes one picture; returns it with its seconds and how it ended."""
+    plan = api.make_plan(
+        prepare_picture(task.content, size),
+        [prepare_picture(task.style, size)],
+        options=options,
+        size=(size, size),
+        seed=seed,
+        networks=networks,
+    )
+    begin = time.perf_counter()
+    outcome = api.run(
+        plan,
+        on_progress=lambda progress: connection.send(
+            ("evaluations", progress.evaluations, progress.requested)
+        ),
+    )
+    image = api.finish(plan, outcome.image)
+    return image, time.perf_counter() - begin, outcome.reason
+
+
+def _write(
+    task: Task, image: np.ndarray, seconds: float, reason: str, *, first: bool
+) -> None:
+    # The record goes first and holds the picture's hash, so that a crash between
+    # the two leaves a record without a picture, which is nobody's loss.
+    task.picture.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=task.picture.parent) as folder:
+        draft = Path(folder) / task.picture.name
+        write_image(draft, image)
+        record = {
+            "request": task.request,
+            "sha256": sha256_of(draft),
+            "seconds": seconds,
+            "first": first,
+            "reason": reason,
+            "memory": peak_memory(),
+            "device_memory": _device_memory(),
+        }
+        write_json(task.record, record)
+        draft.replace(task.picture)
+
+
+def peak_memory() -> int | None:
+    """The most bytes of memory that this process has held, if the system tells."""
+    status = Path("/proc/self/status")
+    if status.is_file():
+        # Unlike getrusage, this knows nothing of the process that started this one.
+        for line in status.read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024
+    try:
+        import resource
+    except ImportError:  # Windows
+        return None
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
+
+
+def _device_memory() -> int | None:
+    """The most bytes of an accelerator's memory in use so far; None on CPUs."""
+    return (jax.local_devices()[0].memory_stats() or {}).get("peak_bytes_in_use")

@@ -1,0 +1,44 @@
+"""How far a student's features are from a teacher's, for distillation.
+
+References:
+    Romero et al., 2014, https://arxiv.org/abs/1412.6550.
+"""
+
+import chex
+import jax
+import jax.numpy as jnp
+
+from nstjax.types import Array, Params
+
+
+def hint_loss(linear_map: Params, feature: Array, target: Array) -> Array:
+    """What a linear map of a student's feature leaves of its teacher's.
+
+    Args:
+        linear_map: ``{"kernel": [C, D], "bias": [D]}``.
+        feature: the student's, [B, H, W, C].
+        target: the teacher's, [B, H, W, D].
+
+    Returns:
+        `unexplained_variance`, a scalar.
+    """
+    mapped = feature @ linear_map["kernel"] + linear_map["bias"]
+    return unexplained_variance(mapped, target)
+
+
+def unexplained_variance(prediction: Array, target: Array) -> Array:
+    """1 - R^2, pooled over channels.
+
+    Args:
+        prediction: of shape [B, H, W, C].
+        target: of the same shape.
+
+    Returns:
+        Sum of squared errors over the target's sum of squared differences to
+        each channel's mean, a float32 scalar.
+    """
+    chex.assert_equal_shape([prediction, target])
+    prediction, target = (x.astype(jnp.float32) for x in (prediction, target))
+    target = jax.lax.stop_gradient(target)
+    centred = target - target.mean((0, 1, 2), keepdims=True)
+    return jnp.sum((prediction - target) ** 2) / (jnp.sum(centred**2) + 1e-6)

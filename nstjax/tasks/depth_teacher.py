@@ -1,0 +1,126 @@
+"""A teacher of depth networks: it labels every view itself, and gives hints.
+
+What a network of depth says of a part of a picture is not the same part of what it
+says of the whole, so that labels made beforehand hold for whole pictures only.
+A teacher that looks at each training view has a label for anything.
+"""
+
+import os
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from nstjax.errors import NstjaxError
+from nstjax.io.weights import WeightsMetadata, load_weights
+from nstjax.losses.hints import hint_loss
+from nstjax.models import fast_depth, monodepth
+from nstjax.ops.resample import resize
+from nstjax.types import Array, Params
+
+# A map is stretched between these percentiles of its own, in %.
+_ENDS = (1.0, 99.0)
+# The features that are taught, of the encoder by stage and of the decoder by level.
+# Those at a quarter of the sides and above would cost more than they teach.
+_STAGES = (2, 3, 4)
+_LEVELS = (4, 3)
+
+
+def load_teacher(path: str | os.PathLike) -> tuple[Params, WeightsMetadata]:
+    """Loads a converted FastDepth, and what its file says of it.
+
+    Raises:
+        NstjaxError: if the file is missing or of another network.
+    """
+    params, metadata = load_weights(path)
+    if metadata.kind != "fast_depth":
+        raise NstjaxError(
+            f"{path} holds a {metadata.kind}, no FastDepth; it cannot teach depth "
+            "(convert one with 'python -m converters.fast_depth')"
+        )
+    return params, metadata
+
+
+def label(depth: Array, size: tuple[int, int]) -> Array:
+    """A training target from depths: bright where near.
+
+    The logarithm of the nearness, averaged to `size`, then stretched between each
+    map's own percentiles 1 and 99.
+
+    Args:
+        depth: in metres, [B, H, W, 1].
+        size: (height, width) of the result.
+
+    Returns:
+        Maps [B, height, width, 1] in [0, 1].
+    """
+    near = resize(
+        -jnp.log(jnp.maximum(depth, fast_depth.LEAST_DEPTH)), size, method="linear"
+    )
+    low, high = jnp.percentile(near, jnp.array(_ENDS), axis=(1, 2, 3), keepdims=True)
+    return jnp.clip((near - low) / jnp.maximum(high - low, 1e-6), 0, 1)
+
+
+def empty_maps(
+    network: Params, teacher: Params, see: Callable[[Params, Array], monodepth.Seen]
+) -> dict[str, Any]:
+    """Maps for `hints` that are zero.
+
+    Args:
+        network: the student's params.
+        teacher: see `load_teacher`.
+        see: ``see(network, image)``, of the student.
+    """
+
+    def shapes(network, teacher, image):
+        student = see(network, image)
+        return taught(student), targets(fast_depth.see(teacher, image), student)
+
+    image = jax.ShapeDtypeStruct((1, 64, 64, 3), jnp.float32)
+    mine, wanted = jax.eval_shape(shapes, network, teacher, image)
+    return {
+        name: {
+            "kernel": jnp.zeros((mine[name].shape[-1], wanted[name].shape[-1])),
+            "bias": jnp.zeros(wanted[name].shape[-1]),
+        }
+        for name in mine
+    }
+
+
+def hints(maps: Params, student: monodepth.Seen, teacher: fast_depth.Seen) -> Array:
+    """The share of the teacher's features' variance that the maps leave unexplained.
+
+    Args:
+        maps: linear ones from the student's taught features to the teacher's,
+            ``{name: {"kernel": [C, D], "bias": [D]}}``.
+        student: what the student sees in its view.
+        teacher: what the teacher sees in the same, or in the view unpainted.
+
+    Returns:
+        The mean over the taught features, a scalar.
+    """
+    mine, wanted = taught(student), targets(teacher, student)
+    terms = [
+        hint_loss(linear_map, mine[name], wanted[name])
+        for name, linear_map in maps.items()
+    ]
+    return sum(terms) / len(terms)
+
+
+def taught(student: monodepth.Seen) -> dict[str, Array]:
+    """The student's features that hints are for, by name."""
+    return {f"encoder{i}": student.encoder[i] for i in _STAGES} | {
+        f"decoder{i}": student.decoder[i] for i in _LEVELS
+    }
+
+
+def targets(teacher: fast_depth.Seen, student: monodepth.Seen) -> dict[str, Array]:
+    """The teacher's features under the same names, averaged to the same sizes."""
+    found = {f"encoder{i}": teacher.encoder[i] for i in _STAGES} | {
+        f"decoder{i}": teacher.decoder[i] for i in _LEVELS
+    }
+    return {
+        name: resize(found[name], feature.shape[1:3], method="linear")
+        for name, feature in taught(student).items()
+    }

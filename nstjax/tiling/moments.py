@@ -1,0 +1,61 @@
+"""Channel means and deviations gathered from parts, in double precision."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from nstjax.ops.stats import Statistics
+
+
+class Moments(NamedTuple):
+    """What is known of some positions.
+
+    Attributes:
+        weight: their number, or the sum of their weights.
+        mean: of every channel, [C] float64.
+        squares: the weighted sum of squared differences to it, [C] float64.
+    """
+
+    weight: float
+    mean: np.ndarray
+    squares: np.ndarray
+
+
+def moments_of(features: np.ndarray, weights: np.ndarray | None = None) -> Moments:
+    """The moments of features [..., C], of weights [..., 1] if they are given."""
+    flat = features.reshape(-1, features.shape[-1]).astype(np.float64)
+    if weights is None:
+        mean = flat.mean(axis=0)
+        return Moments(len(flat), mean, np.square(flat - mean).sum(axis=0))
+    shares = weights.reshape(-1).astype(np.float64)
+    weight = shares.sum()
+    mean = shares @ flat / weight if weight else np.zeros(flat.shape[1])
+    return Moments(weight, mean, shares @ np.square(flat - mean))
+
+
+def merge(one: Moments | None, other: Moments) -> Moments:
+    """The moments of both parts together; None stands for no positions.
+
+    References:
+        Chan, Golub & LeVeque, 1979, "Updating Formulae and a Pairwise Algorithm
+        for Computing Sample Variances", equation 2.1.
+    """
+    if one is None or not one.weight:
+        return other
+    weight = one.weight + other.weight
+    difference = other.mean - one.mean
+    share = other.weight / weight
+    return Moments(
+        weight,
+        one.mean + share * difference,
+        one.squares + other.squares + one.weight * share * np.square(difference),
+    )
+
+
+def to_statistics(moments: Moments, *, eps: float, ddof: int = 0) -> Statistics:
+    """What `nstjax.transforms.adain.feature_statistics` gives for all positions."""
+    positions = moments.weight - ddof
+    # A region without any position has statistics of no effect, not NaN.
+    variance = moments.squares / positions if positions > 0 else moments.squares
+    mean, std = moments.mean, np.sqrt(variance + eps)
+    return Statistics(*(x.astype(np.float32)[None, None, None] for x in (mean, std)))

@@ -1,0 +1,139 @@
+"""``stylize.py`` with folders: pictures of one size and style together."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from nstjax import api, one_pass
+from nstjax.cli.stylize import main
+from nstjax.errors import NstjaxError
+from nstjax.methods import method_options
+
+ROOT = Path(__file__).resolve().parents[2]
+SIZES = [(48, 40)] * 3 + [(33, 50)] + [(48, 40)] * 2 + [(20, 30)]
+
+
+@pytest.fixture
+def folders(tmp_path, save_picture) -> dict[str, Path]:
+    photos, styles = tmp_path / "photos", tmp_path / "styles"
+    photos.mkdir()
+    styles.mkdir()
+    for seed, size in enumerate(SIZES):
+        save_picture(photos / f"{seed}.png", size, seed)
+    for seed, name in enumerate(("calm", "wild"), start=50):
+        save_picture(styles / f"{name}.png", (64, 64), seed)
+    return {"content": photos, "style": styles, "output": tmp_path / "painted"}
+
+
+def _arguments(folders, **changed) -> list[str]:
+    return [f"--{name}={path}" for name, path in (folders | changed).items()]
+
+
+def _read_all(folder: Path) -> dict[str, np.ndarray]:
+    pictures = {}
+    for path in folder.iterdir():
+        with Image.open(path) as image:
+            pictures[path.name] = np.asarray(image).astype(int)
+    return pictures
+
+
+def test_together_they_come_out_as_one_by_one(folders, tmp_path, monkeypatch):
+    counts = []
+    run_batch = api.run_batch
+    monkeypatch.setattr(
+        api, "run_batch", lambda plans: counts.append(len(plans)) or run_batch(plans)
+    )
+    assert main([*_arguments(folders), "--batch-size=2", "--quiet"]) == 0
+    # Of each style: five of one size, one of another; the smallest stay alone.
+    assert sorted(counts) == [1, 1, 1, 1, 2, 2, 2, 2]
+    alone = tmp_path / "alone"
+    options = ["--batch-size=1", "--quiet"]
+    assert main([*_arguments(folders, output=alone), *options]) == 0
+    together, one_by_one = _read_all(folders["output"]), _read_all(alone)
+    assert len(together) == 2 * len(SIZES) and set(together) == set(one_by_one)
+    for name, picture in together.items():
+        assert picture.shape == one_by_one[name].shape
+        # The same up to rounding to one of 256 levels.
+        assert np.abs(picture - one_by_one[name]).max() <= 1, name
+
+
+def test_a_bad_picture_stops_no_other_and_nothing_is_replaced(folders, capsys):
+    (folders["content"] / "bad.jpg").write_text("no picture")
+    folders["style"] = folders["style"] / "calm.png"
+    folders["output"].mkdir()
+    kept = folders["output"] / "2.png"
+    kept.write_bytes(b"somebody's own")
+    saved = kept.parent.parent / "calm.style"
+    assert main([*_arguments(folders), f"--save-style={saved}"]) == 2
+    assert saved.is_file()
+    errors = capsys.readouterr().err
+    assert "bad.jpg" in errors and "1 of 7 pictures failed" in errors
+    assert "1 pictures were there already" in errors and "wrote 6 pictures" in errors
+    assert kept.read_bytes() == b"somebody's own"
+    assert len(list(folders["output"].iterdir())) == len(SIZES)
+
+
+def test_a_picture_that_cannot_be_written_is_reported(folders, monkeypatch, capsys):
+    from nstjax.cli import batches
+
+    folders["style"] = folders["style"] / "calm.png"
+    write = batches.write_image
+
+    def full_disk(path, image, **options):
+        if path.name == "1.png":
+            raise NstjaxError(f"{path} cannot be written: no space is left")
+        write(path, image, **options)
+
+    monkeypatch.setattr(batches, "write_image", full_disk)
+    assert main([*_arguments(folders), "--quiet"]) == 2
+    assert "1.png cannot be written" in capsys.readouterr().err
+    assert len(list(folders["output"].iterdir())) == len(SIZES) - 1
+
+
+def test_methods_that_optimise_take_no_batch_size(folders, capsys):
+    options = ["--method=gatys", "--batch-size=2"]
+    assert main([*_arguments(folders), *options]) == 2
+    assert "--batch-size is for adain" in capsys.readouterr().err
+
+
+def test_small_pictures_and_other_transforms_are_not_painted_together():
+    networks = api.load_networks(method_options("adain"))
+    small = np.zeros((2, 40, 31, 3), np.float32)
+    with pytest.raises(NstjaxError, match="at least 32 pixels"):
+        one_pass.transfer_batch(small, [small[0]], networks=networks)
+    swaps = api.load_networks(method_options("style-swap-net"))
+    large = np.zeros((2, 40, 40, 3), np.float32)
+    with pytest.raises(NstjaxError, match="AdaIN only"):
+        one_pass.transfer_batch(large, [large[0]], networks=swaps)
+
+
+def test_pictures_are_shared_out_over_devices():
+    """Five pictures on four devices equal those painted alone on one."""
+    program = """
+import jax, numpy as np
+from nstjax import api, one_pass
+from nstjax.methods import method_options
+from nstjax.sharding import make_data_mesh
+assert jax.local_device_count() == 4
+random = np.random.default_rng(0)
+contents = random.random((5, 40, 48, 3), np.float32)
+style = random.random((64, 64, 3), np.float32)
+networks = api.load_networks(method_options("adain"))
+together = one_pass.transfer_batch(contents, [style], networks=networks, alpha=0.7)
+assert together.shape == contents.shape
+for content, result in zip(contents, together):
+    alone = one_pass.transfer_picture(content, [style], networks=networks, alpha=0.7)
+    np.testing.assert_allclose(result, alone, atol=1e-4)
+"""
+    flags = "--xla_force_host_platform_device_count=4"
+    subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=ROOT,
+        env=os.environ | {"XLA_FLAGS": flags},
+        check=True,
+    )

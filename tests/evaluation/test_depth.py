@@ -1,0 +1,49 @@
+"""Depth figures against NumPy."""
+
+import numpy as np
+import pytest
+
+from nstjax.evaluation.depth import make_depth_gauge
+from nstjax.models import monodepth
+
+
+@pytest.fixture(scope="module")
+def gauge(depth):
+    return make_depth_gauge(depth, name="judge")
+
+
+def measure(gauge, result, content):
+    return gauge.measure(result, gauge.of_content(content), None)
+
+
+def test_the_definitions(gauge, depth, paint):
+    result, content = paint(0), paint(1)
+    maps = [
+        np.asarray(
+            monodepth.disparity(depth.params, x[None], spec=depth.spec), np.float64
+        )
+        for x in (result, content)
+    ]
+    found = measure(gauge, result, content)
+    first, second = (x / x.mean() for x in maps)
+    expected = np.abs(first - second).mean()
+    assert expected > 1e-3
+    assert found["depth_error@judge"] == pytest.approx(expected, rel=1e-3)
+    # With next to no ties, Spearman's is the correlation of the order of the pixels.
+    assert len(np.unique(maps[0])) > 0.95 * maps[0].size
+    ranks = [x.ravel().argsort().argsort() for x in maps]
+    expected = np.corrcoef(*ranks)[0, 1]
+    assert found["depth_rank@judge"] == pytest.approx(expected, abs=1e-2)
+
+
+def test_the_content_itself_has_the_contents_depth(gauge, paint):
+    found = measure(gauge, paint(0), paint(0))
+    assert found["depth_error@judge"] == 0
+    assert found["depth_rank@judge"] == pytest.approx(1, abs=1e-5)
+
+
+def test_depth_is_lost_step_by_step(gauge, paint):
+    content, other = paint(0, 6.0), paint(1, 6.0)
+    mixed = [(1 - a) * content + a * other for a in (0.1, 0.4, 1.0)]
+    errors = [measure(gauge, x, content)["depth_error@judge"] for x in mixed]
+    assert 0 < errors[0] < errors[1] < errors[2]

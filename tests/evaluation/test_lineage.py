@@ -1,0 +1,56 @@
+"""Whether a judge had a hand in a method."""
+
+import numpy as np
+import pytest
+
+from nstjax.errors import NstjaxError
+from nstjax.evaluation.lineage import (
+    DISTILLED_16X,
+    LOSS,
+    TEACHER,
+    UNSEEN,
+    Network,
+    digest_of,
+    open_network,
+    part_of_judge,
+)
+from nstjax.io.weights import WeightsMetadata, load_weights, save_weights
+from nstjax.registry import weights_path
+
+
+def network(sha256, *, name="x", digest="", **notes):
+    metadata = WeightsMetadata("vgg19", name, {}, "", "", notes=notes)
+    return Network("x", sha256, digest, metadata)
+
+
+def test_the_part_of_a_judge():
+    encoder = network("a", name="vgg19-slim")
+    decoder = network("b", encoder_sha256="c")
+    for sha256, part in (("a", LOSS), ("b", LOSS), ("c", LOSS), ("d", UNSEEN)):
+        assert part_of_judge(network(sha256), [encoder, decoder]) == part
+    teacher = network("d", digest=DISTILLED_16X)
+    assert part_of_judge(teacher, [encoder, decoder]) == TEACHER
+    assert part_of_judge(teacher, [network("a", name="vgg19")]) == UNSEEN
+
+
+def test_the_bundled_decoder_was_trained_with_the_bundled_encoder():
+    decoder = open_network("adain-slim", kind="decoder")
+    encoder = open_network("vgg19-slim", kind="vgg19")
+    assert part_of_judge(encoder, [decoder]) == LOSS
+
+
+def test_the_digest_is_of_the_weights_not_of_the_file(tmp_path, encoder_file):
+    params, metadata = load_weights(encoder_file)
+    other = WeightsMetadata("vgg19", "renamed", metadata.spec, "elsewhere", "")
+    save_weights(tmp_path / "other.safetensors", params, other)
+    first = open_network(encoder_file, kind="vgg19")
+    second = open_network(str(tmp_path / "other.safetensors"), kind="vgg19")
+    assert first.digest == second.digest and first.sha256 != second.sha256
+    params["conv1_1"]["bias"] = params["conv1_1"]["bias"] + np.float32(1e-6)
+    assert digest_of(params) != first.digest
+
+
+def test_a_network_of_another_kind_is_refused():
+    with pytest.raises(NstjaxError, match="holds a decoder, but a vgg19 is needed"):
+        open_network("adain-slim", kind="vgg19")
+    assert weights_path("adain-slim").is_file()

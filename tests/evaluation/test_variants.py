@@ -1,0 +1,41 @@
+"""Methods with their settings and networks."""
+
+import pytest
+
+from nstjax.errors import NstjaxError
+from nstjax.evaluation import variants
+from nstjax.evaluation.variants import make_variants
+
+
+def test_methods_and_their_networks():
+    own, budgets = make_variants(["gatys", "adain"], iterations=7)
+    assert [variant.name for variant in own] == ["gatys", "adain"]
+    assert own[0].options["iterations"] == 7 and "iterations" not in own[1].options
+    assert set(own[0].networks) == {"encoder"}
+    assert set(own[1].networks) == {"encoder", "decoder"}
+    assert own[1].networks["decoder"].metadata.name == "adain-slim"
+    assert budgets == []
+
+
+def test_gatys_at_other_budgets_has_no_stage_before():
+    _, budgets = make_variants(["adain"], iterations=7, gatys_evaluations=(50, 100))
+    assert [variant.name for variant in budgets] == ["gatys-50", "gatys-100"]
+    assert [variant.options["iterations"] for variant in budgets] == [50, 100]
+    assert all(tuple(variant.options["stages"]) == () for variant in budgets)
+    assert {variant.method for variant in budgets} == {"gatys"}
+
+
+def test_a_method_without_its_network_says_which(monkeypatch):
+    def fail(argument, *, kind):
+        raise NstjaxError(f"there is no network {argument!r}")
+
+    monkeypatch.setattr(variants, "open_network", fail)
+    with pytest.raises(NstjaxError, match="method gatys cannot run.*vgg19-slim"):
+        make_variants(["gatys"])
+
+
+def test_wrong_methods():
+    with pytest.raises(NstjaxError, match="there is no method 'gatsy'"):
+        make_variants(["gatsy"])
+    with pytest.raises(NstjaxError, match="twice"):
+        make_variants(["adain", "adain"])
