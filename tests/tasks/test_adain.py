@@ -265,7 +265,7 @@ def test_training_paints_better_and_exports_what_it_trained(pictures):
         log_every=10,
         checkpoint_every=20,
         average_decay=0.5,
-        learning_rate=3e-3,
+        learning_rate=1e-3,
         export_dtype="float32",
     )
     task, reports = make_task(config), []
