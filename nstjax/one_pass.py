@@ -17,6 +17,7 @@ from nstjax.io.weights import WeightsMetadata, load_weights, save_weights
 from nstjax.ops.stats import Statistics
 from nstjax.registry import Decoder, Encoder, load_decoder
 from nstjax.sharding import batch_sharded, make_data_mesh, replicated
+from nstjax.store.programs import KeptFunction
 from nstjax.tiling.transfer import (
     OnTile,
     Tiling,
@@ -207,7 +208,7 @@ def transfer_picture(
             **in_tiles,
         )
     masks = masks and [mask[None] for mask in masks]
-    image = functions.transfer(
+    (image,) = functions.transfer(
         params, content[None], statistics, weights, masks, np.float32(alpha)
     )
     return np.asarray(image)[0]
@@ -255,7 +256,7 @@ def transfer_batch(
     spare = -count % mesh.size
     contents = np.concatenate([contents, *(contents[-1:] for _ in range(spare))])
     shared = jax.device_put((networks.params, statistics), replicated(mesh))
-    images = _compiled(networks.spec).transfer(
+    images = _compiled(networks.spec).transfer_shared(
         shared[0],
         jax.device_put(contents, batch_sharded(mesh)),
         shared[1],
@@ -287,7 +288,7 @@ def encode_style(
 ) -> Statistics:
     """A style picture's [H, W, 3] statistics, seen at a size."""
     functions = _compiled(networks.spec)
-    return functions.encode_style(networks.params, _see(style, short_side))
+    return Statistics(*functions.encode_style(networks.params, _see(style, short_side)))
 
 
 def make_style(
@@ -353,6 +354,7 @@ class _Functions(NamedTuple):
     encode: Callable
     encode_style: Callable
     transfer: Callable
+    transfer_shared: Callable
     swap: Callable
 
 
@@ -382,10 +384,22 @@ def _compiled(spec: TransferSpec) -> _Functions:
             spec=spec,
         )
 
+    def encode_style(params, style):
+        return tuple(feedforward.encode_style(params, style, spec=spec))
+
     return _Functions(
         encode=jax.jit(functools.partial(feedforward.encode, spec=spec)),
-        encode_style=jax.jit(functools.partial(feedforward.encode_style, spec=spec)),
-        transfer=jax.jit(transfer, static_argnums=3),
+        encode_style=KeptFunction(
+            encode_style, name="encode_style", options=spec, outputs=2
+        ),
+        transfer=KeptFunction(
+            lambda *arguments: (transfer(*arguments),),
+            name="adain",
+            options=spec,
+            outputs=1,
+            static_argnums=(3,),
+        ),
+        transfer_shared=jax.jit(transfer, static_argnums=3),
         swap=jax.jit(swap, static_argnums=(3, 6, 7)),
     )
 

@@ -12,6 +12,8 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+from nstjax.store.programs import keep_programs_in
+
 VARIABLE = "NSTJAX_COMPILE_CACHE"
 # A program takes 20 to 200 KB; the oldest are dropped beyond this.
 _MOST_BYTES = 256 * 2**20
@@ -47,6 +49,7 @@ def set_compile_cache(*, use: bool = True) -> None:
     folder = _folder(chosen)
     if folder is None:
         return
+    keep_programs_in(folder / "programs")
     settings = {
         "JAX_COMPILATION_CACHE_DIR": str(folder),
         "JAX_COMPILATION_CACHE_MAX_SIZE": str(_MOST_BYTES),

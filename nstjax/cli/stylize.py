@@ -9,6 +9,7 @@ from typing import Any
 
 from nstjax import __version__
 from nstjax.cli import parsing
+from nstjax.cli.collector import without_collection
 from nstjax.cli.compile_cache import add_cache_option, set_compile_cache
 from nstjax.cli.errors import INTERRUPTED, USAGE_ERROR, reports_errors
 from nstjax.errors import NstjaxError
@@ -298,10 +299,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run_jobs(jobs, leaves: dict[str, Any], options, tell) -> int:
-    from nstjax import api
-    from nstjax.cli.painting import Interrupted, paint
+    with without_collection():
+        from nstjax import api
+        from nstjax.cli.painting import Interrupted, paint
 
-    networks = api.load_networks(leaves)
+        networks = api.load_networks(leaves)
     batch_size = _batch_size(jobs, networks, options)
     if batch_size > 1:
         from nstjax.cli.batches import paint_all

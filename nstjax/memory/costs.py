@@ -1,14 +1,16 @@
 """What pictures cost in memory, by the widths of the networks: models.
 
-The peak of a pass lies at one convolution, where its input, its output and a copy
-of the wider of the two (padded, or pooled from) are alive. Wide ones, in Winograd's
-form on a CPU, have several times that (the blocks' transforms, as XLA plans them).
+The peak of a pass lies at one convolution, where its input, padded, and its output
+are alive; and, in the forms that a CPU takes for some, what these multiply (as XLA
+plans them): of wide ones the blocks' transforms, of few channels all that a pixel
+sees or gives.
 `benchmarks/tiled_memory.py` compares these figures with what processes take.
 """
 
 from nstjax.feedforward import TransferSpec
 from nstjax.models.vgg import CONVOLUTIONS, VGGSpec
 from nstjax.ops.convolution import UPSAMPLING_CHANNELS, WINOGRAD_CHANNELS
+from nstjax.ops.thin import FEW_CHANNELS
 
 _FLOAT = 4
 # The interpreter, jax and the compiler.
@@ -81,12 +83,18 @@ def weight_bytes(spec: TransferSpec) -> int:
 
 
 def _convolution(before: float, width: float) -> float:
-    copies = 5.5 if min(before, width) >= WINOGRAD_CHANNELS else 1
-    return _FLOAT * (before + width + copies * max(before, width))
+    factors = 0.0
+    if before <= FEW_CHANNELS:
+        factors = 6 * before
+    elif width <= FEW_CHANNELS:
+        return _FLOAT * (before + 9 * width)
+    elif min(before, width) >= WINOGRAD_CHANNELS:
+        factors = 5.5 * max(before, width)
+    return _FLOAT * (before + width + factors)
 
 
 def _upsampling(before: float, width: float) -> float:
     # The input is a quarter of the output's size.
     if min(before, width) >= UPSAMPLING_CHANNELS:
         return _FLOAT * (before / 4 + width + 3.2 * max(before, width))
-    return _convolution(before / 4, width)
+    return _FLOAT * (before / 4 + width + max(before / 4, width))

@@ -5,6 +5,7 @@ Arrays are NHWC, kernels HWIO. Each function equals its plain textbook form
 which slow path it avoids. On accelerators they cost nothing.
 """
 
+from collections.abc import Callable
 from functools import partial
 
 import chex
@@ -12,6 +13,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from nstjax.ops.thin import FEW_CHANNELS, conv3x3_from_few, conv3x3_to_few
 from nstjax.ops.winograd import winograd_conv3x3, winograd_upsample_conv3x3
 from nstjax.types import Array
 
@@ -48,24 +50,38 @@ def _padded(x: Array, kernel: Array, padding: Padding) -> Array:
 
 
 def _fastest(x: Array, kernel: Array, padding: Padding) -> Array:
-    if not _suits_winograd(x, kernel):
+    form = _form_without_padding(x, kernel)
+    if form is None:
         return _plain(x, kernel, padding)
 
-    def winograd(x: Array, kernel: Array) -> Array:
-        return winograd_conv3x3(jnp.pad(x, ((0, 0), *padding, (0, 0))), kernel)
+    def product(x: Array, kernel: Array) -> Array:
+        return form(jnp.pad(x, ((0, 0), *padding, (0, 0))), kernel)
 
     # Accelerators' libraries choose among such forms themselves.
     return lax.platform_dependent(
-        x, kernel, cpu=winograd, default=partial(_plain, padding=padding)
+        x, kernel, cpu=product, default=partial(_plain, padding=padding)
     )
 
 
+def _form_without_padding(
+    x: Array, kernel: Array
+) -> Callable[[Array, Array], Array] | None:
+    """A form made of matrix products that is faster on a CPU, if there is one."""
+    if kernel.shape[:2] != (3, 3) or not _is_full(x):
+        return None
+    before, width = kernel.shape[2:]
+    if before <= FEW_CHANNELS:
+        return conv3x3_from_few
+    if width <= FEW_CHANNELS:
+        return conv3x3_to_few
+    return winograd_conv3x3 if _suits_winograd(x, kernel) else None
+
+
 def _suits_winograd(x: Array, kernel: Array) -> bool:
+    operations = 2.0 * kernel.size * x.size / x.shape[-1]
     return (
-        kernel.shape[:2] == (3, 3)
-        and min(kernel.shape[2:]) >= WINOGRAD_CHANNELS
-        and 2.0 * kernel.size * x.size / x.shape[-1] >= _WINOGRAD_OPERATIONS
-        and _is_full(x)
+        min(kernel.shape[2:]) >= WINOGRAD_CHANNELS
+        and operations >= _WINOGRAD_OPERATIONS
     )
 
 

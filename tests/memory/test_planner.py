@@ -64,8 +64,10 @@ def test_the_model_is_near_what_the_compiler_plans_and_not_below():
 def test_costs_of_the_full_networks_by_hand():
     # conv2_2 at half the sides, 128 channels to 128 by Winograd's form.
     assert costs.encoder_bytes(FULL) == 4 * (2 + 5.5) * 128 / 4
-    # Narrow networks have their peak at conv1_2: its input, its output and a copy.
-    assert costs.encoder_bytes(SLIM) == 4 * (24 + 32 + 32)
+    # Narrow networks have their peak at conv1_2: its input and its output.
+    assert costs.encoder_bytes(SLIM) == 4 * (24 + 32)
+    # The decoder's last convolution, to pixels, has nine products for each value.
+    assert costs.decoder_bytes(SLIM) == 4 * (16 + 27)
     # The decoder's conv1_2, whose input is a quarter, by nine products a block.
     assert costs.decoder_bytes(FULL) == pytest.approx(4 * (16 + 64 + 3.2 * 64))
     assert costs.feature_bytes(FULL) == 4 * 512 / 64

@@ -1,0 +1,174 @@
+"""Compiled functions that the next process runs without tracing them.
+
+jax's persistent cache saves compiling, but a program must be traced and lowered to be
+looked up there, which for a picture of 512 pixels takes as long as encoding it. Here
+what is looked up is the shapes of the arguments, the versions, and the package's own
+sources. Loading a program runs what the file says, as it does with jax's cache, so the
+folder must be one that only the user writes to.
+
+jax itself is imported by functions: its settings are made before, beside `_folder`.
+"""
+
+import functools
+import hashlib
+import logging
+import os
+import uuid
+from collections.abc import Callable, Hashable
+from pathlib import Path
+from typing import Any
+
+import nstjax
+from nstjax.errors import NstjaxError
+from nstjax.io.files import write_atomically
+
+_PACKAGE = Path(nstjax.__file__).parent
+# A program takes 100 to 500 KB; the oldest are dropped beyond this.
+_MOST_BYTES = 64 * 2**20
+_SUFFIX = ".program"
+_log = logging.getLogger(__name__)
+_folder: Path | None = None
+
+
+def keep_programs_in(folder: Path | None) -> None:
+    """Chooses where functions of this process are kept, or None for nowhere."""
+    global _folder
+    _folder = folder
+
+
+class KeptFunction:
+    """`jax.jit`, with programs that outlive the process where a folder was chosen.
+
+    They are kept for a single CPU device only; elsewhere jax's own cache has to do.
+    Whatever cannot be read, written or loaded is compiled as by `jax.jit`.
+    """
+
+    def __init__(
+        self,
+        function: Callable[..., tuple[Any, ...]],
+        *,
+        name: str,
+        options: Hashable,
+        outputs: int,
+        static_argnums: tuple[int, ...] = (),
+    ) -> None:
+        """Prepares a function.
+
+        Args:
+            function: a pure function that returns a tuple of arrays.
+            name: of the function, for its files.
+            options: all that the function depends on besides its arguments, with a
+                `repr` that tells it.
+            outputs: how many arrays it returns.
+            static_argnums: arguments that are no arrays.
+        """
+        import jax
+
+        self._function, self._name, self._options = function, name, options
+        self._outputs, self._static = outputs, static_argnums
+        self._jitted = jax.jit(function, static_argnums=static_argnums)
+        self._programs: dict[str, Callable[..., tuple[Any, ...]]] = {}
+
+    def __call__(self, *arguments: Any) -> tuple[Any, ...]:
+        """Calls the function."""
+        if _folder is None or not _on_one_cpu():
+            return self._jitted(*arguments)
+        arrays = tuple(x for i, x in enumerate(arguments) if i not in self._static)
+        key = self._key(arguments, arrays)
+        if key not in self._programs:
+            path = _folder / f"{self._name}-{key}{_SUFFIX}"
+            program = self._load(path, arrays) or self._compile(path, arguments)
+            self._programs[key] = program
+        return self._programs[key](*arrays)
+
+    def _key(self, arguments: tuple[Any, ...], arrays: tuple[Any, ...]) -> str:
+        import jax
+        import jaxlib
+
+        leaves, tree = jax.tree.flatten(arrays)
+        parts = (
+            self._options,
+            [arguments[i] for i in self._static],
+            tree,
+            [(x.shape, str(x.dtype)) for x in leaves],
+            (nstjax.__version__, jax.__version__, jaxlib.__version__),
+            _sources(),
+            os.environ.get("XLA_FLAGS", ""),
+            jax.config.jax_default_matmul_precision,
+        )
+        return hashlib.sha256(repr(parts).encode()).hexdigest()[:32]
+
+    def _load(
+        self, path: Path, arrays: tuple[Any, ...]
+    ) -> Callable[..., tuple[Any, ...]] | None:
+        import jax
+        from jax.experimental import serialize_executable
+
+        trees = (
+            jax.tree.structure((arrays, {})),
+            jax.tree.structure((0,) * self._outputs),
+        )
+        try:
+            program = serialize_executable.deserialize_and_load(
+                path.read_bytes(), *trees
+            )
+            os.utime(path)
+        except OSError:
+            return None
+        # Damaged files fail in as many ways as there are kinds of damage.
+        except Exception as error:
+            _log.debug("%s cannot be loaded: %s", path, error)
+            return None
+        return program
+
+    def _compile(
+        self, path: Path, arguments: tuple[Any, ...]
+    ) -> Callable[..., tuple[Any, ...]]:
+        import jax
+        from jax.experimental import serialize_executable
+
+        # What jax takes out of its own cache cannot be serialised again: it loads,
+        # and then misses functions. Under a name that is new it is not in there.
+        function = functools.wraps(self._function)(
+            lambda *arguments: self._function(*arguments)
+        )
+        function.__name__ = f"{self._name}_{uuid.uuid4().hex}"
+        jitted = jax.jit(function, static_argnums=self._static)
+        program = jitted.lower(*arguments).compile()
+        try:
+            content, _, _ = serialize_executable.serialize(program)
+            write_atomically(path, content, overwrite=True)
+            _drop_oldest(path.parent)
+        except (NstjaxError, OSError, ValueError, NotImplementedError) as error:
+            _log.debug("%s cannot be kept: %s", path, error)
+        return program
+
+
+@functools.cache
+def _on_one_cpu() -> bool:
+    import jax
+
+    return jax.default_backend() == "cpu" and jax.device_count() == 1
+
+
+@functools.cache
+def _sources() -> str:
+    """Changes whenever a source file of the package does."""
+    digest = hashlib.sha256()
+    for path in sorted(_PACKAGE.rglob("*.py")):
+        state = path.stat()
+        digest.update(f"{path} {state.st_mtime_ns} {state.st_size}\n".encode())
+    return digest.hexdigest()
+
+
+def _drop_oldest(folder: Path) -> None:
+    """Deletes programs that were not used for longest, beyond the allowed size."""
+    newest_first = sorted(
+        ((path.stat(), path) for path in folder.glob(f"*{_SUFFIX}")),
+        key=lambda entry: -entry[0].st_mtime,
+    )
+    total = 0
+    for state, path in newest_first:
+        total += state.st_size
+        if total > _MOST_BYTES:
+            path.unlink(missing_ok=True)
