@@ -12,12 +12,12 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+from nstjax.processor import instructions
 from nstjax.store.programs import keep_programs_in
 
 VARIABLE = "NSTJAX_COMPILE_CACHE"
 # A program takes 20 to 200 KB; the oldest are dropped beyond this.
 _MOST_BYTES = 256 * 2**20
-_CPUINFO = Path("/proc/cpuinfo")
 
 
 def add_cache_option(parser: Any) -> None:
@@ -88,10 +88,5 @@ def _machine() -> str:
     Programs are compiled for the very instructions it has, which jax's own keys
     do not tell; folders in a network's home are shared by unlike machines.
     """
-    try:
-        with open(_CPUINFO) as file:
-            flags = next((x for x in file if x.startswith(("flags", "Features"))), "")
-    except OSError:
-        flags = platform.processor()
-    digest = hashlib.sha256(flags.encode()).hexdigest()[:12]
+    digest = hashlib.sha256(instructions().encode()).hexdigest()[:12]
     return f"{platform.machine()}-{digest}"

@@ -53,9 +53,7 @@ def test_another_folder_can_be_named(settings, tmp_path):
 def test_unlike_processors_have_folders_of_their_own(settings, tmp_path, monkeypatch):
     folders = set()
     for flags in ("fma avx2", "fma avx2 avx512f"):
-        cpuinfo = tmp_path / "cpuinfo"
-        cpuinfo.write_text(f"processor : 0\nflags : {flags}\n")
-        monkeypatch.setattr(compile_cache, "_CPUINFO", cpuinfo)
+        monkeypatch.setattr(compile_cache, "instructions", lambda flags=flags: flags)
         found = settings(NSTJAX_COMPILE_CACHE=str(tmp_path))
         folders.add(found["JAX_COMPILATION_CACHE_DIR"])
     assert len(folders) == 2
