@@ -54,7 +54,9 @@ def main() -> None:
     gauge = make_feature_gauge(load_encoder(options.judge), name="judge")
     seen = {style.label: gauge.of_style(style.image) for style in styles}
     statistics = {
-        style.label: one_pass.encode_style(style.image, networks=networks)
+        style.label: one_pass.encode_style(
+            style.image, networks=networks, short_side=options.size
+        )
         for style in styles
     }
     figures = {alpha: [] for alpha in options.alpha}
