@@ -40,6 +40,7 @@ def set_compile_cache(*, use: bool = True) -> None:
     Args:
         use: False to keep none, whatever the variables say.
     """
+    keep_programs_in(None)
     chosen = os.environ.get(VARIABLE, "")
     if not use or chosen.lower() == "off":
         os.environ["JAX_ENABLE_COMPILATION_CACHE"] = "false"

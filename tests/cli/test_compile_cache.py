@@ -10,6 +10,7 @@ import pytest
 
 from nstjax.cli import compile_cache
 from nstjax.cli.compile_cache import VARIABLE, set_compile_cache
+from nstjax.store import programs
 
 ROOT = Path(__file__).resolve().parents[2]
 SETTINGS = (
@@ -34,7 +35,8 @@ def settings(monkeypatch):
             set_compile_cache(use=use)
         return {name: os.environ[name] for name in SETTINGS if name in os.environ}
 
-    return make
+    yield make
+    programs.keep_programs_in(None)
 
 
 def test_the_folder_is_the_projects_and_bounded(settings, tmp_path):
@@ -62,6 +64,13 @@ def test_unlike_processors_have_folders_of_their_own(settings, tmp_path, monkeyp
 @pytest.mark.parametrize("how", [{"use": False}, {VARIABLE: "off"}, {VARIABLE: "OFF"}])
 def test_it_can_be_switched_off(how, settings):
     assert settings(**how) == {"JAX_ENABLE_COMPILATION_CACHE": "false"}
+
+
+def test_switched_off_later_no_programs_are_kept_either(settings, tmp_path):
+    settings(NSTJAX_COMPILE_CACHE=str(tmp_path))
+    assert programs._folder.parent.parent == tmp_path
+    settings(use=False)
+    assert programs._folder is None
 
 
 def test_what_is_set_for_jax_is_left_alone(settings, tmp_path):
