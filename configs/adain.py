@@ -97,7 +97,7 @@ def base(name):
     config.lap_reduction = "relative"
     # Depth seen in the picture against that seen in the content.
     config.depth_weight = 0.0
-    # "slim" for the bundled network, or a converted monodepth2.
+    # "slim" for the bundled network, or a converted monodepth2 or FastDepth.
     config.depth_model = "slim"
     # "l1" or "l2".
     config.depth_norm = "l1"

@@ -16,7 +16,7 @@ from nstjax.io.resizing import fit_size, resize_image
 from nstjax.memory.amounts import parse_amount
 from nstjax.memory.planner import check_optimisation, plan_transfer
 from nstjax.methods import ONE_PASS, SWAP_OPTIONS, TRANSFORMS, method_options
-from nstjax.models import monodepth
+from nstjax.models.depth import disparity
 from nstjax.one_pass import LEAST_SIDE, STYLE_SUFFIX, Networks, SavedStyle
 from nstjax.ops.color import luminance_transfer, match_color
 from nstjax.optimize import driver
@@ -40,7 +40,7 @@ Mask = str | os.PathLike | np.ndarray
 # Pixels whose colours are worked on at a time.
 _STRIP = 2**22
 
-_disparity = jax.jit(monodepth.disparity, static_argnames="spec")
+_disparity = jax.jit(disparity, static_argnames="spec")
 _luminance_transfer = jax.jit(luminance_transfer)
 
 

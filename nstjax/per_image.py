@@ -15,7 +15,7 @@ import numpy as np
 from nstjax import objectives
 from nstjax.errors import NstjaxError
 from nstjax.io.resizing import fit_size, resize_image
-from nstjax.models import monodepth
+from nstjax.models import depth as depths
 from nstjax.models.vgg import VGGSpec
 from nstjax.objectives import ObjectiveSpec
 from nstjax.ops.color import match_color
@@ -284,10 +284,10 @@ class _Functions:
 def _compiled(
     spec: ObjectiveSpec,
     encoder_spec: VGGSpec,
-    depth_spec: monodepth.MonodepthSpec | None = None,
+    depth_spec: depths.DepthSpec | None = None,
 ) -> _Functions:
     specs = {"spec": spec, "encoder_spec": encoder_spec}
-    disparity = depth_spec and functools.partial(monodepth.disparity, spec=depth_spec)
+    disparity = depth_spec and functools.partial(depths.disparity, spec=depth_spec)
 
     def targets(params, content, styles, blend):
         return objectives.make_targets(

@@ -10,7 +10,7 @@ from nstjax.io.weights import (
     load_weights,
     sha256_of,
 )
-from nstjax.models import decoders, monodepth, vgg
+from nstjax.models import decoders, depth, vgg
 from nstjax.store.entries import known
 from nstjax.store.fetch import fetch
 
@@ -60,7 +60,7 @@ class Depth(NamedTuple):
     """
 
     params: dict[str, Any]
-    spec: monodepth.MonodepthSpec
+    spec: depth.DepthSpec
     metadata: WeightsMetadata
     sha256: str
 
@@ -149,10 +149,11 @@ def load_depth(name_or_path: str | Path) -> Depth:
         depth_name(name_or_path),
         kind="depth",
         needed="a depth network",
-        remedy="convert one with 'python -m converters.monodepth2'",
+        remedy="convert one with 'python -m converters.monodepth2' or "
+        "'python -m converters.fast_depth'",
     )
-    spec = monodepth.MonodepthSpec.from_dict(metadata.spec)
-    check_shapes(params, monodepth.param_shapes(spec), where=str(path))
+    spec = depth.spec_from_dict(metadata.spec)
+    check_shapes(params, depth.param_shapes(spec), where=str(path))
     return Depth(params, spec, metadata, sha256_of(path))
 
 

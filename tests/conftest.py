@@ -121,3 +121,13 @@ def fast_depth_file(tmp_path_factory, fast_depth_layers) -> Path:
         tensors |= {f"{number:02}_w": kernel, f"{number:02}_b": bias}
     np.savez(path, **tensors)
     return path
+
+
+@pytest.fixture(scope="session")
+def fast_depth_converted(tmp_path_factory, fast_depth_file) -> Path:
+    """The same, converted."""
+    from nstjax.conversion.command import main
+
+    path = tmp_path_factory.mktemp("fast_depth") / "converted.safetensors"
+    assert main("fast_depth", [str(fast_depth_file), str(path)]) == 0
+    return path

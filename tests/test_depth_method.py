@@ -11,7 +11,7 @@ from nstjax.cli.stylize import main
 from nstjax.configuration import config_to_dict, load_config
 from nstjax.errors import NstjaxError
 from nstjax.methods import method_options
-from nstjax.models.monodepth import disparity
+from nstjax.models.depth import disparity
 from nstjax.objectives import ObjectiveSpec
 from nstjax.registry import load_depth
 
@@ -55,8 +55,10 @@ def test_presets_are_those_of_gatys_with_a_depth_term(preset):
     assert changed == {"method", "depth_weight"}
 
 
-def test_depth_alone_brings_the_disparities_together(depth_file):
+@pytest.mark.parametrize("network", ["depth_file", "fast_depth_converted"])
+def test_depth_alone_brings_the_disparities_together(network, request):
     content, other = random_pictures(2)
+    depth_file = request.getfixturevalue(network)
     depth = load_depth(depth_file)
 
     def distance(image):
@@ -78,7 +80,7 @@ def test_depth_alone_brings_the_disparities_together(depth_file):
         tv_weight=0.0,
         init=other,
         stages=(),
-        iterations=20,
+        iterations=40,
     )
     assert distance(image) < 0.5 * distance(other)
 

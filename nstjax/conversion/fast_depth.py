@@ -14,7 +14,11 @@ from nstjax.conversion.publishers import FAST_DEPTH
 from nstjax.conversion.sources import Source
 from nstjax.errors import NstjaxError
 from nstjax.io.weights import WeightsMetadata
-from nstjax.models.fast_depth import DECODER_BLOCKS, ENCODER_BLOCKS
+from nstjax.models.fast_depth import (
+    DECODER_BLOCKS,
+    ENCODER_BLOCKS,
+    FastDepthSpec,
+)
 
 _KERNEL, _BIAS = "_w", "_b"
 _COMMAND = "fast_depth"
@@ -49,12 +53,20 @@ def convert_fast_depth(source: Source, *, lineage: str | None = None) -> Convert
     }
     _check_chain(source, params)
     metadata = WeightsMetadata(
-        kind="fast_depth",
+        kind="depth",
         name="fast-depth",
-        spec={},
+        spec=_spec(params).to_dict(),
         **origin(source, FAST_DEPTH, command=_COMMAND),
     )
     return Converted(params, metadata, "FastDepth, pruned")
+
+
+def _spec(params: dict[str, Any]) -> FastDepthSpec:
+    encoder, decoder = (
+        tuple(block["pointwise"]["bias"].size for block in params[part].values())
+        for part in ("encoder", "decoder")
+    )
+    return FastDepthSpec(params["stem"]["bias"].size, encoder, decoder)
 
 
 def _layers(source: Source) -> list[str]:

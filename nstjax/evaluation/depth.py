@@ -18,7 +18,7 @@ from scipy.stats import spearmanr
 
 from nstjax.evaluation.gauges import HIGHER, LOWER, Column, Gauge, judged, nothing
 from nstjax.losses.depth import depth_loss
-from nstjax.models import monodepth
+from nstjax.models.depth import DepthSpec, disparity
 from nstjax.registry import Depth
 from nstjax.types import Array, Params
 
@@ -48,8 +48,8 @@ def make_depth_gauge(depth: Depth, *, name: str) -> Gauge:
 
 
 @functools.partial(jax.jit, static_argnames="spec")
-def _disparity(params: Params, image: Array, *, spec: monodepth.MonodepthSpec) -> Array:
-    return monodepth.disparity(params, image, spec=spec)
+def _disparity(params: Params, image: Array, *, spec: DepthSpec) -> Array:
+    return disparity(params, image, spec=spec)
 
 
 _error = jax.jit(functools.partial(depth_loss, norm="l1"))

@@ -1,20 +1,22 @@
 """FastDepth: depth in metres from one picture, a MobileNet with a light decoder.
 
-It teaches the bundled depth network and judges depth in benchmarks. Its weights
-are a publisher's, pruned to widths that follow no rule; they are read off the
-params.
+It teaches the bundled depth network, judges depth in benchmarks, and can take that
+network's place. Its weights are a publisher's, pruned to widths that follow no rule.
 
 References:
     Wofk et al., 2019, https://arxiv.org/abs/1903.03273, and its code,
     dwofk/fast-depth (``models.py``, MobileNetSkipAdd).
 """
 
+import dataclasses
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import chex
 import jax
+import jax.numpy as jnp
 
+from nstjax.errors import NstjaxError
 from nstjax.ops.convolution import depthwise_conv
 from nstjax.ops.resample import resize
 from nstjax.types import Array, Params
@@ -31,6 +33,52 @@ _HALVING = ("block2", "block4", "block6", "block12")
 _SKIPS = {"block2": "block5", "block3": "block3", "block4": "block1"}
 # The last encoder block of each size, 1/2 to 1/32 of the picture's sides.
 _STAGES = ("block1", "block3", "block5", "block11", "block13")
+
+
+@dataclasses.dataclass(frozen=True)
+class FastDepthSpec:
+    """The channels of a FastDepth.
+
+    Attributes:
+        stem_width: of the first convolution.
+        encoder_widths: that each of the encoder's 13 blocks gives.
+        decoder_widths: that each of the decoder's 5 blocks gives.
+    """
+
+    stem_width: int
+    encoder_widths: tuple[int, ...]
+    decoder_widths: tuple[int, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The spec as plain JSON data."""
+        return {
+            "stem_width": self.stem_width,
+            "encoder_widths": list(self.encoder_widths),
+            "decoder_widths": list(self.decoder_widths),
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> "FastDepthSpec":
+        """Reads what `to_dict` wrote.
+
+        Raises:
+            NstjaxError: if a field is missing, unknown or malformed.
+        """
+        try:
+            spec = cls(
+                int(data["stem_width"]),
+                tuple(int(width) for width in data["encoder_widths"]),
+                tuple(int(width) for width in data["decoder_widths"]),
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise NstjaxError(f"a FastDepth's spec is malformed: {error!r}") from error
+        counts = len(spec.encoder_widths), len(spec.decoder_widths)
+        if counts != (len(ENCODER_BLOCKS), len(DECODER_BLOCKS)):
+            raise NstjaxError(
+                f"a FastDepth has {len(ENCODER_BLOCKS)} and {len(DECODER_BLOCKS)} "
+                f"blocks, not {counts[0]} and {counts[1]}"
+            )
+        return spec
 
 
 class Seen(NamedTuple):
@@ -76,6 +124,48 @@ def see(params: Params, image: Array) -> Seen:
     x = _separable(x, params["decoder"][DECODER_BLOCKS[-1]], 1)
     depth = _pointwise(x, params["head"])
     return Seen(depth, tuple(kept[name] for name in _STAGES), decoded)
+
+
+def disparity(params: Params, image: Array, *, spec: FastDepthSpec) -> Array:
+    """One over the depth, of pictures of any size, at their size.
+
+    Args:
+        params, image: see `see`.
+        spec: what `params` belong to.
+
+    Returns:
+        Disparities of shape [B, H, W, 1], per metre.
+    """
+    del spec  # the widths are the params' own
+    near = 1 / jnp.maximum(see(params, image).depth, LEAST_DEPTH)
+    return resize(near, image.shape[1:3], method="linear", antialias=False)
+
+
+def param_shapes(spec: FastDepthSpec) -> dict[str, Any]:
+    """The shapes of a network's weights, nested as the weights are."""
+    shapes: dict[str, Any] = {
+        "stem": {"kernel": (3, 3, 3, spec.stem_width), "bias": (spec.stem_width,)},
+        "encoder": {},
+        "decoder": {},
+    }
+    channels = spec.stem_width
+    for part, names, widths, side in (
+        ("encoder", ENCODER_BLOCKS, spec.encoder_widths, 3),
+        ("decoder", DECODER_BLOCKS, spec.decoder_widths, 5),
+    ):
+        for name, width in zip(names, widths, strict=True):
+            shapes[part][name] = {
+                "depthwise": {"kernel": (side, side, channels), "bias": (channels,)},
+                "pointwise": {"kernel": (channels, width), "bias": (width,)},
+            }
+            channels = width
+    shapes["head"] = {"kernel": (channels, 1), "bias": (1,)}
+    return shapes
+
+
+def described_by(data: Mapping[str, Any]) -> bool:
+    """Whether a depth network's stored spec is a FastDepth's."""
+    return "encoder_widths" in data
 
 
 def _stem(x: Array, layer: Mapping[str, Array]) -> Array:

@@ -26,7 +26,8 @@ from nstjax.losses.adain import (
 from nstjax.losses.depth import DEPTH_NORMS, depth_loss
 from nstjax.losses.laplacian import laplacian_loss, laplacian_targets
 from nstjax.losses.variation import total_variation_loss
-from nstjax.models import decoders, monodepth, vgg
+from nstjax.models import decoders, vgg
+from nstjax.models.depth import disparity
 from nstjax.ops.stats import Statistics, channel_mean_std
 from nstjax.registry import load_depth, load_encoder
 from nstjax.tasks.decoding import check_weights, decoder_metadata, decoder_spec
@@ -171,7 +172,7 @@ def make_task(config: ConfigDict) -> Task:
             )
         if depth is not None:
             maps = (
-                monodepth.disparity(frozen["depth"], x.astype(dtype), spec=depth.spec)
+                disparity(frozen["depth"], x.astype(dtype), spec=depth.spec)
                 for x in (image, content)
             )
             found, wanted_map = (x.astype(jnp.float32) for x in maps)

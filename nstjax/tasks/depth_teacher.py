@@ -13,10 +13,11 @@ import jax
 import jax.numpy as jnp
 
 from nstjax.errors import NstjaxError
-from nstjax.io.weights import WeightsMetadata, load_weights
+from nstjax.io.weights import WeightsMetadata
 from nstjax.losses.hints import hint_loss
 from nstjax.models import fast_depth, monodepth
 from nstjax.ops.resample import resize
+from nstjax.registry import load_depth
 from nstjax.types import Array, Params
 
 # A map is stretched between these percentiles of its own, in %.
@@ -33,13 +34,13 @@ def load_teacher(path: str | os.PathLike) -> tuple[Params, WeightsMetadata]:
     Raises:
         NstjaxError: if the file is missing or of another network.
     """
-    params, metadata = load_weights(path)
-    if metadata.kind != "fast_depth":
+    network = load_depth(path)
+    if not isinstance(network.spec, fast_depth.FastDepthSpec):
         raise NstjaxError(
-            f"{path} holds a {metadata.kind}, no FastDepth; it cannot teach depth "
-            "(convert one with 'python -m converters.fast_depth')"
+            f"{path} holds {network.metadata.name}, no FastDepth; it cannot teach "
+            "depth (convert one with 'python -m converters.fast_depth')"
         )
-    return params, metadata
+    return network.params, network.metadata
 
 
 def label(depth: Array, size: tuple[int, int]) -> Array:

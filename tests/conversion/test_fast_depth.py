@@ -20,7 +20,7 @@ def test_layers_go_where_they_belong(fast_depth_file, fast_depth_layers, tmp_pat
     dest = tmp_path / "dest.safetensors"
     assert main("fast_depth", [str(fast_depth_file), str(dest)]) == 0
     params, metadata = load_weights(dest)
-    assert metadata.kind == "fast_depth" and "dwofk" in metadata.source
+    assert metadata.kind == "depth" and "dwofk" in metadata.source
     np.testing.assert_array_equal(params["stem"]["kernel"], fast_depth_layers[0][0])
     first = params["encoder"]["block1"]
     np.testing.assert_array_equal(

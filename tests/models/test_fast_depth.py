@@ -1,5 +1,7 @@
 """FastDepth against PyTorch, and with real weights against its own labels."""
 
+import dataclasses
+
 import jax
 import numpy as np
 import pytest
@@ -7,7 +9,11 @@ from PIL import Image
 from scipy.stats import spearmanr
 
 from nstjax.conversion.command import convert
+from nstjax.errors import NstjaxError
+from nstjax.io.weights import load_weights, save_weights
+from nstjax.models.depth import disparity
 from nstjax.models.fast_depth import see
+from nstjax.registry import load_depth
 from nstjax.tasks.depth_teacher import label
 
 WEIGHTS = "weights/fast_depth_dequant_float32.npz"
@@ -40,10 +46,31 @@ def test_same_depth_as_torch(fast_depth_layers, fast_depth_file, torch_reference
     }
 
 
-def test_pictures_of_any_size_are_resized(fast_depth_file):
-    params = convert("fast_depth", fast_depth_file).params
-    image = np.random.default_rng(1).random((1, 60, 80, 3), np.float32)
-    assert jax.jit(see)(params, image).depth.shape == (1, 112, 112, 1)
+def test_disparity_is_one_over_the_depth_at_the_pictures_size(fast_depth_converted):
+    network = load_depth(fast_depth_converted)
+    look = jax.jit(disparity, static_argnames="spec")
+    image = np.random.default_rng(1).random((2, 112, 112, 3), np.float32)
+    seen = jax.jit(see)(network.params, image).depth
+    assert seen.shape == (2, 112, 112, 1)
+    found = look(network.params, image, spec=network.spec)
+    np.testing.assert_allclose(found, 1 / np.maximum(seen, 0.1), rtol=1e-5)
+    other = look(network.params, image[:, :60, :80], spec=network.spec)
+    assert other.shape == (2, 60, 80, 1)
+
+
+def test_a_file_of_other_widths_is_refused(fast_depth_converted, tmp_path):
+    params, metadata = load_weights(fast_depth_converted)
+    spec = dict(metadata.spec)
+    for change, message in (
+        ({"stem_width": 7}, "stem/bias has shape"),
+        ({"stem_width": None}, "malformed"),
+        ({"encoder_widths": [6, 6]}, "13 and 5 blocks, not 2 and 5"),
+    ):
+        wrong = dataclasses.replace(metadata, spec=spec | change)
+        path = tmp_path / "wrong.safetensors"
+        save_weights(path, params, wrong, overwrite=True)
+        with pytest.raises(NstjaxError, match=message):
+            load_depth(path)
 
 
 def test_real_weights_give_the_labels_they_gave(shared, weights):

@@ -6,7 +6,6 @@ import pytest
 from PIL import Image
 
 from nstjax.configuration import load_config
-from nstjax.conversion.command import main as convert
 from nstjax.errors import NstjaxError
 from nstjax.io.weights import check_shapes, load_weights
 from nstjax.models.monodepth import MonodepthSpec, param_shapes, see
@@ -101,19 +100,12 @@ def test_it_learns_and_exports_a_depth_network(folders, tmp_path):
     jax.tree.map(np.testing.assert_array_equal, begun["network"], params)
 
 
-@pytest.fixture(scope="module")
-def teacher(fast_depth_file, tmp_path_factory):
-    path = tmp_path_factory.mktemp("teacher") / "teacher.safetensors"
-    assert convert("fast_depth", [str(fast_depth_file), str(path)]) == 0
-    return path
-
-
 def test_it_learns_from_a_teacher_and_loses_its_normalisation(
-    folders, teacher, tmp_path
+    folders, fast_depth_converted, tmp_path
 ):
     config = configure(
         folders,
-        f"--config.teacher={teacher}",
+        f"--config.teacher={fast_depth_converted}",
         "--config.steps=20",
         "--config.checkpoint_every=10",
         "--config.log_every=1",
@@ -139,7 +131,7 @@ def test_it_learns_from_a_teacher_and_loses_its_normalisation(
     # A later run goes on with normalisation, from a network that sees the same.
     config = configure(
         folders,
-        f"--config.teacher={teacher}",
+        f"--config.teacher={fast_depth_converted}",
         f"--config.initial={path}",
         preset="taught",
     )

@@ -1,0 +1,46 @@
+"""Depth networks by their spec: monodepth2's shape, or FastDepth."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from nstjax.models import fast_depth, monodepth
+from nstjax.types import Array, Params
+
+DepthSpec = monodepth.MonodepthSpec | fast_depth.FastDepthSpec
+
+
+def disparity(params: Params, image: Array, *, spec: DepthSpec) -> Array:
+    """Disparities of pictures of any size, at their size; differentiable.
+
+    Args:
+        params: see `nstjax.models.monodepth.disparities` and
+            `nstjax.models.fast_depth.see`.
+        image: pictures of shape [B, H, W, 3], RGB in [0, 1]; values outside are
+            allowed.
+        spec: what `params` belong to.
+
+    Returns:
+        Maps of shape [B, H, W, 1], positive, large for what is near, up to a
+        factor.
+    """
+    return _network(spec).disparity(params, image, spec=spec)
+
+
+def param_shapes(spec: DepthSpec) -> dict[str, Any]:
+    """The shapes of a network's weights, nested as the weights are."""
+    return _network(spec).param_shapes(spec)
+
+
+def spec_from_dict(data: Mapping[str, Any]) -> DepthSpec:
+    """Reads what either spec's ``to_dict`` wrote.
+
+    Raises:
+        NstjaxError: if it is neither.
+    """
+    if fast_depth.described_by(data):
+        return fast_depth.FastDepthSpec.from_dict(data)
+    return monodepth.MonodepthSpec.from_dict(data)
+
+
+def _network(spec: DepthSpec):
+    return fast_depth if isinstance(spec, fast_depth.FastDepthSpec) else monodepth
