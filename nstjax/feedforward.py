@@ -8,10 +8,10 @@ cells by, and the result is cut back.
 import dataclasses
 from collections.abc import Sequence
 
-import chex
 import jax.numpy as jnp
 
 from nstjax.errors import NstjaxError
+from nstjax.lazy import chex
 from nstjax.models import decoders, vgg
 from nstjax.models.decoders import DecoderSpec
 from nstjax.models.vgg import VGGSpec

@@ -11,7 +11,7 @@ PACKAGE = ROOT / "nstjax"
 
 # The lowest first; a module may import from its own folder and from below.
 LAYERS = (
-    ("errors", "types", "processor"),
+    ("errors", "types", "processor", "lazy"),
     ("precision",),
     ("ops",),
     ("models", "transforms", "losses"),
@@ -35,9 +35,9 @@ LAYERS = (
 # Packages that know nothing of pictures or networks, and what they may see of
 # the project.
 ALLOWED = {
-    "optimize": {"errors", "types", "optimize", "sharding"},
-    "training": {"errors", "types", "training", "sharding", "precision"},
-    "io": {"errors", "types", "io"},
+    "optimize": {"errors", "types", "lazy", "optimize", "sharding"},
+    "training": {"errors", "types", "lazy", "training", "sharding", "precision"},
+    "io": {"errors", "types", "lazy", "io"},
 }
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 

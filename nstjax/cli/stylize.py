@@ -193,7 +193,7 @@ def make_parser() -> parsing.Parser:
         "--depth-model",
         metavar="slim|FILE",
         help="the network that sees depth: the bundled one (default) or a converted "
-        "monodepth2",
+        "monodepth2 or FastDepth",
     )
     machine = parser.add_argument_group("memory and start")
     machine.add_argument(

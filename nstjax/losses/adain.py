@@ -16,10 +16,10 @@ References:
 
 from collections.abc import Mapping
 
-import chex
 import jax.numpy as jnp
 from jax import lax
 
+from nstjax.lazy import chex
 from nstjax.ops.stats import Statistics, channel_mean_std
 from nstjax.types import Array
 

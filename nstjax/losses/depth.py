@@ -5,10 +5,10 @@ References:
     know neither scale nor shift).
 """
 
-import chex
 import jax
 import jax.numpy as jnp
 
+from nstjax.lazy import chex
 from nstjax.types import Array
 
 DEPTH_NORMS = ("l1", "l2")

@@ -7,9 +7,9 @@ References:
     Gatys et al., 2015, https://arxiv.org/abs/1508.06576.
 """
 
-import chex
 import jax.numpy as jnp
 
+from nstjax.lazy import chex
 from nstjax.types import Array
 
 CONTENT_NORMALISATIONS = ("mean", "half_sum", "relative")

@@ -4,10 +4,10 @@ References:
     Romero et al., 2014, https://arxiv.org/abs/1412.6550.
 """
 
-import chex
 import jax
 import jax.numpy as jnp
 
+from nstjax.lazy import chex
 from nstjax.types import Array, Params
 
 

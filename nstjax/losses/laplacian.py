@@ -7,9 +7,9 @@ References:
 
 from collections.abc import Sequence
 
-import chex
 import jax.numpy as jnp
 
+from nstjax.lazy import chex
 from nstjax.ops.laplacian import laplacian_response
 from nstjax.types import Array
 

@@ -1,8 +1,8 @@
 """Total variation: a price on differences between neighbouring pixels."""
 
-import chex
 import jax.numpy as jnp
 
+from nstjax.lazy import chex
 from nstjax.types import Array
 
 TV_KINDS = ("mean_squares", "absolute", "sum_squares", "half_sum_squares")

@@ -16,13 +16,12 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-import chex
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
 from nstjax.errors import NstjaxError
-from nstjax.models.layers import Conv3x3, chain_shapes
+from nstjax.lazy import chex
+from nstjax.models.shapes import chain_shapes
 from nstjax.models.vgg import BLOCKS, CONVOLUTIONS, LAYERS
 from nstjax.ops.preprocess import from_network
 from nstjax.precision import cast_floating
@@ -167,22 +166,6 @@ class DecoderSpec:
         return cls(**data)
 
 
-class Decoder(nn.Module):
-    """The spec's convolutions, from an activation to the decoder's pixels."""
-
-    spec: DecoderSpec
-
-    @nn.compact
-    def __call__(self, x: Array) -> Array:
-        names = self.spec.convolutions
-        for name, width in zip(names, self.spec.widths, strict=True):
-            upsample = name in self.spec.upsample_before
-            x = Conv3x3(width, upsample=upsample, name=name)(x)
-            if name != names[-1] or not self.spec.last_linear:
-                x = nn.relu(x)
-        return x
-
-
 def decode(
     params: Params,
     features: Array,
@@ -218,7 +201,7 @@ def decode(
             f"a {spec.layer} activation of {width} x {height} cells is too small to "
             f"decode; the picture's shorter side must be at least {2 * scale}"
         )
-    pixels = Decoder(spec).apply(
+    pixels = _module(spec).apply(
         {"params": params}, cast_floating(features, compute_dtype)
     )
     pixels = cast_floating(pixels, features.dtype)
@@ -230,10 +213,17 @@ def decode(
 def init_params(key: Array, spec: DecoderSpec) -> dict[str, Any]:
     """Random weights of the spec's shapes (He initialisation, zero biases)."""
     # Jitted, so that the picture which only gives the shapes is never decoded.
-    init = jax.jit(Decoder(spec).init)
+    init = jax.jit(_module(spec).init)
     return dict(init(key, jnp.zeros((1, 2, 2, spec.input_width)))["params"])
 
 
 def param_shapes(spec: DecoderSpec) -> dict[str, Any]:
     """The tree of shapes that weights of this spec must have."""
     return chain_shapes(spec.convolutions, spec.widths, spec.input_width)
+
+
+def _module(spec: DecoderSpec):
+    # Imported this late: Flax takes a tenth of a second, which kept programs save.
+    from nstjax.models.modules.decoders import Decoder
+
+    return Decoder(spec)

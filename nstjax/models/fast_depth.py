@@ -12,11 +12,11 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-import chex
 import jax
 import jax.numpy as jnp
 
 from nstjax.errors import NstjaxError
+from nstjax.lazy import chex
 from nstjax.ops.convolution import depthwise_conv
 from nstjax.ops.resample import resize
 from nstjax.types import Array, Params

@@ -12,14 +12,12 @@ import dataclasses
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-import chex
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
 from nstjax.errors import NstjaxError
-from nstjax.models.layers import Conv3x3, chain_shapes
-from nstjax.ops.pooling import pool2x2
+from nstjax.lazy import chex
+from nstjax.models.shapes import chain_shapes
 from nstjax.ops.preprocess import INPUT_MAPS, to_network
 from nstjax.precision import cast_floating
 from nstjax.types import Array, Features, Params
@@ -104,33 +102,6 @@ class VGGSpec:
         return cls(**data)
 
 
-class VGG19(nn.Module):
-    """VGG-19's convolutions, up to the deepest of `layers`."""
-
-    spec: VGGSpec
-    layers: tuple[str, ...]
-
-    @nn.compact
-    def __call__(self, pixels: Array) -> dict[str, Array]:
-        """Maps network pixels [B, H, W, 3] to the named layers' activations."""
-        wanted = dict.fromkeys(self.layers)
-        x, previous_block = pixels, "1"
-        for name, width in zip(CONVOLUTIONS, self.spec.widths, strict=False):
-            block = name[len("conv")]
-            if block != previous_block:
-                x = pool2x2(x, kind=self.spec.pooling, rounding=self.spec.rounding)
-                previous_block = block
-            x = Conv3x3(width, padding=self.spec.padding, name=name)(x)
-            if name in wanted:
-                wanted[name] = x
-            x = nn.relu(x)
-            if (activation := name.replace("conv", "relu")) in wanted:
-                wanted[activation] = x
-            if all(value is not None for value in wanted.values()):
-                break
-        return wanted
-
-
 def features(
     params: Params,
     image: Array,
@@ -180,7 +151,7 @@ def features_from_pixels(
     check_layers(layers, spec)
     _check_size(pixels.shape[1:3], layers, spec)
     # Layers cast their weights to the dtype of what comes in.
-    found = VGG19(spec, layers).apply(
+    found = _module(spec, layers).apply(
         {"params": params}, cast_floating(pixels, compute_dtype)
     )
     return cast_floating(found, pixels.dtype)
@@ -188,7 +159,7 @@ def features_from_pixels(
 
 def init_params(key: Array, spec: VGGSpec) -> dict[str, Any]:
     """Random weights of the spec's shapes (He initialisation, zero biases)."""
-    module = VGG19(spec, (spec.layers[-1],))
+    module = _module(spec, (spec.layers[-1],))
     # Jitted, the convolutions that only show shapes are left out.
     variables = jax.jit(module.init)(key, jnp.zeros((1, 64, 64, 3)))
     params = dict(variables["params"])
@@ -225,6 +196,13 @@ def check_layers(layers: Iterable[str], spec: VGGSpec) -> None:
                 f"these VGG-19 weights end at {spec.layers[-1]}, before {layer}; "
                 "use deeper weights or a shallower layer"
             )
+
+
+def _module(spec: VGGSpec, layers: tuple[str, ...]):
+    # Imported this late: Flax takes a tenth of a second, which kept programs save.
+    from nstjax.models.modules.vgg import VGG19
+
+    return VGG19(spec, layers)
 
 
 def _check_size(size: tuple[int, int], layers: tuple[str, ...], spec: VGGSpec) -> None:

@@ -9,10 +9,10 @@ Pictures are [..., H, W, 3] RGB in [0, 1] and worked on as they are encoded,
 in sRGB values.
 """
 
-import chex
 import jax
 import jax.numpy as jnp
 
+from nstjax.lazy import chex
 from nstjax.types import Array
 
 # The Y of YIQ and YUV (ITU-R BT.601).

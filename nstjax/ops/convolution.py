@@ -8,11 +8,11 @@ which slow path it avoids. On accelerators they cost nothing.
 from collections.abc import Callable
 from functools import partial
 
-import chex
 import jax
 import jax.numpy as jnp
 from jax import lax
 
+from nstjax.lazy import chex
 from nstjax.ops.thin import FEW_CHANNELS, conv3x3_from_few, conv3x3_to_few
 from nstjax.ops.winograd import winograd_conv3x3, winograd_upsample_conv3x3
 from nstjax.types import Array

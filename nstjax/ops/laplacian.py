@@ -4,9 +4,8 @@ The one filter used everywhere is the 4-neighbour Laplacian
 ``[[0, -1, 0], [-1, 4, -1], [0, -1, 0]]``.
 """
 
-import chex
-
 from nstjax.errors import NstjaxError
+from nstjax.lazy import chex
 from nstjax.types import Array
 
 # "sum": one response, of the sum of the channels (askerlee/lapstyle's

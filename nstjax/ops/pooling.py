@@ -4,10 +4,10 @@ The gradient of slices and maxima is about four times faster on a CPU than
 that of ``lax.reduce_window``. Arrays are NHWC.
 """
 
-import chex
 import jax.numpy as jnp
 from jax import lax
 
+from nstjax.lazy import chex
 from nstjax.types import Array
 
 

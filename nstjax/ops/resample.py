@@ -3,11 +3,11 @@
 Pictures that have yet to enter one are resized by `nstjax.io.resizing`.
 """
 
-import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from nstjax.lazy import chex
 from nstjax.types import Array
 
 

@@ -2,11 +2,11 @@
 
 from typing import NamedTuple
 
-import chex
 import jax
 import jax.numpy as jnp
 from jax import lax
 
+from nstjax.lazy import chex
 from nstjax.types import Array
 
 # What a Gram matrix is divided by: nothing (Gatys et al., 2015), positions

@@ -5,9 +5,9 @@ here they are one: of pairs of neighbouring pixels with all that they see, or of
 pixels with all taps at once.
 """
 
-import chex
 import jax.numpy as jnp
 
+from nstjax.lazy import chex
 from nstjax.types import Array
 
 # Up to so many channels count as few.

@@ -12,11 +12,11 @@ References:
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-import chex
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
+from nstjax.lazy import chex
 from nstjax.types import Array
 
 

@@ -4,11 +4,11 @@ import dataclasses
 from functools import partial
 from typing import Any
 
-import chex
 import jax
 import jax.numpy as jnp
 from jax.sharding import Mesh, PartitionSpec
 
+from nstjax.lazy import chex
 from nstjax.optimize import engine
 from nstjax.optimize.driver import OnChunk, Progress, drive, stop_reason
 from nstjax.optimize.engine import CONVERGED, Bounds, Objective, Record, RunState

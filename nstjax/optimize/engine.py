@@ -10,10 +10,10 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
 
-import chex
 import jax
 import jax.numpy as jnp
 
+from nstjax.lazy import chex
 from nstjax.optimize.solver import Clamp, ObjectiveOfX, Solver
 from nstjax.types import Array, Terms
 
@@ -39,7 +39,7 @@ class RunState(NamedTuple):
 
     x: Array
     last_good: Array
-    solver: chex.ArrayTree
+    solver: "chex.ArrayTree"
     evaluations: Array
     status: Array
 

@@ -8,8 +8,7 @@ evaluation of the objective or several.
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-import chex
-
+from nstjax.lazy import chex
 from nstjax.types import Array, Terms
 
 # x -> (total, terms): a scalar to minimise, and its parts by name, for the
@@ -34,11 +33,11 @@ class Step(NamedTuple):
     """
 
     x: Array
-    state: chex.ArrayTree
+    state: "chex.ArrayTree"
     total: Array
     terms: Terms
-    evaluations: chex.Numeric
-    converged: chex.Numeric
+    evaluations: "chex.Numeric"
+    converged: "chex.Numeric"
 
 
 class Solver(NamedTuple):
@@ -52,5 +51,5 @@ class Solver(NamedTuple):
         step: (objective, x, state, clamp) -> `Step`.
     """
 
-    init: Callable[[Array], chex.ArrayTree]
+    init: Callable[[Array], "chex.ArrayTree"]
     step: Callable[[ObjectiveOfX, Array, Any, Clamp], Step]

@@ -6,9 +6,9 @@ References:
 
 from collections.abc import Sequence
 
-import chex
 import jax.numpy as jnp
 
+from nstjax.lazy import chex
 from nstjax.ops.stats import Statistics, channel_mean_std
 from nstjax.types import Array
 

@@ -19,13 +19,13 @@ References:
 from collections.abc import Sequence
 from functools import partial
 
-import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
 from nstjax.errors import NstjaxError
+from nstjax.lazy import chex
 from nstjax.types import Array
 
 # Cells of a block of rows, about: its scores, this squared, stay in the cache.

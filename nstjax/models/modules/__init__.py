@@ -1,0 +1,1 @@
+"""The networks as Flax modules, which only tracing needs."""

@@ -1,0 +1,35 @@
+"""VGG-19's convolutions as a Flax module; see `nstjax.models.vgg`."""
+
+import flax.linen as nn
+
+from nstjax.models.modules.layers import Conv3x3
+from nstjax.models.vgg import CONVOLUTIONS, VGGSpec
+from nstjax.ops.pooling import pool2x2
+from nstjax.types import Array
+
+
+class VGG19(nn.Module):
+    """VGG-19's convolutions, up to the deepest of `layers`."""
+
+    spec: VGGSpec
+    layers: tuple[str, ...]
+
+    @nn.compact
+    def __call__(self, pixels: Array) -> dict[str, Array]:
+        """Maps network pixels [B, H, W, 3] to the named layers' activations."""
+        wanted = dict.fromkeys(self.layers)
+        x, previous_block = pixels, "1"
+        for name, width in zip(CONVOLUTIONS, self.spec.widths, strict=False):
+            block = name[len("conv")]
+            if block != previous_block:
+                x = pool2x2(x, kind=self.spec.pooling, rounding=self.spec.rounding)
+                previous_block = block
+            x = Conv3x3(width, padding=self.spec.padding, name=name)(x)
+            if name in wanted:
+                wanted[name] = x
+            x = nn.relu(x)
+            if (activation := name.replace("conv", "relu")) in wanted:
+                wanted[activation] = x
+            if all(value is not None for value in wanted.values()):
+                break
+        return wanted
