@@ -8,7 +8,8 @@ Presets as in ``configs/adain.py``, each with the depth term of "Style Transfer:
 Laplacian, Depth loss and AdaIN" in addition: the distance of the disparities
 that a depth network sees in the result and in the content picture. The paper
 gives neither its weight nor the norm; its network is monodepth2, which
-``depth_model`` takes converted, as it does a FastDepth. "best" begins from AdaIN's own decoder.
+``depth_model`` takes converted, as it does a FastDepth. "best" begins from
+AdaIN's own decoder.
 """
 
 from configs import adain
