@@ -115,6 +115,9 @@ def make_parser() -> parsing.Parser:
         "--report", metavar="FILE.md", help="write the report there, too"
     )
     where.add_argument(
+        "--note", default="", metavar="TEXT", help="a paragraph of yours in the report"
+    )
+    where.add_argument(
         "--figure-pairs",
         type=parsing.whole,
         default=_FIGURE_PAIRS,
@@ -162,6 +165,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             report=Path(options.report) if options.report else None,
             overwrite=options.overwrite,
             quiet=options.quiet,
+            note=options.note,
             command=f"python evaluate.py {shlex.join(arguments)}",
         )
         left_out = evaluate(settings, tell=_print)

@@ -32,6 +32,7 @@ class Results:
 
     Attributes:
         command: as it was given.
+        note: a paragraph of the user's, or "".
         protocol: what was compared, by name.
         rows: the methods', then those of what nobody painted.
         gauges: what was measured.
@@ -42,6 +43,7 @@ class Results:
     """
 
     command: str
+    note: str
     protocol: Mapping[str, Any]
     rows: Sequence[Row]
     gauges: Sequence[Gauge]
@@ -68,6 +70,8 @@ def write_text(results: Results, figures: Sequence[str]) -> str:
         "best method is in bold; a number in brackets says that a line has only so "
         f"many pairs. {_ITSELF} What each figure is, `docs/evaluation.md` says.\n",
     ]
+    if results.note:
+        parts.append(f"{results.note}\n")
     for gauge in results.gauges:
         table = tables.gauge_table(gauge, results.rows, results.parts)
         parts.append(f"## {gauge.title}\n\n{table}")

@@ -56,6 +56,7 @@ class Settings:
         report: a further file for the report, or None.
         overwrite: whether results of other settings may be replaced.
         quiet: whether to show no progress.
+        note: a paragraph of the user's for the report, or "".
         command: as the user gave it.
     """
 
@@ -75,6 +76,7 @@ class Settings:
     report: Path | None
     overwrite: bool
     quiet: bool
+    note: str
     command: str
 
 
@@ -143,6 +145,7 @@ def evaluate(settings: Settings, *, tell: Callable[[str], None]) -> list[str]:
     columns = [column for gauge in gauges for column in gauge.columns]
     results = reports.Results(
         command=settings.command,
+        note=settings.note,
         protocol=protocol,
         rows=rows,
         gauges=gauges,

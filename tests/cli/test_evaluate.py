@@ -82,6 +82,7 @@ def test_from_end_to_end(arguments, tmp_path, capsys):
     (tmp_path / "my_metrics.py").write_text(METRICS)
     report = tmp_path / "report.md"
     more = ["--metric=my_metrics:brightness", f"--report={report}", "--figure-pairs=1"]
+    more += ["--note=Painted by candlelight."]
     process = _start([*arguments, *more], tmp_path)
     output, errors = process.communicate()
     assert process.returncode == 0, errors
@@ -113,6 +114,7 @@ def test_from_end_to_end(arguments, tmp_path, capsys):
     assert {v["part"] for v in measured} == {"a", "b"}
     text = report.read_text()
     assert "python evaluate.py" in text and "figure1.jpg" in text and "cores" in text
+    assert "\nPainted by candlelight.\n" in text
     with Image.open(run / "figure1.jpg") as image:
         assert image.size == (26 + 4 * 262, 26 + 262)
     assert not (run / "figure4.jpg").exists()
