@@ -19,6 +19,7 @@ import argparse
 import itertools
 
 import numpy as np
+from adain_pairs import encode_styles, paint
 from tqdm import tqdm
 
 from nstjax import one_pass
@@ -53,26 +54,15 @@ def main() -> None:
     networks = one_pass.load_networks(load_encoder("vgg19-slim"), options.decoder)
     gauge = make_feature_gauge(load_encoder(options.judge), name="judge")
     seen = {style.label: gauge.of_style(style.image) for style in styles}
-    statistics = {
-        style.label: one_pass.encode_style(
-            style.image, networks=networks, short_side=options.size
-        )
-        for style in styles
-    }
+    saved = encode_styles(styles, networks=networks, size=options.size)
     figures = {alpha: [] for alpha in options.alpha}
     rows = [[None, *(style.image for style in styles)]]
     for content in tqdm(contents, unit="content"):
         of_content = gauge.of_content(content.image)
         rows.append([content.image])
-        for style in styles:
-            saved = one_pass.SavedStyle(
-                statistics[style.label], networks.encoder.sha256, style.label
-            )
+        for style, encoded in zip(styles, saved, strict=True):
             for alpha in options.alpha:
-                result = one_pass.transfer_picture(
-                    content.image, [saved], networks=networks, alpha=alpha
-                )
-                result = np.rint(255 * result).astype(np.float32) / 255
+                result = paint(content, encoded, networks=networks, alpha=alpha)
                 distances = gauge.measure(result, of_content, seen[style.label])
                 figures[alpha].append(
                     (

@@ -9,16 +9,19 @@ evaluate.py it takes files of the same name, keeps no pictures, and does not res
 """
 
 import argparse
+from pathlib import Path
 
 import numpy as np
+from adain_pairs import encode_styles, paint
 from tqdm import tqdm
 
 from nstjax import one_pass
+from nstjax.evaluation.depth import make_depth_gauge
 from nstjax.evaluation.features import make_feature_gauge
 from nstjax.evaluation.judges import make_free_gauges
 from nstjax.evaluation.protocol import read_inputs
 from nstjax.evaluation.tables import markdown, number
-from nstjax.registry import load_encoder
+from nstjax.registry import load_depth, load_encoder
 
 SHOWN = (
     "content",
@@ -29,6 +32,8 @@ SHOWN = (
     "color",
     "texture",
     "flat_noise",
+    "depth_error",
+    "depth_rank",
 )
 
 
@@ -38,6 +43,7 @@ def main() -> None:
     parser.add_argument("--content", nargs="+", required=True)
     parser.add_argument("--style", nargs="+", required=True)
     parser.add_argument("--judge", default="vgg19-slim", help="a name or a file")
+    parser.add_argument("--depth-judge", nargs="*", default=[], help="names or files")
     parser.add_argument("--metric", nargs="*", default=[], help="as for evaluate.py")
     parser.add_argument("--size", type=int, default=384)
     options = parser.parse_args()
@@ -47,6 +53,10 @@ def main() -> None:
     )
     gauges = [
         make_feature_gauge(load_encoder(options.judge), name="judge"),
+        *(
+            make_depth_gauge(load_depth(judge), name=Path(judge).stem)
+            for judge in options.depth_judge
+        ),
         *make_free_gauges(options.metric),
     ]
     shown = {*SHOWN, *(place.partition(":")[2] for place in options.metric)}
@@ -59,26 +69,13 @@ def main() -> None:
     seen = [[gauge.of_style(style.image) for gauge in gauges] for style in styles]
     encoder = load_encoder("vgg19-slim")
     networks = [one_pass.load_networks(encoder, name) for name in options.decoders]
-    # As evaluate.py's styles are seen: at the content's size.
-    saved = [
-        one_pass.SavedStyle(
-            one_pass.encode_style(
-                style.image, networks=networks[0], short_side=options.size
-            ),
-            encoder.sha256,
-            style.label,
-        )
-        for style in styles
-    ]
+    saved = encode_styles(styles, networks=networks[0], size=options.size)
     figures = [[] for _ in networks]
     for content in tqdm(contents, unit="content"):
         of_content = [gauge.of_content(content.image) for gauge in gauges]
         for network, rows in zip(networks, figures, strict=True):
             for style, of_style in zip(saved, seen, strict=True):
-                result = one_pass.transfer_picture(
-                    content.image, [style], networks=network
-                )
-                result = np.rint(255 * result).astype(np.float32) / 255
+                result = paint(content, style, networks=network)
                 found = {}
                 for gauge, one, other in zip(gauges, of_content, of_style, strict=True):
                     found |= gauge.measure(result, one, other)
@@ -88,7 +85,7 @@ def main() -> None:
         [name, *(number(value) for value in np.mean(rows, axis=0))]
         for name, rows in zip(options.decoders, figures, strict=True)
     ]
-    print(markdown(["decoder", *(key.partition("@")[0] for key in keys)], lines))
+    print(markdown(["decoder", *(key.removesuffix("@judge") for key in keys)], lines))
 
 
 if __name__ == "__main__":

@@ -1,26 +1,31 @@
 """How far do pseudo-labels of depth hold when the picture is shown otherwise?
 
-    FAST_DEPTH=fast_depth.npz python benchmarks/depth_labels.py \\
+    python benchmarks/depth_labels.py --network fast-depth.safetensors \\
         --photos PHOTOS --labels DISPARITIES
 
 Prints the mean and median Spearman correlation, over photos, between the labels
-and what FastDepth, which made them, says of changed photos, at 32 x 32 cells: of
-smaller copies, of parts (against the same part of the label), mirrored, grey and
-darker. No student can be expected to do better on such views than its teacher, so
-the figures say which augmentations and which input size are worth training with.
+and what the network that made them, such as a converted FastDepth, says of changed
+photos, at 32 x 32 cells: of smaller copies, of parts (against the same part of the
+label), mirrored, grey and darker. No student can be expected to do better on such
+views than its teacher, so the figures say which augmentations and which input size
+are worth training with.
 """
 
 import argparse
-import os
+from functools import partial
 from pathlib import Path
 
+import jax
 import numpy as np
 from PIL import Image, ImageOps
 from scipy.stats import spearmanr
 from tqdm import tqdm
 
-from benchmarks.fast_depth import SIZE, disparity, load
+from nstjax.models.depth import disparity
+from nstjax.registry import load_depth
 
+# The side of the squares that the network is shown.
+SIZE = 224
 _CELLS = (32, 32)
 _SQUARE = (SIZE, SIZE)
 
@@ -55,11 +60,13 @@ def views(photo: Image.Image):
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--network", required=True, help="the labels' teacher")
     parser.add_argument("--photos", type=Path, required=True)
     parser.add_argument("--labels", type=Path, required=True)
     parser.add_argument("--every", type=int, default=60, help="take every n-th photo")
     options = parser.parse_args()
-    params = load(os.environ["FAST_DEPTH"])
+    network = load_depth(options.network)
+    look = jax.jit(partial(disparity, spec=network.spec))
     found: dict[str, list[float]] = {}
     for path in tqdm(sorted(options.photos.iterdir())[:: options.every]):
         with Image.open(path) as image:
@@ -68,7 +75,7 @@ def main() -> None:
             label = image.convert("L").resize(_SQUARE, Image.Resampling.BILINEAR)
         for name, view, (first, last) in views(photo):
             pixels = np.asarray(view.resize(_SQUARE), np.float32) / 255
-            seen = disparity(params, pixels)
+            seen = np.asarray(look(network.params, pixels[None]))[0, ..., 0]
             if name == "mirrored":
                 seen = seen[:, ::-1]
             rows = slice(round(first * SIZE), round(last * SIZE))
