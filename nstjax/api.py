@@ -34,6 +34,8 @@ from nstjax.tiling.transfer import OnTile, Tiling
 
 # A picture: a file, an example's name, or an array [H, W, 3] in [0, 1].
 Picture = str | os.PathLike | np.ndarray
+# A style: the same; or a saved one, by its file or as `read_styles` gives it.
+Style = Picture | SavedStyle
 # A mask: a file, or an array [H, W] in [0, 1].
 Mask = str | os.PathLike | np.ndarray
 
@@ -142,7 +144,7 @@ def stylize(
 
 def make_plan(
     content: Picture,
-    styles: Sequence[Picture],
+    styles: Sequence[Style],
     *,
     options: Mapping[str, Any],
     size: int | tuple[int, int] | None = None,
@@ -172,7 +174,7 @@ def make_plan(
     one_pass_method = options["method"] in ONE_PASS
     image = read_picture(content)
     networks = networks or load_networks(options)
-    chosen = tuple(_read_style(style, networks) for style in styles)
+    chosen = read_styles(styles, networks=networks)
     if options["preserve_color"] == "histogram":
         chosen = tuple(_recolour(style, image) for style in chosen)
     height, width = image.shape[:2]
@@ -227,6 +229,21 @@ def make_plan(
         output_size=output,
         tiling=tiling,
     )
+
+
+def read_styles(
+    styles: Sequence[Style], *, networks: Encoder | Networks
+) -> tuple[np.ndarray | SavedStyle, ...]:
+    """Reads what `make_plan` would, for many plans of the same styles.
+
+    Args:
+        styles: see `stylize`.
+        networks: from `load_networks`.
+
+    Raises:
+        NstjaxError: for a file that cannot be used.
+    """
+    return tuple(_read_style(style, networks) for style in styles)
 
 
 def load_networks(options: Mapping[str, Any]) -> Encoder | Networks:
@@ -302,6 +319,27 @@ def can_share(plan: Plan) -> bool:
         and plan.tiling is None
         and plan.options["preserve_color"] != "histogram"
         and min(plan.working_size) >= LEAST_SIDE
+    )
+
+
+def style_side(plan: Plan) -> int:
+    """The shorter side at which a method of one pass sees the plan's styles."""
+    return one_pass.style_side(plan.working_size, plan.options["style_scale"])
+
+
+def encode_styles(plan: Plan) -> tuple[SavedStyle, ...]:
+    """What AdaIN needs of a plan's styles, for all plans of their `style_side`."""
+    return tuple(
+        style
+        if isinstance(style, SavedStyle)
+        else SavedStyle(
+            one_pass.encode_style(
+                style, networks=plan.networks, short_side=style_side(plan)
+            ),
+            plan.networks.encoder.sha256,
+            "",
+        )
+        for style in plan.styles
     )
 
 
@@ -386,9 +424,9 @@ def read_picture(picture: Picture) -> np.ndarray:
     return read_image(picture)
 
 
-def _read_style(
-    style: Picture, networks: Encoder | Networks
-) -> np.ndarray | SavedStyle:
+def _read_style(style: Style, networks: Encoder | Networks) -> np.ndarray | SavedStyle:
+    if isinstance(style, SavedStyle):
+        return style
     if isinstance(style, np.ndarray) or Path(style).suffix != STYLE_SUFFIX:
         return read_picture(style)
     if not isinstance(networks, Networks):

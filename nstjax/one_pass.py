@@ -169,7 +169,7 @@ def transfer_picture(
             stride=stride,
         )
         return resize_image(larger, (height, width))
-    side = _style_side((height, width), style_scale)
+    side = style_side((height, width), style_scale)
     if masks is not None:
         masks = [np.asarray(mask, np.float32)[..., None] for mask in masks]
     in_tiles = {"tiling": tiling, "spec": networks.spec, "on_tile": on_tile}
@@ -250,7 +250,7 @@ def transfer_batch(
         )
     mesh = mesh or make_data_mesh(jax.local_devices())
     statistics = _all_statistics(
-        styles, networks=networks, short_side=_style_side(size, style_scale)
+        styles, networks=networks, short_side=style_side(size, style_scale)
     )
     # Every device gets as many; some paint the last picture once more.
     spare = -count % mesh.size
@@ -267,7 +267,7 @@ def transfer_batch(
     return np.asarray(images)[:count]
 
 
-def _style_side(size: Sequence[int], style_scale: float) -> int:
+def style_side(size: Sequence[int], style_scale: float) -> int:
     """The shorter side at which styles are seen for a content of a size."""
     return max(LEAST_SIDE, round(min(*size, _STYLE_SIDE) * style_scale))
 

@@ -1,5 +1,6 @@
 """Many pictures from the command line, several of one size at a time."""
 
+import dataclasses
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -7,6 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import jax
+import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
@@ -16,10 +18,9 @@ from nstjax.cli.painting import plan_job, save_style
 from nstjax.errors import NstjaxError
 from nstjax.io.images import write_image
 from nstjax.memory.planner import largest_batch
-from nstjax.one_pass import Networks
+from nstjax.one_pass import Networks, SavedStyle
 
-# Pictures that every device paints together, by its kind. On a CPU the gain is
-# that the style is seen once for all of them.
+# Pictures that every device paints together, by its kind.
 _EACH = {"cpu": 4}
 _EACH_ELSEWHERE = 8
 
@@ -78,16 +79,18 @@ def paint_all(
 
     def plan_each() -> Iterator[tuple[Job, api.Plan]]:
         unsaved = bool(options.save_style)
+        styles = _Styles(networks)
         for job in sorted(jobs, key=_likeness):
             try:
-                plan = plan_job(job, leaves, networks, options)
+                seen = styles.read(job.styles)
+                plan = plan_job(job, leaves, networks, options, styles=seen)
             except NstjaxError as error:
                 fail(error)
                 continue
             if unsaved:
                 save_style(job, plan, options)
                 unsaved = False
-            yield job, plan
+            yield job, styles.encode(plan)
 
     waiting: list[Future] = []
     with bar, ThreadPoolExecutor(1) as writer:
@@ -106,6 +109,36 @@ def paint_all(
     done = len(jobs) - len(failures)
     tell(f"wrote {done} pictures to {jobs[0].output.parent} after {seconds:.1f} s")
     return len(failures)
+
+
+class _Styles:
+    """The styles of neighbouring jobs, read and encoded once for all of them."""
+
+    def __init__(self, networks: Networks):
+        self._networks = networks
+        self._names: tuple[str, ...] | None = None
+        self._read: tuple[np.ndarray | SavedStyle, ...] = ()
+        self._encoded: dict[int, tuple[SavedStyle, ...]] = {}
+
+    def read(self, names: tuple[str, ...]) -> tuple[np.ndarray | SavedStyle, ...]:
+        """The styles of these names.
+
+        Raises:
+            NstjaxError: if one cannot be read.
+        """
+        if names != self._names:
+            self._read = api.read_styles(names, networks=self._networks)
+            self._names, self._encoded = names, {}
+        return self._read
+
+    def encode(self, plan: api.Plan) -> api.Plan:
+        """A plan of the styles read last, with what AdaIN needs of them."""
+        if not api.can_share(plan):
+            return plan
+        side = api.style_side(plan)
+        if side not in self._encoded:
+            self._encoded[side] = api.encode_styles(plan)
+        return dataclasses.replace(plan, styles=self._encoded[side])
 
 
 def _likeness(job: Job) -> tuple[tuple[str, ...], tuple[int, int]]:

@@ -5,6 +5,7 @@ import importlib.metadata
 import json
 import platform
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -103,16 +104,25 @@ def paint(
 
 
 def plan_job(
-    job: Job, leaves: dict[str, Any], networks: Encoder | Networks, options: Any
+    job: Job,
+    leaves: dict[str, Any],
+    networks: Encoder | Networks,
+    options: Any,
+    *,
+    styles: Sequence[api.Style] | None = None,
 ) -> api.Plan:
     """Reads and checks what a picture needs, and that it can be written.
+
+    Args:
+        job, leaves, networks, options: see `paint`.
+        styles: the job's, where they have been read already.
 
     Raises:
         NstjaxError: if not.
     """
     plan = api.make_plan(
         job.content,
-        job.styles,
+        job.styles if styles is None else styles,
         options=leaves,
         size=options.size,
         seed=options.seed,

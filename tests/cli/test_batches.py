@@ -62,6 +62,28 @@ def test_together_they_come_out_as_one_by_one(folders, tmp_path, monkeypatch):
         assert np.abs(picture - one_by_one[name]).max() <= 1, name
 
 
+def test_a_style_is_read_and_encoded_once(folders, monkeypatch):
+    folders["style"] = folders["style"] / "calm.png"
+    read, encoded = [], []
+    read_picture, encode_style = api.read_picture, one_pass.encode_style
+
+    def reading(source):
+        read.append(str(source))
+        return read_picture(source)
+
+    def encoding(style, **options):
+        encoded.append(options["short_side"])
+        return encode_style(style, **options)
+
+    monkeypatch.setattr(api, "read_picture", reading)
+    monkeypatch.setattr(one_pass, "encode_style", encoding)
+    assert main([*_arguments(folders), "--batch-size=2", "--quiet"]) == 0
+    assert read.count(str(folders["style"])) == 1
+    # Once for each of the sides at which it is seen; the smallest picture is
+    # enlarged, and sees it for itself.
+    assert sorted(encoded) == [32, 33, 40]
+
+
 def test_a_bad_picture_stops_no_other_and_nothing_is_replaced(folders, capsys):
     (folders["content"] / "bad.jpg").write_text("no picture")
     folders["style"] = folders["style"] / "calm.png"
