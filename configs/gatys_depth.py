@@ -3,7 +3,7 @@
     python stylize.py --method gatys-depth --content PHOTO --style PAINTING \\
         --output PICTURE
     python stylize.py --method gatys-depth --depth-model MONODEPTH2 ...
-    python stylize.py --method gatys-depth --lap-weight 0.5 --depth-weight 5 ...
+    python stylize.py --method gatys-depth --lap-weight 0.5 --depth-weight 1 ...
 
 The paper that adds the term names monodepth2 for the network and gives neither a
 weight nor a norm. Here it is the mean absolute difference of disparities, each
@@ -25,7 +25,7 @@ def get_config(preset="best"):
 
 def best(config):
     gatys.best(config)
-    config.depth_weight = 5.0
+    config.depth_weight = 1.0
 
 
 def reference(config):
