@@ -166,7 +166,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             overwrite=options.overwrite,
             quiet=options.quiet,
             note=options.note,
-            command=f"python evaluate.py {shlex.join(arguments)}",
+            command=f"python evaluate.py {_shown(arguments, note=options.note)}",
         )
         left_out = evaluate(settings, tell=_print)
     except KeyboardInterrupt:
@@ -176,6 +176,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if left_out:
         _print(f"nstjax: {len(left_out)} pictures could not be read or made")
     return USAGE_ERROR if left_out else 0
+
+
+def _shown(arguments: Sequence[str], *, note: str) -> str:
+    """The arguments as one would type them; the report has the note already."""
+    if note:
+        arguments = [argument.replace(note, "...") for argument in arguments]
+    return shlex.join(arguments)
 
 
 def _print(message: str) -> None:

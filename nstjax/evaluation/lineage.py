@@ -2,7 +2,7 @@
 
 A method flatters itself before a judge that it was trained or optimises against.
 Networks are told by the SHA-256 of their files, and the published teachers of
-the bundled encoder by their weights, for they are converted by the user.
+bundled networks by their weights, for they are converted by the user.
 """
 
 import dataclasses
@@ -25,10 +25,15 @@ from nstjax.registry import weights_path
 # and the normalised VGG-19 up to relu3_1 (pietrocarbo/deep-transfer).
 DISTILLED_16X = "047209a358161bd67c7e0951358649380c3a3364b41cac49e30813f933b7759a"
 NORMALISED_RELU3_1 = "7e62c9cb5cbd6251ab1049a9821f7fa5ff58443df1067f6fc0b37b4a7752eb05"
-# See ``nstjax/weights/vgg19-slim.md``.
-_TEACHERS = {"vgg19-slim": (DISTILLED_16X, NORMALISED_RELU3_1)}
+# FastDepth as openmv pruned it.
+PRUNED_FAST_DEPTH = "ccc42ee955cddf586298fda833f1e4975a3d2d2690167b7734ff731e186bfd9b"
+# See the networks' cards in ``nstjax/weights/``.
+_TEACHERS = {
+    "vgg19-slim": (DISTILLED_16X, NORMALISED_RELU3_1),
+    "depth-slim": (PRUNED_FAST_DEPTH,),
+}
 
-LOSS, TEACHER, UNSEEN = "loss network", "teacher of its encoder", "none"
+LOSS, TEACHER, UNSEEN = "loss network", "teacher of its network", "none"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -86,7 +91,7 @@ def part_of_judge(judge: Network, networks: Sequence[Network]) -> str:
 
     Returns:
         `LOSS`, if the method optimises against it, encodes with it, or has a
-        decoder that was trained with it; `TEACHER`, if the bundled encoder that
+        decoder that was trained with it; `TEACHER`, if a bundled network that
         the method uses was made to imitate it; else `UNSEEN`.
     """
     hashes = {network.sha256 for network in networks}

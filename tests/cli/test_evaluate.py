@@ -114,7 +114,7 @@ def test_from_end_to_end(arguments, tmp_path, capsys):
     assert {v["part"] for v in measured} == {"a", "b"}
     text = report.read_text()
     assert "python evaluate.py" in text and "figure1.jpg" in text and "cores" in text
-    assert "\nPainted by candlelight.\n" in text
+    assert "\nPainted by candlelight.\n" in text and "--note=..." in text
     with Image.open(run / "figure1.jpg") as image:
         assert image.size == (26 + 4 * 262, 26 + 262)
     assert not (run / "figure4.jpg").exists()

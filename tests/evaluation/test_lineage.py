@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from nstjax.conversion.command import main as convert
 from nstjax.errors import NstjaxError
 from nstjax.evaluation.lineage import (
     DISTILLED_16X,
@@ -33,10 +34,28 @@ def test_the_part_of_a_judge():
     assert part_of_judge(teacher, [network("a", name="vgg19")]) == UNSEEN
 
 
+def test_fast_depth_is_known_for_the_teacher_of_the_depth_network(shared, tmp_path):
+    file = shared / "weights/fast_depth_dequant_float32.npz"
+    if not file.is_file():
+        pytest.skip("needs ../shared/weights/fast_depth_dequant_float32.npz")
+    judge = tmp_path / "judge.safetensors"
+    assert convert("fast_depth", [str(file), str(judge)]) == 0
+    judge = open_network(str(judge), kind="depth")
+    depth = open_network("depth-slim", kind="depth")
+    assert part_of_judge(judge, [depth]) == TEACHER
+    assert part_of_judge(judge, [network("a", name="monodepth2")]) == UNSEEN
+
+
 def test_the_bundled_decoder_was_trained_with_the_bundled_encoder():
     decoder = open_network("adain-slim", kind="decoder")
     encoder = open_network("vgg19-slim", kind="vgg19")
     assert part_of_judge(encoder, [decoder]) == LOSS
+
+
+def test_the_bundled_depth_decoder_was_trained_with_the_bundled_depth_network():
+    decoder = open_network("adain-depth-slim", kind="decoder")
+    depth = open_network("depth-slim", kind="depth")
+    assert part_of_judge(depth, [decoder]) == LOSS
 
 
 def test_the_digest_is_of_the_weights_not_of_the_file(tmp_path, encoder_file):
