@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from nstjax.models import batch_norm, monodepth
+from nstjax.models.modules.monodepth import Convolution
 from nstjax.models.monodepth import MonodepthSpec
 
 SPEC = MonodepthSpec(
@@ -37,7 +38,7 @@ def test_a_normalised_convolution_by_numpy():
     }
     y = x @ layer["kernel"][0, 0]
     y = (y - y.mean((0, 1, 2))) / np.sqrt(y.var((0, 1, 2)) + 1e-5)
-    found = monodepth.Convolution(6, 1, normalise=True).apply({"params": layer}, x)
+    found = Convolution(6, 1, normalise=True).apply({"params": layer}, x)
     np.testing.assert_allclose(found, y * layer["scale"] + layer["bias"], atol=1e-4)
 
 
