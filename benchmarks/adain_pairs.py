@@ -13,10 +13,8 @@ def encode_styles(
 ) -> list[one_pass.SavedStyle]:
     """What AdaIN needs of each style, seen at the content's size."""
     return [
-        one_pass.SavedStyle(
-            one_pass.encode_style(style.image, networks=networks, short_side=size),
-            networks.encoder.sha256,
-            style.label,
+        one_pass.make_style(
+            style.image, name=style.label, networks=networks, short_side=size
         )
         for style in styles
     ]

@@ -329,18 +329,8 @@ def style_side(plan: Plan) -> int:
 
 def encode_styles(plan: Plan) -> tuple[SavedStyle, ...]:
     """What AdaIN needs of a plan's styles, for all plans of their `style_side`."""
-    return tuple(
-        style
-        if isinstance(style, SavedStyle)
-        else SavedStyle(
-            one_pass.encode_style(
-                style, networks=plan.networks, short_side=style_side(plan)
-            ),
-            plan.networks.encoder.sha256,
-            "",
-        )
-        for style in plan.styles
-    )
+    how = {"networks": plan.networks, "short_side": style_side(plan)}
+    return tuple(one_pass.make_style(style, name="", **how) for style in plan.styles)
 
 
 def run_batch(plans: Sequence[Plan]) -> list[Outcome]:

@@ -292,14 +292,18 @@ def encode_style(
 
 
 def make_style(
-    style: np.ndarray | SavedStyle, *, name: str, networks: Networks
+    style: np.ndarray | SavedStyle,
+    *,
+    name: str,
+    networks: Networks,
+    short_side: int | None = None,
 ) -> SavedStyle:
-    """What is saved of a style picture [H, W, 3], seen at its largest size."""
+    """What is saved of a style picture [H, W, 3], by default of its largest size."""
     if networks.transform == "style_swap":
         raise NstjaxError(_NO_SAVED_STYLES)
     if isinstance(style, SavedStyle):
         return style
-    side = min(_STYLE_SIDE, *style.shape[:2])
+    side = short_side or min(_STYLE_SIDE, *style.shape[:2])
     statistics = encode_style(style, networks=networks, short_side=side)
     return SavedStyle(statistics, networks.encoder.sha256, name)
 

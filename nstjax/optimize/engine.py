@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from nstjax.lazy import chex
+from nstjax.lazy import chex  # quoted below, lest it be imported
 from nstjax.optimize.solver import Clamp, ObjectiveOfX, Solver
 from nstjax.types import Array, Terms
 
