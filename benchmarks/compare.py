@@ -11,8 +11,8 @@ both. On an accelerator that both libraries find, that is what is measured.
 
 Columns: the ratio nstjax / torch of the seconds of a call, the median and the
 range of the pairs; GFLOP/s of both, counted by formula for the textbook form,
-and their share of the machine's peak, which is a large product of float32
-matrices, the faster library's, before and after all cases; peak resident
+and their share of the machine's peak, which is a large product of matrices in the
+same precision, the faster library's, before and after all cases; peak resident
 memory; seconds of the first call, which compiles; and the largest difference of
 the results, relative to the largest value. Without torch only nstjax's columns
 are there.
@@ -32,7 +32,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from side_by_side import table
-from side_by_side.cases import CAREFUL, DEFAULT, Case, parse
+from side_by_side.cases import CAREFUL, DEFAULT, EVALUATIONS, Case, parse
 from side_by_side.errors import MeasurementError
 from side_by_side.flops import operations
 from side_by_side.worker import start
@@ -55,6 +55,12 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument(
         "--precision", choices=("float32", "tf32", "bfloat16"), default="float32"
     )
+    parser.add_argument(
+        "--evaluations",
+        type=int,
+        default=EVALUATIONS,
+        help="of the objective in one call of a loop (default: %(default)s)",
+    )
     parser.add_argument("--json", metavar="FILE", help="write all figures here, too")
     parser.add_argument(
         "--markdown", action="store_true", help="print a Markdown table"
@@ -73,7 +79,13 @@ def parse_arguments() -> argparse.Namespace:
     widths, largest = ("tiny", 64) if options.tiny else (options.widths, 0)
     try:
         options.cases = [
-            parse(name, widths=widths, precision=options.precision, largest=largest)
+            parse(
+                name,
+                widths=widths,
+                precision=options.precision,
+                evaluations=options.evaluations,
+                largest=largest,
+            )
             for name in options.cases or DEFAULT
         ]
     except ValueError as error:
@@ -81,14 +93,18 @@ def parse_arguments() -> argparse.Namespace:
     return options
 
 
-def measure_peak(libraries: tuple[str, ...], *, tiny: bool) -> dict[str, Any]:
+def measure_peak(
+    libraries: tuple[str, ...], *, precision: str, tiny: bool
+) -> dict[str, Any]:
     """Operations a second of a product of matrices; and the libraries' versions."""
     peaks, versions = {}, {}
     for library in libraries:
         worker = start(library)
         versions[library] = worker.ask("version")
         side = 256 if tiny else 3072 if versions[library].endswith("cpu") else 8192
-        peaks[library] = worker.ask("peak", side=side, calls=2 if tiny else 10)
+        peaks[library] = worker.ask(
+            "peak", side=side, calls=2 if tiny else 10, precision=precision
+        )
         worker.close()
     return {"peaks": peaks, "versions": versions}
 
@@ -163,7 +179,8 @@ def main() -> int:
         why = "left out" if options.no_torch else "not installed"
         print(f"torch is {why}: nstjax alone is timed", file=sys.stderr)
         libraries = LIBRARIES[:1]
-    before = measure_peak(libraries, tiny=options.tiny)
+    peak = {"precision": options.precision, "tiny": options.tiny}
+    before = measure_peak(libraries, **peak)
     record = {
         "machine": describe_machine(),
         "versions": before["versions"],
@@ -185,7 +202,7 @@ def main() -> int:
             record["cases"].append(row)
             print(f"  {table.summary(row)}", file=sys.stderr)
             save(record, options.json)
-        record["peaks"].append(measure_peak(libraries, tiny=options.tiny)["peaks"])
+        record["peaks"].append(measure_peak(libraries, **peak)["peaks"])
     except KeyboardInterrupt:
         failed += 1
         print("interrupted; this is what was measured", file=sys.stderr)

@@ -32,6 +32,7 @@ SHOWN = (
     "color",
     "texture",
     "flat_noise",
+    "grid",
     "depth_error",
     "depth_rank",
 )

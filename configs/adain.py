@@ -86,6 +86,8 @@ def base(name):
     config.color_weight = 0.0
     # Weight of fine noise where the content is flat.
     config.flat_weight = 0.0
+    # Weight of detail that repeats from cell to cell.
+    config.grid_weight = 0.0
     # Weight of squared distances of pixels to [0, 1].
     config.range_weight = 0.0
     config.tv_weight = 0.0
@@ -119,6 +121,7 @@ def best(config):
     config.identity_weight = 20.0
     config.color_weight = 20.0
     config.flat_weight = 200.0
+    config.grid_weight = 10.0
     config.range_weight = 10.0
     config.steps = 8_000
     config.learning_rate = 1.2e-3
@@ -137,6 +140,7 @@ def start(config):
     config.content_weight = 0.1
     config.style_weight = 0.1
     config.flat_weight = 0.0
+    config.grid_weight = 0.0
     config.steps = 300
     config.learning_rate = 2e-3
     config.warmup_steps = 50

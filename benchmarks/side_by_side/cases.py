@@ -29,6 +29,7 @@ DEFAULT = (
 _SIZES = {
     "encode": 512,
     "adain": 512,
+    "paint": 512,
     "gatys": 512,
     "gatys-adam": 256,
     "gatys-lbfgs": 256,
@@ -55,7 +56,7 @@ CAREFUL = {
     "swap-512": "0.32",
     "monodepth": "0.99",
 }
-# Evaluations of the objective in one measured call of a loop.
+# Evaluations of the objective in one measured call of a loop, by default.
 EVALUATIONS = 10
 
 
@@ -70,6 +71,7 @@ class Case:
         batch: pictures.
         widths: "full", VGG-19's; "slim", the bundled networks'; or "tiny".
         precision: "float32", "tf32" or "bfloat16".
+        evaluations: of the objective in one call of a loop.
     """
 
     name: str
@@ -78,9 +80,17 @@ class Case:
     batch: int
     widths: str
     precision: str
+    evaluations: int = EVALUATIONS
 
 
-def parse(name: str, *, widths: str, precision: str, largest: int = 0) -> Case:
+def parse(
+    name: str,
+    *,
+    widths: str,
+    precision: str,
+    evaluations: int = EVALUATIONS,
+    largest: int = 0,
+) -> Case:
     """Makes the case of a name; `largest` limits the size, if it is not 0.
 
     Raises:
@@ -100,4 +110,4 @@ def parse(name: str, *, widths: str, precision: str, largest: int = 0) -> Case:
         raise ValueError(f"{name}: the size must be a multiple of 32, 64 or more")
     size = min(size, largest or size)
     batch = min(batch, 2) if largest else batch
-    return Case(name, kind, size, batch, widths, precision)
+    return Case(name, kind, size, batch, widths, precision, evaluations)

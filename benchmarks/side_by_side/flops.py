@@ -6,7 +6,7 @@ matrix products alone; of style-swap the correlations alone.
 """
 
 from side_by_side import inputs
-from side_by_side.cases import EVALUATIONS, WHOLE_PROCESS, Case
+from side_by_side.cases import WHOLE_PROCESS, Case
 
 _GRAM_LAYERS = ("conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1")
 
@@ -31,15 +31,16 @@ def operations(case: Case) -> float:
     layers = sum(_encoder(case, "conv4_1").values())
     if case.kind == "encode":
         return case.batch * layers
-    if case.kind == "adain":
-        return case.batch * (2 * layers + sum(_decoder(case)))
+    if case.kind in ("adain", "paint"):
+        encoded = 2 if case.kind == "adain" else 1
+        return case.batch * (encoded * layers + sum(_decoder(case)))
     if case.kind == "train":
         decoder = _decoder(case)
         # Backwards, a trained convolution has a gradient for its kernel and
         # one for its input, but for the first of them; a frozen one the latter.
         return case.batch * (4 * layers + 3 * sum(decoder) - decoder[0])
     evaluation = 2 * (sum(_encoder(case, "conv5_1").values()) + _grams(case))
-    return case.batch * evaluation * (1 if case.kind == "gatys" else EVALUATIONS)
+    return case.batch * evaluation * (1 if case.kind == "gatys" else case.evaluations)
 
 
 def _encoder(case: Case, last: str) -> dict[str, float]:

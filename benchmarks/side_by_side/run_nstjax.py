@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from side_by_side import inputs
-from side_by_side.cases import EVALUATIONS, Case
+from side_by_side.cases import Case
 from side_by_side.flops import depth_widths
 
 if os.environ.get("NSTJAX_BENCHMARK_TRAINS"):
@@ -51,9 +51,10 @@ def device_megabytes() -> float | None:
     return None if peak is None else peak / 2**20
 
 
-def matmul(side: int) -> Callable[[], object]:
+def matmul(side: int, precision: str) -> Callable[[], object]:
     """A product of two square matrices, of which the machine's peak is taken."""
-    a, b = jax.random.normal(jax.random.key(0), (2, side, side))
+    dtype = "bfloat16" if precision == "bfloat16" else "float32"
+    a, b = jax.random.normal(jax.random.key(0), (2, side, side)).astype(dtype)
     multiply = jax.jit(lambda a, b: a @ b)
     return lambda: multiply(a, b)
 
@@ -89,26 +90,44 @@ def _encode(case: Case):
     return lambda: encode(params, image)["relu4_1"]
 
 
-def _adain(case: Case):
+def _transfer(case: Case):
+    """AdaIN's networks, and their weights on the device."""
     spec = feedforward.TransferSpec(
         encoder=_encoder_spec(case, "reflect"),
         decoder=_decoder_spec(case),
         compute_dtype=_dtype(case),
     )
-    params = jax.device_put(
-        {
-            "encoder": inputs.encoder(case.widths),
-            "decoder": inputs.decoder(case.widths),
-        }
-    )
-    encode_style = jax.jit(partial(feedforward.encode_style, spec=spec))
-    transfer = jax.jit(
-        lambda params, content, style: feedforward.adain_transfer(
-            params, content, [style], spec=spec
-        )
-    )
+    params = {
+        "encoder": inputs.encoder(case.widths),
+        "decoder": inputs.decoder(case.widths),
+    }
+    return spec, jax.device_put(params)
+
+
+def _adain(case: Case):
+    spec, params = _transfer(case)
+    encode_style, transfer = _adain_programs(spec)
     content, style = _picture(case, "content"), _picture(case, "style")
     return lambda: transfer(params, content, encode_style(params, style))
+
+
+def _paint(case: Case):
+    """AdaIN whose style was encoded before."""
+    spec, params = _transfer(case)
+    encode_style, transfer = _adain_programs(spec)
+    style = encode_style(params, _picture(case, "style"))
+    content = _picture(case, "content")
+    return lambda: transfer(params, content, style)
+
+
+def _adain_programs(spec: feedforward.TransferSpec):
+    """What encodes a style, and what paints a content in it, both compiled."""
+
+    @jax.jit
+    def transfer(params, content, style):
+        return feedforward.adain_transfer(params, content, [style], spec=spec)
+
+    return jax.jit(partial(feedforward.encode_style, spec=spec)), transfer
 
 
 def _decoder_spec(case: Case) -> DecoderSpec:
@@ -156,7 +175,7 @@ def _minimise(case: Case, solver):
             shared=params,
             targets=targets,
             solver=solver,
-            evaluations=EVALUATIONS,
+            evaluations=case.evaluations,
         )
         if result.reason != "finished":
             raise SystemExit(f"a run was {result.reason}: nothing was measured")

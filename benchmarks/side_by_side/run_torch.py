@@ -7,7 +7,7 @@ import torch
 from torch.nn import functional as F
 
 from side_by_side import inputs
-from side_by_side.cases import EVALUATIONS, Case
+from side_by_side.cases import Case
 from side_by_side.flops import depth_widths
 from side_by_side.torch_networks import VGG19, Decoder, Depth, adain, mean_std, to_torch
 
@@ -37,9 +37,10 @@ def device_megabytes() -> float | None:
     return torch.cuda.max_memory_allocated() / 2**20 if DEVICE.type == "cuda" else None
 
 
-def matmul(side: int) -> Callable[[], object]:
+def matmul(side: int, precision: str) -> Callable[[], object]:
     """A product of two square matrices, of which the machine's peak is taken."""
-    a, b = torch.randn(2, side, side, device=DEVICE)
+    dtype = torch.bfloat16 if precision == "bfloat16" else torch.float32
+    a, b = torch.randn(2, side, side, device=DEVICE, dtype=dtype)
     return lambda: a @ b
 
 
@@ -87,6 +88,20 @@ def _adain(case: Case):
             encoder(image, ("conv4_1",))["conv4_1"] for image in (content, style)
         ]
         return decoder(adain(*features)).clamp(0, 1)
+
+    return _inference(case, transfer)
+
+
+def _paint(case: Case):
+    encoder = VGG19(case.widths, padding="reflect", device=DEVICE)
+    decoder = Decoder(case.widths, device=DEVICE)
+    content = _picture(case, "content")
+    with torch.inference_mode(), _autocast(case):
+        style = encoder(_picture(case, "style"), ("conv4_1",))["conv4_1"]
+
+    def transfer():
+        features = encoder(content, ("conv4_1",))["conv4_1"]
+        return decoder(adain(features, style)).clamp(0, 1)
 
     return _inference(case, transfer)
 
@@ -143,7 +158,7 @@ def _minimise(case: Case, make_optimizer: Callable, steps: int):
 
         for _ in range(steps):
             optimizer.step(closure)
-        if len(totals) != EVALUATIONS:
+        if len(totals) != case.evaluations:
             raise SystemExit("torch's optimiser stopped early: nothing was measured")
         return torch.stack(totals)
 
@@ -154,13 +169,16 @@ def _gatys_adam(case: Case):
     def make(params):
         return torch.optim.Adam(params, lr=0.02)
 
-    return _minimise(case, make, EVALUATIONS)
+    return _minimise(case, make, case.evaluations)
 
 
 def _gatys_lbfgs(case: Case):
     def make(params):
         return torch.optim.LBFGS(
-            params, max_iter=EVALUATIONS, history_size=100, tolerance_change=0.0
+            params,
+            max_iter=case.evaluations,
+            history_size=100,
+            tolerance_change=0.0,
         )
 
     return _minimise(case, make, 1)

@@ -45,8 +45,8 @@ def _heading(record: dict[str, Any]) -> list[str]:
         f"{cpu}, {machine['cores']} cores, Python {machine['python']}; "
         + "; ".join(record["versions"].values()),
         f"{record['widths']} widths, {record['precision']}",
-        f"peak {best / 1e9:.0f} GFLOP/s: the best product of large float32 "
-        f"matrices in this session (before; after: {peaks})",
+        f"peak {best / 1e9:.0f} GFLOP/s: the best product of large matrices in this "
+        f"precision, in this session (before; after: {peaks})",
     ]
 
 

@@ -17,7 +17,6 @@ References:
 from collections.abc import Mapping
 
 import jax.numpy as jnp
-from jax import lax
 
 from nstjax.lazy import chex
 from nstjax.ops.stats import Statistics, channel_mean_std
@@ -146,65 +145,6 @@ def color_loss(image: Array, target: Statistics) -> Array:
     mine = color_statistics(image)
     squares = jnp.square(mine.mean - target.mean) + jnp.square(mine.std - target.std)
     return squares.sum(axis=(1, 2, 3)).mean()
-
-
-def flat_noise_loss(image: Array, content: Array, style: Array) -> Array:
-    """Fine noise where the content is flat, as far as the style has none of it.
-
-    AdaIN's decoders are known to paint a restless pattern into clear skies.
-    This is a price on it that is not in any publication: the local energy of
-    the picture's high frequencies (what a 3x3 mean takes away), beyond the
-    style's mean energy, where the content's own local energy is low.
-
-    Args:
-        image: the result, [B, H, W, 3], nominally in [0, 1].
-        content: of the same shape.
-        style: of any size, [B, H', W', 3].
-
-    Returns:
-        The mean excess over the flat area, a float32 scalar.
-    """
-    chex.assert_equal_shape([image, content])
-    energy = local_energy(image)
-    allowed = local_energy(style).mean(axis=(1, 2), keepdims=True)
-    flat = lax.stop_gradient(flatness(content))
-    excess = jnp.maximum(energy - lax.stop_gradient(allowed), 0)
-    area = flat.sum(axis=(1, 2, 3)) + 1.0
-    return ((flat * excess).sum(axis=(1, 2, 3)) / area).mean()
-
-
-# Local energy of a content that counts as half flat: a deviation of 1/100
-# between neighbours, about the grain of a clear sky.
-_FLAT = 1e-4
-
-
-def flatness(content: Array) -> Array:
-    """How flat cells of pictures [B, H, W, 3] are, 0 to 1; see `local_energy`."""
-    return _FLAT / (_FLAT + local_energy(content))
-
-
-def local_energy(image: Array) -> Array:
-    """Energy of high frequencies, what a 3x3 mean takes away, over 4x4 cells.
-
-    Args:
-        image: pictures of shape [B, H, W, 3].
-
-    Returns:
-        Mean squares, [B, (H - 2) // 4, (W - 2) // 4, 1].
-    """
-    image = image.astype(jnp.float32)
-    detail = image[:, 1:-1, 1:-1] - _mean3(image)
-    squares = jnp.square(detail).mean(axis=3)
-    batch, height, width = squares.shape
-    rows, columns = height // 4, width // 4
-    cells = squares[:, : rows * 4, : columns * 4]
-    cells = cells.reshape(batch, rows, 4, columns, 4)
-    return cells.mean(axis=(2, 4))[..., None]
-
-
-def _mean3(image: Array) -> Array:
-    rows = image[:, :-2] + image[:, 1:-1] + image[:, 2:]
-    return (rows[:, :, :-2] + rows[:, :, 1:-1] + rows[:, :, 2:]) / 9
 
 
 def _check(normalisation: str) -> None:

@@ -21,9 +21,9 @@ from nstjax.losses.adain import (
     adain_style_loss,
     color_loss,
     color_statistics,
-    flat_noise_loss,
 )
 from nstjax.losses.depth import DEPTH_NORMS, depth_loss
+from nstjax.losses.grain import flat_noise_loss, grid_loss
 from nstjax.losses.laplacian import laplacian_loss, laplacian_targets
 from nstjax.losses.variation import total_variation_loss
 from nstjax.models import decoders, vgg
@@ -43,6 +43,7 @@ _TERMS = (
     "identity",
     "color",
     "flat",
+    "grid",
     "range",
     "tv",
     "lap",
@@ -153,6 +154,8 @@ def make_task(config: ConfigDict) -> Task:
             terms["color"] = color_loss(image, color_statistics(style))
         if config.flat_weight:
             terms["flat"] = flat_noise_loss(image, content, style)
+        if config.grid_weight:
+            terms["grid"] = grid_loss(image)
         if config.range_weight:
             outside = jnp.maximum(-image, 0) + jnp.maximum(image - 1, 0)
             terms["range"] = jnp.square(outside).mean()

@@ -1,0 +1,124 @@
+"""Two prices on how decoders paint flat places: noise, and a grid.
+
+Neither is in a publication.
+"""
+
+import jax.numpy as jnp
+from jax import lax
+
+from nstjax.lazy import chex
+from nstjax.types import Array
+
+
+def flat_noise_loss(image: Array, content: Array, style: Array) -> Array:
+    """Fine noise where the content is flat, as far as the style has none of it.
+
+    AdaIN's decoders are known to paint a restless pattern into clear skies.
+    This is a price on it that is not in any publication: the local energy of
+    the picture's high frequencies (what a 3x3 mean takes away), beyond the
+    style's mean energy, where the content's own local energy is low.
+
+    Args:
+        image: the result, [B, H, W, 3], nominally in [0, 1].
+        content: of the same shape.
+        style: of any size, [B, H', W', 3].
+
+    Returns:
+        The mean excess over the flat area, a float32 scalar.
+    """
+    chex.assert_equal_shape([image, content])
+    energy = local_energy(image)
+    allowed = local_energy(style).mean(axis=(1, 2), keepdims=True)
+    flat = lax.stop_gradient(flatness(content))
+    excess = jnp.maximum(energy - lax.stop_gradient(allowed), 0)
+    area = flat.sum(axis=(1, 2, 3)) + 1.0
+    return ((flat * excess).sum(axis=(1, 2, 3)) / area).mean()
+
+
+# Local energy of a content that counts as half flat: a deviation of 1/100
+# between neighbours, about the grain of a clear sky.
+_FLAT = 1e-4
+
+
+def flatness(content: Array) -> Array:
+    """How flat cells of pictures [B, H, W, 3] are, 0 to 1; see `local_energy`."""
+    return _FLAT / (_FLAT + local_energy(content))
+
+
+def local_energy(image: Array) -> Array:
+    """Energy of high frequencies, what a 3x3 mean takes away, over 4x4 cells.
+
+    Args:
+        image: pictures of shape [B, H, W, 3].
+
+    Returns:
+        Mean squares, [B, (H - 2) // 4, (W - 2) // 4, 1].
+    """
+    squares = jnp.square(_detail(image)).mean(axis=3)
+    batch, height, width = squares.shape
+    rows, columns = height // 4, width // 4
+    cells = squares[:, : rows * 4, : columns * 4]
+    cells = cells.reshape(batch, rows, 4, columns, 4)
+    return cells.mean(axis=(2, 4))[..., None]
+
+
+# Pixels between two cells of relu4_1, the coarsest lattice that a decoder has, and
+# the side of the squares in which its repetitions are looked for.
+GRID_PERIOD = 8
+GRID_BLOCK = 32
+
+
+def grid_loss(image: Array) -> Array:
+    """The share of a picture's fine detail that repeats from cell to cell.
+
+    A decoder builds pixels from cells by the same steps each time, and is tempted to
+    give every cell the same little pattern: a grid of dots over flat places. In
+    squares of `GRID_BLOCK` pixels this compares the detail (what a 3x3 mean takes
+    away) of every two different cells of `GRID_PERIOD` pixels: products of pixels
+    at the same place in their cells, over the mean square of all detail. That is
+    what repeats at 8, 4 or 2 pixels; detail that knows no cells has 0 on average.
+
+    Args:
+        image: pictures of shape [B, H, W, 3]; rows and columns beyond the last whole
+            square, of a picture without its outermost pixels, are left out.
+
+    Returns:
+        The mean over pictures, a float32 scalar from 0 to 1. Its gradient takes
+        the mean square for given: adding other noise is no way to lower it.
+
+    Raises:
+        ValueError: for a picture with a side below ``GRID_BLOCK + 2``.
+    """
+    detail = _detail(image)
+    batch, height, width, channels = detail.shape
+    rows, columns = height // GRID_BLOCK, width // GRID_BLOCK
+    if not rows * columns:
+        raise ValueError(f"a picture's sides must be {GRID_BLOCK + 2} or more")
+    squares = detail[:, : rows * GRID_BLOCK, : columns * GRID_BLOCK].reshape(
+        batch, rows, -1, GRID_PERIOD, columns, GRID_BLOCK // GRID_PERIOD, GRID_PERIOD, channels
+    )
+    cells = (GRID_BLOCK // GRID_PERIOD) ** 2
+    total = squares.sum(axis=(2, 5))
+    energy = jnp.square(squares).sum(axis=(2, 5))
+    # The square of a sum, without the products of a pixel with itself.
+    repeated = (jnp.square(total) - energy) / (cells * (cells - 1))
+    repeated, energy = (
+        x.mean(axis=tuple(range(1, x.ndim))) for x in (repeated, energy / cells)
+    )
+    share = repeated / (lax.stop_gradient(energy) + _LEAST_ENERGY)
+    return jnp.maximum(share, 0).mean()
+
+
+# Of detail below an eighth of an 8-bit step nothing is to be seen.
+_LEAST_ENERGY = (1 / 8 / 255) ** 2
+
+
+def _detail(image: Array) -> Array:
+    """What a 3x3 mean takes away, [B, H - 2, W - 2, C], float32."""
+    image = image.astype(jnp.float32)
+    return image[:, 1:-1, 1:-1] - _mean3(image)
+
+
+def _mean3(image: Array) -> Array:
+    rows = image[:, :-2] + image[:, 1:-1] + image[:, 2:]
+    return (rows[:, :, :-2] + rows[:, :, 1:-1] + rows[:, :, 2:]) / 9

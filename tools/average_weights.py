@@ -1,0 +1,74 @@
+"""Averages the weights of networks of one shape, such as runs from one start.
+
+    python tools/average_weights.py average.safetensors 9 new.safetensors 1 old.safetensors
+
+The weights' mean, each file counting as much as the number in front of it. The rest
+is the first file's, whose notes get every file's SHA-256 and share.
+
+References:
+    Wortsman et al., 2022, https://arxiv.org/abs/2203.05482 (model soups).
+"""
+
+import argparse
+import dataclasses
+import hashlib
+from pathlib import Path
+
+import jax
+import numpy as np
+
+from nstjax.errors import NstjaxError
+from nstjax.io.weights import load_weights, save_weights
+
+
+def average(target: Path, parts: list[tuple[float, Path]]) -> None:
+    """Writes the mean of the files' weights, each counted `share` times.
+
+    Raises:
+        NstjaxError: if a file cannot be read or the networks' shapes differ, a
+            share is not positive, or `target` exists.
+    """
+    if min(share for share, _ in parts) <= 0:
+        raise NstjaxError("every share must be above 0")
+    loaded = [load_weights(path) for _, path in parts]
+    trees, (metadata, *others) = zip(*loaded, strict=True)
+    for other, (_, path) in zip(others, parts[1:], strict=True):
+        if (other.kind, other.spec) != (metadata.kind, metadata.spec):
+            raise NstjaxError(f"{path} holds a network of another shape than the first")
+    total = sum(share for share, _ in parts)
+    shares = [share / total for share, _ in parts]
+    mean = jax.tree.map(
+        lambda *values: sum(
+            share * np.asarray(value, np.float64)
+            for share, value in zip(shares, values, strict=True)
+        ).astype(np.float32),
+        *trees,
+    )
+    averaged = [
+        {"sha256": hashlib.sha256(path.read_bytes()).hexdigest(), "share": share}
+        for share, (_, path) in zip(shares, parts, strict=True)
+    ]
+    notes = dict(metadata.notes) | {"average_of": averaged}
+    metadata = dataclasses.replace(metadata, notes=notes)
+    save_weights(target, mean, metadata, dtype="float16")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("target", type=Path, help="the file to write")
+    parser.add_argument("parts", nargs="+", metavar="SHARE FILE", help="two or more")
+    options = parser.parse_args()
+    if len(options.parts) % 2:
+        parser.error("give a share and a file by turns")
+    try:
+        parts = [
+            (float(share), Path(path))
+            for share, path in zip(options.parts[::2], options.parts[1::2], strict=True)
+        ]
+        average(options.target, parts)
+    except (NstjaxError, ValueError) as error:
+        parser.error(str(error))
+
+
+if __name__ == "__main__":
+    main()
