@@ -1,6 +1,6 @@
 """Averages the weights of networks of one shape, such as runs from one start.
 
-    python tools/average_weights.py average.safetensors 9 new.safetensors 1 old.safetensors
+    python tools/average_weights.py mean.safetensors 9 new.safetensors 1 old.safetensors
 
 The weights' mean, each file counting as much as the number in front of it. The rest
 is the first file's, whose notes get every file's SHA-256 and share.

@@ -12,7 +12,8 @@ over cells of 4x4 pixels; a cell is flat as far as the content has little of it
     flat_ratio: the mean energy over the flat cells over the style's mean energy:
         1 where flat cells are as rough as the painting, 0 where they are smooth.
     grid: the share of all high-frequency energy that repeats every 8 pixels, as
-        decoders' patterns do (`nstjax.losses.grain.grid_loss`), in per cent.
+        decoders' patterns do (`nstjax.losses.grain.grid_loss`), in per cent; 0 for
+        a picture that is too small to tell.
 
 No network takes part, and the definitions are this project's.
 """
@@ -22,7 +23,13 @@ import jax.numpy as jnp
 import numpy as np
 
 from nstjax.evaluation.gauges import LOWER, NEITHER, Column, Gauge
-from nstjax.losses.grain import flat_noise_loss, flatness, grid_loss, local_energy
+from nstjax.losses.grain import (
+    GRID_BLOCK,
+    flat_noise_loss,
+    flatness,
+    grid_loss,
+    local_energy,
+)
 from nstjax.types import Array
 
 # A style of one plain colour has no energy to compare with.
@@ -60,4 +67,5 @@ def _measure(result: Array, content: Array, style: Array) -> tuple[Array, ...]:
     flat = flatness(content)
     energy = (flat * local_energy(result)).sum() / flat.sum()
     ratio = energy / jnp.maximum(local_energy(style).mean(), _LEAST_ENERGY)
-    return noise, ratio, 100 * grid_loss(result)
+    large = min(result.shape[1:3]) >= GRID_BLOCK
+    return noise, ratio, 100 * grid_loss(result) if large else jnp.zeros(())

@@ -80,24 +80,26 @@ def grid_loss(image: Array) -> Array:
 
     Args:
         image: pictures of shape [B, H, W, 3]; rows and columns beyond the last whole
-            square, of a picture without its outermost pixels, are left out.
+            square are left out.
 
     Returns:
         The mean over pictures, a float32 scalar from 0 to 1. Its gradient takes
         the mean square for given: adding other noise is no way to lower it.
 
     Raises:
-        ValueError: for a picture with a side below ``GRID_BLOCK + 2``.
+        ValueError: for a picture with a side below `GRID_BLOCK`.
     """
-    detail = _detail(image)
+    border = ((0, 0), (1, 1), (1, 1), (0, 0))
+    detail = _detail(jnp.pad(image, border, mode="reflect"))
     batch, height, width, channels = detail.shape
     rows, columns = height // GRID_BLOCK, width // GRID_BLOCK
     if not rows * columns:
-        raise ValueError(f"a picture's sides must be {GRID_BLOCK + 2} or more")
+        raise ValueError(f"a picture's sides must be {GRID_BLOCK} or more")
+    side = GRID_BLOCK // GRID_PERIOD
     squares = detail[:, : rows * GRID_BLOCK, : columns * GRID_BLOCK].reshape(
-        batch, rows, -1, GRID_PERIOD, columns, GRID_BLOCK // GRID_PERIOD, GRID_PERIOD, channels
+        batch, rows, side, GRID_PERIOD, columns, side, GRID_PERIOD, channels
     )
-    cells = (GRID_BLOCK // GRID_PERIOD) ** 2
+    cells = side**2
     total = squares.sum(axis=(2, 5))
     energy = jnp.square(squares).sum(axis=(2, 5))
     # The square of a sum, without the products of a pixel with itself.

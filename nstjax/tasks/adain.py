@@ -23,7 +23,7 @@ from nstjax.losses.adain import (
     color_statistics,
 )
 from nstjax.losses.depth import DEPTH_NORMS, depth_loss
-from nstjax.losses.grain import flat_noise_loss, grid_loss
+from nstjax.losses.grain import GRID_BLOCK, flat_noise_loss, grid_loss
 from nstjax.losses.laplacian import laplacian_loss, laplacian_targets
 from nstjax.losses.variation import total_variation_loss
 from nstjax.models import decoders, vgg
@@ -241,6 +241,11 @@ def _check(config: ConfigDict) -> None:
             "with identity pictures, which take a style's place, --config.crop_size "
             f"and --config.style_crop_size must be equal, not {config.crop_size} and "
             f"{config.style_crop_size}"
+        )
+    if config.grid_weight and config.crop_size < GRID_BLOCK:
+        raise NstjaxError(
+            f"with --config.grid_weight, --config.crop_size must be {GRID_BLOCK} or "
+            f"more, not {config.crop_size}"
         )
     if config.depth_norm not in DEPTH_NORMS:
         raise NstjaxError(

@@ -1,4 +1,4 @@
-"""Noise in flat areas, against NumPy."""
+"""Noise in flat areas and grids, against NumPy."""
 
 import numpy as np
 import pytest
@@ -80,3 +80,11 @@ def test_a_rough_style_may_be_rough(landscape):
     found = measure(landscape + noise(0.1), landscape, rough)
     assert found["flat_noise"] == 0
     assert 0 < found["flat_ratio"] < 1
+
+
+def test_what_repeats_from_cell_to_cell_is_a_grid(landscape, paint):
+    tile = np.random.default_rng(2).normal(0, 0.1, (8, 8, 3)).astype(np.float32)
+    grid = 0.5 + np.tile(tile, (8, 8, 1))
+    found = measure(grid, landscape, paint(1))
+    assert 95 < found["grid"] < 100.1
+    assert measure(0.5 + noise(0.1), landscape, paint(1))["grid"] < 5

@@ -10,7 +10,6 @@ from nstjax.losses.adain import (
     adain_style_loss,
     color_loss,
     color_statistics,
-    flat_noise_loss,
 )
 from nstjax.ops.stats import channel_mean_std
 
@@ -155,43 +154,3 @@ def test_color_loss_sees_colours_and_not_their_places():
     np.testing.assert_allclose(color_loss(image[:, ::-1], target), 0, atol=1e-9)
     # Brighter by .1: only the mean brightness differs.
     np.testing.assert_allclose(color_loss(image + 0.1, target), 0.01, rtol=1e-3)
-
-
-class TestFlatNoise:
-    """Left half of the content is flat, its right half is full of detail."""
-
-    rng = np.random.default_rng(0)
-    noise = rng.normal(0, 0.1, (1, 34, 66, 3)).astype(np.float32)
-    smooth_style = np.full((1, 34, 34, 3), 0.5, np.float32)
-
-    def content(self):
-        content = np.full((1, 34, 66, 3), 0.5, np.float32)
-        content[:, :, 34:] += 5 * self.noise[:, :, 34:]
-        return content
-
-    def noisy(self, columns):
-        image = np.full((1, 34, 66, 3), 0.5, np.float32)
-        image[:, :, columns] += self.noise[:, :, columns]
-        return image
-
-    def test_noise_counts_where_the_content_is_flat(self):
-        flat = flat_noise_loss(
-            self.noisy(slice(0, 30)), self.content(), self.smooth_style
-        )
-        busy = flat_noise_loss(
-            self.noisy(slice(38, 66)), self.content(), self.smooth_style
-        )
-        # High-pass energy of white noise of deviation .1 is 8/9 of its square.
-        assert 0.5 * 0.01 * 8 / 9 < flat < 1.1 * 0.01 * 8 / 9
-        assert busy < 0.02 * flat
-
-    def test_a_style_as_noisy_allows_it(self):
-        style = 0.5 + 2 * self.noise
-        result = flat_noise_loss(self.noisy(slice(0, 30)), self.content(), style)
-        assert result == 0
-
-    def test_a_smooth_picture_costs_nothing(self):
-        ramp = np.linspace(0, 1, 66, dtype=np.float32)[None, None, :, None]
-        image = np.broadcast_to(ramp, (1, 34, 66, 3))
-        result = flat_noise_loss(image, self.content(), self.smooth_style)
-        np.testing.assert_allclose(result, 0, atol=1e-9)
