@@ -390,3 +390,13 @@ def test_bfloat16_stays_near(material, whole, tmp_path):
     assert {value.dtype for value in trainer.weights().values()} == {
         np.float32(0).dtype
     }
+
+
+def test_nothing_to_export_is_one_sentence(material, tmp_path):
+    trainer = Trainer(material, tmp_path / "run")
+    process = trainer.start()
+    assert wait_until((trainer.workdir / "checkpoints").is_dir, process)
+    process.kill()
+    status, said = trainer.start("--export-only").finish()
+    assert status == 2
+    assert said == f"nstjax: error: {trainer.workdir} has no checkpoint to export\n"

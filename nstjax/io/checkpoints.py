@@ -18,9 +18,18 @@ _STATE, _METRIC = "state", "validation"
 
 
 class Checkpoints:
-    """Checkpoints of one run in one folder. Use as a context manager."""
+    """Checkpoints of one run in one folder. Use as a context manager.
 
-    def __init__(self, folder: str | Path, *, keep: int = 3) -> None:
+    Args:
+        folder: where they are, or will be.
+        keep: how many of the newest, besides the best one.
+        clean: whether to delete what an interrupted save left. orbax does that in
+            the background, and complains where the process ends before it is done.
+    """
+
+    def __init__(
+        self, folder: str | Path, *, keep: int = 3, clean: bool = True
+    ) -> None:
         managers = ocp.checkpoint_managers
         policy = managers.AnyPreservationPolicy(
             [
@@ -42,7 +51,7 @@ class Checkpoints:
                 preservation_policy=policy,
                 best_fn=_validation,
                 best_mode="min",
-                cleanup_tmp_directories=True,
+                cleanup_tmp_directories=clean,
             ),
         )
 

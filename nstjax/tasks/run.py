@@ -145,7 +145,7 @@ def export(task: Task, config: ConfigDict, workdir: str | Path, *, recipe: str) 
     folder = workdir / workdirs.CHECKPOINTS
     if not folder.is_dir():
         raise NstjaxError(f"{workdir} has no checkpoint to export")
-    with Checkpoints(folder, keep=config.keep) as checkpoints:
+    with Checkpoints(folder, keep=config.keep, clean=False) as checkpoints:
         step = checkpoints.best_step
         if step is None:
             raise NstjaxError(f"{workdir} has no checkpoint to export")
