@@ -13,6 +13,8 @@ Presets:
     start: a decoder that mostly reconstructs, which "best" begins from:
         --config.initial=runs/start/adain-start.safetensors. From random weights
         the style term's first steps can leave a decoder that paints grey.
+    refine: for a decoder that "best" has trained, larger crops and batches, as the
+        bundled ones were finished; five minutes on an H100.
     huang: xunhuang1995/AdaIN-style, ``train.lua``; a style weight of 1e-2 is
         its default, 1e-1 that of its released decoder.
     naoto0804: naoto0804/pytorch-AdaIN, ``train.py``.
@@ -29,12 +31,31 @@ PUBLISHED_LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1")
 
 
 def get_config(preset="best"):
-    presets = {"best": best, "start": start} | published()
+    presets = {"best": best, "start": start, "refine": refined(best)} | published()
     return common.preset_config(base("adain-slim"), preset, presets)
 
 
 def published():
     return {"huang": huang, "naoto0804": naoto0804, "irasin": irasin}
+
+
+def refined(best):
+    """The preset that goes on where `best` ends."""
+
+    def change(config):
+        best(config)
+        for prefix in ("", "style_"):
+            config[f"{prefix}short_side"] = 192
+            config[f"{prefix}largest_scale"] = 1.5
+            config[f"{prefix}crop_size"] = 192
+        config.batch_size = 16
+        config.identity_pictures = 2
+        config.style_weight = 60.0
+        config.learning_rate = 1e-3
+        config.average_decay = 0.999
+        config.steps = 7_400
+
+    return change
 
 
 def with_term(name, preset, *, best, add):
@@ -47,7 +68,7 @@ def with_term(name, preset, *, best, add):
 
         return change
 
-    presets = {"best": best}
+    presets = {"best": best, "refine": refined(best)}
     presets |= {author: followed(change) for author, change in published().items()}
     return common.preset_config(base(name), preset, presets)
 
