@@ -34,16 +34,21 @@ def test_the_part_of_a_judge():
     assert part_of_judge(teacher, [network("a", name="vgg19")]) == UNSEEN
 
 
-def test_fast_depth_is_known_for_the_teacher_of_the_depth_network(shared, tmp_path):
+@pytest.fixture
+def converted_fast_depth(shared, tmp_path):
     file = shared / "weights/fast_depth_dequant_float32.npz"
     if not file.is_file():
         pytest.skip("needs ../shared/weights/fast_depth_dequant_float32.npz")
-    judge = tmp_path / "judge.safetensors"
-    assert convert("fast_depth", [str(file), str(judge)]) == 0
-    judge = open_network(str(judge), kind="depth")
+    path = tmp_path / "judge.safetensors"
+    assert convert("fast_depth", [str(file), str(path)]) == 0
+    return open_network(str(path), kind="depth")
+
+
+def test_fast_depth_is_known_for_the_teacher_of_the_depth_network(converted_fast_depth):
     depth = open_network("depth-slim", kind="depth")
-    assert part_of_judge(judge, [depth]) == TEACHER
-    assert part_of_judge(judge, [network("a", name="monodepth2")]) == UNSEEN
+    assert part_of_judge(converted_fast_depth, [depth]) == TEACHER
+    monodepth2 = network("a", name="monodepth2")
+    assert part_of_judge(converted_fast_depth, [monodepth2]) == UNSEEN
 
 
 def test_the_bundled_decoder_was_trained_with_the_bundled_encoder():
@@ -52,10 +57,11 @@ def test_the_bundled_decoder_was_trained_with_the_bundled_encoder():
     assert part_of_judge(encoder, [decoder]) == LOSS
 
 
-def test_the_bundled_depth_decoder_was_trained_with_the_bundled_depth_network():
+def test_the_bundled_depth_decoder_was_trained_with_fast_depth(converted_fast_depth):
     decoder = open_network("adain-depth-slim", kind="decoder")
+    assert part_of_judge(converted_fast_depth, [decoder]) == LOSS
     depth = open_network("depth-slim", kind="depth")
-    assert part_of_judge(depth, [decoder]) == LOSS
+    assert part_of_judge(depth, [decoder]) == UNSEEN
 
 
 def test_the_digest_is_of_the_weights_not_of_the_file(tmp_path, encoder_file):
