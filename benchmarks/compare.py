@@ -76,6 +76,8 @@ def parse_arguments() -> argparse.Namespace:
         options.pairs, options.seconds = 1, 0.0
     if options.pairs < 1:
         parser.error("--pairs must be 1 or more")
+    if options.evaluations < 1:
+        parser.error("--evaluations must be 1 or more")
     widths, largest = ("tiny", 64) if options.tiny else (options.widths, 0)
     try:
         options.cases = [

@@ -8,7 +8,9 @@ and what the network that made them, such as a converted FastDepth, says of chan
 photos, at 32 x 32 cells: of smaller copies, of parts (against the same part of the
 label), mirrored, grey and darker. No student can be expected to do better on such
 views than its teacher, so the figures say which augmentations and which input size
-are worth training with.
+are worth training with. Of another network the line "as it is" says how far it agrees
+with the labels; ``--every 10`` takes the photos that ``configs/depth_slim.py`` holds
+out.
 """
 
 import argparse
@@ -60,7 +62,9 @@ def views(photo: Image.Image):
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--network", required=True, help="the labels' teacher")
+    parser.add_argument(
+        "--network", required=True, help="the labels' teacher, or another"
+    )
     parser.add_argument("--photos", type=Path, required=True)
     parser.add_argument("--labels", type=Path, required=True)
     parser.add_argument("--every", type=int, default=60, help="take every n-th photo")

@@ -11,14 +11,13 @@ References:
 
 import argparse
 import dataclasses
-import hashlib
 from pathlib import Path
 
 import jax
 import numpy as np
 
 from nstjax.errors import NstjaxError
-from nstjax.io.weights import load_weights, save_weights
+from nstjax.io.weights import load_weights, save_weights, sha256_of
 
 
 def average(target: Path, parts: list[tuple[float, Path]]) -> None:
@@ -38,14 +37,10 @@ def average(target: Path, parts: list[tuple[float, Path]]) -> None:
     total = sum(share for share, _ in parts)
     shares = [share / total for share, _ in parts]
     mean = jax.tree.map(
-        lambda *values: sum(
-            share * np.asarray(value, np.float64)
-            for share, value in zip(shares, values, strict=True)
-        ).astype(np.float32),
-        *trees,
+        lambda *values: np.average(values, axis=0, weights=shares), *trees
     )
     averaged = [
-        {"sha256": hashlib.sha256(path.read_bytes()).hexdigest(), "share": share}
+        {"sha256": sha256_of(path), "share": share}
         for share, (_, path) in zip(shares, parts, strict=True)
     ]
     notes = dict(metadata.notes) | {"average_of": averaged}

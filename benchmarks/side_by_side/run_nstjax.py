@@ -90,44 +90,40 @@ def _encode(case: Case):
     return lambda: encode(params, image)["relu4_1"]
 
 
-def _transfer(case: Case):
-    """AdaIN's networks, and their weights on the device."""
-    spec = feedforward.TransferSpec(
-        encoder=_encoder_spec(case, "reflect"),
-        decoder=_decoder_spec(case),
-        compute_dtype=_dtype(case),
-    )
-    params = {
-        "encoder": inputs.encoder(case.widths),
-        "decoder": inputs.decoder(case.widths),
-    }
-    return spec, jax.device_put(params)
-
-
 def _adain(case: Case):
-    spec, params = _transfer(case)
-    encode_style, transfer = _adain_programs(spec)
+    params, encode_style, transfer = _transfer(case)
     content, style = _picture(case, "content"), _picture(case, "style")
     return lambda: transfer(params, content, encode_style(params, style))
 
 
 def _paint(case: Case):
     """AdaIN whose style was encoded before."""
-    spec, params = _transfer(case)
-    encode_style, transfer = _adain_programs(spec)
+    params, encode_style, transfer = _transfer(case)
     style = encode_style(params, _picture(case, "style"))
     content = _picture(case, "content")
     return lambda: transfer(params, content, style)
 
 
-def _adain_programs(spec: feedforward.TransferSpec):
-    """What encodes a style, and what paints a content in it, both compiled."""
-
-    @jax.jit
-    def transfer(params, content, style):
-        return feedforward.adain_transfer(params, content, [style], spec=spec)
-
-    return jax.jit(partial(feedforward.encode_style, spec=spec)), transfer
+def _transfer(case: Case):
+    """AdaIN's weights, what encodes a style, and what paints a content in it."""
+    spec = feedforward.TransferSpec(
+        encoder=_encoder_spec(case, "reflect"),
+        decoder=_decoder_spec(case),
+        compute_dtype=_dtype(case),
+    )
+    params = jax.device_put(
+        {
+            "encoder": inputs.encoder(case.widths),
+            "decoder": inputs.decoder(case.widths),
+        }
+    )
+    encode_style = jax.jit(partial(feedforward.encode_style, spec=spec))
+    transfer = jax.jit(
+        lambda params, content, style: feedforward.adain_transfer(
+            params, content, [style], spec=spec
+        )
+    )
+    return params, encode_style, transfer
 
 
 def _decoder_spec(case: Case) -> DecoderSpec:

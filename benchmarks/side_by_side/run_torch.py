@@ -79,31 +79,31 @@ def _encode(case: Case):
 
 
 def _adain(case: Case):
-    encoder = VGG19(case.widths, padding="reflect", device=DEVICE)
-    decoder = Decoder(case.widths, device=DEVICE)
+    encode, paint = _transfer(case)
     content, style = _picture(case, "content"), _picture(case, "style")
-
-    def transfer():
-        features = [
-            encoder(image, ("conv4_1",))["conv4_1"] for image in (content, style)
-        ]
-        return decoder(adain(*features)).clamp(0, 1)
-
-    return _inference(case, transfer)
+    return _inference(case, lambda: paint(content, encode(style)))
 
 
 def _paint(case: Case):
+    encode, paint = _transfer(case)
+    content, style = _picture(case, "content"), _picture(case, "style")
+    with torch.inference_mode(), _autocast(case):
+        features = encode(style)
+    return _inference(case, lambda: paint(content, features))
+
+
+def _transfer(case: Case):
+    """What encodes a picture, and what paints a content in a style's features."""
     encoder = VGG19(case.widths, padding="reflect", device=DEVICE)
     decoder = Decoder(case.widths, device=DEVICE)
-    content = _picture(case, "content")
-    with torch.inference_mode(), _autocast(case):
-        style = encoder(_picture(case, "style"), ("conv4_1",))["conv4_1"]
 
-    def transfer():
-        features = encoder(content, ("conv4_1",))["conv4_1"]
-        return decoder(adain(features, style)).clamp(0, 1)
+    def encode(image):
+        return encoder(image, ("conv4_1",))["conv4_1"]
 
-    return _inference(case, transfer)
+    def paint(content, style_features):
+        return decoder(adain(encode(content), style_features)).clamp(0, 1)
+
+    return encode, paint
 
 
 def _gram(features: torch.Tensor) -> torch.Tensor:
