@@ -15,8 +15,8 @@ import os
 import time
 from collections.abc import Callable
 
+from nstjax import xla
 from nstjax.cli.errors import reports_errors
-from nstjax.cli.xla_flags import set_training_flags
 from nstjax.configuration import load_config
 
 
@@ -46,7 +46,7 @@ def rate(work: Callable[[], object], rows: int, *, seconds: float) -> float:
 def main() -> int:
     options, overrides = parse()
     config = load_config(options.config, overrides)
-    set_training_flags()
+    xla.set_flags()
     import jax
 
     from nstjax.io.datasets import make_batches

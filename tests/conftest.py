@@ -16,6 +16,8 @@ from types import ModuleType
 
 import pytest
 
+from nstjax import xla
+
 # Read by jax when it is imported, here and in subprocesses.
 if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
     _cache = tempfile.mkdtemp(prefix="nstjax-tests-")
@@ -23,6 +25,9 @@ if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
     os.environ["JAX_COMPILATION_CACHE_DIR"] = _cache
     os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
     os.environ["JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES"] = "-1"
+
+# As commands do. Tests of XLA's other library for convolutions say so.
+xla.set_flags()
 
 # Started in the background by a shell, this process ignores Ctrl-C, and so would
 # those that tests start and interrupt.

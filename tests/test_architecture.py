@@ -11,7 +11,7 @@ PACKAGE = ROOT / "nstjax"
 
 # The lowest first; a module may import from its own folder and from below.
 LAYERS = (
-    ("errors", "types", "processor", "lazy"),
+    ("errors", "types", "processor", "lazy", "xla"),
     ("precision",),
     ("ops",),
     ("models", "transforms", "losses"),

@@ -33,6 +33,11 @@ class Child:
     """Answers the requests of one library."""
 
     def __init__(self, library: str) -> None:
+        if library == "nstjax":
+            # As its commands do, before jax is imported.
+            from nstjax import xla
+
+            xla.set_flags()
         self._side = importlib.import_module(f"side_by_side.run_{library}")
 
     def version(self) -> str:

@@ -1,20 +1,9 @@
 """The cases in nstjax, as its own methods compute them."""
 
-import os
 import tempfile
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-
-from side_by_side import inputs
-from side_by_side.cases import Case
-from side_by_side.flops import depth_widths
-
-if os.environ.get("NSTJAX_BENCHMARK_TRAINS"):
-    # As train.py does, before jax is imported.
-    from nstjax.cli.xla_flags import set_training_flags
-
-    set_training_flags()
 
 import jax
 import numpy as np
@@ -27,6 +16,9 @@ from nstjax.optimize.adam import adam
 from nstjax.optimize.minimise import minimise
 from nstjax.optimize.torch_lbfgs import torch_lbfgs
 from nstjax.transforms.style_swap import style_swap
+from side_by_side import inputs
+from side_by_side.cases import Case
+from side_by_side.flops import depth_widths
 
 
 def version() -> str:

@@ -65,6 +65,4 @@ def start(library: str, case: Case | None = None) -> Worker | ColdStart:
     environment["PYTHONPATH"] = os.pathsep.join(path for path in paths if path)
     if case is not None and case.kind in WHOLE_PROCESS:
         return ColdStart(library, environment)
-    if case is not None and case.kind == "train":
-        environment["NSTJAX_BENCHMARK_TRAINS"] = "1"
     return Worker(library, environment)

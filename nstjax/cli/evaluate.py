@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from nstjax import __version__
+from nstjax import __version__, xla
 from nstjax.cli import parsing
 from nstjax.cli.compile_cache import add_cache_option, set_compile_cache
 from nstjax.cli.errors import INTERRUPTED, USAGE_ERROR, reports_errors
@@ -141,6 +141,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command; returns its exit status."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     options = make_parser().parse_args(arguments)
+    xla.set_flags()
     set_compile_cache(use=not options.no_compile_cache)
 
     # Imported this late, so that --help and mistakes are answered at once.

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from nstjax import __version__
+from nstjax import __version__, xla
 from nstjax.cli import parsing
 from nstjax.cli.collector import without_collection
 from nstjax.cli.compile_cache import add_cache_option, set_compile_cache
@@ -262,6 +262,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if getattr(options, name) is None:
             raise NstjaxError(f"--{name} is missing: name a picture")
 
+    xla.set_flags()
     set_compile_cache(use=not options.no_compile_cache)
     # Imported this late, so that --help and mistakes are answered at once.
     from nstjax.cli.jobs import plan_jobs

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from nstjax import xla
 from nstjax.cli.compile_cache import add_cache_option, set_compile_cache
 from nstjax.cli.errors import INTERRUPTED, reports_errors
 from nstjax.cli.parsing import Parser
@@ -60,9 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         raise NstjaxError(
             f"{options.config} is no training config; use it with stylize.py"
         )
-    from nstjax.cli.xla_flags import set_training_flags
-
-    set_training_flags()
+    xla.set_flags()
     set_compile_cache(use=not options.no_compile_cache)
     if options.distributed:
         _join_hosts(options.distributed)

@@ -17,6 +17,7 @@ from nstjax.ops.thin import FEW_CHANNELS, conv3x3_from_few, conv3x3_to_few
 from nstjax.ops.winograd import winograd_conv3x3, winograd_upsample_conv3x3
 from nstjax.processor import instructions
 from nstjax.types import Array
+from nstjax.xla import has_plain_convolutions
 
 Padding = tuple[tuple[int, int], tuple[int, int]]
 
@@ -24,19 +25,22 @@ _SAME: Padding = ((1, 1), (1, 1))
 _VALID: Padding = ((0, 0), (0, 0))
 # Winograd's form pays from so many channels on; with fewer, its transforms take what
 # its products save. And it takes a second longer to compile, which a convolution of
-# fewer operations than these is not worth; with AVX-512 it gains only in larger ones.
+# fewer operations than these is not worth. With AVX-512 it gains only in larger ones,
+# and for fewer pixels than these the kernel's transform costs too much.
 WINOGRAD_CHANNELS = 128
-_WINOGRAD_OPERATIONS = 8e9 if "avx512f" in instructions().split() else 2e9
+_WINOGRAD_OPERATIONS, _WINOGRAD_PIXELS = (
+    (4e9, 4096) if "avx512f" in instructions().split() else (2e9, 0)
+)
 # Upsampling in the same manner compiles as fast as without.
 UPSAMPLING_CHANNELS = 64
 
 
 def _plain(x: Array, kernel: Array, padding: Padding) -> Array:
-    if padding != _VALID:
+    if padding != _VALID or has_plain_convolutions():
         return _padded(x, kernel, padding)
-    # XLA's CPU backend runs a 3x3 convolution whose padding is all zero several
-    # times slower than one that pads any side, so one row and one column too many
-    # are padded and cropped away again.
+    # YNNPACK runs a 3x3 convolution whose padding is all zero several times slower
+    # than one that pads any side, so one row and one column too many are padded and
+    # cropped away again.
     return _padded(x, kernel, ((0, 1), (0, 1)))[:, :-1, :-1]
 
 
@@ -79,10 +83,11 @@ def _form_without_padding(
 
 
 def _suits_winograd(x: Array, kernel: Array) -> bool:
-    operations = 2.0 * kernel.size * x.size / x.shape[-1]
+    pixels = x.size // x.shape[-1]
     return (
         min(kernel.shape[2:]) >= WINOGRAD_CHANNELS
-        and operations >= _WINOGRAD_OPERATIONS
+        and 2.0 * kernel.size * pixels >= _WINOGRAD_OPERATIONS
+        and pixels >= _WINOGRAD_PIXELS
     )
 
 

@@ -1,5 +1,7 @@
 """The fast convolutions equal plain ones: value and both gradients, in loops too."""
 
+from unittest import mock
+
 import chex
 import jax
 import jax.numpy as jnp
@@ -8,6 +10,7 @@ import pytest
 from absl.testing import parameterized
 from jax import lax
 
+from nstjax.ops import convolution
 from nstjax.ops.convolution import (
     conv3x3,
     conv3x3_stride2,
@@ -49,10 +52,10 @@ FORMS = {
 SIZES = ((6, 8), (7, 3))
 
 
-def random_inputs(size, seed=0):
+def random_inputs(size, seed=0, channels=CHANNELS):
     rng = np.random.default_rng(seed)
-    x = rng.normal(size=(2, *size, CHANNELS)).astype(np.float32)
-    kernel = rng.normal(size=(3, 3, CHANNELS, FILTERS)).astype(np.float32)
+    x = rng.normal(size=(2, *size, channels)).astype(np.float32)
+    kernel = rng.normal(size=(3, 3, channels, FILTERS)).astype(np.float32)
     return x, kernel
 
 
@@ -68,10 +71,17 @@ def value_and_gradients(form, cotangent):
 
 class FastFormsTest(chex.TestCase):
     @chex.variants(with_jit=True, without_jit=True)
-    @parameterized.product(name=list(FORMS), size=SIZES)
-    def test_equal_plain_forms(self, name, size):
+    @parameterized.product(
+        name=list(FORMS), size=SIZES, channels=(CHANNELS, 6), library=(True, False)
+    )
+    def test_equal_plain_forms(self, name, size, channels, library):
+        """Few channels and more; whatever flags say of XLA's library."""
+        patch = mock.patch.object(
+            convolution, "has_plain_convolutions", lambda: not library
+        )
+        self.enter_context(patch)
         fast, plain = FORMS[name]
-        x, kernel = random_inputs(size)
+        x, kernel = random_inputs(size, channels=channels)
         expected = plain(x, kernel)
         cotangent = jnp.asarray(
             np.random.default_rng(1).normal(size=expected.shape), jnp.float32

@@ -1,0 +1,55 @@
+"""XLA's choice of a library for convolutions on a CPU.
+
+From release 0.10 on jaxlib hands convolutions and products to YNNPACK. Without it, by
+Eigen, the networks here take .75 to .95 of the time, and their training .7
+(docs/performance.md).
+
+XLA reads its flags once, when jax starts, and aborts the process at one that it does
+not know; so `set_flags` must run before ``import jax``, and sets them only for releases
+of jaxlib on which they were tried.
+"""
+
+import importlib.util
+import os
+import sys
+
+# The list of what YNNPACK is for, left empty.
+_NAME = "--xla_cpu_experimental_ynn_fusion_type"
+_FLAG = f"{_NAME}="
+_TRIED_ON = ("0.10.2",)
+# What accelerators' packages install: a module in the first for CUDA, ROCm and
+# Metal, the second for TPU.
+_ACCELERATORS = ("jax_plugins", "libtpu")
+
+
+def set_flags() -> None:
+    """Sets the flags where they are known to work and nobody set others.
+
+    The commands do so; in a program, call it before jax is imported. Once it is, this
+    does nothing.
+    """
+    if "jax" in sys.modules or not _is_on_cpu():
+        return
+    from jaxlib.version import __version__
+
+    given = os.environ.get("XLA_FLAGS", "")
+    if __version__ in _TRIED_ON and _NAME not in given:
+        os.environ["XLA_FLAGS"] = f"{given} {_FLAG}".strip()
+
+
+def has_plain_convolutions() -> bool:
+    """Whether the flags that are set keep convolutions away from YNNPACK."""
+    chosen = [
+        flag.partition("=")[2]
+        for flag in os.environ.get("XLA_FLAGS", "").split()
+        if flag.startswith(_FLAG)
+    ]
+    return bool(chosen) and "convolution" not in chosen[-1]
+
+
+def _is_on_cpu() -> bool:
+    """Whether jax will run on the CPU, told without importing it."""
+    platforms = os.environ.get("JAX_PLATFORMS", "")
+    if platforms:
+        return platforms == "cpu"
+    return not any(map(importlib.util.find_spec, _ACCELERATORS))
