@@ -34,6 +34,8 @@ MIN_SIDE = 16
 MAX_PIXELS = 2**27
 # Rows that are rounded at a time when a picture is written.
 _STRIP_ROWS = 256
+# zlib's Z_RLE.
+_PNG_RUNS = 3
 # The longest sides that the formats themselves can hold.
 _LONGEST_SIDE = {"JPEG": 65_500, "WEBP": 16_383}
 # Warning filters belong to the whole process, so that only one thread at a
@@ -276,4 +278,5 @@ def _save_options(file_format: str, quality: int) -> dict[str, object]:
         return {"quality": quality}
     if file_format == "TIFF":
         return {"compression": "tiff_lzw"}
-    return {}
+    # Runs only: no larger for painted pictures, and written three times as fast.
+    return {"compress_type": _PNG_RUNS}
