@@ -15,6 +15,7 @@ from typing import Any
 
 import jax.numpy as jnp
 
+from nstjax.ops.sums import sum_over_positions
 from nstjax.types import Array, Params
 
 _EPS = 1e-5
@@ -30,9 +31,12 @@ def moments(x: Array) -> tuple[Array, Array]:
         Two float32 arrays [C]; the deviation is of the variance plus 1e-5.
     """
     x = x.astype(jnp.float32)
-    mean = x.mean((0, 1, 2))
-    variance = jnp.square(x - mean).mean((0, 1, 2))
-    return mean, jnp.sqrt(variance + _EPS)
+    mean = _mean(x)
+    return mean, jnp.sqrt(_mean(jnp.square(x - mean)) + _EPS)
+
+
+def _mean(x: Array) -> Array:
+    return sum_over_positions(x).sum((0, 1, 2)) / (x.size // x.shape[-1])
 
 
 def fold(params: Params, moments: Params) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from nstjax.lazy import chex
+from nstjax.ops.sums import sum_over_positions
 from nstjax.types import Array
 
 # What a Gram matrix is divided by: nothing (Gatys et al., 2015), positions
@@ -50,8 +51,8 @@ def channel_mean_std(features: Array, *, eps: float, ddof: int = 0) -> Statistic
     positions = features.shape[1] * features.shape[2]
     if positions <= ddof:
         raise ValueError(f"{positions} positions are too few for ddof={ddof}")
-    mean = features.mean(axis=(1, 2), keepdims=True)
-    squares = jnp.square(features - mean).sum(axis=(1, 2), keepdims=True)
+    mean = sum_over_positions(features) / positions
+    squares = sum_over_positions(jnp.square(features - mean))
     return Statistics(mean, jnp.sqrt(squares / (positions - ddof) + eps))
 
 

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 
 from nstjax.lazy import chex
 from nstjax.ops.stats import Statistics, channel_mean_std
+from nstjax.ops.sums import sum_over_positions
 from nstjax.types import Array
 
 # Added to variances. Of activations whose channels have a mean of about 1, as
@@ -39,8 +40,8 @@ def feature_statistics(
     chex.assert_equal_shape_prefix([features, mask], 3)
     # A region without any position has statistics of no effect, not NaN.
     share = mask / jnp.maximum(mask.sum(axis=(1, 2), keepdims=True), 1e-6)
-    mean = (share * features).sum(axis=(1, 2), keepdims=True)
-    variance = (share * jnp.square(features - mean)).sum(axis=(1, 2), keepdims=True)
+    mean = sum_over_positions(share * features)
+    variance = sum_over_positions(share * jnp.square(features - mean))
     return Statistics(mean, jnp.sqrt(variance + eps))
 
 

@@ -3,6 +3,7 @@
 import flax.linen as nn
 
 from nstjax.ops.convolution import conv3x3, upsample_reflect_conv3x3
+from nstjax.ops.sums import add_bias
 from nstjax.types import Array
 
 
@@ -49,7 +50,7 @@ class Conv3x3(nn.Module):
         bias = parameter(self, "bias", nn.initializers.zeros, (self.features,))
         kernel, bias = kernel.astype(x.dtype), bias.astype(x.dtype)
         if not self.upsample:
-            return conv3x3(x, kernel, padding=self.padding) + bias
+            return add_bias(conv3x3(x, kernel, padding=self.padding), bias)
         if self.padding != "reflect":
             raise ValueError("upsampling is fused with reflect padding only")
-        return upsample_reflect_conv3x3(x, kernel) + bias
+        return add_bias(upsample_reflect_conv3x3(x, kernel), bias)

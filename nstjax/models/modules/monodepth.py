@@ -14,6 +14,7 @@ from nstjax.ops.convolution import (
     upsample_reflect_conv3x3,
 )
 from nstjax.ops.pooling import max_pool3x3_stride2
+from nstjax.ops.sums import add_bias
 from nstjax.types import Array
 
 
@@ -93,7 +94,7 @@ class Convolution(nn.Module):
             begin = nn.initializers.zeros if self.last else nn.initializers.ones
             scale = parameter(self, "scale", begin, (self.features,))
             y = ((y - mean) * (scale / deviation)).astype(y.dtype)
-        return y + bias.astype(x.dtype)
+        return add_bias(y, bias.astype(x.dtype))
 
 
 class Encoder(nn.Module):
@@ -142,7 +143,7 @@ class UpConvolution(nn.Module):
         y = upsample_reflect_conv3x3(x, kernel[:, :, :before])
         if skip is not None:
             y += conv3x3(skip, kernel[:, :, before:], padding="reflect")
-        return y + bias
+        return add_bias(y, bias)
 
 
 class Decoder(nn.Module):

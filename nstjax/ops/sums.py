@@ -1,0 +1,53 @@
+"""Sums over positions, in the form that XLA compiles well on a CPU.
+
+A sum over two axes at once becomes a tree of windows there. One axis at a time, with a
+barrier so that XLA does not join them again, takes a third to a tenth of the time, and
+rounds no worse.
+"""
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from nstjax.lazy import chex
+from nstjax.types import Array
+
+
+def sum_over_positions(x: Array) -> Array:
+    """Sums every channel over height and width.
+
+    Args:
+        x: of shape [B, H, W, C].
+
+    Returns:
+        Sums of shape [B, 1, 1, C], in float32 at least.
+    """
+    chex.assert_rank(x, 4)
+    columns = x.sum(1, dtype=jnp.promote_types(x.dtype, jnp.float32), keepdims=True)
+    return lax.optimization_barrier(columns).sum(2, keepdims=True)
+
+
+@jax.custom_vjp
+def add_bias(x: Array, bias: Array) -> Array:
+    """Adds one number to each channel; the gradient is such a sum.
+
+    Args:
+        x: of shape [B, H, W, C].
+        bias: of shape [C] and the type of `x`.
+
+    Returns:
+        Of the shape of `x`.
+    """
+    return x + bias
+
+
+def _add_bias_forward(x, bias):
+    return x + bias, None
+
+
+def _add_bias_backward(_, cotangent):
+    sums = sum_over_positions(cotangent).sum((0, 1, 2))
+    return cotangent, sums.astype(cotangent.dtype)
+
+
+add_bias.defvjp(_add_bias_forward, _add_bias_backward)
