@@ -13,6 +13,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from nstjax.lazy import chex
+from nstjax.ops.padding import pad_border
 from nstjax.ops.thin import FEW_CHANNELS, conv3x3_from_few, conv3x3_to_few
 from nstjax.ops.winograd import winograd_conv3x3, winograd_upsample_conv3x3
 from nstjax.processor import instructions
@@ -147,8 +148,7 @@ def conv3x3(x: Array, kernel: Array, *, padding: str) -> Array:
     if padding == "zero":
         return _convolve(x, kernel, _SAME)
     if padding == "reflect":
-        padded = jnp.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)), mode="reflect")
-        return conv3x3_valid(padded, kernel)
+        return conv3x3_valid(pad_border(x, mode="reflect"), kernel)
     raise ValueError(f"padding must be 'zero' or 'reflect', not {padding!r}")
 
 
@@ -180,8 +180,7 @@ def upsample_reflect_conv3x3(x: Array, kernel: Array) -> Array:
     """
     chex.assert_rank([x, kernel], 4)
     chex.assert_shape(kernel, (3, 3, x.shape[-1], None))
-    padded = jnp.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)), mode="edge")
-    return _upsample(padded, kernel)
+    return _upsample(pad_border(x, mode="edge"), kernel)
 
 
 @jax.custom_vjp
