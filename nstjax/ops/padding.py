@@ -55,19 +55,15 @@ def _pad_backward(mode, _, cotangent):
     cotangent = jnp.asarray(cotangent)
     first, last = _DEPTHS[mode], -1 - _DEPTHS[mode]
 
-    def fold(middle: Array, before: Array, after: Array, at: tuple[slice, ...]):
-        """Adds two lines of the border where they came from."""
-        return middle.at[(*at, first)].add(before).at[(*at, last)].add(after)
+    def fold(rows: Array) -> Array:
+        """Adds what left and right borders of some rows got where it came from."""
+        left, right = rows[:, :, 0], rows[:, :, -1]
+        return rows[:, :, 1:-1].at[:, :, first].add(left).at[:, :, last].add(right)
 
-    rows, columns = (slice(None),), (slice(None), slice(None))
-    upper, lower = (
-        fold(row[:, None, 1:-1], row[:, None, 0], row[:, None, -1], columns)[:, 0]
-        for row in (cotangent[:, 0], cotangent[:, -1])
+    upper, middle, lower = (
+        fold(rows) for rows in (cotangent[:, :1], cotangent[:, 1:-1], cotangent[:, -1:])
     )
-    middle = fold(
-        cotangent[:, 1:-1, 1:-1], cotangent[:, 1:-1, 0], cotangent[:, 1:-1, -1], columns
-    )
-    return (fold(middle, upper, lower, rows),)
+    return (middle.at[:, first].add(upper[:, 0]).at[:, last].add(lower[:, 0]),)
 
 
 _pad.defvjp(_pad_forward, _pad_backward)
