@@ -64,6 +64,14 @@ def make_parser() -> parsing.Parser:
         "stylize.py's)",
     )
     what.add_argument(
+        "--depth-model",
+        nargs="+",
+        default=[],
+        metavar="NAME|FILE",
+        help="also paint gatys-depth with these depth networks in place of its own; "
+        "each gets a line of its own",
+    )
+    what.add_argument(
         "--seed", type=parsing.whole, default=0, metavar="N", help="of all randomness"
     )
     what.add_argument(
@@ -157,6 +165,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             size=options.size,
             seed=options.seed,
             iterations=options.iterations,
+            depth_models=options.depth_model,
             judges=options.judge,
             depth_judges=options.depth_judge,
             metrics=options.metric,

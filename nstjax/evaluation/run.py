@@ -48,6 +48,7 @@ class Settings:
         size: side of the square pictures.
         seed: of all randomness.
         iterations: of methods that optimise; None for the presets'.
+        depth_models: further depth networks that gatys-depth paints with.
         judges, depth_judges: names or files of networks.
         metrics: places of the user's own.
         rivals: whether to quote published models.
@@ -67,6 +68,7 @@ class Settings:
     size: int
     seed: int
     iterations: int | None
+    depth_models: Sequence[str]
     judges: Sequence[str]
     depth_judges: Sequence[str]
     metrics: Sequence[str]
@@ -98,6 +100,7 @@ def evaluate(settings: Settings, *, tell: Callable[[str], None]) -> list[str]:
         settings.methods,
         iterations=settings.iterations,
         gatys_evaluations=GATYS_BUDGETS if settings.budget_pairs else (),
+        depth_models=settings.depth_models,
     )
     judges = open_judges(settings.judges, kind="vgg19")
     depth_judges = open_judges(settings.depth_judges, kind="depth")

@@ -1,13 +1,16 @@
 """What is compared: methods, some of them with other settings."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from nstjax.errors import NstjaxError
 from nstjax.evaluation.lineage import Network, open_network
 from nstjax.methods import ONE_PASS, method_options
 from nstjax.registry import depth_name
+
+# The method that optimises against a depth network.
+_WITH_DEPTH = "gatys-depth"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,6 +38,7 @@ def make_variants(
     *,
     iterations: int | None = None,
     gatys_evaluations: Sequence[int] = (),
+    depth_models: Sequence[str] = (),
 ) -> tuple[list[Variant], list[Variant]]:
     """Makes the variants of an evaluation, and checks that they can run.
 
@@ -43,12 +47,15 @@ def make_variants(
         iterations: in place of the presets', for methods that optimise.
         gatys_evaluations: budgets at which Gatys is compared with AdaIN: so many
             evaluations at full size and none before, from the content.
+        depth_models: names or files of depth networks, with each of which
+            gatys-depth paints besides its own; the variants are named after both.
 
     Returns:
         The methods' own variants, and those of Gatys for the budgets.
 
     Raises:
-        NstjaxError: for an unknown method, or one whose network is missing.
+        NstjaxError: for an unknown method, one whose network is missing, depth
+            networks without the method, or one of them given twice.
     """
     if len(set(methods)) < len(methods):
         raise NstjaxError("--methods names a method twice; name each once")
@@ -57,6 +64,13 @@ def make_variants(
         optimises = method not in ONE_PASS
         changed = {"iterations": iterations} if optimises else {}
         own.append(_variant(method, method_options(method, options=changed)))
+        if method == _WITH_DEPTH:
+            own.extend(_depth_variants(depth_models, changed))
+    if depth_models and _WITH_DEPTH not in methods:
+        raise NstjaxError(
+            f"--depth-model is for {_WITH_DEPTH}, which --methods leaves out; name it "
+            "there, or leave the option out"
+        )
     budgets = [
         _variant(
             budget_name(budget),
@@ -65,6 +79,20 @@ def make_variants(
         for budget in gatys_evaluations
     ]
     return own, budgets
+
+
+def _depth_variants(
+    models: Sequence[str], changed: Mapping[str, Any]
+) -> Iterator[Variant]:
+    names: set[str] = set()
+    for model in models:
+        options = method_options(_WITH_DEPTH, options={**changed, "depth_model": model})
+        variant = _variant(f"{_WITH_DEPTH} ({model})", options)
+        name = f"{_WITH_DEPTH}-{variant.networks['depth'].metadata.name}"
+        if name in names:
+            raise NstjaxError(f"two of --depth-model are called {name}; give it once")
+        names.add(name)
+        yield dataclasses.replace(variant, name=name)
 
 
 def budget_name(evaluations: int) -> str:

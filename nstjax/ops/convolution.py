@@ -27,11 +27,13 @@ _VALID: Padding = ((0, 0), (0, 0))
 # Winograd's form pays from so many channels on; with fewer, its transforms take what
 # its products save. And it takes a second longer to compile, which a convolution of
 # fewer operations than these is not worth. With AVX-512 it gains only in larger ones,
-# and for fewer pixels than these the kernel's transform costs too much.
+# and for fewer pixels than these the kernel's transform costs too much. The larger
+# blocks need more of them, for a transform of twice the size.
 WINOGRAD_CHANNELS = 128
 _WINOGRAD_OPERATIONS, _WINOGRAD_PIXELS = (
     (4e9, 4096) if "avx512f" in instructions().split() else (2e9, 0)
 )
+_LARGE_BLOCK_PIXELS = 32768
 # Upsampling in the same manner compiles as fast as without.
 UPSAMPLING_CHANNELS = 64
 
@@ -80,11 +82,13 @@ def _form_without_padding(
         return conv3x3_from_few
     if width <= FEW_CHANNELS:
         return conv3x3_to_few
-    return winograd_conv3x3 if _suits_winograd(x, kernel) else None
-
-
-def _suits_winograd(x: Array, kernel: Array) -> bool:
     pixels = x.size // x.shape[-1]
+    if not _suits_winograd(kernel, pixels):
+        return None
+    return partial(winograd_conv3x3, block=4 if pixels >= _LARGE_BLOCK_PIXELS else 2)
+
+
+def _suits_winograd(kernel: Array, pixels: int) -> bool:
     return (
         min(kernel.shape[2:]) >= WINOGRAD_CHANNELS
         and 2.0 * kernel.size * pixels >= _WINOGRAD_OPERATIONS

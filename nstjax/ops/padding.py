@@ -1,14 +1,15 @@
-"""A border of one pixel, repeated or reflected, with a gradient that is quick on a CPU.
+"""A border of one pixel, repeated or reflected, that is quick on a CPU.
 
-The gradient of `jnp.pad` goes through the whole picture several times. Here it is the
-middle of what comes in, to which what the border got is added in place: 3 to 6 times
-as fast.
+`jnp.pad` goes through the whole picture once for each axis, and its gradient several
+times. Here it is joined in one pass, and the gradient is the middle of what comes in,
+to which what the border got is added in place: 3 to 6 times as fast.
 """
 
 from functools import partial
 
 import jax
 import jax.numpy as jnp
+from jax import lax
 
 from nstjax.lazy import chex
 from nstjax.types import Array
@@ -42,9 +43,25 @@ def _plain_pad(x: Array, mode: str) -> Array:
     return jnp.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)), mode=mode)
 
 
+def _joined(x: Array, mode: str) -> Array:
+    """The same in one pass; `jnp.pad` takes one for each axis."""
+    first, last = _DEPTHS[mode], -1 - _DEPTHS[mode]
+
+    def edge(x: Array, place: int, axis: int) -> Array:
+        start = place % x.shape[axis]
+        return lax.slice_in_dim(x, start, start + 1, axis=axis)
+
+    def wider(x: Array) -> Array:
+        return jnp.concatenate([edge(x, first, 2), x, edge(x, last, 2)], axis=2)
+
+    # The middle is widened as such: were a wider picture cut, it would be a pass.
+    upper, lower = (wider(edge(x, place, 1)) for place in (first, last))
+    return jnp.concatenate([upper, wider(x), lower], axis=1)
+
+
 @partial(jax.custom_vjp, nondiff_argnums=(1,))
 def _pad(x: Array, mode: str) -> Array:
-    return _plain_pad(x, mode)
+    return _joined(x, mode)
 
 
 def _pad_forward(x, mode):

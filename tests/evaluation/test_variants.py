@@ -1,10 +1,14 @@
 """Methods with their settings and networks."""
 
+import dataclasses
+
 import pytest
 
 from nstjax.errors import NstjaxError
 from nstjax.evaluation import variants
 from nstjax.evaluation.variants import make_variants
+from nstjax.io.weights import load_weights, save_weights, sha256_of
+from nstjax.registry import weights_path
 
 
 def test_methods_and_their_networks():
@@ -23,6 +27,30 @@ def test_gatys_at_other_budgets_has_no_stage_before():
     assert [variant.options["iterations"] for variant in budgets] == [50, 100]
     assert all(tuple(variant.options["stages"]) == () for variant in budgets)
     assert {variant.method for variant in budgets} == {"gatys"}
+
+
+def test_gatys_depth_with_other_networks_beside_its_own(tmp_path):
+    other = tmp_path / "other.safetensors"
+    params, metadata = load_weights(weights_path("depth-slim"))
+    save_weights(other, params, dataclasses.replace(metadata, name="other"))
+    own, _ = make_variants(
+        ["gatys", "gatys-depth"], iterations=7, depth_models=(str(other),)
+    )
+    names = [variant.name for variant in own]
+    assert names == ["gatys", "gatys-depth", "gatys-depth-other"]
+    assert own[2].method == "gatys-depth" and own[2].options["iterations"] == 7
+    assert own[2].options["depth_model"] == str(other)
+    assert own[2].networks["depth"].sha256 == sha256_of(other)
+    assert own[1].networks["depth"].metadata.name == "depth-slim"
+
+
+def test_depth_networks_that_cannot_be_used():
+    with pytest.raises(NstjaxError, match="--depth-model is for gatys-depth"):
+        make_variants(["gatys"], depth_models=("slim",))
+    with pytest.raises(NstjaxError, match="give it once"):
+        make_variants(["gatys-depth"], depth_models=("slim", "slim"))
+    with pytest.raises(NstjaxError, match="nowhere.safetensors"):
+        make_variants(["gatys-depth"], depth_models=("nowhere.safetensors",))
 
 
 def test_a_method_without_its_network_says_which(monkeypatch):

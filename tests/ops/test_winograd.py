@@ -14,8 +14,9 @@ from nstjax.ops.convolution import conv3x3, upsample_reflect_conv3x3
 from nstjax.ops.winograd import winograd_conv3x3
 
 
-@pytest.mark.parametrize("size", [(6, 8), (5, 8), (7, 3), (1, 1)])
-def test_same_as_scipy(size):
+@pytest.mark.parametrize("block", [2, 4])
+@pytest.mark.parametrize("size", [(4, 8), (5, 8), (7, 3), (6, 13), (1, 1)])
+def test_same_as_scipy(size, block):
     rng = np.random.default_rng(0)
     x = rng.normal(size=(2, size[0] + 2, size[1] + 2, 3))
     kernel = rng.normal(size=(3, 3, 3, 4))
@@ -28,7 +29,9 @@ def test_same_as_scipy(size):
             for image in x
         ]
     )
-    found = winograd_conv3x3(x.astype(np.float32), kernel.astype(np.float32))
+    found = winograd_conv3x3(
+        x.astype(np.float32), kernel.astype(np.float32), block=block
+    )
     assert found.shape == (2, *size, 4)
     np.testing.assert_allclose(found, np.moveaxis(expected, 1, -1), atol=2e-5)
 
@@ -79,8 +82,12 @@ def compare(fast, slow, x, kernel):
         np.testing.assert_allclose(one, other, rtol=1e-4, atol=tolerance)
 
 
+@pytest.mark.parametrize("pixels_of_large_blocks", [1, 10**6])
 @pytest.mark.parametrize("padding", ["zero", "reflect"])
-def test_wide_convolutions_and_gradients_equal_plain_ones(padding):
+def test_wide_convolutions_and_gradients_equal_plain_ones(
+    padding, pixels_of_large_blocks, monkeypatch
+):
+    monkeypatch.setattr(convolution, "_LARGE_BLOCK_PIXELS", pixels_of_large_blocks)
     x, kernel, fast = wide(padding)
     assert convolutions(fast, x, kernel) == 0
     compare(fast, plain(padding), x, kernel)
