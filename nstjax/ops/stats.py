@@ -1,5 +1,6 @@
 """Statistics of feature maps that throw positions away: moments and Grams."""
 
+from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -51,9 +52,34 @@ def channel_mean_std(features: Array, *, eps: float, ddof: int = 0) -> Statistic
     positions = features.shape[1] * features.shape[2]
     if positions <= ddof:
         raise ValueError(f"{positions} positions are too few for ddof={ddof}")
+    return _mean_std(features, eps, ddof)
+
+
+@partial(jax.custom_vjp, nondiff_argnums=(1, 2))
+def _mean_std(features: Array, eps: float, ddof: int) -> Statistics:
+    positions = features.shape[1] * features.shape[2]
     mean = sum_over_positions(features) / positions
     squares = sum_over_positions(jnp.square(features - mean))
     return Statistics(mean, jnp.sqrt(squares / (positions - ddof) + eps))
+
+
+def _mean_std_forward(features, eps, ddof):
+    statistics = _mean_std(features, eps, ddof)
+    return statistics, (features, statistics)
+
+
+def _mean_std_backward(eps, ddof, residual, cotangent):
+    # Autodiff also sums what the squares owe to the mean, in two passes more; that is
+    # zero, as differences to the mean are.
+    del eps
+    features, (mean, std) = residual
+    positions = features.shape[1] * features.shape[2]
+    slope = cotangent.std / (std * (positions - ddof))
+    gradient = cotangent.mean / positions + slope * (features - mean)
+    return (gradient.astype(features.dtype),)
+
+
+_mean_std.defvjp(_mean_std_forward, _mean_std_backward)
 
 
 def gram_matrix(features: Array, *, normalisation: str) -> Array:

@@ -122,10 +122,8 @@ def _filter(x: Array, kernel: Array, blocks: tuple[int, int], form: _Form) -> Ar
     batch, _, _, channels = x.shape
     rows, columns = blocks
     products, pixels = form.inputs.shape
-    matrix = jnp.asarray(form.kernel, kernel.dtype)
-    kernels = jnp.einsum(
-        "ai,bj,ijcd->abcd", matrix, matrix, kernel, precision="highest"
-    )
+    kernel_rows = jnp.stack(_combine(form.kernel, list(kernel)))
+    kernels = _combine(form.kernel, list(jnp.moveaxis(kernel_rows, 1, 0)))
 
     def transformed(x: Array, axis: int, length: int) -> list[Array]:
         reach = form.step * (length - 1) + 1
@@ -138,12 +136,8 @@ def _filter(x: Array, kernel: Array, blocks: tuple[int, int], form: _Form) -> Ar
     # the time. The barrier keeps them from being computed again for each column's.
     by_row = lax.optimization_barrier(jnp.stack(transformed(x, 1, rows)))
     multiplied = [
-        jnp.matmul(
-            block.reshape(products, -1, channels),
-            kernels[:, number],
-            precision="highest",
-        )
-        for number, block in enumerate(transformed(by_row, 3, columns))
+        jnp.matmul(block.reshape(products, -1, channels), weights, precision="highest")
+        for block, weights in zip(transformed(by_row, 3, columns), kernels, strict=True)
     ]
     # [row of the block, column's product], and then [row, column] of the block.
     by_row = [_combine(form.outputs, product) for product in multiplied]

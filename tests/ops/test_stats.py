@@ -43,6 +43,34 @@ class ChannelMeanStdTest(chex.TestCase):
         # Only the mean moves there: 1 / 35 for each of 5 x 7 positions.
         np.testing.assert_allclose(gradient[..., 1], 1 / 35, rtol=1e-5)
 
+    def test_gradients_equal_numpys_differences(self):
+        rng = np.random.default_rng(3)
+        x, direction = rng.normal(0.5, 2.0, (2, 2, 3, 4, 2))
+        mean_weight, std_weight = rng.normal(size=(2, 2, 1, 1, 2))
+
+        def value(x, ddof):
+            mean = x.mean(axis=(1, 2), keepdims=True)
+            squares = ((x - mean) ** 2).sum(axis=(1, 2), keepdims=True)
+            std = np.sqrt(squares / (12 - ddof) + 0.1)
+            return (mean_weight * mean + std_weight * std**3).sum()
+
+        def loss(x, ddof):
+            mean, std = channel_mean_std(x, eps=0.1, ddof=ddof)
+            return (mean_weight * mean + std_weight * std**3).sum()
+
+        for ddof in (0, 1):
+            ends = [value(x + h * direction, ddof) for h in (-1e-4, 0, 1e-4)]
+            slope = (ends[2] - ends[0]) / 2e-4
+            bend = (ends[0] - 2 * ends[1] + ends[2]) / 1e-8
+            with jax.enable_x64(True):
+                gradient = jax.grad(partial(loss, ddof=ddof))
+
+                def along(x, gradient=gradient):
+                    return (gradient(x) * direction).sum()
+
+                found = along(x), (jax.grad(along)(x) * direction).sum()
+            np.testing.assert_allclose(found, (slope, bend), rtol=1e-5)
+
     def test_eps_is_added_to_the_variance(self):
         _, std = channel_mean_std(jnp.ones((1, 2, 2, 1)), eps=0.25)
         np.testing.assert_allclose(std, 0.5)
