@@ -36,15 +36,11 @@ def pad_border(x: Array, *, mode: str) -> Array:
     chex.assert_rank(x, 4)
     if mode not in _DEPTHS:
         raise ValueError(f"the mode must be one of {sorted(_DEPTHS)}, not {mode!r}")
-    return _pad(x, mode) if min(x.shape[1:3]) > 1 else _plain_pad(x, mode)
-
-
-def _plain_pad(x: Array, mode: str) -> Array:
-    return jnp.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)), mode=mode)
+    return _pad(x, mode) if min(x.shape[1:3]) > 1 else _joined(x, mode)
 
 
 def _joined(x: Array, mode: str) -> Array:
-    """The same in one pass; `jnp.pad` takes one for each axis."""
+    """The picture and its border in one pass; a side of one pixel is repeated."""
     first, last = _DEPTHS[mode], -1 - _DEPTHS[mode]
 
     def edge(x: Array, place: int, axis: int) -> Array:

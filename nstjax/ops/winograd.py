@@ -140,8 +140,8 @@ def _filter(x: Array, kernel: Array, blocks: tuple[int, int], form: _Form) -> Ar
         for block, weights in zip(transformed(by_row, 3, columns), kernels, strict=True)
     ]
     # [row of the block, column's product], and then [row, column] of the block.
-    by_row = [_combine(form.outputs, product) for product in multiplied]
-    outputs = [_combine(form.outputs, row) for row in zip(*by_row, strict=True)]
+    summed = [_combine(form.outputs, product) for product in multiplied]
+    outputs = [_combine(form.outputs, row) for row in zip(*summed, strict=True)]
     # Stacked where they belong, so that nothing is moved afterwards.
     y = jnp.stack(
         [
