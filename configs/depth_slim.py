@@ -40,15 +40,7 @@ def base():
     config.labels = ""
     config.painted = ""
 
-    # See nstjax/models/monodepth.py. Disparities end at a quarter of the input's
-    # sides: the labels show hardly more, and more than half of the work is saved.
-    config.block = "basic"
-    config.layers = (2, 2, 2, 2)
-    config.stem_width = 16
-    config.widths = (16, 32, 64, 128)
-    config.decoder_widths = (32, 48, 96)
-    config.scales = (2, 3)
-    config.input_size = (224, 224)
+    common.depth_network(config)
 
     # Every tenth photo, in the order of their names, is held out.
     config.validation_every_nth = 10
@@ -88,14 +80,14 @@ def base():
 def taught(config):
     config.hint_weight = 1.0
     config.batch_norm = True
-    config.least_share = 0.4
+    config.least_share = 0.5
+    config.jitter = 0.15
     config.painted_share = 0.3
-    config.transfer_share = 0.2
-    config.widths = (24, 40, 80, 128)
-    config.input_size = (160, 160)
-    config.batch_size = 8
-    config.learning_rate = 2e-3
-    config.steps = 6_000
+    config.transfer_share = 0.15
+    config.batch_size = 4
+    config.learning_rate = 5e-3
+    config.warmup_steps = 100
+    config.steps = 8_000
 
 
 def labelled(config):

@@ -101,18 +101,20 @@ class View:
     Attributes:
         size: (height, width) in pixels, whatever the photo's aspect ratio.
         least_share: the least share of the photo's sides to be shown.
+        largest_share: the largest.
         flip: whether half of the views are mirrored left to right.
     """
 
     size: tuple[int, int]
     least_share: float = 1.0
+    largest_share: float = 1.0
     flip: bool = False
 
     def __post_init__(self):
-        if min(self.size) < 1 or not 0 < self.least_share <= 1:
+        if min(self.size) < 1 or not 0 < self.least_share <= self.largest_share <= 1:
             raise NstjaxError(
-                "a view needs a positive size and a share above 0 and up to 1, not "
-                f"{self.size} and {self.least_share}"
+                "a view needs a positive size and shares above 0 and up to 1, not "
+                f"{self.size} and {self.least_share} to {self.largest_share}"
             )
 
     def box(self, random: np.random.Generator | None) -> np.ndarray:
@@ -123,7 +125,7 @@ class View:
         """
         if random is None:
             return np.array([0.0, 0.0, 1.0, 1.0])
-        shares = random.uniform(self.least_share, 1, 2)
+        shares = random.uniform(self.least_share, self.largest_share, 2)
         corner = random.uniform(0, 1 - shares)
         return np.concatenate([corner, corner + shares])
 
@@ -145,6 +147,28 @@ class Repainting:
     painted_share: float = 0.0
     transfer_share: float = 0.0
     styles: Source | None = None
+
+
+def view_loader(view: View, *, jitter: float = 0.0) -> Load:
+    """A `Load` that makes a view of any source's picture, uint8 [H, W, 3].
+
+    Without `random` it is the picture as it is.
+
+    Args:
+        view: what is shown.
+        jitter: see `Repainting`.
+    """
+
+    def load(item: Any, random: np.random.Generator | None) -> np.ndarray:
+        pixels = _cut(item, view, view.box(random), "RGB")
+        if random is None:
+            return pixels
+        if jitter:
+            pixels = _to_levels(_jitter(pixels / np.float32(255), jitter, random))
+        mirrored = view.flip and random.random() < 0.5
+        return np.ascontiguousarray(pixels[:, ::-1]) if mirrored else pixels
+
+    return load
 
 
 def pair_loader(view: View, repainting: Repainting, *, labelled: bool = True) -> Load:
@@ -181,13 +205,17 @@ def pair_loader(view: View, repainting: Repainting, *, labelled: bool = True) ->
             if not show_painted and random.random() < repainting.transfer_share:
                 pixels = _repaint(pixels, view, repainting.styles, random)
             pixels = _jitter(pixels, repainting.jitter, random)
-            pixels = np.rint(255 * np.clip(pixels, 0, 1)).astype(np.uint8)
+            pixels = _to_levels(pixels)
         example = np.concatenate([pixels, label], axis=2)
         if view.flip and not plain and random.random() < 0.5:
             example = example[:, ::-1]
         return np.ascontiguousarray(example)
 
     return load
+
+
+def _to_levels(pixels: np.ndarray) -> np.ndarray:
+    return np.rint(255 * np.clip(pixels, 0, 1)).astype(np.uint8)
 
 
 def _cut(file: Any, view: View, box: np.ndarray, mode: str) -> np.ndarray:
@@ -209,7 +237,7 @@ def _repaint(
 ) -> np.ndarray:
     """Gives a photo the colours of a style picture, and traces of its strokes."""
     file = styles[int(random.integers(len(styles)))]
-    part = dataclasses.replace(view, least_share=0.4).box(random)
+    part = View(view.size, least_share=0.4).box(random)
     style = _cut(file, view, part, "RGB") / np.float32(255)
     share = np.float32(random.uniform(0.4, 1))
     pixels = (1 - share) * pixels + share * _match_colors(pixels, style)

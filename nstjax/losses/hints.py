@@ -2,6 +2,8 @@
 
 References:
     Romero et al., 2014, https://arxiv.org/abs/1412.6550.
+    Heo et al., 2019, https://arxiv.org/abs/1904.01866, section 3.2 (distances of
+    rectified features).
 """
 
 import jax
@@ -11,18 +13,25 @@ from nstjax.lazy import chex
 from nstjax.types import Array, Params
 
 
-def hint_loss(linear_map: Params, feature: Array, target: Array) -> Array:
+def hint_loss(
+    linear_map: Params, feature: Array, target: Array, *, rectified: bool = False
+) -> Array:
     """What a linear map of a student's feature leaves of its teacher's.
 
     Args:
         linear_map: ``{"kernel": [C, D], "bias": [D]}``.
         feature: the student's, [B, H, W, C].
         target: the teacher's, [B, H, W, D].
+        rectified: whether the target is what a ReLU left, none of it negative.
+            Where it is 0, any mapped value up to 0 then explains it as well: the
+            student's next layer has a ReLU, too.
 
     Returns:
         `unexplained_variance`, a scalar.
     """
     mapped = feature @ linear_map["kernel"] + linear_map["bias"]
+    if rectified:
+        mapped = jnp.where(target > 0, mapped, jnp.maximum(mapped, 0))
     return unexplained_variance(mapped, target)
 
 

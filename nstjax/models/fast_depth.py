@@ -85,9 +85,9 @@ class Seen(NamedTuple):
     """What the network sees in pictures.
 
     Attributes:
-        depth: in metres, [B, 112, 112, 1]; the network itself ends by doubling
+        depth: in metres, at half the sides; the network itself ends by doubling
             each of its pixels.
-        encoder: features at 1/2, 1/4, 1/8, 1/16 and 1/32 of 224 pixels.
+        encoder: features at 1/2, 1/4, 1/8, 1/16 and 1/32 of the sides.
         decoder: features by level, skips added; level i is at 1/2^i.
     """
 
@@ -96,7 +96,7 @@ class Seen(NamedTuple):
     decoder: Mapping[int, Array]
 
 
-def see(params: Params, image: Array) -> Seen:
+def see(params: Params, image: Array, *, resized: bool = True) -> Seen:
     """Looks at pictures of any size, whatever their aspect ratio.
 
     Args:
@@ -105,10 +105,12 @@ def see(params: Params, image: Array) -> Seen:
             "pointwise": {"kernel": [C, D], "bias": [D]}}, ...}, "decoder": ...,
             "head": {"kernel": [C, 1], "bias": [1]}}``, batch normalisation folded.
         image: pictures of shape [B, H, W, 3], RGB in [0, 1].
+        resized: False to look at parts of pictures of `SIZE` as they are; then H
+            and W must be multiples of 32.
     """
     chex.assert_rank(image, 4)
     chex.assert_axis_dimension(image, 3, 3)
-    x = resize(image, (SIZE, SIZE), method="linear")
+    x = resize(image, (SIZE, SIZE), method="linear") if resized else image
     x = _stem(x, params["stem"])
     kept = {}
     for name in ENCODER_BLOCKS:

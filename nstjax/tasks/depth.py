@@ -25,6 +25,12 @@ from nstjax.losses.depth import (
 )
 from nstjax.models import batch_norm, fast_depth, monodepth
 from nstjax.ops.resample import resize
+from nstjax.tasks.depth_network import (
+    CALIBRATION_EXAMPLES,
+    initial_network,
+    make_moments,
+    network_spec,
+)
 from nstjax.tasks.depth_teacher import (
     empty_maps,
     hints,
@@ -33,15 +39,11 @@ from nstjax.tasks.depth_teacher import (
     targets,
     taught,
 )
-from nstjax.tasks.initial import load_initial, teacher_notes
+from nstjax.tasks.initial import teacher_notes
 from nstjax.tasks.sources import Joined, style_source
 from nstjax.tasks.task import Task, to_unit
 from nstjax.tasks.warm_start import solve_maps
 from nstjax.types import Array, Params
-
-# How many the hints' maps are first fitted to, and the moments of batch
-# normalisation are taken over in the end.
-_CALIBRATION_EXAMPLES = 256
 
 
 def make_task(config: ConfigDict) -> Task:
@@ -51,15 +53,7 @@ def make_task(config: ConfigDict) -> Task:
         NstjaxError: for missing pictures or labels, or impossible options.
     """
     _check(config)
-    spec = monodepth.MonodepthSpec(
-        block=config.block,
-        layers=config.layers,
-        stem_width=config.stem_width,
-        widths=config.widths,
-        decoder_widths=config.decoder_widths,
-        scales=config.scales,
-        input_size=config.input_size,
-    )
+    spec = network_spec(config)
     source = PairSource(config.content, config.labels, config.painted)
     photos, held_out = split_source(source, every=config.validation_every_nth)
     notes = {"photos": len(photos), "painted_versions": source.painted}
@@ -90,10 +84,9 @@ def make_task(config: ConfigDict) -> Task:
     def begin(params: Any) -> Any:
         network, maps = params["network"], params["maps"]
         if config.initial:
-            network = load_initial(config, kind="depth", spec=spec)
-            if config.batch_norm:
-                moments = _moments(network, normalise=False)
-                network["encoder"] = batch_norm.unfold(network["encoder"], moments)
+            network = initial_network(
+                config, spec, network, moments if config.batch_norm else None
+            )
         if teacher is not None:
             maps = _solve_maps(network)
         return {"network": network, "maps": maps}
@@ -153,8 +146,9 @@ def make_task(config: ConfigDict) -> Task:
     def export(params: Params, recipe: str):
         network = dict(params["network"])
         if config.batch_norm:
-            moments = _moments(network, normalise=True)
-            network["encoder"] = batch_norm.fold(network["encoder"], moments)
+            network["encoder"] = batch_norm.fold(
+                network["encoder"], moments(network, normalise=True)
+            )
         metadata = WeightsMetadata(
             kind="depth",
             name=config.name,
@@ -169,9 +163,9 @@ def make_task(config: ConfigDict) -> Task:
     def _fitted(image: Array) -> Array:
         return resize(image, spec.input_size, method="lanczos3")
 
-    def _examples() -> list[np.ndarray]:
+    def examples() -> list[np.ndarray]:
         """Some that the network is trained on, as they are."""
-        count = max(_CALIBRATION_EXAMPLES // config.batch_size, 1)
+        count = max(CALIBRATION_EXAMPLES // config.batch_size, 1)
         batches = fixed_batches(
             {"pair": training}, batch_size=config.batch_size, count=count
         )
@@ -185,22 +179,12 @@ def make_task(config: ConfigDict) -> Task:
         @jax.jit
         def wanted(example: Array) -> dict[str, Array]:
             image = to_unit(example[..., 3:], jnp.float32)
-            student = see(network, _fitted(image))
-            return targets(fast_depth.see(teacher, image), student)
+            mine = taught(see(network, _fitted(image)))
+            return targets(fast_depth.see(teacher, image), mine)
 
-        return solve_maps(features, wanted, _examples())
+        return solve_maps(features, wanted, examples())
 
-    def _moments(network: Any, *, normalise: bool) -> Any:
-        examples = np.concatenate([batch[..., :3] for batch in _examples()])
-        moments = jax.jit(
-            lambda network, examples: monodepth.encoder_moments(
-                network,
-                _fitted(to_unit(examples, jnp.float32)),
-                spec=spec,
-                normalise=normalise,
-            )
-        )
-        return moments(network, examples)
+    moments = make_moments(spec, examples, _fitted)
 
     return Task(
         init=init,

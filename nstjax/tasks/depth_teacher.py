@@ -6,7 +6,7 @@ A teacher that looks at each training view has a label for anything.
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
@@ -23,8 +23,7 @@ from nstjax.types import Array, Params
 # A map is stretched between these percentiles of its own, in %.
 _ENDS = (1.0, 99.0)
 # The features that are taught, of the encoder by stage and of the decoder by level.
-# Those at a quarter of the sides and above would cost more than they teach.
-_STAGES = (2, 3, 4)
+_STAGES = (1, 2, 3, 4)
 _LEVELS = (4, 3)
 
 
@@ -64,7 +63,11 @@ def label(depth: Array, size: tuple[int, int]) -> Array:
 
 
 def empty_maps(
-    network: Params, teacher: Params, see: Callable[[Params, Array], monodepth.Seen]
+    network: Params,
+    teacher: Params,
+    see: Callable[[Params, Array], monodepth.Seen],
+    *,
+    stages: int = 0,
 ) -> dict[str, Any]:
     """Maps for `hints` that are zero.
 
@@ -72,11 +75,12 @@ def empty_maps(
         network: the student's params.
         teacher: see `load_teacher`.
         see: ``see(network, image)``, of the student.
+        stages: see `taught`.
     """
 
     def shapes(network, teacher, image):
-        student = see(network, image)
-        return taught(student), targets(fast_depth.see(teacher, image), student)
+        mine = taught(see(network, image), stages=stages)
+        return mine, targets(fast_depth.see(teacher, image), mine)
 
     image = jax.ShapeDtypeStruct((1, 64, 64, 3), jnp.float32)
     mine, wanted = jax.eval_shape(shapes, network, teacher, image)
@@ -94,34 +98,51 @@ def hints(maps: Params, student: monodepth.Seen, teacher: fast_depth.Seen) -> Ar
 
     Args:
         maps: linear ones from the student's taught features to the teacher's,
-            ``{name: {"kernel": [C, D], "bias": [D]}}``.
+            ``{name: {"kernel": [C, D], "bias": [D]}}``; names as `taught` has them.
         student: what the student sees in its view.
         teacher: what the teacher sees in the same, or in the view unpainted.
 
     Returns:
         The mean over the taught features, a scalar.
     """
-    mine, wanted = taught(student), targets(teacher, student)
+    everything = _named(student)
+    mine = {name: everything[name] for name in maps}
+    wanted = targets(teacher, mine)
     terms = [
-        hint_loss(linear_map, mine[name], wanted[name])
+        hint_loss(linear_map, mine[name], wanted[name], rectified=True)
         for name, linear_map in maps.items()
     ]
     return sum(terms) / len(terms)
 
 
-def taught(student: monodepth.Seen) -> dict[str, Array]:
-    """The student's features that hints are for, by name."""
-    return {f"encoder{i}": student.encoder[i] for i in _STAGES} | {
-        f"decoder{i}": student.decoder[i] for i in _LEVELS
-    }
+def taught(student: monodepth.Seen, *, stages: int = 0) -> dict[str, Array]:
+    """The student's features that hints are for, by name.
+
+    Args:
+        student: what it sees.
+        stages: for hints to the encoder's first stages alone, how many; or 0.
+    """
+    everything = _named(student)
+    if not stages:
+        return everything
+    return {f"encoder{i}": everything[f"encoder{i}"] for i in range(1, stages + 1)}
 
 
-def targets(teacher: fast_depth.Seen, student: monodepth.Seen) -> dict[str, Array]:
-    """The teacher's features under the same names, averaged to the same sizes."""
-    found = {f"encoder{i}": teacher.encoder[i] for i in _STAGES} | {
-        f"decoder{i}": teacher.decoder[i] for i in _LEVELS
-    }
+def targets(teacher: fast_depth.Seen, mine: Mapping[str, Array]) -> dict[str, Array]:
+    """The teacher's features under the names of the student's, averaged to the sizes.
+
+    Args:
+        teacher: what it sees.
+        mine: the student's taught features.
+    """
+    found = _named(teacher)
     return {
         name: resize(found[name], feature.shape[1:3], method="linear")
-        for name, feature in taught(student).items()
+        for name, feature in mine.items()
+    }
+
+
+def _named(seen: monodepth.Seen | fast_depth.Seen) -> dict[str, Array]:
+    return {f"encoder{i}": seen.encoder[i] for i in _STAGES} | {
+        f"decoder{i}": seen.decoder[i] for i in _LEVELS
     }

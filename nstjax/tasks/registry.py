@@ -12,6 +12,7 @@ from nstjax.tasks.task import Task
 _MODULES = {
     "adain": "nstjax.tasks.adain",
     "depth": "nstjax.tasks.depth",
+    "depth_stages": "nstjax.tasks.depth_stages",
     "distill": "nstjax.tasks.distill",
     "style_swap": "nstjax.tasks.style_swap",
 }

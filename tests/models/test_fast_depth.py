@@ -46,6 +46,28 @@ def test_same_depth_as_torch(fast_depth_layers, fast_depth_file, torch_reference
     }
 
 
+def test_parts_are_looked_at_as_they_are(fast_depth_converted):
+    params = load_depth(fast_depth_converted).params
+    image = np.random.default_rng(1).random((1, 224, 224, 3), np.float32)
+    whole = jax.jit(see)(params, image)
+    part = jax.jit(see, static_argnames="resized")(
+        params, image[:, 64:160, 32:160], resized=False
+    )
+    assert part.depth.shape == (1, 48, 64, 1)
+    # Away from the cut, a feature is that of the whole at the same place.
+    for stage, (margin, rows, columns) in enumerate([(4, 32, 16), (4, 16, 8)]):
+        np.testing.assert_allclose(
+            part.encoder[stage][:, margin:-margin, margin:-margin],
+            whole.encoder[stage][
+                :,
+                rows + margin : rows + part.encoder[stage].shape[1] - margin,
+                columns + margin : columns + part.encoder[stage].shape[2] - margin,
+            ],
+            rtol=1e-4,
+            atol=1e-5,
+        )
+
+
 def test_disparity_is_one_over_the_depth_at_the_pictures_size(fast_depth_converted):
     network = load_depth(fast_depth_converted)
     look = jax.jit(disparity, static_argnames="spec")

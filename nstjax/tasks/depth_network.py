@@ -1,0 +1,111 @@
+"""The depth network that trainings share: its shape, its beginning, its moments."""
+
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from ml_collections import ConfigDict
+
+from nstjax.errors import NstjaxError
+from nstjax.io.weights import load_weights
+from nstjax.models import batch_norm, monodepth
+from nstjax.tasks.task import to_unit
+from nstjax.types import Array, Params
+
+# How many examples hints' maps are first fitted to, and the moments of batch
+# normalisation are taken over in the end.
+CALIBRATION_EXAMPLES = 256
+# The kind of a file with the encoder's first stages, see `stages_spec`.
+STAGES_KIND = "depth_stages"
+
+# moments(network, normalise=...): see `monodepth.encoder_moments`.
+Moments = Callable[..., Params]
+
+
+def network_spec(config: ConfigDict) -> monodepth.MonodepthSpec:
+    """The shape that a config's leaves of these names describe."""
+    return monodepth.MonodepthSpec(
+        block=config.block,
+        layers=config.layers,
+        stem_width=config.stem_width,
+        widths=config.widths,
+        decoder_widths=config.decoder_widths,
+        scales=config.scales,
+        input_size=config.input_size,
+    )
+
+
+def stages_spec(spec: monodepth.MonodepthSpec, stages: int) -> dict[str, Any]:
+    """What a file says that holds the first stages of a network's encoder."""
+    return {**spec.to_dict(), "stages": stages}
+
+
+def first_stages(encoder: Params, stages: int) -> dict[str, Any]:
+    """The layers of the stem and of the first stages."""
+    begins = ("conv1", *(f"layer{stage}_" for stage in range(1, stages + 1)))
+    return {name: layer for name, layer in encoder.items() if name.startswith(begins)}
+
+
+def initial_network(
+    config: ConfigDict,
+    spec: monodepth.MonodepthSpec,
+    network: Params,
+    moments: Moments | None,
+) -> dict[str, Any]:
+    """Puts what ``config.initial`` names into a network.
+
+    Args:
+        config: a training config.
+        spec: of `network`.
+        network: random weights, which layers that the file lacks keep.
+        moments: see `Moments`; None where the network is trained without
+            normalisation.
+
+    Raises:
+        NstjaxError: if the file is of another network.
+    """
+    params, metadata = load_weights(config.initial)
+    told = dict(metadata.spec)
+    stages = told.pop("stages", None)
+    kind = "depth" if stages is None else STAGES_KIND
+    if metadata.kind != kind or told != spec.to_dict():
+        raise NstjaxError(
+            f"--config.initial={config.initial} holds a {metadata.kind} of another "
+            "shape than the depth network that this config trains"
+        )
+    joined = {
+        part: {**network[part], **params.get(part, {})}
+        for part in ("encoder", "decoder")
+    }
+    if moments is not None:
+        found = moments(joined, normalise=False)
+        joined["encoder"] |= batch_norm.unfold(params["encoder"], found)
+    return joined
+
+
+def make_moments(
+    spec: monodepth.MonodepthSpec,
+    examples: Callable[[], Iterable[np.ndarray]],
+    fit: Callable[[Array], Array] = lambda image: image,
+) -> Moments:
+    """Builds the function that takes moments over examples.
+
+    Args:
+        spec: of the network.
+        examples: uint8 batches [B, H, W, 3 or more], RGB first.
+        fit: what brings pictures in [0, 1] to the size that the network sees.
+    """
+
+    @partial(jax.jit, static_argnames="normalise")
+    def of_all(network: Params, pictures: Array, *, normalise: bool) -> Params:
+        image = fit(to_unit(pictures, jnp.float32))
+        return monodepth.encoder_moments(network, image, spec=spec, normalise=normalise)
+
+    def moments(network: Params, *, normalise: bool) -> Params:
+        pictures = np.concatenate([batch[..., :3] for batch in examples()])
+        return of_all(network, pictures, normalise=normalise)
+
+    return moments
