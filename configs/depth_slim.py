@@ -42,6 +42,9 @@ def base():
 
     common.depth_network(config)
 
+    # The stem and so many of the encoder's stages stay as they began.
+    config.frozen_stages = 0
+
     # Every tenth photo, in the order of their names, is held out.
     config.validation_every_nth = 10
     config.validation_batches = 18

@@ -150,6 +150,25 @@ def test_it_learns_from_a_teacher_and_loses_its_normalisation(
         assert np.abs(one - other).mean() < 0.2 * np.abs(other).mean()
 
 
+def test_frozen_stages_get_no_gradient(folders):
+    task = make_task(configure(folders, "--config.frozen_stages=2"))
+    params = task.init(jax.random.key(0))
+    # Branches that begin closed, and the last layer, let no gradient through.
+    params = jax.tree.map(lambda leaf: leaf + 0.01, params)
+    stream = task.training["pair"]
+    pairs = [stream.load(stream.source[i], np.random.default_rng(i)) for i in range(2)]
+    gradients, _ = jax.jit(jax.grad(task.loss, has_aux=True))(
+        params, task.frozen, {"pair": np.stack(pairs)}, jax.random.key(0)
+    )
+    for part, layers in gradients["network"].items():
+        for name, layer in layers.items():
+            frozen = part == "encoder" and name.startswith(
+                ("conv1", "layer1_", "layer2_")
+            )
+            sizes = [np.abs(leaf).max() for leaf in jax.tree.leaves(layer)]
+            assert (max(sizes) == 0) == frozen, (part, name)
+
+
 def test_a_teacher_of_another_kind_is_refused(folders, depth_file):
     with pytest.raises(NstjaxError, match="no FastDepth"):
         make_task(configure(folders, f"--config.teacher={depth_file}"))
@@ -204,6 +223,7 @@ def test_shipped_network_has_about_a_million_weights(folders):
         ("--config.painted_share=-0.1", "painted_share"),
         ("--config.gradient_weight=-1.0", "gradient_weight"),
         ("--config.jitter=-1.0", "jitter"),
+        ("--config.frozen_stages=5", "frozen_stages"),
         ("--config.scales=(0,)", "5 decoder widths"),
         ("--config.style=", "--config.style"),
     ],
