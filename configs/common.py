@@ -65,9 +65,9 @@ def depth_network(config: ConfigDict) -> None:
     and more than half of the work is saved.
     """
     config.block = "basic"
-    config.layers = (2, 2, 2, 1)
+    config.layers = (2, 2, 3, 1)
     config.stem_width = 32
-    config.widths = (40, 64, 104, 160)
+    config.widths = (40, 64, 104, 128)
     config.decoder_widths = (32, 48, 64)
     config.scales = (2, 3)
     config.input_size = (224, 224)

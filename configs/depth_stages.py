@@ -16,7 +16,8 @@ weights.
 
 Presets:
     stage1: the stem and the first stage, on parts of 128 x 128 pixels.
-    stage2, stage3: what was learnt before and a stage more, on larger parts.
+    stage2: what was learnt before and the second stage, on larger parts.
+    stage3: the third stage, on whole views, while the first two stay as they are.
 """
 
 from configs import common
@@ -32,9 +33,11 @@ def base():
     # A converted FastDepth.
     config.teacher = ""
     common.depth_network(config)
-    # How many of the encoder's stages are trained, and on parts of which side, in
-    # pixels of a view of 224. A view shows this share of a picture's sides or more.
+    # How many of the encoder's stages are trained, how many of these stay as they
+    # began, and on parts of which side, in pixels of a view of 224. A view shows this
+    # share of a picture's sides or more.
     config.stages = 1
+    config.frozen_stages = 0
     config.part_size = 128
     config.least_share = 0.5
     # Strength of random changes of colour, before both networks look.
@@ -65,5 +68,10 @@ def stage2(config):
 
 
 def stage3(config):
+    # There are few cells at a sixteenth of the sides, so it takes many pictures, and
+    # the first two stages, which cost most, are good enough by then.
     config.stages = 3
-    config.part_size = 192
+    config.frozen_stages = 2
+    config.part_size = 224
+    config.batch_size = 8
+    config.learning_rate = 8e-3

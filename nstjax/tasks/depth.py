@@ -27,7 +27,7 @@ from nstjax.models import batch_norm, fast_depth, monodepth
 from nstjax.ops.resample import resize
 from nstjax.tasks.depth_network import (
     CALIBRATION_EXAMPLES,
-    first_stages,
+    freeze,
     initial_network,
     make_moments,
     network_spec,
@@ -102,7 +102,7 @@ def make_task(config: ConfigDict) -> Task:
             jax.tree.leaves(params)[0].dtype,
         )
         image, beside = example[..., :3], example[..., 3:]
-        seen = see(_partly_frozen(params["network"]), _fitted(image))
+        seen = see(freeze(params["network"], config.frozen_stages), _fitted(image))
         found = {s: x.astype(jnp.float32) for s, x in seen.disparities.items()}
         finest = spec.scales[0]
         if held_out or teacher is None:
@@ -160,13 +160,6 @@ def make_task(config: ConfigDict) -> Task:
             notes=notes,
         )
         return jax.tree.map(np.asarray, network), metadata
-
-    def _partly_frozen(network: Params) -> dict[str, Any]:
-        if not config.frozen_stages:
-            return network
-        frozen = first_stages(network["encoder"], config.frozen_stages)
-        frozen = jax.tree.map(jax.lax.stop_gradient, frozen)
-        return {**network, "encoder": {**network["encoder"], **frozen}}
 
     def _fitted(image: Array) -> Array:
         return resize(image, spec.input_size, method="lanczos3")

@@ -49,6 +49,15 @@ def first_stages(encoder: Params, stages: int) -> dict[str, Any]:
     return {name: layer for name, layer in encoder.items() if name.startswith(begins)}
 
 
+def freeze(network: Params, stages: int) -> dict[str, Any]:
+    """The network, without gradients for the stem and the first stages, if any."""
+    if not stages:
+        return dict(network)
+    kept = first_stages(network["encoder"], stages)
+    kept = jax.tree.map(jax.lax.stop_gradient, kept)
+    return {**network, "encoder": {**network["encoder"], **kept}}
+
+
 def initial_network(
     config: ConfigDict,
     spec: monodepth.MonodepthSpec,

@@ -27,6 +27,7 @@ from nstjax.tasks.depth_network import (
     CALIBRATION_EXAMPLES,
     STAGES_KIND,
     first_stages,
+    freeze,
     initial_network,
     make_moments,
     network_spec,
@@ -81,7 +82,8 @@ def make_task(config: ConfigDict) -> Task:
         (picture,) = batch.values()
         image = to_unit(picture, jax.tree.leaves(params)[0].dtype)
         looked_at = fast_depth.see(frozen["teacher"], image, resized=False)
-        hint = hints(params["maps"], see(params["network"], image), looked_at)
+        network = freeze(params["network"], config.frozen_stages)
+        hint = hints(params["maps"], see(network, image), looked_at)
         return hint, {"hint": hint}
 
     def export(params: Params, recipe: str):
@@ -147,6 +149,11 @@ def _check(config: ConfigDict) -> None:
         raise NstjaxError(
             f"--config.stages must be 1, 2, 3 or 4, not {config.stages}: an encoder "
             "has four stages"
+        )
+    if config.frozen_stages not in range(config.stages):
+        raise NstjaxError(
+            "--config.frozen_stages must be 0 or more and less than the "
+            f"{config.stages} that are trained, not {config.frozen_stages}"
         )
     if not config.jitter >= 0:
         raise NstjaxError(f"--config.jitter must be 0 or more, not {config.jitter}")

@@ -120,6 +120,7 @@ def test_stages_are_no_depth_network(first_stage):
     [
         ("--config.teacher=", "--config.teacher=FILE"),
         ("--config.stages=5", "four stages"),
+        ("--config.frozen_stages=1", "frozen_stages"),
         ("--config.jitter=-1.0", "jitter"),
         ("--config.part_size=100", "multiples of 32"),
         ("--config.part_size=256", "224 or less"),
