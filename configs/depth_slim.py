@@ -14,7 +14,7 @@ see depth in pictures that are no photos:
 Presets:
     taught: a FastDepth, converted, labels every view
         of photos and paintings itself and gives hints; DISPARITIES are for
-        validation only. About .12 s an example on one idle CPU core.
+        validation only.
     labelled: without a teacher, from PHOTOS and DISPARITIES alone. Beyond some
         20,000 examples it learns three thousand photos by heart.
 """

@@ -11,8 +11,7 @@
     python train.py --config configs/depth_slim.py --workdir runs/depth_slim \\
         ... --config.initial=runs/stage3/depth-stages.safetensors
 
-The whole network learns its depth from there, many times faster than from random
-weights.
+The whole network learns its depth from there.
 
 Presets:
     stage1: the stem and the first stage, on parts of 128 x 128 pixels.

@@ -161,12 +161,9 @@ def view_loader(view: View, *, jitter: float = 0.0) -> Load:
 
     def load(item: Any, random: np.random.Generator | None) -> np.ndarray:
         pixels = _cut(item, view, view.box(random), "RGB")
-        if random is None:
-            return pixels
-        if jitter:
+        if random is not None and jitter:
             pixels = _to_levels(_jitter(pixels / np.float32(255), jitter, random))
-        mirrored = view.flip and random.random() < 0.5
-        return np.ascontiguousarray(pixels[:, ::-1]) if mirrored else pixels
+        return _mirrored_at_times(pixels, view, random)
 
     return load
 
@@ -207,11 +204,17 @@ def pair_loader(view: View, repainting: Repainting, *, labelled: bool = True) ->
             pixels = _jitter(pixels, repainting.jitter, random)
             pixels = _to_levels(pixels)
         example = np.concatenate([pixels, label], axis=2)
-        if view.flip and not plain and random.random() < 0.5:
-            example = example[:, ::-1]
-        return np.ascontiguousarray(example)
+        return _mirrored_at_times(example, view, random)
 
     return load
+
+
+def _mirrored_at_times(
+    example: np.ndarray, view: View, random: np.random.Generator | None
+) -> np.ndarray:
+    if random is not None and view.flip and random.random() < 0.5:
+        example = example[:, ::-1]
+    return np.ascontiguousarray(example)
 
 
 def _to_levels(pixels: np.ndarray) -> np.ndarray:
@@ -222,8 +225,7 @@ def _cut(file: Any, view: View, box: np.ndarray, mode: str) -> np.ndarray:
     """Scales a part of a picture, given in shares, to the view's size."""
     with open_picture(file) as image:
         if image.mode != mode or image.getexif():
-            levels = np.rint(decode_pixels(image) * 255).astype(np.uint8)
-            image = Image.fromarray(levels).convert(mode)
+            image = Image.fromarray(_to_levels(decode_pixels(image))).convert(mode)
         height, width = view.size
         sides = np.array([image.width, image.height] * 2)
         resized = image.resize(
@@ -263,7 +265,7 @@ def _smooth(pixels: np.ndarray, size: int) -> np.ndarray:
     """Loses details below a size, by way of a smaller picture."""
     height, width = pixels.shape[:2]
     small = (max(width // max(size, 1), 1), max(height // max(size, 1), 1))
-    image = Image.fromarray(np.rint(pixels * 255).astype(np.uint8))
+    image = Image.fromarray(_to_levels(pixels))
     image = image.resize(small, Image.Resampling.BOX)
     image = image.resize((width, height), Image.Resampling.BICUBIC)
     return np.asarray(image) / np.float32(255)

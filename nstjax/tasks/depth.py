@@ -14,7 +14,7 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from nstjax.errors import NstjaxError
-from nstjax.io.datasets import Stream, fixed_batches, split_source
+from nstjax.io.datasets import Stream, split_source
 from nstjax.io.pairs import PairSource, Repainting, View, pair_loader
 from nstjax.io.weights import WeightsMetadata
 from nstjax.losses.depth import (
@@ -26,7 +26,7 @@ from nstjax.losses.depth import (
 from nstjax.models import batch_norm, fast_depth, monodepth
 from nstjax.ops.resample import resize
 from nstjax.tasks.depth_network import (
-    CALIBRATION_EXAMPLES,
+    calibration_batches,
     freeze,
     initial_network,
     make_moments,
@@ -34,16 +34,14 @@ from nstjax.tasks.depth_network import (
 )
 from nstjax.tasks.depth_teacher import (
     empty_maps,
+    fit_maps,
     hints,
     label,
     load_teacher,
-    targets,
-    taught,
 )
 from nstjax.tasks.initial import teacher_notes
 from nstjax.tasks.sources import Joined, style_source
 from nstjax.tasks.task import Task, to_unit
-from nstjax.tasks.warm_start import solve_maps
 from nstjax.types import Array, Params
 
 
@@ -89,7 +87,15 @@ def make_task(config: ConfigDict) -> Task:
                 config, spec, network, moments if config.batch_norm else None
             )
         if teacher is not None:
-            maps = _solve_maps(network)
+            maps = fit_maps(
+                lambda example: see(
+                    network, _fitted(to_unit(example[..., :3], jnp.float32))
+                ),
+                lambda example: fast_depth.see(
+                    teacher, to_unit(example[..., 3:], jnp.float32)
+                ),
+                examples(),
+            )
         return {"network": network, "maps": maps}
 
     def loss(params: Any, frozen: Any, batch: Mapping[str, Array], key: Array):
@@ -164,27 +170,7 @@ def make_task(config: ConfigDict) -> Task:
     def _fitted(image: Array) -> Array:
         return resize(image, spec.input_size, method="lanczos3")
 
-    def examples() -> list[np.ndarray]:
-        """Some that the network is trained on, as they are."""
-        count = max(CALIBRATION_EXAMPLES // config.batch_size, 1)
-        batches = fixed_batches(
-            {"pair": training}, batch_size=config.batch_size, count=count
-        )
-        return [batch["pair"] for batch in batches]
-
-    def _solve_maps(network: Any) -> Any:
-        @jax.jit
-        def features(example: Array) -> dict[str, Array]:
-            return taught(see(network, _fitted(to_unit(example[..., :3], jnp.float32))))
-
-        @jax.jit
-        def wanted(example: Array) -> dict[str, Array]:
-            image = to_unit(example[..., 3:], jnp.float32)
-            mine = taught(see(network, _fitted(image)))
-            return targets(fast_depth.see(teacher, image), mine)
-
-        return solve_maps(features, wanted, examples())
-
+    examples = partial(calibration_batches, training, config.batch_size)
     moments = make_moments(spec, examples, _fitted)
 
     return Task(

@@ -9,15 +9,15 @@ import jax.numpy as jnp
 import numpy as np
 from ml_collections import ConfigDict
 
-from nstjax.errors import NstjaxError
-from nstjax.io.weights import load_weights
+from nstjax.io.datasets import Stream, fixed_batches
 from nstjax.models import batch_norm, monodepth
+from nstjax.tasks.initial import load_initial
 from nstjax.tasks.task import to_unit
 from nstjax.types import Array, Params
 
 # How many examples hints' maps are first fitted to, and the moments of batch
 # normalisation are taken over in the end.
-CALIBRATION_EXAMPLES = 256
+_CALIBRATION_EXAMPLES = 256
 # The kind of a file with the encoder's first stages, see `stages_spec`.
 STAGES_KIND = "depth_stages"
 
@@ -76,15 +76,7 @@ def initial_network(
     Raises:
         NstjaxError: if the file is of another network.
     """
-    params, metadata = load_weights(config.initial)
-    told = dict(metadata.spec)
-    stages = told.pop("stages", None)
-    kind = "depth" if stages is None else STAGES_KIND
-    if metadata.kind != kind or told != spec.to_dict():
-        raise NstjaxError(
-            f"--config.initial={config.initial} holds a {metadata.kind} of another "
-            "shape than the depth network that this config trains"
-        )
+    params = load_initial(config, kind="depth", spec=spec, part_kind=STAGES_KIND)
     joined = {
         part: {**network[part], **params.get(part, {})}
         for part in ("encoder", "decoder")
@@ -93,6 +85,13 @@ def initial_network(
         found = moments(joined, normalise=False)
         joined["encoder"] |= batch_norm.unfold(params["encoder"], found)
     return joined
+
+
+def calibration_batches(training: Stream, batch_size: int) -> list[np.ndarray]:
+    """Some batches that the network is trained on, as they are."""
+    count = max(_CALIBRATION_EXAMPLES // batch_size, 1)
+    batches = fixed_batches({"example": training}, batch_size=batch_size, count=count)
+    return [batch["example"] for batch in batches]
 
 
 def make_moments(

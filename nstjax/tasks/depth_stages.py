@@ -1,9 +1,9 @@
 """Training the first stages of a depth network's encoder, by hints alone.
 
 A network that begins at random learns slowly when all of it learns at once: the
-later stages follow features that are still moving. Stage after stage it goes many
-times faster, and as a feature depends on its surroundings only, small parts of
-pictures do. There, a step of the first stage costs a tenth of the network's.
+later stages follow features that are still moving. Here they follow features that
+have been learnt, and as a feature depends on its surroundings only, small parts of
+pictures do. An example for the first stage costs a sixth of one for the network.
 
 References:
     Romero et al., 2014, https://arxiv.org/abs/1412.6550 (hints, in stages).
@@ -19,13 +19,13 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from nstjax.errors import NstjaxError
-from nstjax.io.datasets import Stream, fixed_batches, split_source
+from nstjax.io.datasets import Stream, split_source
 from nstjax.io.pairs import View, view_loader
 from nstjax.io.weights import WeightsMetadata
 from nstjax.models import batch_norm, fast_depth, monodepth
 from nstjax.tasks.depth_network import (
-    CALIBRATION_EXAMPLES,
     STAGES_KIND,
+    calibration_batches,
     first_stages,
     freeze,
     initial_network,
@@ -33,17 +33,10 @@ from nstjax.tasks.depth_network import (
     network_spec,
     stages_spec,
 )
-from nstjax.tasks.depth_teacher import (
-    empty_maps,
-    hints,
-    load_teacher,
-    targets,
-    taught,
-)
+from nstjax.tasks.depth_teacher import empty_maps, fit_maps, hints, load_teacher
 from nstjax.tasks.initial import teacher_notes
 from nstjax.tasks.sources import pictures_of
 from nstjax.tasks.task import Task, to_unit
-from nstjax.tasks.warm_start import solve_maps
 from nstjax.types import Array, Params
 
 
@@ -75,7 +68,15 @@ def make_task(config: ConfigDict) -> Task:
         network = params["network"]
         if config.initial:
             network = initial_network(config, spec, network, moments)
-        return {"network": network, "maps": _solve_maps(network)}
+        maps = fit_maps(
+            lambda example: see(network, to_unit(example, jnp.float32)),
+            lambda example: fast_depth.see(
+                teacher, to_unit(example, jnp.float32), resized=False
+            ),
+            examples(),
+            stages=stages,
+        )
+        return {"network": network, "maps": maps}
 
     def loss(params: Any, frozen: Any, batch: Mapping[str, Array], key: Array):
         del key
@@ -104,28 +105,8 @@ def make_task(config: ConfigDict) -> Task:
         )
         return {"encoder": jax.tree.map(np.asarray, folded)}, metadata
 
-    def examples() -> list[np.ndarray]:
-        count = max(CALIBRATION_EXAMPLES // config.batch_size, 1)
-        batches = fixed_batches(
-            {"picture": training}, batch_size=config.batch_size, count=count
-        )
-        return [batch["picture"] for batch in batches]
-
+    examples = partial(calibration_batches, training, config.batch_size)
     moments = make_moments(spec, examples)
-
-    def _solve_maps(network: Any) -> Any:
-        @jax.jit
-        def features(example: Array) -> dict[str, Array]:
-            return taught(see(network, to_unit(example, jnp.float32)), stages=stages)
-
-        @jax.jit
-        def wanted(example: Array) -> dict[str, Array]:
-            image = to_unit(example, jnp.float32)
-            mine = taught(see(network, image), stages=stages)
-            return targets(fast_depth.see(teacher, image, resized=False), mine)
-
-        return solve_maps(features, wanted, examples())
-
     whole = View((fast_depth.SIZE,) * 2)
     return Task(
         init=init,

@@ -6,11 +6,12 @@ A teacher that looks at each training view has a label for anything.
 """
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from nstjax.errors import NstjaxError
 from nstjax.io.weights import WeightsMetadata
@@ -18,6 +19,7 @@ from nstjax.losses.hints import hint_loss
 from nstjax.models import fast_depth, monodepth
 from nstjax.ops.resample import resize
 from nstjax.registry import load_depth
+from nstjax.tasks.warm_start import solve_maps
 from nstjax.types import Array, Params
 
 # A map is stretched between these percentiles of its own, in %.
@@ -91,6 +93,34 @@ def empty_maps(
         }
         for name in mine
     }
+
+
+def fit_maps(
+    look: Callable[[Array], monodepth.Seen],
+    teach: Callable[[Array], fast_depth.Seen],
+    examples: Iterable[np.ndarray],
+    *,
+    stages: int = 0,
+) -> dict[str, Any]:
+    """Maps for `hints` that fit best, see `solve_maps`.
+
+    Args:
+        look: from a batch of examples to what the student sees.
+        teach: to what the teacher sees.
+        examples: uint8 batches.
+        stages: see `taught`.
+    """
+
+    @jax.jit
+    def mine(example: Array) -> dict[str, Array]:
+        return taught(look(example), stages=stages)
+
+    @jax.jit
+    def wanted(example: Array) -> dict[str, Array]:
+        # Of the student's features only the shapes matter, so none is computed.
+        return targets(teach(example), taught(look(example), stages=stages))
+
+    return solve_maps(mine, wanted, examples)
 
 
 def hints(maps: Params, student: monodepth.Seen, teacher: fast_depth.Seen) -> Array:

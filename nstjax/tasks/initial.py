@@ -9,13 +9,17 @@ from nstjax.errors import NstjaxError
 from nstjax.io.weights import WeightsMetadata, load_weights
 
 
-def load_initial(config: ConfigDict, *, kind: str, spec: Any) -> Any:
+def load_initial(
+    config: ConfigDict, *, kind: str, spec: Any, part_kind: str = ""
+) -> Any:
     """Loads the weights that ``config.initial`` names.
 
     Args:
         config: a training config.
         kind: of network, as weight files state it.
         spec: of the network to train; the file's must be equal.
+        part_kind: of files that are taken, too, though they hold only some of such a
+            network's layers; their specs say besides which.
 
     Returns:
         Float32 params.
@@ -24,7 +28,12 @@ def load_initial(config: ConfigDict, *, kind: str, spec: Any) -> Any:
         NstjaxError: if the file is of another network.
     """
     params, metadata = load_weights(config.initial)
-    if metadata.kind != kind or metadata.spec != spec.to_dict():
+    wanted = spec.to_dict()
+    if metadata.kind == part_kind:
+        suits = wanted.items() <= metadata.spec.items()
+    else:
+        suits = metadata.kind == kind and metadata.spec == wanted
+    if not suits:
         raise NstjaxError(
             f"--config.initial={config.initial} holds a {metadata.kind} of another "
             f"shape than the {kind} that this config trains"

@@ -3,6 +3,7 @@
 import jax
 import numpy as np
 import pytest
+from PIL import Image
 
 from nstjax.configuration import load_config
 from nstjax.errors import NstjaxError
@@ -108,6 +109,32 @@ def test_later_stages_and_the_network_begin_from_it(
     one = look(begun["network"], image, spec=spec, normalise=True).encoder[1]
     other = look(folded, image, spec=spec).encoder[1]
     assert np.corrcoef(one.ravel(), other.ravel())[0, 1] > 0.9
+
+    # The network itself, here without normalisation.
+    for folder in ("photos", "labels"):
+        (tmp_path / folder).mkdir()
+        for number in range(2):
+            picture = Image.fromarray(np.full((64, 96, 3), 99 * number, np.uint8))
+            picture.save(tmp_path / folder / f"{number}.png")
+    config = load_config(
+        "depth_slim:labelled",
+        [
+            f"--config.content={tmp_path / 'photos'}",
+            f"--config.labels={tmp_path / 'labels'}",
+            "--config.transfer_share=0.0",
+            "--config.validation_every_nth=2",
+            f"--config.initial={path}",
+            *SMALL,
+        ],
+    )
+    task = make_task(config)
+    random = task.init(jax.random.key(1))["network"]
+    begun = task.begin({"network": random, "maps": {}})["network"]
+    expected = {
+        "encoder": {**random["encoder"], **kept["encoder"]},
+        "decoder": random["decoder"],
+    }
+    jax.tree.map(np.testing.assert_array_equal, begun, expected)
 
 
 def test_stages_are_no_depth_network(first_stage):
