@@ -10,6 +10,7 @@ both together as train.py runs them.
 """
 
 import argparse
+import contextlib
 import json
 import os
 import time
@@ -27,6 +28,13 @@ def parse() -> tuple[argparse.Namespace, list[str]]:
     parser.add_argument("--config", required=True)
     parser.add_argument("--seconds", type=float, default=10, help="per measurement")
     parser.add_argument("--threads", type=int, nargs="+", default=[0, 1, 2, 4])
+    parser.add_argument(
+        "--workers",
+        type=int,
+        nargs="*",
+        default=[],
+        help="processes with config.threads threads each",
+    )
     parser.add_argument("--json", help="write the figures here, too")
     return parser.parse_known_args()
 
@@ -58,18 +66,26 @@ def main() -> int:
     task = make_task(config)
     rows, mesh = config.batch_size, make_data_mesh()
 
-    def read(threads: int):
+    def read(threads: int, workers: int = 0):
         return make_batches(
-            task.training, batch_size=rows, seed=config.seed, threads=threads
+            task.training,
+            batch_size=rows,
+            seed=config.seed,
+            threads=threads,
+            workers=workers,
         )
+
+    def read_rate(batches) -> float:
+        with contextlib.closing(batches):
+            return rate(lambda: next(batches), rows, seconds=options.seconds)
 
     figures: dict[str, float] = {}
     for threads in options.threads:
-        batches = read(threads)
-        figures[f"reading, {threads} threads"] = rate(
-            lambda batches=batches: next(batches), rows, seconds=options.seconds
+        figures[f"reading, {threads} threads"] = read_rate(read(threads))
+    for workers in options.workers:
+        figures[f"reading, {workers} processes"] = read_rate(
+            read(config.threads, workers)
         )
-        del batches
 
     optimizer = make_optimizer(lambda step: 1e-6, clip_norm=config.clip_norm)
     step = make_train_step(
@@ -78,7 +94,7 @@ def main() -> int:
     frozen = jax.device_put(task.frozen, replicated(mesh))
     params = jax.jit(task.init)(jax.random.key(0))
     state = jax.device_put(init_state(params, optimizer), replicated(mesh))
-    batches = read(config.threads)
+    batches = read(config.threads, config.workers)
     batch = jax.device_put(next(batches), batch_sharded(mesh))
 
     def compute(given) -> None:
@@ -89,11 +105,12 @@ def main() -> int:
     figures["training step"] = rate(
         lambda: compute(batch), rows, seconds=options.seconds
     )
-    figures[f"both, {config.threads} threads"] = rate(
+    figures["both, as configured"] = rate(
         lambda: compute(jax.device_put(next(batches), batch_sharded(mesh))),
         rows,
         seconds=options.seconds,
     )
+    batches.close()
     print(f"{jax.devices()[0].device_kind} x {mesh.size}, {os.cpu_count()} CPU cores")
     for name, value in figures.items():
         print(f"{name:24} {value:8.1f} examples/s")

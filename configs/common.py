@@ -52,8 +52,10 @@ def training(task: str, name: str) -> ConfigDict:
     config.checkpoint_every = 1000
     # Newest checkpoints kept, besides the best one.
     config.keep = 2
-    # Threads that read pictures.
+    # Threads that read pictures; or processes with so many threads each. An
+    # accelerator wants a process for every core.
     config.threads = 2
+    config.workers = 0
     config.export_dtype = "float16"
     return config
 

@@ -4,4 +4,6 @@ import sys
 
 from nstjax.cli.main import main
 
-sys.exit(main())
+# Reading processes import this module anew, under another name.
+if __name__ == "__main__":
+    sys.exit(main())

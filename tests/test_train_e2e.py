@@ -55,7 +55,11 @@ class Process:
         self._log = log
         with open(log, "wb") as file:
             self.popen = subprocess.Popen(
-                command, stdout=subprocess.DEVNULL, stderr=file, **options
+                command,
+                stdout=subprocess.DEVNULL,
+                stderr=file,
+                start_new_session=True,
+                **options,
             )
 
     def finish(self) -> tuple[int, str]:
@@ -65,6 +69,18 @@ class Process:
     def kill(self) -> None:
         self.popen.kill()
         self.popen.wait(timeout=TIMEOUT)
+
+    def interrupt(self) -> None:
+        """Ctrl-C, which a terminal sends to a command and all that it started."""
+        os.killpg(self.popen.pid, signal.SIGINT)
+
+    def has_left_nothing(self) -> bool:
+        """Whether nothing that the command started runs any more."""
+        try:
+            os.killpg(self.popen.pid, 0)
+        except ProcessLookupError:
+            return True
+        return False
 
 
 class Trainer:
@@ -208,20 +224,20 @@ def test_killed_at_any_moment_it_ends_the_same(material, whole, tmp_path):
     random = np.random.default_rng(0)
     folder = trainer.workdir / "checkpoints"
     killed_while_saving = killed_between = 0
-    for _ in range(2):
+    for options in ((), ("--config.workers=2", "--config.threads=1")):
         before = set(trainer.checkpoints())
 
         def saving(before=before):
             new = set(trainer.checkpoints()) - before
             return new and any("tmp" in path.name for path in folder.glob("*"))
 
-        process = trainer.start()
+        process = trainer.start(*options)
         if wait_until(saving, process):
             process.kill()
             killed_while_saving += 1
 
         before = set(trainer.checkpoints())
-        process = trainer.start()
+        process = trainer.start(*options)
         if wait_until(
             lambda before=before: set(trainer.checkpoints()) - before, process
         ):
@@ -229,16 +245,21 @@ def test_killed_at_any_moment_it_ends_the_same(material, whole, tmp_path):
             process.kill()
             killed_between += 1
     assert killed_while_saving and killed_between
+    # The reading processes notice.
+    deadline = time.monotonic() + 60
+    while not all(process.has_left_nothing() for process in Trainer.started):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
     trainer.run()
     assert_same_weights(trainer.weights(), whole.weights())
 
 
 def test_ctrl_c_saves_and_the_same_command_goes_on(material, whole, tmp_path):
     trainer = Trainer(material, tmp_path / "run")
-    process = trainer.start("--config.checkpoint_every=1000")
+    process = trainer.start("--config.checkpoint_every=1000", "--config.workers=2")
     # Past the first step, far from any checkpoint of its own.
     assert wait_until(lambda: trainer_has_logged(trainer, 3), process)
-    process.popen.send_signal(signal.SIGINT)
+    process.interrupt()
     status, errors = process.finish()
     assert status == 130, errors
     assert "Traceback" not in errors

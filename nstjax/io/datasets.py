@@ -6,9 +6,11 @@ batch, with any number of reading threads or hosts, and see the same pictures.
 
 import dataclasses
 import io
+import multiprocessing
 import os
+import signal
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -21,6 +23,10 @@ from nstjax.io.images import PICTURE_FORMATS, PICTURE_SUFFIXES
 
 # Pictures in a row that may be unreadable before it is taken for an error.
 _MOST_CORRUPT_IN_A_ROW = 100
+# Ends the name of the entry that lists the pictures skipped for another entry; and
+# what stands between their names, and in no file's.
+_SKIPPED = "/skipped"
+_SEPARATOR = "\0"
 
 
 class Source(Protocol):
@@ -29,25 +35,6 @@ class Source(Protocol):
     def __len__(self) -> int: ...
 
     def __getitem__(self, index: int) -> Any: ...
-
-
-class CorruptCounter:
-    """Counts skipped pictures across reading threads and remembers their names."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._names: set[str] = set()
-
-    def add(self, name: str) -> None:
-        """Notes one unreadable picture; the same one counts once."""
-        with self._lock:
-            self._names.add(name)
-
-    @property
-    def names(self) -> list[str]:
-        """The unreadable pictures so far."""
-        with self._lock:
-            return sorted(self._names)
 
 
 def open_source(path: str | Path) -> Source:
@@ -161,10 +148,11 @@ def make_batches(
     seed: int,
     start: int = 0,
     threads: int = 2,
+    workers: int = 0,
     process: int = 0,
     processes: int = 1,
-    corrupt: CorruptCounter | None = None,
-) -> Iterator[dict[str, np.ndarray]]:
+    corrupt: set[str] | None = None,
+) -> Generator[dict[str, np.ndarray], None, None]:
     """Endless shuffled batches.
 
     Args:
@@ -173,13 +161,17 @@ def make_batches(
         seed: of the order and of the crops.
         start: number of batches to skip; the rest is as if they had been read.
         threads: that read ahead, two batches each; 0 reads on demand.
+        workers: processes with so many threads each, which read whole batches in
+            turn; 0 for threads of this process, which share one interpreter: more
+            than four of them hardly help.
         process, processes: this host's number, and how many there are. Host p
             reads the p-th contiguous part of every batch.
-        corrupt: told of pictures that could not be read and were replaced by
-            the next readable one.
+        corrupt: is given the names of pictures that could not be read and were
+            replaced by the next readable one.
 
     Yields:
-        ``{name: uint8 [batch_size / processes, H, W, C]}``.
+        ``{name: uint8 [batch_size / processes, H, W, C]}``. Close the generator to
+        end its workers.
 
     Raises:
         NstjaxError: if the batch cannot be split evenly over the hosts, or,
@@ -191,7 +183,6 @@ def make_batches(
         raise NstjaxError(
             f"a batch of {batch_size} cannot be split over {processes} hosts"
         )
-    corrupt = corrupt or CorruptCounter()
     parents = []
     for number, (name, stream) in enumerate(sorted(streams.items())):
         dataset = (
@@ -199,7 +190,7 @@ def make_batches(
             .seed(int(np.random.SeedSequence([seed, number]).generate_state(1)[0]))
             .shuffle()
             .repeat()  # each time in another order
-            .random_map(_ReadAs(name, _Reader(stream, corrupt)))
+            .random_map(_ReadAs(name, stream))
         )
         parents.append(dataset)
     dataset = grain.experimental.ZipMapDataset(parents).map(_merge)
@@ -209,7 +200,18 @@ def make_batches(
     )
     batched = rows.batch(local, drop_remainder=True)
     options = grain.ReadOptions(num_threads=threads, prefetch_buffer_size=2 * threads)
-    return iter(batched[start:].to_iter_dataset(options))
+    reading = batched[start:].to_iter_dataset(options)
+    if workers:
+        from absl import flags
+
+        # grain asks for flags of its own, which only programs made with absl parse.
+        if not flags.FLAGS.is_parsed():
+            flags.FLAGS.mark_as_parsed()
+        reading = reading.mp_prefetch(
+            grain.MultiprocessingOptions(num_workers=workers),
+            worker_init_fn=_begin_worker,
+        )
+    return _without_skipped(reading, set() if corrupt is None else corrupt)
 
 
 def fixed_batches(
@@ -219,41 +221,38 @@ def fixed_batches(
 
     Short sources start over, so that every batch is full.
     """
-    corrupt = CorruptCounter()
-    batches = []
-    for start in range(0, count * batch_size, batch_size):
-        batch = {}
-        for name, stream in streams.items():
-            reader = _Reader(stream, corrupt)
-            batch[name] = np.stack(
-                [reader.read(start + row, None) for row in range(batch_size)]
+    return [
+        {
+            name: np.stack(
+                [_read(stream, start + row, None)[0] for row in range(batch_size)]
             )
-        batches.append(batch)
-    return batches
+            for name, stream in streams.items()
+        }
+        for start in range(0, count * batch_size, batch_size)
+    ]
 
 
-@dataclasses.dataclass(frozen=True)
-class _Reader:
-    stream: Stream
-    corrupt: CorruptCounter
-
-    def read(self, index: int, random: np.random.Generator | None) -> np.ndarray:
-        length = len(self.stream.source)
-        # A substitute rather than a gap: batches keep their numbers, so that
-        # resuming stays exact.
-        for offset in range(min(length, _MOST_CORRUPT_IN_A_ROW)):
-            number = (index + offset) % length
-            item = None
-            try:
-                item = self.stream.source[number]
-                return self.stream.load(item, random)
-            except Exception as error:  # Pillow raises nearly anything
-                name, reason = _name_of(item, number), error
-                self.corrupt.add(name)
-        raise NstjaxError(
-            f"none of the training pictures tried can be read, such as {name} "
-            f"({' '.join(str(reason).split())}); check the folder"
-        ) from reason
+def _read(
+    stream: Stream, index: int, random: np.random.Generator | None
+) -> tuple[np.ndarray, list[str]]:
+    """An example, and the names of pictures before it that could not be read."""
+    length = len(stream.source)
+    skipped = []
+    # A substitute rather than a gap: batches keep their numbers, so that
+    # resuming stays exact.
+    for offset in range(min(length, _MOST_CORRUPT_IN_A_ROW)):
+        number = (index + offset) % length
+        item = None
+        try:
+            item = stream.source[number]
+            return stream.load(item, random), skipped
+        except Exception as error:  # Pillow raises nearly anything
+            skipped.append(_name_of(item, number))
+            reason = error
+    raise NstjaxError(
+        f"none of the training pictures tried can be read, such as {skipped[-1]} "
+        f"({' '.join(str(reason).split())}); check the folder"
+    ) from reason
 
 
 def _name_of(item: Any, number: int) -> str:
@@ -266,13 +265,49 @@ def _name_of(item: Any, number: int) -> str:
 
 @dataclasses.dataclass(frozen=True)
 class _ReadAs:
-    """Reads a numbered example into a batch's entry of one name."""
+    """Reads a numbered example into a batch's entry of one name.
+
+    The names of skipped pictures travel in an entry beside it, since a worker has no
+    other way to tell.
+    """
 
     name: str
-    reader: _Reader
+    stream: Stream
 
     def __call__(self, index: int, random: np.random.Generator):
-        return {self.name: self.reader.read(int(index), random)}
+        example, skipped = _read(self.stream, int(index), random)
+        return {
+            self.name: example,
+            f"{self.name}{_SKIPPED}": np.array(_SEPARATOR.join(skipped)),
+        }
+
+
+def _without_skipped(
+    reading: Iterable[dict[str, np.ndarray]], corrupt: set[str]
+) -> Generator[dict[str, np.ndarray], None, None]:
+    batches = iter(reading)
+    try:
+        for batch in batches:
+            for name in [name for name in batch if name.endswith(_SKIPPED)]:
+                for names in filter(None, batch.pop(name)):
+                    corrupt.update(str(names).split(_SEPARATOR))
+            yield batch
+    finally:
+        batches.close()
+
+
+def _begin_worker(number: int, count: int) -> None:
+    """Makes a worker end when its run does, however that ends, and not before."""
+    del number, count
+    # Every process of the terminal gets a Ctrl-C; the run decides what comes of it.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    # A run that is killed cannot tell its workers, which would wait for ever.
+    multiprocessing.parent_process().join()
+    os._exit(1)
 
 
 def _merge(entries: Sequence[Mapping[str, np.ndarray]]) -> dict[str, np.ndarray]:

@@ -15,7 +15,7 @@ from ml_collections import ConfigDict
 
 from nstjax.errors import NstjaxError
 from nstjax.io.checkpoints import Checkpoints
-from nstjax.io.datasets import CorruptCounter, fixed_batches, make_batches
+from nstjax.io.datasets import fixed_batches, make_batches
 from nstjax.io.files import write_atomically
 from nstjax.io.weights import save_weights
 from nstjax.sharding import batch_sharded, make_data_mesh, replicated
@@ -106,13 +106,13 @@ def train(
             now = time.perf_counter()
             speed = (run.step - done) * config.batch_size / max(now - clock, 1e-9)
             clock, done = now, run.step
-            skipped = len(run.corrupt.names)
+            skipped = len(run.corrupt)
             on_progress(
                 Progress(run.step, config.steps, report, speed, skipped, sample)
             )
 
         progress({})
-        with StopRequest() as request:
+        with StopRequest() as request, run:
             while run.step < config.steps:
                 report = run.advance()
                 last = run.step == config.steps
@@ -172,7 +172,7 @@ class _Run:
     Attributes:
         state: begun, or restored from the newest checkpoint.
         step: batches seen; ``state.step`` on this side of the device.
-        corrupt: the training pictures that could not be read.
+        corrupt: names of the training pictures that could not be read.
     """
 
     def __init__(
@@ -215,17 +215,25 @@ class _Run:
             like = _abstract_state(task, optimizer, mesh)
             self.state = checkpoints.restore(latest, like)
         self.step = int(self.state.step)
-        self.corrupt = CorruptCounter()
+        self.corrupt: set[str] = set()
         self._batches = make_batches(
             task.training,
             batch_size=config.batch_size,
             seed=config.seed,
             start=self.step,
             threads=config.threads,
+            workers=config.workers,
             process=jax.process_index(),
             processes=jax.process_count(),
             corrupt=self.corrupt,
         )
+
+    def __enter__(self) -> "_Run":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Ends the reading threads and processes."""
+        self._batches.close()
 
     @property
     def rate(self) -> float:
@@ -327,8 +335,7 @@ def _agree(requested: bool, *, now: bool) -> bool:
     return now and bool(multihost_utils.process_allgather(np.array(requested)).any())
 
 
-def _note_unreadable(workdir: Path, corrupt: CorruptCounter) -> None:
-    names = corrupt.names
-    if names and jax.process_index() == 0:
-        text = "".join(f"{name}\n" for name in names)
+def _note_unreadable(workdir: Path, corrupt: set[str]) -> None:
+    if corrupt and jax.process_index() == 0:
+        text = "".join(f"{name}\n" for name in sorted(corrupt))
         write_atomically(workdir / "unreadable.txt", text.encode(), overwrite=True)

@@ -21,6 +21,7 @@ _POSITIVE = (
 )
 _NOT_NEGATIVE = (
     "threads",
+    "workers",
     "validation_every_nth",
     "schedule_steps",
     "warmup_steps",

@@ -13,7 +13,7 @@ CHECKPOINTS = "checkpoints"
 _NOTE = "config.json"
 # Leaves that may differ between a run and its resumption: they change how
 # long and how it is watched, not what is computed at a step.
-_MAY_CHANGE = ("log_every", "checkpoint_every", "keep", "threads")
+_MAY_CHANGE = ("log_every", "checkpoint_every", "keep", "threads", "workers")
 
 
 def check(workdir: Path, config: ConfigDict) -> None:

@@ -1,5 +1,6 @@
 """Sources of pictures, and the order in which batches come."""
 
+import contextlib
 import itertools
 from pathlib import Path
 
@@ -10,7 +11,6 @@ from PIL import Image
 from nstjax.errors import NstjaxError
 from nstjax.io.crops import Crop
 from nstjax.io.datasets import (
-    CorruptCounter,
     Stream,
     find_pictures,
     fixed_batches,
@@ -40,7 +40,8 @@ def numbered(length: int) -> Stream:
 
 def take(count: int, streams, **options) -> list[dict[str, np.ndarray]]:
     options = {"batch_size": 4, "seed": 1} | options
-    return list(itertools.islice(make_batches(streams, **options), count))
+    with contextlib.closing(make_batches(streams, **options)) as batches:
+        return list(itertools.islice(batches, count))
 
 
 def assert_same(batches, expected):
@@ -125,6 +126,12 @@ class TestMakeBatches:
         batches = take(10 - start, self.streams, start=start, threads=threads)
         assert_same(batches, expected)
 
+    @pytest.mark.parametrize("threads", [0, 1])
+    def test_reading_processes_keep_the_order(self, threads):
+        expected = take(8, self.streams)[3:]
+        options = {"start": 3, "threads": threads, "workers": 2}
+        assert_same(take(5, self.streams, **options), expected)
+
     @pytest.mark.parametrize("processes", [2, 4])
     def test_hosts_share_each_batch(self, processes):
         expected = take(6, self.streams)
@@ -191,14 +198,16 @@ class TestCorruptPictures:
             paths.append(path)
         return Stream(paths, picture_loader(Crop(4, 8)))
 
-    def test_are_replaced_by_the_next_and_counted(self, tmp_path):
+    @pytest.mark.parametrize("workers", [0, 2])
+    def test_are_replaced_by_the_next_and_counted(self, tmp_path, workers):
         stream = self.make(tmp_path, corrupt={2, 3})
-        counter = CorruptCounter()
-        batches = take(9, {"content": stream}, batch_size=2, corrupt=counter)
+        corrupt = set()
+        options = {"batch_size": 2, "corrupt": corrupt, "workers": workers}
+        batches = take(9, {"content": stream}, **options)
         levels = np.concatenate([b["content"][:, 0, 0, 0] for b in batches])
         # Three epochs; 40 stands in for the two.
         assert sorted(levels) == sorted([0, 10, 40, 40, 40, 50] * 3)
-        assert counter.names == [str(tmp_path / "2.png"), str(tmp_path / "3.png")]
+        assert corrupt == {str(tmp_path / "2.png"), str(tmp_path / "3.png")}
 
     def test_do_not_move_the_others(self, tmp_path):
         whole = self.make(tmp_path / "whole", corrupt=set())
@@ -220,23 +229,23 @@ class TestCorruptPictures:
     def test_any_damage(self, tmp_path, damage):
         stream = self.make(tmp_path, corrupt=set(), length=2)
         stream.source[0].write_bytes(damage)
-        counter = CorruptCounter()
-        take(3, {"content": stream}, corrupt=counter)
-        assert counter.names == [str(stream.source[0])]
+        corrupt = set()
+        take(3, {"content": stream}, corrupt=corrupt)
+        assert corrupt == {str(stream.source[0])}
 
     def test_in_a_prepared_directory_have_names(self):
         good = np.zeros((8, 8, 3), np.uint8)
         source = [{"image": good}, {"image": b"?", "filename": b"a/b.jpg"}]
-        counter = CorruptCounter()
+        corrupt = set()
         stream = Stream(source, picture_loader(Crop(4, 8)))
-        take(1, {"content": stream}, corrupt=counter)
-        assert counter.names == ["a/b.jpg"]
+        take(1, {"content": stream}, corrupt=corrupt)
+        assert corrupt == {"a/b.jpg"}
 
-    @pytest.mark.parametrize("threads", [0, 2])
-    def test_none_readable_ends_the_run(self, tmp_path, threads):
+    @pytest.mark.parametrize(("threads", "workers"), [(0, 0), (2, 0), (1, 1)])
+    def test_none_readable_ends_the_run(self, tmp_path, threads, workers):
         stream = self.make(tmp_path, corrupt=set(range(6)))
         with pytest.raises(NstjaxError, match=r"can be read, such as .*\d\.png"):
-            take(1, {"content": stream}, threads=threads)
+            take(1, {"content": stream}, threads=threads, workers=workers)
 
 
 class TestFixedBatches:
