@@ -105,9 +105,12 @@ def make_task(config: ConfigDict) -> Task:
         )
         return {"encoder": jax.tree.map(np.asarray, folded)}, metadata
 
-    examples = partial(calibration_batches, training, config.batch_size)
-    moments = make_moments(spec, examples)
+    # Not of parts: without a random cut they would be whole pictures made small.
     whole = View((fast_depth.SIZE,) * 2)
+    examples = partial(
+        calibration_batches, Stream(pictures, view_loader(whole)), config.batch_size
+    )
+    moments = make_moments(spec, examples)
     return Task(
         init=init,
         begin=begin,
