@@ -46,7 +46,12 @@ def configure(teacher, *overrides, preset="stage1"):
 def first_stage(fast_depth_converted, tmp_path_factory):
     """(export, reports) of twenty steps."""
     config = configure(
-        fast_depth_converted, "--config.steps=20", "--config.checkpoint_every=10"
+        fast_depth_converted,
+        "--config.steps=20",
+        "--config.checkpoint_every=10",
+        # As in the preset: the maps are fitted on whole views, and held on to there
+        # only if the parts are not much smaller.
+        "--config.part_size=128",
     )
     config.log_every = 1
     reports = []
@@ -64,7 +69,7 @@ def test_hints_are_followed_and_only_the_stage_is_kept(first_stage):
     path, reports = first_stage
     hints = [r.report["hint"] for r in reports if "hint" in r.report]
     assert np.mean(hints[-5:]) < 0.9 * np.mean(hints[:5])
-    assert 0 < reports[-1].report["validation/hint"] < 2
+    assert 0 < reports[-1].report["validation/hint"] < 1.5
     params, metadata = load_weights(path)
     assert set(params) == {"encoder"}
     assert set(params["encoder"]) == {"conv1", "layer1_0"}
