@@ -44,9 +44,9 @@ def fold(params: Params, moments: Params) -> dict[str, Any]:
 
     Args:
         params: nested dicts; a convolution has "kernel" [..., C], "bias" [C] and
-            "scale" [C].
+            "scale" [C], or is not normalised and has no scale.
         moments: a tree of the same form with "mean" and "deviation" for each
-            convolution that has a scale.
+            convolution that has a scale, and for no other of these.
 
     Returns:
         The tree without scales, which computes the same wherever the batch's
@@ -68,7 +68,8 @@ def unfold(params: Params, moments: Params) -> dict[str, Any]:
 
     Args:
         params: nested dicts of convolutions without scales.
-        moments: of their outputs before the bias, a tree of the same form.
+        moments: of their outputs before the bias, a tree of the same form; without
+            those that are not to be normalised.
     """
 
     def convolution(layer: Mapping[str, Any], batch: Mapping[str, Any]):
@@ -82,9 +83,11 @@ def unfold(params: Params, moments: Params) -> dict[str, Any]:
 
 
 def _walk(params: Params, moments: Params, convolution: Any) -> dict[str, Any]:
-    return {
-        name: convolution(layer, moments[name])
-        if "kernel" in layer
-        else _walk(layer, moments[name], convolution)
-        for name, layer in params.items()
-    }
+    def walked(name: str, layer: Any) -> Any:
+        if name not in moments:
+            return layer
+        if "kernel" in layer:
+            return convolution(layer, moments[name])
+        return _walk(layer, moments[name], convolution)
+
+    return {name: walked(name, layer) for name, layer in params.items()}

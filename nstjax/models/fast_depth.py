@@ -17,7 +17,7 @@ import jax.numpy as jnp
 
 from nstjax.errors import NstjaxError
 from nstjax.lazy import chex
-from nstjax.ops.convolution import depthwise_conv
+from nstjax.ops.depthwise import depthwise_conv
 from nstjax.ops.resample import resize
 from nstjax.types import Array, Params
 
@@ -88,7 +88,8 @@ class Seen(NamedTuple):
         depth: in metres, at half the sides; the network itself ends by doubling
             each of its pixels.
         encoder: features at 1/2, 1/4, 1/8, 1/16 and 1/32 of the sides.
-        decoder: features by level, skips added; level i is at 1/2^i.
+        decoder: what its blocks give by level, before their pixels are doubled and
+            skips added; level i is at 1/2^i.
     """
 
     depth: Array
@@ -110,22 +111,78 @@ def see(params: Params, image: Array, *, resized: bool = True) -> Seen:
     """
     chex.assert_rank(image, 4)
     chex.assert_axis_dimension(image, 3, 3)
-    x = resize(image, (SIZE, SIZE), method="linear") if resized else image
-    x = _stem(x, params["stem"])
-    kept = {}
+    if resized:
+        image = resize(image, (SIZE, SIZE), method="linear")
+    given = activations(params, image)
+    encoder, decoder = (
+        {name: jax.nn.relu(pointwise) for name, (_, pointwise) in blocks.items()}
+        for blocks in (given.encoder, given.decoder)
+    )
+    return Seen(
+        given.depth,
+        tuple(encoder[name] for name in _STAGES),
+        dict(zip((5, 4, 3, 2, 1), decoder.values(), strict=True)),
+    )
+
+
+class Activations(NamedTuple):
+    """What the network's layers give.
+
+    Attributes:
+        encoder: for each of `ENCODER_BLOCKS`, in order, what its 3x3 and its 1x1
+            convolution give, before the ReLU behind each.
+        decoder: the same for each of `DECODER_BLOCKS`, its 5x5 and its 1x1 one.
+        depth: see `Seen`.
+    """
+
+    encoder: Mapping[str, tuple[Array, Array]]
+    decoder: Mapping[str, tuple[Array, Array]]
+    depth: Array
+
+
+def activations(params: Params, image: Array) -> Activations:
+    """Looks at pictures as they are.
+
+    Args:
+        params: see `see`.
+        image: pictures of shape [B, H, W, 3], RGB in [0, 1], H and W multiples of 32.
+    """
+    x, encoder, decoder = _stem(image, params["stem"]), {}, {}
     for name in ENCODER_BLOCKS:
-        x = _separable(x, params["encoder"][name], 2 if name in _HALVING else 1)
-        kept[name] = x
-    decoded = {}
-    for level, name in zip((4, 3, 2, 1), DECODER_BLOCKS, strict=False):
-        x = _separable(x, params["decoder"][name], 1)
-        x = x.repeat(2, axis=1).repeat(2, axis=2)
+        stride = 2 if name in _HALVING else 1
+        encoder[name] = _separable(x, params["encoder"][name], stride)
+        x = jax.nn.relu(encoder[name][1])
+    for name in DECODER_BLOCKS:
+        decoder[name] = _separable(x, params["decoder"][name], 1)
+        x = jax.nn.relu(decoder[name][1])
+        if name != DECODER_BLOCKS[-1]:
+            x = x.repeat(2, axis=1).repeat(2, axis=2)
         if name in _SKIPS:
-            x = x + kept[_SKIPS[name]]
-        decoded[level] = x
-    x = _separable(x, params["decoder"][DECODER_BLOCKS[-1]], 1)
-    depth = _pointwise(x, params["head"])
-    return Seen(depth, tuple(kept[name] for name in _STAGES), decoded)
+            x = x + jax.nn.relu(encoder[_SKIPS[name]][1])
+    head = params["head"]
+    depth = jax.nn.relu(x @ head["kernel"] + head["bias"])
+    return Activations(encoder, decoder, depth)
+
+
+def inputs(part: str, block: str) -> set[tuple[str, str]]:
+    """The blocks whose outputs, added, are a block's input.
+
+    Args:
+        part: "encoder" or "decoder".
+        block: one of the part's.
+
+    Returns:
+        Pairs of part and block; none for the first block, which the stem precedes.
+    """
+    blocks = {"encoder": ENCODER_BLOCKS, "decoder": DECODER_BLOCKS}[part]
+    index = blocks.index(block)
+    if index == 0:
+        return {("encoder", ENCODER_BLOCKS[-1])} if part == "decoder" else set()
+    before = blocks[index - 1]
+    found = {(part, before)}
+    if part == "decoder" and before in _SKIPS:
+        found.add(("encoder", _SKIPS[before]))
+    return found
 
 
 def disparity(params: Params, image: Array, *, spec: FastDepthSpec) -> Array:
@@ -181,11 +238,11 @@ def _stem(x: Array, layer: Mapping[str, Array]) -> Array:
     return jax.nn.relu(y + layer["bias"])
 
 
-def _separable(x: Array, block: Mapping[str, Params], stride: int) -> Array:
+def _separable(
+    x: Array, block: Mapping[str, Params], stride: int
+) -> tuple[Array, Array]:
+    """What a block's two convolutions give, before the ReLU behind each."""
     layer = block["depthwise"]
-    y = depthwise_conv(x, layer["kernel"], stride=stride) + layer["bias"]
-    return _pointwise(jax.nn.relu(y), block["pointwise"])
-
-
-def _pointwise(x: Array, layer: Mapping[str, Array]) -> Array:
-    return jax.nn.relu(x @ layer["kernel"] + layer["bias"])
+    filtered = depthwise_conv(x, layer["kernel"], stride=stride) + layer["bias"]
+    layer = block["pointwise"]
+    return filtered, jax.nn.relu(filtered) @ layer["kernel"] + layer["bias"]

@@ -13,6 +13,8 @@ References:
     nianticlabs/monodepth2 (``networks/resnet_encoder.py``,
     ``networks/depth_decoder.py``, ``layers.py``).
     He et al., 2015, https://arxiv.org/abs/1512.03385 (the ResNets).
+    Howard et al., 2017, https://arxiv.org/abs/1704.04861, section 3.1 (separable
+    convolutions, for slim networks; monodepth2 has none).
 """
 
 import dataclasses
@@ -28,9 +30,9 @@ from nstjax.ops.preprocess import MONODEPTH_MEAN, MONODEPTH_STD
 from nstjax.ops.resample import resize
 from nstjax.types import Array, Params
 
-BLOCKS = ("basic", "bottleneck")
+BLOCKS = ("basic", "bottleneck", "separable")
 # A bottleneck's output has this many times the channels of its 3x3 convolution.
-EXPANSION = {"basic": 1, "bottleneck": 4}
+EXPANSION = {"basic": 1, "bottleneck": 4, "separable": 1}
 # Halvings in the encoder. Two cells must be left, for reflect padding.
 _LEVELS = 5
 _MULTIPLE = 2**_LEVELS
@@ -44,10 +46,15 @@ class MonodepthSpec:
 
     Attributes:
         block: a ResNet's unit: "basic", two 3x3 convolutions, or "bottleneck",
-            a 3x3 one between two of 1x1.
+            a 3x3 one between two of 1x1; or a MobileNet's, "separable": a 3x3
+            convolution of each channel by itself and one of 1x1, nothing added.
+            The first of these halves the size in place of the ResNet's pooling, and
+            the decoder's convolutions are such units, too, of 5x5 and with ReLU, as
+            FastDepth's (Wofk et al., 2019, https://arxiv.org/abs/1903.03273).
         layers: units in each of the four stages.
         stem_width: channels of the first convolution.
-        widths: channels of the 3x3 convolutions of each stage.
+        widths: channels of the 3x3 convolutions of each stage; of the 1x1 ones,
+            if separable.
         decoder_widths: channels at the finest scale of the disparities, then at
             each coarser one down to scale 4.
         scales: those that the network gives disparities for; scale s has 1/2^s

@@ -323,30 +323,3 @@ def conv7x7_stride2(x: Array, kernel: Array) -> Array:
     blocks = blocks.reshape(4, 2, 4, 2, channels, -1).transpose(0, 2, 1, 3, 4, 5)
     blocks = blocks.reshape(4, 4, 4 * channels, -1)
     return _convolve(cells, blocks, ((2, 1), (2, 1)))
-
-
-def depthwise_conv(x: Array, kernel: Array, *, stride: int = 1) -> Array:
-    """Convolves every channel with a kernel of its own, with zeros around.
-
-    A sum of shifted, scaled copies, which fuse into one pass: XLA's grouped
-    convolution is six times slower on a CPU.
-
-    Args:
-        x: input of shape [B, H, W, C].
-        kernel: weights of shape [K, K, C], K odd.
-        stride: 1, or 2 for every second row and column, beginning with the first.
-
-    Returns:
-        Output of shape [B, H / stride, W / stride, C], halves rounded up.
-    """
-    chex.assert_rank([x, kernel], [4, 3])
-    size = kernel.shape[0]
-    chex.assert_shape(kernel, (size, size, x.shape[-1]))
-    height, width = x.shape[1:3]
-    margin = (size // 2, size // 2)
-    padded = jnp.pad(x, ((0, 0), margin, margin, (0, 0)))
-    return sum(
-        padded[:, i : i + height : stride, j : j + width : stride] * kernel[i, j]
-        for i in range(size)
-        for j in range(size)
-    )

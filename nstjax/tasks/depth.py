@@ -32,6 +32,7 @@ from nstjax.tasks.depth_network import (
     make_moments,
     network_spec,
 )
+from nstjax.tasks.depth_start import check_solvable, solve_network
 from nstjax.tasks.depth_teacher import (
     empty_maps,
     fit_maps,
@@ -53,6 +54,8 @@ def make_task(config: ConfigDict) -> Task:
     """
     _check(config)
     spec = network_spec(config)
+    if config.solved_start:
+        check_solvable(spec)
     source = PairSource(config.content, config.labels, config.painted)
     photos, held_out = split_source(source, every=config.validation_every_nth)
     notes = {"photos": len(photos), "painted_versions": source.painted}
@@ -80,12 +83,23 @@ def make_task(config: ConfigDict) -> Task:
         maps = {} if teacher is None else empty_maps(network, teacher, see)
         return {"network": network, "maps": maps}
 
+    def solve() -> dict[str, Any]:
+        begun = monodepth.init_params(jax.random.key(config.seed), spec)
+        pictures = [np.float32(batch[..., 3:]) / 255 for batch in examples()]
+        network = solve_network(begun, spec, teacher, pictures)
+        if config.batch_norm:
+            found = moments(network, normalise=False)
+            network["encoder"] = batch_norm.unfold(network["encoder"], found)
+        return network
+
     def begin(params: Any) -> Any:
         network, maps = params["network"], params["maps"]
         if config.initial:
             network = initial_network(
                 config, spec, network, moments if config.batch_norm else None
             )
+        elif config.solved_start:
+            network = solve()
         if teacher is not None:
             maps = fit_maps(
                 lambda example: see(
@@ -209,6 +223,11 @@ def _check(config: ConfigDict) -> None:
                 f"--config.{name}_weight must be 0 or more, "
                 f"not {config[f'{name}_weight']}"
             )
+    if config.solved_start and not config.teacher:
+        raise NstjaxError(
+            "a network is solved for from a teacher's features: give "
+            "--config.teacher=FILE, or --config.solved_start=False"
+        )
     if config.frozen_stages not in range(5):
         raise NstjaxError(
             "--config.frozen_stages must be from 0 to 4, the encoder's stages, not "

@@ -49,13 +49,13 @@ def solve_student(
     images = list(images)
     params = dict(student)
     for name, layer in zip(vgg.CONVOLUTIONS, spec.layers, strict=False):
-        covariance = _sum_over(
-            images, lambda image, name=name: _covariance(teach(image, name))
+        covariance = sum_over(
+            images, lambda image, name=name: activation_covariance(teach(image, name))
         )
         chosen = select_channels(np.asarray(covariance), spec.width(layer))
-        inner, cross = _sum_over(
+        inner, cross = sum_over(
             images,
-            lambda image, name=name, layer=layer, chosen=chosen: _products(
+            lambda image, name=name, layer=layer, chosen=chosen: products(
                 _patches_before(params, image, layer=layer, spec=spec),
                 _join(teach(image, name))[..., chosen],
             ),
@@ -80,12 +80,12 @@ def solve_maps(
         ``{name: {"kernel": [C, D], "bias": [D]}}``.
     """
 
-    def products(image):
+    def both(image):
         mine = features(image)
-        return {n: _products(mine[n], wanted) for n, wanted in targets(image).items()}
+        return {n: products(mine[n], wanted) for n, wanted in targets(image).items()}
 
     maps = {}
-    for name, (inner, cross) in _sum_over(images, products).items():
+    for name, (inner, cross) in sum_over(images, both).items():
         solution = least_squares(inner, cross).astype(np.float32)
         maps[name] = {"kernel": solution[1:], "bias": solution[0]}
     return maps
@@ -128,7 +128,9 @@ def least_squares(inner: np.ndarray, cross: np.ndarray) -> np.ndarray:
         Coefficients [1 + K, C], offsets first.
     """
     size = len(inner)
-    ridge = _RIDGE * np.trace(inner[1:, 1:]) / max(size - 1, 1) * np.eye(size)
+    # More than nothing, where nothing is ever seen.
+    share = max(_RIDGE * np.trace(inner[1:, 1:]) / max(size - 1, 1), 1e-12)
+    ridge = share * np.eye(size)
     ridge[0, 0] = 0  # the offset is free
     return np.linalg.solve(inner + ridge, cross)
 
@@ -144,13 +146,19 @@ def _patches_before(params: Any, image: Array, *, layer: str, spec: vgg.VGGSpec)
         x = vgg.features(params, image, (previous,), spec=spec)[previous]
         if layer[len("relu")] != previous[len("relu")]:
             x = pool2x2(x, kind=spec.pooling, rounding=spec.rounding)
+    mode = "reflect" if spec.padding == "reflect" else "constant"
+    return patches3x3(x, mode=mode)
+
+
+def patches3x3(x: Array, *, mode: str) -> Array:
+    """3x3 patches [B, H, W, 9C] in the order of a [3, 3, C] kernel.
+
+    Args:
+        x: of shape [B, H, W, C].
+        mode: of padding, as `jnp.pad` names them.
+    """
     height, width = x.shape[1:3]
-    padded = jnp.pad(
-        x,
-        ((0, 0), (1, 1), (1, 1), (0, 0)),
-        mode="reflect" if spec.padding == "reflect" else "constant",
-    )
-    # In the order of a [3, 3, C] kernel.
+    padded = jnp.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)), mode=mode)
     shifts = [
         padded[:, i : i + height, j : j + width] for i in range(3) for j in range(3)
     ]
@@ -162,7 +170,7 @@ def _join(targets: Mapping[str, Array]) -> Array:
 
 
 @jax.jit
-def _covariance(targets: Mapping[str, Array]) -> Array:
+def activation_covariance(targets: Mapping[str, Array]) -> Array:
     """Covariance of all teachers' activations, each teacher's scaled alike."""
     activations = {}
     for name, value in targets.items():
@@ -175,7 +183,7 @@ def _covariance(targets: Mapping[str, Array]) -> Array:
 
 
 @jax.jit
-def _products(design: Array, target: Array) -> tuple[Array, Array]:
+def products(design: Array, target: Array) -> tuple[Array, Array]:
     design = jnp.concatenate([jnp.ones((*design.shape[:3], 1)), design], -1)
     design = design.reshape(-1, design.shape[-1])
     target = target.reshape(-1, target.shape[-1])
@@ -183,12 +191,10 @@ def _products(design: Array, target: Array) -> tuple[Array, Array]:
     return product(design.T, design), product(design.T, target)
 
 
-def _sum_over(images: Iterable[Any], function: Callable[[Array], Any]) -> Any:
+def sum_over(images: Iterable[Any], function: Callable[[Array], Any]) -> Any:
     """Adds up a function's results in float64."""
     total = None
     for image in images:
-        part = jax.tree.map(
-            lambda x: np.asarray(x, np.float64), function(jnp.asarray(image))
-        )
+        part = jax.tree.map(lambda x: np.asarray(x, np.float64), function(image))
         total = part if total is None else jax.tree.map(np.add, total, part)
     return total

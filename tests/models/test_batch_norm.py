@@ -53,7 +53,7 @@ def networks(block="basic"):
     return spec, params, image
 
 
-@pytest.mark.parametrize("block", ["basic", "bottleneck"])
+@pytest.mark.parametrize("block", ["basic", "bottleneck", "separable"])
 def test_folded_network_computes_the_same_on_that_batch(block):
     spec, params, image = networks(block)
     trained = monodepth.see(params, image, spec=spec, normalise=True)
@@ -69,8 +69,9 @@ def test_folded_network_computes_the_same_on_that_batch(block):
     np.testing.assert_allclose(found.disparities[3], trained.disparities[3], atol=1e-3)
 
 
-def test_unfolding_goes_back():
-    spec, params, image = networks()
+@pytest.mark.parametrize("block", ["basic", "separable"])
+def test_unfolding_goes_back(block):
+    spec, params, image = networks(block)
     moments = monodepth.encoder_moments(params, image, spec=spec, normalise=True)
     folded = params | {"encoder": batch_norm.fold(params["encoder"], moments)}
     moments = monodepth.encoder_moments(folded, image, spec=spec, normalise=False)

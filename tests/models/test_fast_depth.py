@@ -39,6 +39,7 @@ def test_same_depth_as_torch(fast_depth_layers, fast_depth_file, torch_reference
         )
     assert [x.shape[1] for x in seen.encoder] == [112, 56, 28, 14, 7]
     assert {level: x.shape[1] for level, x in seen.decoder.items()} == {
+        5: 7,
         4: 14,
         3: 28,
         2: 56,

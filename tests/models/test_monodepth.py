@@ -19,6 +19,7 @@ from nstjax.models.monodepth import (
     disparity,
     init_params,
     param_shapes,
+    see,
 )
 
 # Widths that make the tests quick; full ones are compared where they are
@@ -122,10 +123,49 @@ def test_any_picture_is_resized_as_the_publisher_does(reference):
     np.testing.assert_allclose(found, expected, atol=2e-4)
 
 
-def test_gradients_of_the_whole_chain_are_those_of_differences():
+def test_separable_units_are_grouped_convolutions():
+    spec = dataclasses.replace(SLIM, block="separable", layers=(2, 1, 1, 1))
+    params = random_params(spec)
+    image = np.random.default_rng(0).random((2, 64, 96, 3), np.float32)
+    found = jax.jit(partial(see, spec=spec))(params, image).encoder
+
+    def convolve(x, layer, stride, groups=1):
+        kernel = layer["kernel"]
+        kernel = kernel if kernel.ndim == 4 else kernel[:, :, None]
+        margin = kernel.shape[0] // 2
+        y = jax.lax.conv_general_dilated(
+            x,
+            kernel,
+            (stride, stride),
+            ((margin, margin),) * 2,
+            dimension_numbers=("NHWC", "HWIO", "NHWC"),
+            feature_group_count=groups,
+        )
+        return np.maximum(y + layer["bias"], 0)
+
+    encoder = params["encoder"]
+    x = convolve((image - 0.45) / 0.225, encoder["conv1"], 2)
+    expected = [x]
+    for stage, count in enumerate(spec.layers, 1):
+        for index in range(count):
+            unit = encoder[f"layer{stage}_{index}"]
+            x = convolve(x, unit["conv1"], 1 + (index == 0), groups=x.shape[-1])
+            x = convolve(x, unit["conv2"], 1)
+        expected.append(x)
+    for one, other in zip(found, expected, strict=True):
+        assert other.std() > 0.02
+        np.testing.assert_allclose(one, other, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("block", ["basic", "separable"])
+def test_gradients_of_the_whole_chain_are_those_of_differences(block):
     with jax.enable_x64(True):
         spec = dataclasses.replace(
-            SLIM, stem_width=3, widths=(3, 4, 4, 5), layers=(1, 1, 1, 1)
+            SLIM,
+            block=block,
+            stem_width=3,
+            widths=(3, 4, 4, 5),
+            layers=(1, 1, 1, 1),
         )
         params = random_params(spec)
         rng = np.random.default_rng(1)

@@ -16,7 +16,6 @@ from nstjax.ops.convolution import (
     conv3x3_stride2,
     conv3x3_valid,
     conv7x7_stride2,
-    depthwise_conv,
     upsample_reflect_conv3x3,
 )
 
@@ -229,21 +228,3 @@ def test_odd_sides_are_refused_where_pixels_pair_up():
     x = np.zeros((1, 7, 6, 3), np.float32)
     with pytest.raises(ValueError, match="even"):
         conv7x7_stride2(x, np.zeros((7, 7, 3, 2), np.float32))
-
-
-@pytest.mark.parametrize("size", [3, 5])
-@pytest.mark.parametrize("stride", [1, 2])
-def test_depthwise_same_as_a_grouped_convolution(size, stride):
-    rng = np.random.default_rng(0)
-    x = rng.normal(size=(2, 7, 8, 6)).astype(np.float32)
-    kernel = rng.normal(size=(size, size, 6)).astype(np.float32)
-    expected = lax.conv_general_dilated(
-        x,
-        kernel[:, :, None],
-        (stride, stride),
-        [(size // 2, size // 2)] * 2,
-        dimension_numbers=("NHWC", "HWIO", "NHWC"),
-        feature_group_count=6,
-    )
-    found = depthwise_conv(x, kernel, stride=stride)
-    np.testing.assert_allclose(found, expected, atol=1e-5)

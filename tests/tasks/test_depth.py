@@ -16,7 +16,6 @@ from nstjax.tasks.registry import make_task
 SMALL = (
     "--config.stem_width=4",
     "--config.widths=(4, 4, 8, 8)",
-    "--config.layers=(1, 1, 1, 1)",
     "--config.decoder_widths=(8, 8, 8)",
     "--config.input_size=(64, 96)",
     "--config.validation_every_nth=4",
@@ -45,13 +44,14 @@ def folders(tmp_path_factory):
     return folder
 
 
-def configure(folders, *overrides, preset="labelled"):
+def configure(folders, *overrides, preset="labelled", layers=(1, 1, 1, 1)):
     return load_config(
         f"depth_slim:{preset}",
         [
             f"--config.content={folders / 'photos'}",
             f"--config.labels={folders / 'labels'}",
             f"--config.style={folders / 'styles'}",
+            f"--config.layers={layers}",
             *SMALL,
             *overrides,
         ],
@@ -192,6 +192,11 @@ def test_every_nth_photo_is_held_out(folders):
     rest = task.training["pair"].source
     assert len(rest) == 9
     assert not set(names) & {rest[i]["image"].stem for i in range(9)}
+
+
+def test_a_network_is_not_solved_for_without_a_teacher(folders):
+    with pytest.raises(NstjaxError, match="config.teacher"):
+        make_task(configure(folders, preset="solved", layers=(2, 2, 6, 2)))
 
 
 def test_shipped_network_has_about_a_million_weights(folders):

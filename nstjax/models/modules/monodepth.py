@@ -3,6 +3,7 @@
 from functools import partial
 
 import flax.linen as nn
+import jax.numpy as jnp
 
 from nstjax.models import batch_norm
 from nstjax.models.modules.layers import Conv3x3, parameter
@@ -13,6 +14,7 @@ from nstjax.ops.convolution import (
     conv7x7_stride2,
     upsample_reflect_conv3x3,
 )
+from nstjax.ops.depthwise import depthwise_conv
 from nstjax.ops.pooling import max_pool3x3_stride2
 from nstjax.ops.sums import add_bias
 from nstjax.types import Array
@@ -51,8 +53,33 @@ class Residual(nn.Module):
         return nn.relu(x + y)
 
 
+class Separable(nn.Module):
+    """One unit of a MobileNet, without a shortcut.
+
+    Attributes:
+        width: output channels.
+        stride: 1, or 2 to halve the size.
+        normalise: see `Convolution`.
+        size: the side of the kernels of the channels by themselves.
+    """
+
+    width: int
+    stride: int = 1
+    normalise: bool = False
+    size: int = 3
+
+    @nn.compact
+    def __call__(self, x: Array) -> Array:
+        filters = Convolution(
+            x.shape[-1], self.size, self.stride, depthwise=True, name="conv1"
+        )
+        x = filters(x)
+        convolution = Convolution(self.width, 1, normalise=self.normalise, name="conv2")
+        return nn.relu(convolution(nn.relu(x)))
+
+
 class Convolution(nn.Module):
-    """A convolution with bias and zeros around, of any size that ResNets have.
+    """A convolution with bias and zeros around, of any size that the units have.
 
     Attributes:
         features: output channels.
@@ -61,6 +88,8 @@ class Convolution(nn.Module):
         last: whether it ends a residual branch. Random weights begin with such
             branches closed, as networks without normalisation need it (Zhang
             et al., 2019, https://arxiv.org/abs/1901.09321).
+        depthwise: whether each channel is convolved by itself; such ones are not
+            normalised, since the 1x1 convolution behind them is.
         normalise: whether the batch's own mean and variance are taken out, see
             `nstjax.models.batch_norm`.
     """
@@ -69,16 +98,20 @@ class Convolution(nn.Module):
     size: int
     stride: int = 1
     last: bool = False
+    depthwise: bool = False
     normalise: bool = False
 
     @nn.compact
     def __call__(self, x: Array) -> Array:
         closed = self.last and not self.normalise
         begin = nn.initializers.zeros if closed else nn.initializers.he_normal()
-        shape = (self.size, self.size, x.shape[-1], self.features)
+        before = () if self.depthwise else (x.shape[-1],)
+        shape = (self.size, self.size, *before, self.features)
         kernel = parameter(self, "kernel", begin, shape).astype(x.dtype)
         bias = parameter(self, "bias", nn.initializers.zeros, (self.features,))
-        if self.size == 7:
+        if self.depthwise:
+            y = depthwise_conv(x, kernel, stride=self.stride)
+        elif self.size == 7:
             y = conv7x7_stride2(x, kernel)
         elif self.size == 3 and self.stride == 2:
             y = conv3x3_stride2(x, kernel)
@@ -86,7 +119,8 @@ class Convolution(nn.Module):
             y = conv3x3(x, kernel, padding="zero")
         else:
             y = x[:, :: self.stride, :: self.stride] @ kernel[0, 0]
-        if self.normalise or self.is_mutable_collection("moments"):
+        wanted = self.is_mutable_collection("moments") and not self.depthwise
+        if self.normalise or wanted:
             mean, deviation = batch_norm.moments(y)
             self.sow("moments", "mean", mean)
             self.sow("moments", "deviation", deviation)
@@ -98,7 +132,7 @@ class Convolution(nn.Module):
 
 
 class Encoder(nn.Module):
-    """The ResNet without its classifier."""
+    """The ResNet without its classifier, or with a MobileNet's units."""
 
     spec: MonodepthSpec
     normalise: bool = False
@@ -112,13 +146,16 @@ class Encoder(nn.Module):
         )
         x = nn.relu(stem(pixels))
         features = [x]
-        x = max_pool3x3_stride2(x)
+        separable = spec.block == "separable"
+        if not separable:
+            x = max_pool3x3_stride2(x)
+        unit = Separable if separable else partial(Residual, spec.block)
         stages = zip(spec.layers, spec.widths, strict=True)
         for stage, (count, width) in enumerate(stages, start=1):
             for index in range(count):
-                stride = 2 if stage > 1 and index == 0 else 1
+                halves = index == 0 and (stage > 1 or separable)
                 name = f"layer{stage}_{index}"
-                x = Residual(spec.block, width, stride, self.normalise, name=name)(x)
+                x = unit(width, 1 + halves, self.normalise, name=name)(x)
             features.append(x)
         return features
 
@@ -157,11 +194,20 @@ class Decoder(nn.Module):
     ) -> tuple[dict[int, Array], dict[int, Array]]:
         """Maps the encoder's features to disparities by scale, features by level."""
         x, result, decoded = features[-1], {}, {}
+        separable = self.spec.block == "separable"
         for level in self.spec.levels:
-            width = self.spec.decoder_width(level)
-            x = nn.elu(Conv3x3(width, name=f"upconv{level}_0")(x))
-            skip = features[level - 1] if level else None
-            x = nn.elu(UpConvolution(width, name=f"upconv{level}_1")(x, skip))
+            width, skip = self.spec.decoder_width(level), None
+            name = f"upconv{level}"
+            if level:
+                skip = features[level - 1]
+            if separable:
+                x = Separable(width, size=5, name=f"{name}_0")(x)
+                x = x.repeat(2, axis=1).repeat(2, axis=2)
+                x = x if skip is None else jnp.concatenate([x, skip], -1)
+                x = Separable(width, size=5, name=f"{name}_1")(x)
+            else:
+                x = nn.elu(Conv3x3(width, name=f"{name}_0")(x))
+                x = nn.elu(UpConvolution(width, name=f"{name}_1")(x, skip))
             decoded[level] = x
             if level in self.spec.scales:
                 logit = Conv3x3(1, name=f"dispconv{level}")(x)
