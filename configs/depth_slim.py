@@ -90,11 +90,8 @@ def base():
 def taught(config):
     # Three minutes and twenty seconds on an H200 with --config.threads=1
     # --config.workers=15; some seven hours on two cores.
-    config.hint_weight = 3.0
+    _follow_teacher(config)
     config.batch_norm = True
-    config.least_share = 0.6
-    config.jitter = 0.2
-    config.painted_share = 0.3
     config.transfer_share = 0.05
     config.batch_size = 32
     config.validation_batches = 9
@@ -115,10 +112,7 @@ def solved(config):
     config.widths = (96, 192, 256, 320)
     config.decoder_widths = (56, 120, 200)
     config.solved_start = True
-    config.hint_weight = 3.0
-    config.least_share = 0.6
-    config.jitter = 0.2
-    config.painted_share = 0.3
+    _follow_teacher(config)
     config.transfer_share = 0.1
     # Without the channels' balance, even this would unlearn what was solved for.
     config.learning_rate = 5e-4
@@ -126,6 +120,13 @@ def solved(config):
     config.steps = 900
     config.average_decay = 0.98
     config.checkpoint_every = 150
+
+
+def _follow_teacher(config):
+    config.hint_weight = 3.0
+    config.least_share = 0.6
+    config.jitter = 0.2
+    config.painted_share = 0.3
 
 
 def labelled(config):

@@ -31,6 +31,7 @@ from nstjax.tasks.depth_network import (
     initial_network,
     make_moments,
     network_spec,
+    normalised,
 )
 from nstjax.tasks.depth_start import check_solvable, solve_network
 from nstjax.tasks.depth_teacher import (
@@ -87,10 +88,9 @@ def make_task(config: ConfigDict) -> Task:
         begun = monodepth.init_params(jax.random.key(config.seed), spec)
         pictures = [np.float32(batch[..., 3:]) / 255 for batch in examples()]
         network = solve_network(begun, spec, teacher, pictures)
-        if config.batch_norm:
-            found = moments(network, normalise=False)
-            network["encoder"] = batch_norm.unfold(network["encoder"], found)
-        return network
+        return normalised(
+            network, network["encoder"], moments if config.batch_norm else None
+        )
 
     def begin(params: Any) -> Any:
         network, maps = params["network"], params["maps"]

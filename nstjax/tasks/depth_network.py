@@ -81,10 +81,24 @@ def initial_network(
         part: {**network[part], **params.get(part, {})}
         for part in ("encoder", "decoder")
     }
-    if moments is not None:
-        found = moments(joined, normalise=False)
-        joined["encoder"] |= batch_norm.unfold(params["encoder"], found)
-    return joined
+    return normalised(joined, params["encoder"], moments)
+
+
+def normalised(
+    network: Params, encoder: Params, moments: Moments | None
+) -> dict[str, Any]:
+    """A network that sees the same, with batch normalisation in its encoder.
+
+    Args:
+        network: without normalisation.
+        encoder: those of the encoder's layers that are to be normalised.
+        moments: see `Moments`; None leaves the network as it is.
+    """
+    if moments is None:
+        return dict(network)
+    found = moments(network, normalise=False)
+    unfolded = batch_norm.unfold(encoder, found)
+    return {**network, "encoder": {**network["encoder"], **unfolded}}
 
 
 def calibration_batches(training: Stream, batch_size: int) -> list[np.ndarray]:

@@ -109,9 +109,15 @@ class _Lessons(NamedTuple):
         return _given(self.teacher, picture, part, block, half)[..., chosen]
 
 
-@partial(jax.jit, static_argnames=("part", "block", "half"))
-def _given(teacher: Params, picture: Array, part: str, block: str, half: int) -> Array:
-    return getattr(fast_depth.activations(teacher, picture), part)[block][half]
+_activations = jax.jit(fast_depth.activations)
+
+
+def _given(
+    teacher: Params, picture: np.ndarray, part: str, block: str, half: int
+) -> Array:
+    # One program for all blocks, since compiling one for each takes longer than what
+    # this one computes in vain.
+    return getattr(_activations(teacher, picture), part)[block][half]
 
 
 class _Map(NamedTuple):
@@ -329,9 +335,12 @@ def _tap_products(
         total = cotangent.sum((0, 1, 2))[None]
         return jnp.concatenate([total, sums.reshape(-1, channels)])
 
-    design = [jnp.ones_like(target)]
-    design += [convolve(jnp.tile(kernel, (1, 1, channels))) for kernel in kernels]
-    return jnp.stack([with_taps(column) for column in design], 1), with_taps(target)
+    # In loops: written out, the gradients take minutes to compile.
+    taps = jax.lax.map(
+        lambda kernel: with_taps(convolve(jnp.tile(kernel, (1, 1, channels)))), kernels
+    )
+    ones, cross = jax.lax.map(with_taps, jnp.stack([jnp.ones_like(target), target]))
+    return jnp.concatenate([ones[None], taps]).swapaxes(0, 1), cross
 
 
 @partial(jax.jit, static_argnames="stride")

@@ -24,9 +24,10 @@ def grouped(x, kernel, stride):
 @pytest.mark.parametrize("sides", [(7, 8), (28, 9), (17, 6), (34, 6), (1, 2)])
 @pytest.mark.parametrize("size", [3, 5])
 @pytest.mark.parametrize("stride", [1, 2])
-def test_same_as_a_grouped_convolution(sides, size, stride):
+@pytest.mark.parametrize("batch", [1, 2])
+def test_same_as_a_grouped_convolution(sides, size, stride, batch):
     rng = np.random.default_rng(0)
-    x = rng.normal(size=(2, *sides, 6)).astype(np.float32)
+    x = rng.normal(size=(batch, *sides, 6)).astype(np.float32)
     kernel = rng.normal(size=(size, size, 6)).astype(np.float32)
     found = depthwise_conv(x, kernel, stride=stride)
     expected, pull = jax.vjp(lambda x, k: grouped(x, k, stride), x, kernel)
