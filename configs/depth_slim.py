@@ -68,6 +68,13 @@ def base():
     config.painted_share = 0.5
     config.transfer_share = 0.4
 
+    # Examples that the network's own depth term has first pulled towards what it sees
+    # in another: steps, and the least and largest root mean square of one. Needs a
+    # teacher, who says what is to be seen in them.
+    config.pulled_share = 0.0
+    config.pull_steps = 2
+    config.pull_sizes = (0.003, 0.03)
+
     # Weights of: the loss that knows neither scale nor shift, its gradients, and
     # the cross entropy, without which the sigmoid drifts to where it is dead.
     config.invariant_weight = 0.5

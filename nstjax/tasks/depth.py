@@ -4,7 +4,7 @@ References:
     Ranftl et al., 2019, https://arxiv.org/abs/1907.01341 (the losses).
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -33,6 +33,7 @@ from nstjax.tasks.depth_network import (
     network_spec,
     normalised,
 )
+from nstjax.tasks.depth_pull import pull
 from nstjax.tasks.depth_start import check_solvable, solve_network
 from nstjax.tasks.depth_teacher import (
     empty_maps,
@@ -78,32 +79,29 @@ def make_task(config: ConfigDict) -> Task:
         load = pair_loader(view, repainting, labelled=False)
         training = Stream(Joined(photos, styles), load)
     see = partial(monodepth.see, spec=spec, normalise=config.batch_norm)
+    fit = partial(resize, size=spec.input_size, method="lanczos3")
+    examples = partial(calibration_batches, training, config.batch_size)
+    moments = make_moments(spec, examples, fit)
 
     def init(key: Array) -> Any:
         network = monodepth.init_params(key, spec, normalise=config.batch_norm)
         maps = {} if teacher is None else empty_maps(network, teacher, see)
         return {"network": network, "maps": maps}
 
-    def solve() -> dict[str, Any]:
-        begun = monodepth.init_params(jax.random.key(config.seed), spec)
-        pictures = [np.float32(batch[..., 3:]) / 255 for batch in examples()]
-        network = solve_network(begun, spec, teacher, pictures)
-        return normalised(
-            network, network["encoder"], moments if config.batch_norm else None
-        )
-
     def begin(params: Any) -> Any:
         network, maps = params["network"], params["maps"]
+        known = moments if config.batch_norm else None
         if config.initial:
-            network = initial_network(
-                config, spec, network, moments if config.batch_norm else None
-            )
+            network = initial_network(config, spec, network, known)
         elif config.solved_start:
-            network = solve()
+            network = monodepth.init_params(jax.random.key(config.seed), spec)
+            pictures = [np.float32(batch[..., 3:]) / 255 for batch in examples()]
+            network = solve_network(network, spec, teacher, pictures)
+            network = normalised(network, network["encoder"], known)
         if teacher is not None:
             maps = fit_maps(
                 lambda example: see(
-                    network, _fitted(to_unit(example[..., :3], jnp.float32))
+                    network, fit(to_unit(example[..., :3], jnp.float32))
                 ),
                 lambda example: fast_depth.see(
                     teacher, to_unit(example[..., 3:], jnp.float32)
@@ -111,47 +109,6 @@ def make_task(config: ConfigDict) -> Task:
                 examples(),
             )
         return {"network": network, "maps": maps}
-
-    def loss(params: Any, frozen: Any, batch: Mapping[str, Array], key: Array):
-        del key
-        # Held-out pairs come under a name of their own, since only they are
-        # worth the sorting that the rank correlation takes.
-        held_out = "held_out" in batch
-        example = to_unit(
-            batch["held_out" if held_out else "pair"],
-            jax.tree.leaves(params)[0].dtype,
-        )
-        image, beside = example[..., :3], example[..., 3:]
-        seen = see(freeze(params["network"], config.frozen_stages), _fitted(image))
-        found = {s: x.astype(jnp.float32) for s, x in seen.disparities.items()}
-        finest = spec.scales[0]
-        if held_out or teacher is None:
-            hint, wanted = None, beside.astype(jnp.float32)
-        else:
-            looked_at = fast_depth.see(frozen["teacher"], beside)
-            hint = hints(params["maps"], seen, looked_at)
-            wanted = label(
-                looked_at.depth.astype(jnp.float32), found[finest].shape[1:3]
-            )
-        wanted = {
-            s: resize(wanted, x.shape[1:3], method="linear") for s, x in found.items()
-        }
-        terms = {
-            "invariant": sum(
-                scale_shift_invariant_loss(found[s], wanted[s]) for s in spec.scales
-            )
-            / len(spec.scales),
-            "gradient": gradient_matching_loss(
-                found[finest], wanted[finest], levels=config.gradient_levels
-            ),
-            "entropy": cross_entropy_loss(found[finest], wanted[finest]),
-        }
-        if hint is not None:
-            terms["hint"] = hint
-        total = sum(config[f"{name}_weight"] * term for name, term in terms.items())
-        if held_out:
-            terms["spearman"] = rank_correlation(found[finest], wanted[finest])
-        return total, terms
 
     def sample(params: Any, frozen: Any, batch: Mapping[str, Array]) -> Array:
         """Photo, label and the network's disparity side by side."""
@@ -181,17 +138,11 @@ def make_task(config: ConfigDict) -> Task:
         )
         return jax.tree.map(np.asarray, network), metadata
 
-    def _fitted(image: Array) -> Array:
-        return resize(image, spec.input_size, method="lanczos3")
-
-    examples = partial(calibration_batches, training, config.batch_size)
-    moments = make_moments(spec, examples, _fitted)
-
     return Task(
         init=init,
         begin=begin if config.initial or teacher is not None else None,
         frozen={} if teacher is None else {"teacher": teacher},
-        loss=loss,
+        loss=_make_loss(config, spec.scales, lambda network, x: see(network, fit(x))),
         training={"pair": training},
         validation={
             "held_out": Stream(
@@ -203,6 +154,79 @@ def make_task(config: ConfigDict) -> Task:
     )
 
 
+def _make_loss(
+    config: ConfigDict,
+    scales: Sequence[int],
+    see: Callable[[Params, Array], monodepth.Seen],
+) -> Callable[..., tuple[Array, dict[str, Array]]]:
+    """The loss of a batch and its terms, see `Task`.
+
+    Args:
+        config: the training's.
+        scales: of the disparities, finest first.
+        see: from the network and pictures of the views' size to what it sees.
+    """
+    finest = scales[0]
+
+    def loss(params: Any, frozen: Any, batch: Mapping[str, Array], key: Array):
+        # Held-out pairs come under a name of their own, since only they are
+        # worth the sorting that the rank correlation takes.
+        held_out = "held_out" in batch
+        example = to_unit(
+            batch["held_out" if held_out else "pair"],
+            jax.tree.leaves(params)[0].dtype,
+        )
+        image, beside = example[..., :3], example[..., 3:]
+        if not held_out and config.pulled_share:
+            image, beside = pulled(params["network"], image, beside, key)
+        seen = see(freeze(params["network"], config.frozen_stages), image)
+        found = {s: x.astype(jnp.float32) for s, x in seen.disparities.items()}
+        if held_out or not config.teacher:
+            hint, wanted = None, beside.astype(jnp.float32)
+        else:
+            looked_at = fast_depth.see(frozen["teacher"], beside)
+            hint = hints(params["maps"], seen, looked_at)
+            wanted = label(
+                looked_at.depth.astype(jnp.float32), found[finest].shape[1:3]
+            )
+        wanted = {
+            s: resize(wanted, x.shape[1:3], method="linear") for s, x in found.items()
+        }
+        terms = {
+            "invariant": sum(
+                scale_shift_invariant_loss(found[s], wanted[s]) for s in scales
+            )
+            / len(scales),
+            "gradient": gradient_matching_loss(
+                found[finest], wanted[finest], levels=config.gradient_levels
+            ),
+            "entropy": cross_entropy_loss(found[finest], wanted[finest]),
+        }
+        if hint is not None:
+            terms["hint"] = hint
+        total = sum(config[f"{name}_weight"] * term for name, term in terms.items())
+        if held_out:
+            terms["spearman"] = rank_correlation(found[finest], wanted[finest])
+        return total, terms
+
+    def pulled(
+        network: Params, image: Array, beside: Array, key: Array
+    ) -> tuple[Array, Array]:
+        """The batch with its first pictures pulled, and the same for the teacher."""
+        count = round(config.pulled_share * len(image))
+        changed = pull(
+            lambda x: see(network, x).disparities[finest],
+            image[:count],
+            jnp.roll(image, 1, axis=0)[:count],
+            key,
+            steps=config.pull_steps,
+            sizes=config.pull_sizes,
+        )
+        return image.at[:count].set(changed), beside.at[:count].set(changed)
+
+    return loss
+
+
 def _check(config: ConfigDict) -> None:
     if config.data != "folders":
         raise NstjaxError(
@@ -212,7 +236,7 @@ def _check(config: ConfigDict) -> None:
     for name, what in (("content", "photos"), ("labels", "their disparity maps")):
         if not config[name]:
             raise NstjaxError(f"no {what}: give --config.{name}=FOLDER")
-    for name in ("painted_share", "transfer_share"):
+    for name in ("painted_share", "transfer_share", "pulled_share"):
         if not 0 <= config[name] <= 1:
             raise NstjaxError(
                 f"--config.{name} must be from 0 to 1, not {config[name]}"
@@ -228,6 +252,7 @@ def _check(config: ConfigDict) -> None:
             "a network is solved for from a teacher's features: give "
             "--config.teacher=FILE, or --config.solved_start=False"
         )
+    _check_pull(config)
     if config.frozen_stages not in range(5):
         raise NstjaxError(
             "--config.frozen_stages must be from 0 to 4, the encoder's stages, not "
@@ -236,4 +261,25 @@ def _check(config: ConfigDict) -> None:
     if not (config.jitter >= 0 and config.gradient_levels >= 1):
         raise NstjaxError(
             "--config.jitter must be 0 or more and --config.gradient_levels 1 or more"
+        )
+
+
+def _check_pull(config: ConfigDict) -> None:
+    if not config.pulled_share:
+        return
+    if not config.teacher:
+        raise NstjaxError(
+            "pulled pictures have no label but what a teacher sees in them: give "
+            "--config.teacher=FILE, or --config.pulled_share=0"
+        )
+    sizes = tuple(config.pull_sizes)
+    if config.pull_steps < 1 or len(sizes) != 2 or not 0 < sizes[0] <= sizes[1]:
+        raise NstjaxError(
+            "--config.pull_steps must be 1 or more, and --config.pull_sizes two "
+            f"positive numbers in order, not {config.pull_steps} and {sizes}"
+        )
+    if config.batch_size < 2:
+        raise NstjaxError(
+            "pictures are pulled towards others of their batch: "
+            "--config.pulled_share needs --config.batch_size=2 or more"
         )

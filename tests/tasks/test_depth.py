@@ -150,6 +150,49 @@ def test_it_learns_from_a_teacher_and_loses_its_normalisation(
         assert np.abs(one - other).mean() < 0.2 * np.abs(other).mean()
 
 
+def test_it_learns_from_pictures_that_its_own_gradient_made(
+    folders, fast_depth_converted
+):
+    settings = (
+        f"--config.teacher={fast_depth_converted}",
+        "--config.pull_steps=1",
+        "--config.pull_sizes=(0.05, 0.05)",
+    )
+    found = {}
+    for share in (0.0, 0.5, 1.0):
+        config = configure(
+            folders, *settings, f"--config.pulled_share={share}", preset="taught"
+        )
+        task = make_task(config)
+        params = jax.tree.map(lambda x: x + 0.01, task.init(jax.random.key(0)))
+        stream = task.training["pair"]
+        batch = np.stack(
+            [stream.load(stream.source[i], np.random.default_rng(i)) for i in range(4)]
+        )
+        key, loss = jax.random.key(0), jax.jit(task.loss)
+        found[share] = loss(params, task.frozen, {"pair": batch}, key)[0]
+        held_out = {"held_out": np.zeros((4, 64, 96, 4), np.uint8)}
+        found[share, "held_out"] = loss(params, task.frozen, held_out, key)[0]
+    assert len({float(found[share]) for share in (0.0, 0.5, 1.0)}) == 3
+    # What it is judged by, nothing pulls at.
+    assert found[1.0, "held_out"] == found[0.0, "held_out"]
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("--config.pull_steps=0", "pull_steps"),
+        ("--config.pull_sizes=(0.1, 0.01)", "pull_sizes"),
+        ("--config.pull_sizes=(0.0, 0.01)", "pull_sizes"),
+        ("--config.batch_size=1", "batch_size"),
+    ],
+)
+def test_impossible_pulls_are_refused(override, message, folders, fast_depth_converted):
+    settings = (f"--config.teacher={fast_depth_converted}", "--config.pulled_share=0.5")
+    with pytest.raises(NstjaxError, match=message):
+        make_task(configure(folders, *settings, override, preset="taught"))
+
+
 def test_frozen_stages_get_no_gradient(folders):
     task = make_task(configure(folders, "--config.frozen_stages=2"))
     params = task.init(jax.random.key(0))
@@ -231,6 +274,8 @@ def test_shipped_network_has_about_a_million_weights(folders):
         ("--config.frozen_stages=5", "frozen_stages"),
         ("--config.scales=(0,)", "5 decoder widths"),
         ("--config.style=", "--config.style"),
+        ("--config.pulled_share=1.5", "pulled_share"),
+        ("--config.pulled_share=0.5", "config.teacher"),
     ],
 )
 def test_impossible_settings_are_refused(override, message, folders):
