@@ -73,6 +73,8 @@ def depth_network(config: ConfigDict) -> None:
     config.decoder_widths = (32, 48, 64)
     config.scales = (2, 3)
     config.input_size = (224, 224)
+    # Whether an exported network looks at a picture's mirror image, too.
+    config.mirrored = False
 
 
 def per_image(method: str) -> ConfigDict:

@@ -8,7 +8,7 @@
         ... --config.initial=runs/stage1/depth-stages.safetensors
     python train.py --config configs/depth_stages.py:stage3 --workdir runs/stage3 \\
         ... --config.initial=runs/stage2/depth-stages.safetensors
-    python train.py --config configs/depth_slim.py --workdir runs/depth_slim \\
+    python train.py --config configs/depth_slim.py:taught --workdir runs/depth_slim \\
         ... --config.initial=runs/stage3/depth-stages.safetensors
 
 The whole network learns its depth from there.

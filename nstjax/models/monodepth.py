@@ -61,6 +61,11 @@ class MonodepthSpec:
             of the input's sides.
         input_size: (height, width) that pictures are resized to, whatever their
             aspect ratio, as monodepth2 does.
+        mirrored: whether `disparity` looks at a picture's mirror image, too, and
+            takes the mean, as Godard et al. evaluate their first network (2016,
+            https://arxiv.org/abs/1609.03677, "pp"; there each side's margin is from
+            one of the two, since networks that learn from stereo pairs see an
+            occluded strip along it).
     """
 
     block: str = "basic"
@@ -70,6 +75,7 @@ class MonodepthSpec:
     decoder_widths: tuple[int, ...] = (16, 32, 64, 128, 256)
     scales: tuple[int, ...] = (0, 1, 2, 3)
     input_size: tuple[int, int] = (192, 640)
+    mirrored: bool = False
 
     def __post_init__(self):
         try:
@@ -106,6 +112,10 @@ class MonodepthSpec:
                 f"a depth network with scales from {self.scales[0]} has "
                 f"{len(self.levels)} decoder widths, not {len(self.decoder_widths)}"
             )
+        if not isinstance(self.mirrored, bool):
+            raise NstjaxError(
+                f"a depth network is mirrored, true or false, not {self.mirrored!r}"
+            )
         if len(self.input_size) != 2:
             raise NstjaxError(
                 "a depth network's input size is (height, width), "
@@ -129,11 +139,15 @@ class MonodepthSpec:
         return self.decoder_widths[level - self.scales[0]]
 
     def to_dict(self) -> dict[str, Any]:
-        """The spec as plain JSON data."""
-        return {
+        """The spec as plain JSON data; "mirrored" only where it is true."""
+        data = {
             name: list(value) if isinstance(value, tuple) else value
             for name, value in dataclasses.asdict(self).items()
         }
+        if not self.mirrored:
+            # So that files say the same as before there was a choice.
+            del data["mirrored"]
+        return data
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> "MonodepthSpec":
@@ -143,7 +157,7 @@ class MonodepthSpec:
             NstjaxError: if a field is missing, unknown or out of range.
         """
         names = {field.name for field in dataclasses.fields(cls)}
-        if set(data) != names:
+        if set(data) | {"mirrored"} != names:
             raise NstjaxError(
                 f"a depth network's spec has the fields {sorted(names)}, "
                 f"not {sorted(data)}"
@@ -246,7 +260,8 @@ def disparity(
 
     The picture is resized to the network's size with Lanczos, as by
     ``test_simple.py`` of monodepth2, but unrounded and differentiably; the
-    disparity is resized back bilinearly, as there.
+    disparity is resized back bilinearly, as there. Of a mirrored network it is the mean
+    over two views.
 
     Args:
         params: see `disparities`.
@@ -259,8 +274,13 @@ def disparity(
     """
     chex.assert_rank(image, 4)
     resized = resize(image, spec.input_size, method="lanczos3")
+    if spec.mirrored:
+        resized = jnp.concatenate([resized, resized[:, :, ::-1]])
     seen = see(params, resized, spec=spec, normalise=normalise)
     finest = seen.disparities[spec.scales[0]]
+    if spec.mirrored:
+        straight, mirrored = jnp.split(finest, 2)
+        finest = (straight + mirrored[:, :, ::-1]) / 2
     return resize(finest, image.shape[1:3], method="linear", antialias=False)
 
 

@@ -35,6 +35,7 @@ def network_spec(config: ConfigDict) -> monodepth.MonodepthSpec:
         decoder_widths=config.decoder_widths,
         scales=config.scales,
         input_size=config.input_size,
+        mirrored=config.mirrored,
     )
 
 
@@ -76,7 +77,14 @@ def initial_network(
     Raises:
         NstjaxError: if the file is of another network.
     """
-    params = load_initial(config, kind="depth", spec=spec, part_kind=STAGES_KIND)
+    params = load_initial(
+        config,
+        kind="depth",
+        spec=spec,
+        part_kind=STAGES_KIND,
+        # How often a network looks is no matter of its weights.
+        ignored=("mirrored",),
+    )
     joined = {
         part: {**network[part], **params.get(part, {})}
         for part in ("encoder", "decoder")

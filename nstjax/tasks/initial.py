@@ -1,6 +1,6 @@
 """Other networks that a run depends on: what it begins from, who teaches it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 from ml_collections import ConfigDict
@@ -10,7 +10,12 @@ from nstjax.io.weights import WeightsMetadata, load_weights
 
 
 def load_initial(
-    config: ConfigDict, *, kind: str, spec: Any, part_kind: str = ""
+    config: ConfigDict,
+    *,
+    kind: str,
+    spec: Any,
+    part_kind: str = "",
+    ignored: Collection[str] = (),
 ) -> Any:
     """Loads the weights that ``config.initial`` names.
 
@@ -20,6 +25,7 @@ def load_initial(
         spec: of the network to train; the file's must be equal.
         part_kind: of files that are taken, too, though they hold only some of such a
             network's layers; their specs say besides which.
+        ignored: fields of specs that may differ.
 
     Returns:
         Float32 params.
@@ -28,11 +34,14 @@ def load_initial(
         NstjaxError: if the file is of another network.
     """
     params, metadata = load_weights(config.initial)
-    wanted = spec.to_dict()
+    wanted, given = (
+        {name: value for name, value in data.items() if name not in ignored}
+        for data in (spec.to_dict(), metadata.spec)
+    )
     if metadata.kind == part_kind:
-        suits = wanted.items() <= metadata.spec.items()
+        suits = wanted.items() <= given.items()
     else:
-        suits = metadata.kind == kind and metadata.spec == wanted
+        suits = metadata.kind == kind and given == wanted
     if not suits:
         raise NstjaxError(
             f"--config.initial={config.initial} holds a {metadata.kind} of another "

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from PIL import Image
+from scipy.stats import spearmanr
 
 from nstjax.errors import NstjaxError
 from nstjax.losses.depth import DEPTH_NORMS, depth_loss
@@ -21,6 +22,7 @@ from nstjax.models.monodepth import (
     param_shapes,
     see,
 )
+from nstjax.registry import load_depth
 
 # Widths that make the tests quick; full ones are compared where they are
 # converted.
@@ -254,6 +256,10 @@ def test_specs_survive_json():
 
     data = json.loads(json.dumps(SLIM.to_dict()))
     assert MonodepthSpec.from_dict(data) == SLIM
+    mirrored = dataclasses.replace(SLIM, mirrored=True)
+    data_of_mirrored = json.loads(json.dumps(mirrored.to_dict()))
+    assert MonodepthSpec.from_dict(data_of_mirrored) == mirrored
+    assert data == {k: v for k, v in data_of_mirrored.items() if k != "mirrored"}
     with pytest.raises(NstjaxError, match="has the fields"):
         MonodepthSpec.from_dict(data | {"depth": 18})
 
@@ -272,6 +278,7 @@ def test_specs_survive_json():
         ({"input_size": (192, 650)}, "multiples of 32"),
         ({"input_size": (32, 640)}, "64 or more"),
         ({"input_size": (192,)}, "height, width"),
+        ({"mirrored": "yes"}, "true or false"),
     ],
 )
 def test_unusable_specs_are_refused(change, message):
@@ -279,7 +286,36 @@ def test_unusable_specs_are_refused(change, message):
         dataclasses.replace(SLIM, **change)
 
 
+def test_a_mirrored_network_takes_the_mean_over_two_views():
+    params = random_params(SLIM)
+    image = np.random.default_rng(0).random((2, 70, 90, 3), np.float32)
+    one = jax.jit(partial(disparity, spec=SLIM))
+    expected = (one(params, image) + one(params, image[:, :, ::-1])[:, :, ::-1]) / 2
+    spec = dataclasses.replace(SLIM, mirrored=True)
+    both = jax.jit(partial(disparity, spec=spec))
+    np.testing.assert_allclose(both(params, image), expected, atol=1e-5)
+    # It is one thing, then, whether a picture is mirrored or what is seen in it.
+    found = both(params, image[:, :, ::-1])[:, :, ::-1]
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
 def test_other_sizes_are_refused():
     params = random_params(SLIM)
     with pytest.raises(NstjaxError, match="multiples of 32"):
         disparities(params, np.zeros((1, 64, 70, 3), np.float32), spec=SLIM)
+
+
+def test_bundled_network_orders_held_out_photos_as_their_labels_do(shared):
+    network = load_depth("slim")
+    look = jax.jit(partial(disparity, spec=network.spec))
+    correlations = []
+    # Those that configs/depth_slim.py holds out.
+    for photo in sorted((shared / "data/train/photos").iterdir())[::10]:
+        with Image.open(photo) as image:
+            pixels = image.convert("RGB").resize((224, 224), Image.Resampling.BICUBIC)
+        with Image.open(shared / "data/train/photos_disparity" / photo.name) as image:
+            wanted = image.convert("L").resize((32, 32), Image.Resampling.BOX)
+        found = look(network.params, np.asarray(pixels, np.float32)[None] / 255)
+        found = np.asarray(found)[0].reshape(32, 7, 32, 7).mean((1, 3))
+        correlations.append(spearmanr(found.ravel(), np.ravel(wanted))[0])
+    assert np.mean(correlations) > 0.75
