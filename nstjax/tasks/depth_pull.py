@@ -60,7 +60,7 @@ def pull(
         slope = gradient(x)
         length = jnp.sqrt(jnp.square(slope).mean((1, 2, 3), keepdims=True))
         moved = x - size * slope / jnp.maximum(length, _LEAST_GRADIENT)
-        return jnp.clip(moved, 0, 1).astype(image.dtype), None
+        return jnp.clip(moved, 0, 1), None
 
     pulled, _ = jax.lax.scan(step, image, length=steps)
     return jax.lax.stop_gradient(pulled)
