@@ -61,7 +61,7 @@ def training(task: str, name: str) -> ConfigDict:
 
 
 def depth_network(config: ConfigDict) -> None:
-    """Adds the shape of the slim depth network, see nstjax/models/monodepth.py.
+    """Adds the shape of a slim depth network, see nstjax/models/monodepth.py.
 
     Disparities end at a quarter of the input's sides: the labels show hardly more,
     and more than half of the work is saved.

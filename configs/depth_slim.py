@@ -12,27 +12,27 @@ see depth in pictures that are no photos:
         ... --config.painted=PAINTED
 
 Presets:
-    taught: a FastDepth, converted, labels every view of photos and paintings itself
-        and gives hints; DISPARITIES are for validation only.
-    solved: the same with another network, of a MobileNet's units, which begins with
-        every layer solved for to explain one of the FastDepth's. It agrees better
-        with the FastDepth on photos, and is a worse loss for painted pictures
-        (docs/training.md).
-    pulled: goes on from what "solved" exported, with pictures that the network's own
-        gradient has pulled at, which makes it less bad a loss:
+    solved: a FastDepth, converted, labels every view of photos and paintings itself
+        and gives hints; DISPARITIES are for validation only. The network is of a
+        MobileNet's units and begins with every layer solved for to explain one of
+        the FastDepth's.
+    pulled: goes on from what "solved" exported, also with pictures that the network's
+        own gradient has pulled at, which makes it a better loss (docs/training.md):
         ... --config.initial=depth-slim.safetensors --config.painted=PAINTED
-    labelled: without a teacher, from PHOTOS and DISPARITIES alone. Beyond some
+    taught: as "solved", with a ResNet that begins with random weights, or with what
+        configs/depth_stages.py gave.
+    labelled: a ResNet without a teacher, from PHOTOS and DISPARITIES alone. Beyond some
         20,000 examples it learns three thousand photos by heart.
 """
 
 from configs import common
 
 
-def get_config(preset="taught"):
+def get_config(preset="solved"):
     return common.preset_config(
         base(),
         preset,
-        {"taught": taught, "solved": solved, "pulled": pulled, "labelled": labelled},
+        {"solved": solved, "pulled": pulled, "taught": taught, "labelled": labelled},
     )
 
 
@@ -86,6 +86,8 @@ def base():
     config.gradient_weight = 0.1
     config.gradient_levels = 3
     config.entropy_weight = 2.0
+    # And of the depth loss itself, which knows the shift.
+    config.relative_weight = 0.0
 
     config.steps = 8_000
     config.batch_size = 16
@@ -97,6 +99,38 @@ def base():
     config.average_decay = 0.998
     config.checkpoint_every = 500
     return config
+
+
+def solved(config):
+    # Half an hour on two cores, of which five minutes solve for the beginning.
+    _separable(config)
+    _follow_teacher(config)
+    config.solved_start = True
+    config.transfer_share = 0.1
+    # Without the channels' balance, even this would unlearn what was solved for.
+    config.learning_rate = 5e-4
+    config.warmup_steps = 60
+    config.steps = 900
+    config.average_decay = 0.98
+    config.checkpoint_every = 150
+
+
+def pulled(config):
+    # An hour on two cores.
+    _separable(config)
+    _follow_teacher(config)
+    config.transfer_share = 0.1
+    config.pulled_share = 0.1875
+    config.pull_steps = 3
+    # More pictures as they are, and less of the hints, than for a beginning.
+    config.least_share = 0.8
+    config.jitter = 0.15
+    config.hint_weight = 1.5
+    config.learning_rate = 4e-4
+    config.warmup_steps = 50
+    config.steps = 1_600
+    config.average_decay = 0.99
+    config.checkpoint_every = 150
 
 
 def taught(config):
@@ -116,35 +150,6 @@ def taught(config):
     config.checkpoint_every = 2_500
 
 
-def solved(config):
-    # Half an hour on two cores, of which five minutes solve for the beginning.
-    _separable(config)
-    _follow_teacher(config)
-    config.solved_start = True
-    config.transfer_share = 0.1
-    # Without the channels' balance, even this would unlearn what was solved for.
-    config.learning_rate = 5e-4
-    config.warmup_steps = 60
-    config.steps = 900
-    config.average_decay = 0.98
-    config.checkpoint_every = 150
-
-
-def pulled(config):
-    # An hour on two cores. With fewer pulled and painted pictures it agrees better with
-    # the teacher on photos (docs/training.md).
-    _separable(config)
-    _follow_teacher(config)
-    config.mirrored = True
-    config.transfer_share = 0.1
-    config.pulled_share = 0.25
-    config.learning_rate = 4e-4
-    config.warmup_steps = 40
-    config.steps = 2_000
-    config.average_decay = 0.99
-    config.checkpoint_every = 200
-
-
 def labelled(config):
     del config  # the values above
 
@@ -159,6 +164,9 @@ def _separable(config):
 
 def _follow_teacher(config):
     config.hint_weight = 3.0
+    # The teacher's disparities are not stretched, as files of them are, so that how
+    # deep a picture is can be learnt.
+    config.relative_weight = 1.0
     config.least_share = 0.6
     config.jitter = 0.2
     config.painted_share = 0.3

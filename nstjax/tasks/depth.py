@@ -19,6 +19,7 @@ from nstjax.io.pairs import PairSource, Repainting, View, pair_loader
 from nstjax.io.weights import WeightsMetadata
 from nstjax.losses.depth import (
     cross_entropy_loss,
+    depth_loss,
     gradient_matching_loss,
     rank_correlation,
     scale_shift_invariant_loss,
@@ -176,19 +177,21 @@ def _make_loss(
             batch["held_out" if held_out else "pair"],
             jax.tree.leaves(params)[0].dtype,
         )
+        # Beside a picture is its label, or in training the teacher's own view of it.
         image, beside = example[..., :3], example[..., 3:]
         if not held_out and config.pulled_share:
             image, beside = pulled(params["network"], image, beside, key)
         seen = see(freeze(params["network"], config.frozen_stages), image)
         found = {s: x.astype(jnp.float32) for s, x in seen.disparities.items()}
-        if held_out or not config.teacher:
-            hint, wanted = None, beside.astype(jnp.float32)
-        else:
-            looked_at = fast_depth.see(frozen["teacher"], beside)
-            hint = hints(params["maps"], seen, looked_at)
+        if config.teacher:
+            size = (fast_depth.SIZE,) * 2
+            view = resize(image, size, method="lanczos3") if held_out else beside
+            looked_at = fast_depth.see(frozen["teacher"], view)
             wanted = label(
                 looked_at.depth.astype(jnp.float32), found[finest].shape[1:3]
             )
+        else:
+            wanted = beside.astype(jnp.float32)
         wanted = {
             s: resize(wanted, x.shape[1:3], method="linear") for s, x in found.items()
         }
@@ -201,12 +204,16 @@ def _make_loss(
                 found[finest], wanted[finest], levels=config.gradient_levels
             ),
             "entropy": cross_entropy_loss(found[finest], wanted[finest]),
+            "relative": depth_loss(found[finest], wanted[finest], norm="l1"),
         }
-        if hint is not None:
-            terms["hint"] = hint
+        if config.teacher and not held_out:
+            terms["hint"] = hints(params["maps"], seen, looked_at)
         total = sum(config[f"{name}_weight"] * term for name, term in terms.items())
         if held_out:
-            terms["spearman"] = rank_correlation(found[finest], wanted[finest])
+            known = resize(
+                beside.astype(jnp.float32), found[finest].shape[1:3], method="linear"
+            )
+            terms["spearman"] = rank_correlation(found[finest], known)
         return total, terms
 
     def pulled(
@@ -241,7 +248,7 @@ def _check(config: ConfigDict) -> None:
             raise NstjaxError(
                 f"--config.{name} must be from 0 to 1, not {config[name]}"
             )
-    for name in ("invariant", "gradient", "entropy", "hint"):
+    for name in ("invariant", "gradient", "entropy", "relative", "hint"):
         if not config[f"{name}_weight"] >= 0:
             raise NstjaxError(
                 f"--config.{name}_weight must be 0 or more, "

@@ -22,8 +22,9 @@ from nstjax.registry import load_depth
 from nstjax.tasks.warm_start import solve_maps
 from nstjax.types import Array, Params
 
-# A map is stretched between these percentiles of its own, in %.
-_ENDS = (1.0, 99.0)
+# Whatever is as near as this, in metres, has the disparity 1. Of what a FastDepth says
+# of photos, a thousandth is nearer.
+NEAREST = 0.75
 # The features that are taught, of the encoder by stage and of the decoder by level.
 _STAGES = (1, 2, 3, 4)
 _LEVELS = (4, 3)
@@ -45,23 +46,22 @@ def load_teacher(path: str | os.PathLike) -> tuple[Params, WeightsMetadata]:
 
 
 def label(depth: Array, size: tuple[int, int]) -> Array:
-    """A training target from depths: bright where near.
+    """A training target from depths: the disparity, bright where near.
 
-    The logarithm of the nearness, averaged to `size`, then stretched between each
-    map's own percentiles 1 and 99.
+    It is not stretched to a map's own range. A network that learns from stretched maps
+    does not see how deep a picture is, and a painting is flatter than its photo: as a
+    loss it would be content with the right order of things in a picture as good as
+    flat.
 
     Args:
         depth: in metres, [B, H, W, 1].
         size: (height, width) of the result.
 
     Returns:
-        Maps [B, height, width, 1] in [0, 1].
+        Maps [B, height, width, 1] in (0, 1], averaged to `size`: 1 at `NEAREST` and
+        nearer, half of that at twice the distance.
     """
-    near = resize(
-        -jnp.log(jnp.maximum(depth, fast_depth.LEAST_DEPTH)), size, method="linear"
-    )
-    low, high = jnp.percentile(near, jnp.array(_ENDS), axis=(1, 2, 3), keepdims=True)
-    return jnp.clip((near - low) / jnp.maximum(high - low, 1e-6), 0, 1)
+    return resize(NEAREST / jnp.maximum(depth, NEAREST), size, method="linear")
 
 
 def empty_maps(

@@ -9,8 +9,10 @@ from nstjax.configuration import load_config
 from nstjax.errors import NstjaxError
 from nstjax.io.weights import check_shapes, load_weights
 from nstjax.models.monodepth import MonodepthSpec, param_shapes, see
+from nstjax.registry import load_depth
 from nstjax.tasks import run
-from nstjax.tasks.depth_teacher import label
+from nstjax.tasks.depth_network import network_spec
+from nstjax.tasks.depth_teacher import NEAREST, label
 from nstjax.tasks.registry import make_task
 
 SMALL = (
@@ -81,7 +83,14 @@ def test_it_learns_and_exports_a_depth_network(folders, tmp_path):
     held_out = [r.report for r in reports if "validation/spearman" in r.report]
     assert set(held_out[0]) == {
         f"validation/{name}"
-        for name in ("total", "invariant", "gradient", "entropy", "spearman")
+        for name in (
+            "total",
+            "invariant",
+            "gradient",
+            "entropy",
+            "relative",
+            "spearman",
+        )
     }
     # Brightness is nearness here, which forty steps suffice to see.
     assert held_out[-1]["validation/total"] < held_out[0]["validation/total"]
@@ -217,14 +226,17 @@ def test_a_teacher_of_another_kind_is_refused(folders, depth_file):
         make_task(configure(folders, f"--config.teacher={depth_file}"))
 
 
-def test_labels_are_stretched_nearness():
-    depth = np.random.default_rng(0).uniform(1, 9, (2, 20, 20, 1)).astype(np.float32)
-    found = label(depth, (20, 20))
-    near = -np.log(depth)
-    for number in range(2):
-        low, high = np.percentile(near[number], [1, 99])
-        expected = np.clip((near[number] - low) / (high - low), 0, 1)
-        np.testing.assert_allclose(found[number], expected, atol=1e-5)
+def test_labels_are_disparities_of_what_is_not_too_near():
+    rng = np.random.default_rng(0)
+    depth = rng.uniform(0.3, 9, (2, 20, 20, 1)).astype(np.float32)
+    expected = np.minimum(NEAREST / depth, 1)
+    np.testing.assert_allclose(label(depth, (20, 20)), expected, rtol=1e-6)
+    # A flat picture's label is flat.
+    flat = label(4 + depth / 100, (20, 20))
+    assert np.ptp(flat) < 0.01
+    halved = label(depth, (10, 10))
+    assert halved.shape == (2, 10, 10, 1)
+    np.testing.assert_allclose(halved.mean(), expected.mean(), rtol=0.01)
 
 
 def test_every_nth_photo_is_held_out(folders):
@@ -242,23 +254,10 @@ def test_a_network_is_not_solved_for_without_a_teacher(folders):
         make_task(configure(folders, preset="solved", layers=(2, 2, 6, 2)))
 
 
-def test_shipped_network_has_about_a_million_weights(folders):
-    config = load_config(
-        "depth_slim",
-        [
-            f"--config.content={folders / 'photos'}",
-            f"--config.labels={folders / 'labels'}",
-            f"--config.style={folders / 'styles'}",
-        ],
-    )
-    params = jax.eval_shape(make_task(config).init, jax.random.key(0))["network"]
-    # Scales are for training; the export has them in its kernels.
-    count = sum(
-        leaf.size
-        for path, leaf in jax.tree.leaves_with_path(params)
-        if path[-1].key != "scale"
-    )
-    assert 0.9e6 < count < 1.4e6
+def test_shipped_network_is_of_the_default_shape():
+    network = load_depth("slim")
+    assert network.spec == network_spec(load_config("depth_slim", []))
+    assert 0.9e6 < sum(leaf.size for leaf in jax.tree.leaves(network.params)) < 1.1e6
 
 
 @pytest.mark.parametrize(
