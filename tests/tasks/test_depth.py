@@ -187,6 +187,28 @@ def test_it_learns_from_pictures_that_its_own_gradient_made(
     assert found[1.0, "held_out"] == found[0.0, "held_out"]
 
 
+def test_held_out_photos_are_measured_by_the_teacher_and_ranked_by_their_labels(
+    folders, fast_depth_converted
+):
+    config = configure(
+        folders, f"--config.teacher={fast_depth_converted}", preset="taught"
+    )
+    task = make_task(config)
+    # Branches that begin closed would show the same everywhere.
+    params = jax.tree.map(lambda x: x + 0.01, task.init(jax.random.key(0)))
+    rng = np.random.default_rng(0)
+    image = rng.integers(0, 256, (2, 64, 96, 3), np.uint8)
+    found = []
+    for _ in range(2):
+        labels = rng.integers(0, 256, (2, 64, 96, 1), np.uint8)
+        batch = {"held_out": np.concatenate([image, labels], -1)}
+        found.append(jax.jit(task.loss)(params, task.frozen, batch, jax.random.key(0)))
+    (first, first_terms), (second, second_terms) = found
+    assert first == second > 0
+    assert first_terms["relative"] > 0 and "hint" not in first_terms
+    assert first_terms["spearman"] != second_terms["spearman"]
+
+
 @pytest.mark.parametrize(
     ("override", "message"),
     [
