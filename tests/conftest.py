@@ -46,6 +46,15 @@ def shared() -> Path:
 
 
 @pytest.fixture(scope="session")
+def fast_depth_weights(shared) -> Path:
+    """The publisher's file of FastDepth's real weights."""
+    name = "weights/fast_depth_dequant_float32.npz"
+    if not (shared / name).is_file():
+        pytest.skip(f"needs ../shared/{name}")
+    return shared / name
+
+
+@pytest.fixture(scope="session")
 def torch_reference() -> Callable[[str], ModuleType]:
     """Loads a module of ``tests/reference``, which are written in PyTorch."""
     pytest.importorskip("torch")

@@ -184,8 +184,7 @@ def _make_loss(
         seen = see(freeze(params["network"], config.frozen_stages), image)
         found = {s: x.astype(jnp.float32) for s, x in seen.disparities.items()}
         if config.teacher:
-            size = (fast_depth.SIZE,) * 2
-            view = resize(image, size, method="lanczos3") if held_out else beside
+            view = image if held_out else beside
             looked_at = fast_depth.see(frozen["teacher"], view)
             wanted = label(
                 looked_at.depth.astype(jnp.float32), found[finest].shape[1:3]

@@ -35,12 +35,9 @@ def test_the_part_of_a_judge():
 
 
 @pytest.fixture
-def converted_fast_depth(shared, tmp_path):
-    file = shared / "weights/fast_depth_dequant_float32.npz"
-    if not file.is_file():
-        pytest.skip("needs ../shared/weights/fast_depth_dequant_float32.npz")
+def converted_fast_depth(fast_depth_weights, tmp_path):
     path = tmp_path / "judge.safetensors"
-    assert convert("fast_depth", [str(file), str(path)]) == 0
+    assert convert("fast_depth", [str(fast_depth_weights), str(path)]) == 0
     return open_network(str(path), kind="depth")
 
 

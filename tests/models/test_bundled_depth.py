@@ -14,7 +14,6 @@ from nstjax.models.fast_depth import FastDepthSpec
 from nstjax.registry import load_depth
 
 SIZE, CELLS = 224, 32
-TEACHER = "weights/fast_depth_dequant_float32.npz"
 
 
 @pytest.fixture(scope="module")
@@ -56,12 +55,9 @@ def test_it_orders_photos_as_their_labels_do(held_out, found, shared):
     assert np.mean(correlations) > 0.85
 
 
-def test_it_sees_how_deep_a_picture_is(photos, found, shared):
+def test_it_sees_how_deep_a_picture_is(photos, found, fast_depth_weights):
     """Labels in files are stretched to their whole range; the teacher's are not."""
-    path = shared / TEACHER
-    if not path.is_file():
-        pytest.skip(f"needs ../shared/{TEACHER}")
-    teacher = convert("fast_depth", path)
+    teacher = convert("fast_depth", fast_depth_weights)
     spec = FastDepthSpec.from_dict(teacher.metadata.spec)
     expected = in_cells(jax.jit(partial(disparity, teacher.params, spec=spec)), photos)
     relative = [maps / maps.mean((1, 2), keepdims=True) for maps in (found, expected)]

@@ -16,16 +16,6 @@ from nstjax.models.fast_depth import see
 from nstjax.registry import load_depth
 from nstjax.tasks.depth_teacher import label
 
-WEIGHTS = "weights/fast_depth_dequant_float32.npz"
-
-
-@pytest.fixture(scope="module")
-def weights(shared):
-    path = shared / WEIGHTS
-    if not path.is_file():
-        pytest.skip(f"needs ../shared/{WEIGHTS}")
-    return path
-
 
 def test_same_depth_as_torch(fast_depth_layers, fast_depth_file, torch_reference):
     image = np.random.default_rng(1).random((2, 224, 224, 3), np.float32)
@@ -96,8 +86,8 @@ def test_a_file_of_other_widths_is_refused(fast_depth_converted, tmp_path):
             load_depth(path)
 
 
-def test_real_weights_give_the_labels_they_gave(shared, weights):
-    params = convert("fast_depth", weights).params
+def test_real_weights_give_the_labels_they_gave(shared, fast_depth_weights):
+    params = convert("fast_depth", fast_depth_weights).params
     look = jax.jit(lambda image: label(see(params, image).depth, (56, 56)))
     photos = sorted((shared / "data/train/photos").iterdir())[::700]
     correlations = []
