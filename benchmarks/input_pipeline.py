@@ -16,9 +16,9 @@ import os
 import time
 from collections.abc import Callable
 
-from nstjax import xla
 from nstjax.cli.errors import reports_errors
 from nstjax.configuration import load_config
+from nstjax.ops.cpu import xla
 
 
 def parse() -> tuple[argparse.Namespace, list[str]]:
@@ -59,7 +59,7 @@ def main() -> int:
 
     from nstjax.io.datasets import make_batches
     from nstjax.sharding import batch_sharded, make_data_mesh, replicated
-    from nstjax.tasks.registry import make_task
+    from nstjax.training.recipes.table import make_task
     from nstjax.training.schedules import make_optimizer
     from nstjax.training.step import init_state, make_train_step
 

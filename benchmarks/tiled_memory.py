@@ -32,8 +32,8 @@ def measure(size: int, way: str) -> None:
     import numpy as np
 
     from nstjax import api
-    from nstjax.memory.planner import tiled_bytes, whole_bytes
-    from nstjax.methods import method_options
+    from nstjax.methods.memory.planner import tiled_bytes, whole_bytes
+    from nstjax.methods.options import method_options
 
     generator = np.random.default_rng(0)
     plan = api.make_plan(
@@ -64,10 +64,10 @@ def measure_gradient(size: int) -> None:
     import jax
     import jax.numpy as jnp
 
-    from nstjax import objectives
-    from nstjax.memory.costs import gradient_bytes
-    from nstjax.objectives import ObjectiveSpec
-    from nstjax.registry import load_encoder
+    from nstjax.methods import objectives
+    from nstjax.methods.memory.costs import gradient_bytes
+    from nstjax.methods.objectives import ObjectiveSpec
+    from nstjax.weights.pretrained import load_encoder
 
     encoder = load_encoder("vgg19-slim")
     specs = {"spec": ObjectiveSpec(), "encoder_spec": encoder.spec}

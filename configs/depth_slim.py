@@ -19,8 +19,7 @@ Presets:
     pulled: goes on from what "solved" exported, also with pictures that the network's
         own gradient has pulled at, which makes it a better loss (docs/training.md):
         ... --config.initial=depth-slim.safetensors --config.painted=PAINTED
-    taught: as "solved", with a ResNet that begins with random weights, or with what
-        configs/depth_stages.py gave.
+    taught: as "solved", with a ResNet that begins with random weights.
     labelled: a ResNet without a teacher, from PHOTOS and DISPARITIES alone. Beyond some
         20,000 examples it learns three thousand photos by heart.
 """
@@ -64,7 +63,7 @@ def base():
     # The least share of a photo's sides that a view shows. Less than 1 needs
     # labels that hold for parts. A network's own hardly do: what FastDepth says of
     # a part of .9 of the sides agrees to a rank correlation of .84 with the same
-    # part of what it says of the whole, of .75 to .65 (benchmarks/depth_labels.py).
+    # part of what it says of the whole, of .75 to .65.
     config.least_share = 1.0
     # Strength of random changes of colour.
     config.jitter = 0.3

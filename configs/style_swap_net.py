@@ -44,7 +44,7 @@ def base():
     # only for its own.
     config.all_pairs = False
 
-    # Weights of the terms, see nstjax/tasks/style_swap.py.
+    # Weights of the terms, see nstjax/training/recipes/style_swap.py.
     config.image_weight = 1.0
     config.feature_weight = 1.0
     config.swapped_weight = 1.0

@@ -2,7 +2,7 @@
 
 import sys
 
-from nstjax.conversion.command import main
+from nstjax.weights.conversion.command import main
 
 if __name__ == "__main__":
     sys.exit(main("vgg19"))

@@ -9,18 +9,16 @@ from typing import Any
 import jax
 import numpy as np
 
-from nstjax import examples, one_pass
+from nstjax import examples
 from nstjax.errors import NstjaxError
 from nstjax.io.images import MIN_SIDE, read_image
 from nstjax.io.resizing import fit_size, resize_image
-from nstjax.memory.amounts import parse_amount
-from nstjax.memory.planner import check_optimisation, plan_transfer
-from nstjax.methods import ONE_PASS, SWAP_OPTIONS, TRANSFORMS, method_options
-from nstjax.models.depth import disparity
-from nstjax.one_pass import LEAST_SIDE, STYLE_SUFFIX, Networks, SavedStyle
-from nstjax.ops.color import luminance_transfer, match_color
-from nstjax.optimize import driver
-from nstjax.per_image import (
+from nstjax.methods import one_pass
+from nstjax.methods.memory.amounts import parse_amount
+from nstjax.methods.memory.planner import check_optimisation, plan_transfer
+from nstjax.methods.one_pass import LEAST_SIDE, STYLE_SUFFIX, Networks, SavedStyle
+from nstjax.methods.options import ONE_PASS, SWAP_OPTIONS, TRANSFORMS, method_options
+from nstjax.methods.per_image import (
     INITS,
     Checkpoint,
     Outcome,
@@ -29,8 +27,11 @@ from nstjax.per_image import (
     optimise_picture,
     working_size,
 )
-from nstjax.registry import Depth, Encoder, load_depth, load_encoder
-from nstjax.tiling.transfer import OnTile, Tiling
+from nstjax.methods.tiling.transfer import OnTile, Tiling
+from nstjax.models.depth import disparity
+from nstjax.ops.color import luminance_transfer, match_color
+from nstjax.optimize import driver
+from nstjax.weights.pretrained import Depth, Encoder, load_depth, load_encoder
 
 # A picture: a file, an example's name, or an array [H, W, 3] in [0, 1].
 Picture = str | os.PathLike | np.ndarray
@@ -100,7 +101,7 @@ def stylize(
             or an RGB array [H, W, 3] with values in [0, 1].
         style: how to paint it: the same (or a file of a saved style), or
             several, which are blended.
-        method: one of `nstjax.methods.METHODS`: "adain" and its kin paint in
+        method: one of `nstjax.methods.options.METHODS`: "adain" and its kin paint in
             one pass, "gatys" and its kin optimise the picture.
         preset: "best", "reference" or "paper", of methods that optimise.
         size: the result's longer side, or its (height, width); by default
@@ -158,7 +159,7 @@ def make_plan(
 
     Args:
         content, styles, size, seed, blend, max_memory: see `stylize`.
-        options: from `nstjax.methods.method_options`.
+        options: from `nstjax.methods.options.method_options`.
         masks: see `stylize`.
         networks: from `load_networks`, where they have been loaded already.
 
@@ -275,8 +276,8 @@ def run(
 
     Args:
         plan: from `make_plan`.
-        on_progress, checkpoint: see `nstjax.per_image.optimise_picture`.
-        on_tile: see `nstjax.one_pass.transfer_picture`.
+        on_progress, checkpoint: see `nstjax.methods.per_image.optimise_picture`.
+        on_tile: see `nstjax.methods.one_pass.transfer_picture`.
     """
     if isinstance(plan.networks, Networks):
         image = one_pass.transfer_picture(

@@ -1,7 +1,7 @@
 """Packages that are imported at their first use.
 
 chex takes a tenth of a second to import and checks shapes where functions are
-traced. With kept programs (`nstjax.store.programs`) nothing is traced.
+traced. With kept programs (`nstjax.weights.store.programs`) nothing is traced.
 """
 
 import importlib.util

@@ -16,7 +16,7 @@ from types import ModuleType
 
 import pytest
 
-from nstjax import xla
+from nstjax.ops.cpu import xla
 
 # Read by jax when it is imported, here and in subprocesses.
 if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
@@ -140,7 +140,7 @@ def fast_depth_file(tmp_path_factory, fast_depth_layers) -> Path:
 @pytest.fixture(scope="session")
 def fast_depth_converted(tmp_path_factory, fast_depth_file) -> Path:
     """The same, converted."""
-    from nstjax.conversion.command import main
+    from nstjax.weights.conversion.command import main
 
     path = tmp_path_factory.mktemp("fast_depth") / "converted.safetensors"
     assert main("fast_depth", [str(fast_depth_file), str(path)]) == 0

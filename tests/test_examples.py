@@ -1,6 +1,4 @@
-import importlib.util
 import itertools
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -15,21 +13,6 @@ from nstjax.errors import NstjaxError
 
 ROOT = Path(__file__).resolve().parents[1]
 BANDS = (0.7, 1.4, 2.8, 5.6, 11.2)
-
-
-@pytest.fixture(scope="module")
-def studio():
-    """The module tools/paint_styles.py, imported from its file."""
-    tools = ROOT / "tools"
-    spec = importlib.util.spec_from_file_location(
-        "paint_styles", tools / "paint_styles.py"
-    )
-    module = importlib.util.module_from_spec(spec)
-    with pytest.MonkeyPatch.context() as patch:
-        # As `python tools/paint_styles.py` has it.
-        patch.setattr(sys, "path", [str(tools), *sys.path])
-        spec.loader.exec_module(module)
-        yield module
 
 
 def read_style(name):
@@ -117,36 +100,6 @@ def test_styles_are_neither_noise_nor_gradients(statistics):
     for name, (detail, _, _) in statistics.items():
         assert detail[0] < 0.6 * finest_of_noise, name
         assert detail[-1] < 0.6 * coarsest_of_ramp, name
-
-
-def test_script_paints_every_shipped_style(studio):
-    assert sorted(studio.PICTURES) == list(examples.style_names())
-
-
-def test_painting_is_deterministic_and_gives_the_shipped_picture(
-    studio, styles, tmp_path
-):
-    files = [tmp_path / run / "mountains.jpg" for run in ("one", "two")]
-    for file in files:
-        options = ["--only", "mountains", "--size", "64", "--output", str(file.parent)]
-        assert studio.main(options) == 0
-    assert files[0].read_bytes() == files[1].read_bytes()
-    with Image.open(files[0]) as picture:
-        assert picture.size == (50, 64)
-        small = np.asarray(picture)
-    shipped = Image.fromarray(styles["mountains"]).resize(
-        (50, 64), Image.Resampling.BOX
-    )
-    assert np.corrcoef(np.ravel(small), np.ravel(shipped))[0, 1] > 0.9
-
-
-def test_script_refuses_to_overwrite(studio, tmp_path, capsys):
-    path = tmp_path / "mountains.jpg"
-    path.write_bytes(b"mine")
-    status = studio.main(["--only", "mountains", "--output", str(tmp_path)])
-    assert status == 2
-    assert path.read_bytes() == b"mine"
-    assert "--overwrite" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -7,13 +7,14 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from nstjax import examples, feedforward, objectives
+from nstjax import examples
 from nstjax.errors import NstjaxError
 from nstjax.io.images import read_image
 from nstjax.io.resizing import resize_image
+from nstjax.methods import feedforward, objectives
 from nstjax.models import vgg
 from nstjax.precision import cast_floating, check_compute_dtype
-from nstjax.registry import load_decoder, load_encoder
+from nstjax.weights.pretrained import load_decoder, load_encoder
 
 
 @pytest.fixture(scope="module")

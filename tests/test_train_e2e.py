@@ -285,7 +285,7 @@ import jax, numpy as np, optax
 from nstjax.configuration import load_config
 from nstjax.sharding import batch_sharded, make_data_mesh, replicated
 from nstjax.io.datasets import make_batches
-from nstjax.tasks.registry import make_task
+from nstjax.training.recipes.table import make_task
 from nstjax.training.schedules import make_optimizer
 from nstjax.training.step import init_state, make_train_step
 

@@ -41,8 +41,8 @@ def test_it_brings_configs_weights_examples_and_converters(site):
     assert {
         "nstjax/configs/common.py",
         "nstjax/configs/gatys.py",
-        "nstjax/weights/vgg19-slim.safetensors",
-        "nstjax/weights/vgg19-slim.md",
+        "nstjax/weights/bundled/vgg19-slim.safetensors",
+        "nstjax/weights/bundled/vgg19-slim.md",
         "converters/vgg19.py",
     } <= names
     assert any(name.startswith("nstjax/assets/styles/") for name in names)

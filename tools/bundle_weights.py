@@ -2,7 +2,7 @@
 
     python tools/bundle_weights.py runs/adain/adain-slim.safetensors
 
-Writes ``nstjax/weights/NAME.safetensors`` in float16. Of every path in the
+Writes ``nstjax/weights/bundled/NAME.safetensors`` in float16. Of every path in the
 recipe only the last part is kept: which folder pictures lay in concerns nobody.
 """
 
@@ -13,7 +13,7 @@ from pathlib import Path
 
 from nstjax.io.weights import load_weights, save_weights
 
-WEIGHTS = Path(__file__).resolve().parents[1] / "nstjax" / "weights"
+WEIGHTS = Path(__file__).resolve().parents[1] / "nstjax" / "weights" / "bundled"
 _PATH = re.compile(r"(?<![\w.:/-])/?(?:[\w.-]+/)+(?=[\w.-])")
 
 

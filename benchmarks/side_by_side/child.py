@@ -35,7 +35,7 @@ class Child:
     def __init__(self, library: str) -> None:
         if library == "nstjax":
             # As its commands do, before jax is imported.
-            from nstjax import xla
+            from nstjax.ops.cpu import xla
 
             xla.set_flags()
         self._side = importlib.import_module(f"side_by_side.run_{library}")

@@ -47,7 +47,7 @@ class ColdStart:
             self._command += ["--content", str(content), "--style", str(style)]
             self._command += ["--output", str(self._output)]
         else:
-            weights = package / "weights"
+            weights = package / "weights" / "bundled"
             self._command = ["-m", "side_by_side.torch_stylize", str(content)]
             self._command += [str(style), str(self._output)]
             for name in ("vgg19-slim", "adain-slim"):

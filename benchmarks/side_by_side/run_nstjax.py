@@ -8,7 +8,7 @@ from pathlib import Path
 import jax
 import numpy as np
 
-from nstjax import feedforward, objectives
+from nstjax.methods import feedforward, objectives
 from nstjax.models import monodepth, vgg
 from nstjax.models.decoders import DecoderSpec
 from nstjax.optimize import engine
@@ -184,7 +184,7 @@ def _train(case: Case):
     from nstjax.configuration import load_config
     from nstjax.io.weights import WeightsMetadata, save_weights
     from nstjax.sharding import batch_sharded, make_data_mesh, replicated
-    from nstjax.tasks.adain import make_task
+    from nstjax.training.recipes.adain import make_task
     from nstjax.training.schedules import make_optimizer
     from nstjax.training.step import init_state, make_train_step
 

@@ -17,8 +17,8 @@ from nstjax.cli.jobs import Job
 from nstjax.cli.painting import plan_job, save_style
 from nstjax.errors import NstjaxError
 from nstjax.io.images import write_image
-from nstjax.memory.planner import largest_batch
-from nstjax.one_pass import Networks, SavedStyle
+from nstjax.methods.memory.planner import largest_batch
+from nstjax.methods.one_pass import Networks, SavedStyle
 
 # Pictures that every device paints together, by its kind.
 _EACH = {"cpu": 4}

@@ -12,8 +12,8 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-from nstjax.processor import instructions
-from nstjax.store.programs import keep_programs_in
+from nstjax.ops.cpu.processor import instructions
+from nstjax.weights.store.programs import keep_programs_in
 
 VARIABLE = "NSTJAX_COMPILE_CACHE"
 # A program takes 20 to 200 KB; the oldest are dropped beyond this.
@@ -70,7 +70,7 @@ def _folder(chosen: str) -> Path | None:
         if chosen:
             root = Path(chosen).expanduser().absolute()
         else:
-            from nstjax.store.cache import cache_folder
+            from nstjax.weights.store.cache import cache_folder
 
             root = cache_folder() / "compiled"
         folder = root / _machine()

@@ -43,11 +43,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.file is None:
         if options.method or options.encoder:
             raise NstjaxError("--method and --encoder are about a file; name one")
-        from nstjax.inspection.system import describe_system
+        from nstjax.weights.inspection.system import describe_system
 
         _print_facts(describe_system())
         return 0
-    from nstjax.inspection.weights import inspect_weights
+    from nstjax.weights.inspection.weights import inspect_weights
 
     report = inspect_weights(
         options.file, method=options.method, encoder=options.encoder

@@ -5,10 +5,11 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from nstjax import __version__, xla
+from nstjax import __version__
 from nstjax.cli import parsing
 from nstjax.cli.compile_cache import add_cache_option, set_compile_cache
 from nstjax.cli.errors import INTERRUPTED, USAGE_ERROR, reports_errors
+from nstjax.ops.cpu import xla
 
 _DESCRIPTION = """\
 Paints every content in every style with every method, measures the results and
@@ -109,12 +110,6 @@ def make_parser() -> parsing.Parser:
         help="further metrics: functions of result, content and style, float32 "
         "[H, W, 3] in [0, 1], that return a number",
     )
-    how.add_argument(
-        "--rivals",
-        action="store_true",
-        help="quote published models' figures; needs the protocol that "
-        "docs/evaluation.md states",
-    )
     where = parser.add_argument_group("what to write")
     where.add_argument(
         "--output", required=True, metavar="FOLDER", help="everything goes there"
@@ -155,7 +150,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # Imported this late, so that --help and mistakes are answered at once.
     try:
         from nstjax.evaluation.run import Settings, evaluate
-        from nstjax.methods import METHODS
+        from nstjax.methods.options import METHODS
 
         settings = Settings(
             contents=options.content,
@@ -169,7 +164,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
             judges=options.judge,
             depth_judges=options.depth_judge,
             metrics=options.metric,
-            rivals=options.rivals,
             figure_pairs=options.figure_pairs,
             budget_pairs=options.figure3,
             report=Path(options.report) if options.report else None,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from nstjax.errors import NstjaxError
 from nstjax.io.images import check_output
-from nstjax.pictures import list_pictures, picture_label
+from nstjax.methods.pictures import list_pictures, picture_label
 
 _DEFAULT_SUFFIX = ".png"
 

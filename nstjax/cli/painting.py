@@ -12,15 +12,16 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from nstjax import __version__, api, one_pass
+from nstjax import __version__, api
 from nstjax.cli.jobs import Job
 from nstjax.errors import NstjaxError
 from nstjax.io.images import check_output, write_image
 from nstjax.io.run_state import load_run_state, read_run_options, save_run_state
-from nstjax.one_pass import Networks
+from nstjax.methods import one_pass
+from nstjax.methods.one_pass import Networks
+from nstjax.methods.per_image import Checkpoint, Outcome, Progress, state_template
 from nstjax.optimize.trace import Trace
-from nstjax.per_image import Checkpoint, Outcome, Progress, state_template
-from nstjax.registry import Decoder, Depth, Encoder, load_depth
+from nstjax.weights.pretrained import Decoder, Depth, Encoder, load_depth
 
 _VERSIONED = ("jax", "jaxlib", "flax", "optax", "numpy", "pillow")
 

@@ -4,7 +4,7 @@ import argparse
 import math
 
 from nstjax.errors import NstjaxError
-from nstjax.memory.amounts import parse_amount
+from nstjax.methods.memory.amounts import parse_amount
 
 
 class Parser(argparse.ArgumentParser):

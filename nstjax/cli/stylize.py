@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from nstjax import __version__, xla
+from nstjax import __version__
 from nstjax.cli import parsing
 from nstjax.cli.collector import without_collection
 from nstjax.cli.compile_cache import add_cache_option, set_compile_cache
 from nstjax.cli.errors import INTERRUPTED, USAGE_ERROR, reports_errors
 from nstjax.errors import NstjaxError
+from nstjax.ops.cpu import xla
 
 _DESCRIPTION = """\
 Paints one picture in the style of another.
@@ -266,7 +267,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     set_compile_cache(use=not options.no_compile_cache)
     # Imported this late, so that --help and mistakes are answered at once.
     from nstjax.cli.jobs import plan_jobs
-    from nstjax.methods import ONE_PASS, method_options
+    from nstjax.methods.options import ONE_PASS, method_options
 
     leaves = method_options(
         options.method or _METHOD,
@@ -337,7 +338,7 @@ def _run_jobs(jobs, leaves: dict[str, Any], options, tell) -> int:
 
 def _batch_size(jobs, networks, options) -> int:
     """How many pictures to paint together; 1 for one after the other."""
-    from nstjax.one_pass import Networks
+    from nstjax.methods.one_pass import Networks
 
     adain = isinstance(networks, Networks) and networks.transform == "adain"
     if options.batch_size and not adain:
@@ -359,8 +360,8 @@ def _status(failed: int, total: int) -> int:
 
 def _check_save_style(jobs, leaves: dict[str, Any], options) -> None:
     from nstjax.io.files import refuse_to_overwrite
-    from nstjax.methods import ONE_PASS
-    from nstjax.one_pass import STYLE_SUFFIX
+    from nstjax.methods.one_pass import STYLE_SUFFIX
+    from nstjax.methods.options import ONE_PASS
 
     path = Path(options.save_style)
     if leaves["method"] not in ONE_PASS or any(len(job.styles) > 1 for job in jobs):

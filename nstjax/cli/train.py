@@ -5,12 +5,12 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from nstjax import xla
 from nstjax.cli.compile_cache import add_cache_option, set_compile_cache
 from nstjax.cli.errors import INTERRUPTED, reports_errors
 from nstjax.cli.parsing import Parser
 from nstjax.configuration import load_config
 from nstjax.errors import NstjaxError
+from nstjax.ops.cpu import xla
 
 _DESCRIPTION = """\
 Trains a network from a config and exports it as one file.
@@ -67,20 +67,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _join_hosts(options.distributed)
     import jax
 
-    from nstjax.tasks import registry, run
-    from nstjax.tasks.interrupt import Stopped
-    from nstjax.tasks.watch import Watcher
+    from nstjax.training import trainer
+    from nstjax.training.interrupt import Stopped
+    from nstjax.training.recipes.table import make_task
+    from nstjax.training.watch import Watcher
 
     first = jax.process_index() == 0
     workdir = Path(options.workdir or Path("runs") / config.name)
     recipe = shlex.join(["python", "train.py", *arguments])
-    task = registry.make_task(config)
+    task = make_task(config)
     if options.export_only:
-        path = run.export(task, config, workdir, recipe=recipe)
+        path = trainer.export(task, config, workdir, recipe=recipe)
     else:
         with Watcher(workdir / "logs" if first else None) as watcher:
             try:
-                path = run.train(
+                path = trainer.train(
                     task, config, workdir, on_progress=watcher, recipe=recipe
                 )
             except Stopped:

@@ -44,8 +44,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _list(options) -> int:
-    from nstjax.store.cache import cached_names
-    from nstjax.store.entries import ALIASES, ENTRIES
+    from nstjax.weights.store.cache import cached_names
+    from nstjax.weights.store.entries import ALIASES, ENTRIES
 
     cached = cached_names()
     for entry in ENTRIES.values():
@@ -62,9 +62,9 @@ def _list(options) -> int:
 
 
 def _get(options) -> int:
-    from nstjax.store.cache import weights_file
-    from nstjax.store.entries import find_entry
-    from nstjax.store.fetch import fetch
+    from nstjax.weights.store.cache import weights_file
+    from nstjax.weights.store.entries import find_entry
+    from nstjax.weights.store.fetch import fetch
 
     entries = [find_entry(name) for name in options.names]
     for entry in entries:
@@ -81,7 +81,7 @@ def _get(options) -> int:
 
 
 def _verify(options) -> int:
-    from nstjax.store.cache import cached_names, check_hash
+    from nstjax.weights.store.cache import cached_names, check_hash
 
     names = cached_names()
     damaged = {name: problem for name in names if (problem := check_hash(name))}
@@ -98,8 +98,8 @@ def _verify(options) -> int:
 
 
 def _path(options) -> int:
-    from nstjax.store.cache import cache_folder, weights_file
-    from nstjax.store.entries import find_entry
+    from nstjax.weights.store.cache import cache_folder, weights_file
+    from nstjax.weights.store.entries import find_entry
 
     if options.name is None:
         print(cache_folder())

@@ -22,7 +22,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from nstjax.evaluation.gauges import Column
 from nstjax.evaluation.judging import Figures
 from nstjax.evaluation.variants import budget_name
-from nstjax.methods import PER_IMAGE
+from nstjax.methods.options import PER_IMAGE
 
 HOLDS, FAILS, UNMEASURED = "holds", "does not hold", "not measured"
 # The reduction of the depth error that is still little.

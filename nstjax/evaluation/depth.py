@@ -19,8 +19,8 @@ from scipy.stats import spearmanr
 from nstjax.evaluation.gauges import HIGHER, LOWER, Column, Gauge, judged, nothing
 from nstjax.losses.depth import depth_loss
 from nstjax.models.depth import DepthSpec, disparity
-from nstjax.registry import Depth
 from nstjax.types import Array, Params
+from nstjax.weights.pretrained import Depth
 
 
 def make_depth_gauge(depth: Depth, *, name: str) -> Gauge:

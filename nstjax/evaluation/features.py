@@ -32,8 +32,8 @@ from nstjax.losses.adain import adain_style_loss
 from nstjax.losses.gatys import content_loss, style_loss
 from nstjax.models import vgg
 from nstjax.ops.stats import Statistics, channel_mean_std, gram_matrix
-from nstjax.registry import Encoder
 from nstjax.types import Array, Features, Params
+from nstjax.weights.pretrained import Encoder
 
 _STYLE_LAYERS = tuple(f"relu{block}_1" for block in range(1, 6))
 _CONTENT_LAYER = "relu4_1"

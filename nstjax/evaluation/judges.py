@@ -11,7 +11,7 @@ from nstjax.evaluation.gauges import Gauge
 from nstjax.evaluation.lineage import Network, open_network
 from nstjax.evaluation.noise import make_noise_gauge
 from nstjax.evaluation.wasserstein import make_wasserstein_gauge
-from nstjax.registry import depth_name, load_depth, load_encoder
+from nstjax.weights.pretrained import depth_name, load_depth, load_encoder
 
 
 def open_judges(arguments: Iterable[str], *, kind: str) -> dict[str, Network]:

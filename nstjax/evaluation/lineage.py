@@ -19,7 +19,7 @@ from nstjax.io.weights import (
     load_weights,
     sha256_of,
 )
-from nstjax.registry import weights_path
+from nstjax.weights.pretrained import weights_path
 
 # VGG-19 distilled to a sixteenth, relu5_1 (MingSun-Tse/Collaborative-Distillation),
 # and the normalised VGG-19 up to relu3_1 (pietrocarbo/deep-transfer).
@@ -27,7 +27,7 @@ DISTILLED_16X = "047209a358161bd67c7e0951358649380c3a3364b41cac49e30813f933b7759
 NORMALISED_RELU3_1 = "7e62c9cb5cbd6251ab1049a9821f7fa5ff58443df1067f6fc0b37b4a7752eb05"
 # FastDepth as openmv pruned it.
 PRUNED_FAST_DEPTH = "ccc42ee955cddf586298fda833f1e4975a3d2d2690167b7734ff731e186bfd9b"
-# See the networks' cards in ``nstjax/weights/``.
+# See the networks' cards in ``nstjax/weights/bundled/``.
 _TEACHERS = {
     "vgg19-slim": (DISTILLED_16X, NORMALISED_RELU3_1),
     "depth-slim": (PRUNED_FAST_DEPTH,),
@@ -57,7 +57,7 @@ def open_network(argument: str, *, kind: str) -> Network:
     """Finds and reads a weight file, without starting jax.
 
     Args:
-        argument: see `nstjax.registry.weights_path`.
+        argument: see `nstjax.weights.pretrained.weights_path`.
         kind: "vgg19", "decoder" or "depth".
 
     Raises:

@@ -2,9 +2,7 @@
 
 Each picture is scaled, Lanczos, until its shorter side has the size, and its
 middle is cut out and rounded to 8 bits, as results are. Embedded colour profiles
-are ignored, as in the published comparisons whose figures
-`nstjax.evaluation.rivals` quotes. Contents and styles are treated alike, so that
-no method gains by it.
+are ignored. Contents and styles are treated alike, so that no method gains by it.
 """
 
 import dataclasses
@@ -20,7 +18,7 @@ from nstjax.errors import NstjaxError
 from nstjax.evaluation.detail import LEAST_SIDE
 from nstjax.io.images import read_image
 from nstjax.io.resizing import fit_size, resize_image
-from nstjax.pictures import list_pictures, picture_label
+from nstjax.methods.pictures import list_pictures, picture_label
 
 
 @dataclasses.dataclass(frozen=True)

@@ -38,7 +38,6 @@ class Results:
         gauges: what was measured.
         parts: what the judges were to the methods.
         verdicts: on the claims.
-        rivals_judge: the judge under which rivals are quoted, or None.
         left_out: pictures that could not be read or made, in sentences.
     """
 
@@ -49,7 +48,6 @@ class Results:
     gauges: Sequence[Gauge]
     parts: tables.Parts
     verdicts: Sequence[Verdict]
-    rivals_judge: str | None
     left_out: Sequence[str]
 
 
@@ -80,13 +78,6 @@ def write_text(results: Results, figures: Sequence[str]) -> str:
         "compilation. Memory is the peak of a process that makes one method's pictures "
         f"only.\n\n{tables.cost_table(results.rows)}"
     )
-    if results.rivals_judge:
-        table = tables.rivals_table(results.rows, results.rivals_judge)
-        parts.append(
-            "## Beside published models\n\nThe last lines are quoted: published "
-            "weights, measured once on these pairs, at this size, by this judge "
-            f"(`nstjax/evaluation/rivals.py`).\n\n{table}"
-        )
     parts.append(
         "## The papers' claims\n\nA claim holds if the means say so and so do more "
         "than half of the pairs by themselves.\n\n"

@@ -32,7 +32,6 @@ from nstjax.evaluation.records import (
     request_of,
     state_of,
 )
-from nstjax.evaluation.rivals import check_comparable
 from nstjax.evaluation.summary import summarise
 from nstjax.evaluation.variants import Variant, make_variants
 
@@ -51,7 +50,6 @@ class Settings:
         depth_models: further depth networks that gatys-depth paints with.
         judges, depth_judges: names or files of networks.
         metrics: places of the user's own.
-        rivals: whether to quote published models.
         figure_pairs: rows of figures 1 and 4.
         budget_pairs: pairs on which AdaIN is compared with Gatys' budgets.
         report: a further file for the report, or None.
@@ -72,7 +70,6 @@ class Settings:
     judges: Sequence[str]
     depth_judges: Sequence[str]
     metrics: Sequence[str]
-    rivals: bool
     figure_pairs: int
     budget_pairs: int
     report: Path | None
@@ -118,13 +115,6 @@ def evaluate(settings: Settings, *, tell: Callable[[str], None]) -> list[str]:
         read_inputs(some, size=settings.size, on_unreadable=leave_out)
         for some in (settings.contents, settings.styles)
     )
-    rivals_judge = None
-    if settings.rivals:
-        labels = [[one.label for one in some] for some in (contents, styles)]
-        network = check_comparable(
-            *labels, size=settings.size, judges=list(judges.values())
-        )
-        rivals_judge = next(name for name, one in judges.items() if one is network)
 
     folder = Folder(settings.output)
     protocol = _protocol(settings, contents, styles)
@@ -160,7 +150,6 @@ def evaluate(settings: Settings, *, tell: Callable[[str], None]) -> list[str]:
             for name, judge in (judges | depth_judges).items()
         },
         verdicts=judge_claims(measured, columns),
-        rivals_judge=rivals_judge,
         left_out=left_out,
     )
     drawn = draw_figures(

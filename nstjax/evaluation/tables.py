@@ -12,7 +12,6 @@ import numpy as np
 from nstjax.evaluation.claims import Verdict
 from nstjax.evaluation.gauges import HIGHER, LOWER, Column, Gauge, judged
 from nstjax.evaluation.judging import Figures
-from nstjax.evaluation.rivals import METRICS, RIVALS
 from nstjax.evaluation.summary import Row
 
 _ARROWS = {LOWER: " ↓", HIGHER: " ↑"}
@@ -69,20 +68,6 @@ def cost_table(rows: Sequence[Row]) -> str:
         cells += [_megabytes(cost.device_memory)] * devices
         lines.append([*cells, str(cost.diverged)])
     return markdown(header, lines)
-
-
-def rivals_table(rows: Sequence[Row], judge: str) -> str:
-    """The methods beside published models' figures, under the rivals' judge."""
-    keys = [
-        judged(metric, judge) if metric in ("content", "style") else metric
-        for metric in METRICS
-    ]
-    lines = [
-        [_label(row, rows), *(number(row.means.get(key)) for key in keys), ""]
-        for row in rows
-    ]
-    lines += [[rival.name, *rival.figures, rival.note] for rival in RIVALS]
-    return markdown(["", *METRICS, "quoted"], lines)
 
 
 def verdict_table(verdicts: Sequence[Verdict]) -> str:

@@ -6,8 +6,8 @@ from typing import Any
 
 from nstjax.errors import NstjaxError
 from nstjax.evaluation.lineage import Network, open_network
-from nstjax.methods import ONE_PASS, method_options
-from nstjax.registry import depth_name
+from nstjax.methods.options import ONE_PASS, method_options
+from nstjax.weights.pretrained import depth_name
 
 # The method that optimises against a depth network.
 _WITH_DEPTH = "gatys-depth"
@@ -19,7 +19,7 @@ class Variant:
 
     Attributes:
         name: what tables and files call it.
-        options: from `nstjax.methods.method_options`.
+        options: from `nstjax.methods.options.method_options`.
         networks: by role, "encoder", "decoder" and "depth" as far as it has them.
     """
 
@@ -43,7 +43,7 @@ def make_variants(
     """Makes the variants of an evaluation, and checks that they can run.
 
     Args:
-        methods: names out of `nstjax.methods.METHODS`.
+        methods: names out of `nstjax.methods.options.METHODS`.
         iterations: in place of the presets', for methods that optimise.
         gatys_evaluations: budgets at which Gatys is compared with AdaIN: so many
             evaluations at full size and none before, from the content.

@@ -15,7 +15,7 @@ from typing import Any
 
 import jax.numpy as jnp
 
-from nstjax.ops.sums import sum_over_positions
+from nstjax.ops.cpu.sums import sum_over_positions
 from nstjax.types import Array, Params
 
 _EPS = 1e-5

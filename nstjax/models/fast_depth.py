@@ -17,7 +17,7 @@ import jax.numpy as jnp
 
 from nstjax.errors import NstjaxError
 from nstjax.lazy import chex
-from nstjax.ops.depthwise import depthwise_conv
+from nstjax.ops.cpu.depthwise import depthwise_conv
 from nstjax.ops.resample import resize
 from nstjax.types import Array, Params
 

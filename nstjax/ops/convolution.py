@@ -13,12 +13,12 @@ import jax.numpy as jnp
 from jax import lax
 
 from nstjax.lazy import chex
-from nstjax.ops.padding import pad_border
-from nstjax.ops.thin import FEW_CHANNELS, conv3x3_from_few, conv3x3_to_few
-from nstjax.ops.winograd import winograd_conv3x3, winograd_upsample_conv3x3
-from nstjax.processor import instructions
+from nstjax.ops.cpu.padding import pad_border
+from nstjax.ops.cpu.processor import instructions
+from nstjax.ops.cpu.rgb_conv import FEW_CHANNELS, conv3x3_from_few, conv3x3_to_few
+from nstjax.ops.cpu.winograd import winograd_conv3x3, winograd_upsample_conv3x3
+from nstjax.ops.cpu.xla import has_plain_convolutions
 from nstjax.types import Array
-from nstjax.xla import has_plain_convolutions
 
 Padding = tuple[tuple[int, int], tuple[int, int]]
 

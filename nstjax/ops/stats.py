@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from nstjax.lazy import chex
-from nstjax.ops.sums import sum_over_positions
+from nstjax.ops.cpu.sums import sum_over_positions
 from nstjax.types import Array
 
 # What a Gram matrix is divided by: nothing (Gatys et al., 2015), positions

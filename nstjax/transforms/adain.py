@@ -9,8 +9,8 @@ from collections.abc import Sequence
 import jax.numpy as jnp
 
 from nstjax.lazy import chex
+from nstjax.ops.cpu.sums import sum_over_positions
 from nstjax.ops.stats import Statistics, channel_mean_std
-from nstjax.ops.sums import sum_over_positions
 from nstjax.types import Array
 
 # Added to variances. Of activations whose channels have a mean of about 1, as

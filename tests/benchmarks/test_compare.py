@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from nstjax.models import decoders, monodepth, vgg
-from nstjax.registry import load_decoder, load_encoder
+from nstjax.weights.pretrained import load_decoder, load_encoder
 
 BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
 

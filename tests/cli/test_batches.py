@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from nstjax import api, one_pass
+from nstjax import api
 from nstjax.cli.stylize import main
 from nstjax.errors import NstjaxError
-from nstjax.methods import method_options
+from nstjax.methods import one_pass
+from nstjax.methods.options import method_options
 
 ROOT = Path(__file__).resolve().parents[2]
 SIZES = [(48, 40)] * 3 + [(33, 50)] + [(48, 40)] * 2 + [(20, 30)]
@@ -138,8 +139,9 @@ def test_pictures_are_shared_out_over_devices():
     """Five pictures on four devices equal those painted alone on one."""
     program = """
 import jax, numpy as np
-from nstjax import api, one_pass
-from nstjax.methods import method_options
+from nstjax import api
+from nstjax.methods import one_pass
+from nstjax.methods.options import method_options
 from nstjax.sharding import make_data_mesh
 assert jax.local_device_count() == 4
 random = np.random.default_rng(0)

@@ -10,7 +10,7 @@ import pytest
 
 from nstjax.cli import compile_cache
 from nstjax.cli.compile_cache import VARIABLE, set_compile_cache
-from nstjax.store import programs
+from nstjax.weights.store import programs
 
 ROOT = Path(__file__).resolve().parents[2]
 SETTINGS = (

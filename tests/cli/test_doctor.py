@@ -11,10 +11,10 @@ from skimage import data
 import nstjax
 from nstjax.cli.main import main
 from nstjax.errors import NstjaxError
-from nstjax.inspection.weights import inspect_weights, needed_layers
 from nstjax.io.weights import WeightsMetadata, save_weights
 from nstjax.models.decoders import DecoderSpec
 from nstjax.models.vgg import VGGSpec
+from nstjax.weights.inspection.weights import inspect_weights, needed_layers
 
 VGG_BLOCKS = {19: (2, 2, 4, 4, 4), 16: (2, 2, 3, 3, 3)}
 

@@ -200,7 +200,6 @@ def test_an_unreadable_picture_is_skipped_and_counted(arguments, tmp_path, capsy
         (["--depth-judge", "vgg19-slim"], "holds a vgg19"),
         (["--metric", "nowhere:nothing"], "cannot be imported"),
         (["--metric", "math:pi"], "is no function"),
-        (["--rivals"], "figures of another protocol"),
         (["--report=nowhere/results.md"], "name a file in a folder"),
         (["--iteration=3"], "unrecognized arguments"),
     ],

@@ -10,11 +10,12 @@ import pytest
 from PIL import Image
 
 import nstjax
-from nstjax import api, one_pass
+from nstjax import api
 from nstjax.cli.stylize import main
 from nstjax.errors import NstjaxError
-from nstjax.methods import method_options
-from nstjax.registry import load_decoder, load_encoder
+from nstjax.methods import one_pass
+from nstjax.methods.options import method_options
+from nstjax.weights.pretrained import load_decoder, load_encoder
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -10,8 +10,8 @@ import pytest
 
 from nstjax.cli.main import main as nstjax
 from nstjax.io.weights import WeightsMetadata, save_weights
-from nstjax.store.cache import record_hash
-from nstjax.store.entries import ENTRIES
+from nstjax.weights.store.cache import record_hash
+from nstjax.weights.store.entries import ENTRIES
 
 ROOT = Path(__file__).resolve().parents[2]
 

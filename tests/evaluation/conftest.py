@@ -9,7 +9,7 @@ from scipy.ndimage import gaussian_filter
 
 from nstjax.io.weights import WeightsMetadata, save_weights
 from nstjax.models import monodepth, vgg
-from nstjax.registry import Depth, Encoder, load_depth, load_encoder
+from nstjax.weights.pretrained import Depth, Encoder, load_depth, load_encoder
 
 SIZE = 64
 

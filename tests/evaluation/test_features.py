@@ -6,7 +6,7 @@ from scipy.ndimage import gaussian_filter
 
 from nstjax.evaluation.features import judge_layers, make_feature_gauge
 from nstjax.models import vgg
-from nstjax.registry import Encoder
+from nstjax.weights.pretrained import Encoder
 
 LAYERS = tuple(f"relu{block}_1" for block in range(1, 6))
 

@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-from nstjax.conversion.command import main as convert
 from nstjax.errors import NstjaxError
 from nstjax.evaluation.lineage import (
     DISTILLED_16X,
@@ -16,7 +15,8 @@ from nstjax.evaluation.lineage import (
     part_of_judge,
 )
 from nstjax.io.weights import WeightsMetadata, load_weights, save_weights
-from nstjax.registry import weights_path
+from nstjax.weights.conversion.command import main as convert
+from nstjax.weights.pretrained import weights_path
 
 
 def network(sha256, *, name="x", digest="", **notes):

@@ -98,15 +98,6 @@ def test_csv_has_everything(rows):
     assert list(csv.reader(io.StringIO(text)))[1] == ["gatys", "p0", "1", "2", "3"]
 
 
-def test_rivals_stand_below(rows):
-    text = tables.rivals_table(rows, "judge")
-    lines = cells(text)
-    assert lines[2][:3] == ["gatys", "–", "2"]
-    assert lines[5][0] == "gatys-50 (1)"
-    assert lines[6][:6] == ["MicroAST", ".332", ".019", "1.39", ".64", ".48"]
-    assert len(lines) == 2 + 4 + 3
-
-
 def test_verdicts():
     verdict = Verdict("a", "more | less", HOLDS, 0.12345, 2, 0.75, 60)
     line = tables.verdict_table([verdict]).splitlines()[2]

@@ -8,7 +8,7 @@ from nstjax.errors import NstjaxError
 from nstjax.evaluation import variants
 from nstjax.evaluation.variants import make_variants
 from nstjax.io.weights import load_weights, save_weights, sha256_of
-from nstjax.registry import weights_path
+from nstjax.weights.pretrained import weights_path
 
 
 def test_methods_and_their_networks():

@@ -8,10 +8,10 @@ import pytest
 from PIL import Image
 from scipy.stats import spearmanr
 
-from nstjax.conversion.command import convert
 from nstjax.models.depth import disparity
 from nstjax.models.fast_depth import FastDepthSpec
-from nstjax.registry import load_depth
+from nstjax.weights.conversion.command import convert
+from nstjax.weights.pretrained import load_depth
 
 SIZE, CELLS = 224, 32
 

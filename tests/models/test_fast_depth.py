@@ -8,13 +8,13 @@ import pytest
 from PIL import Image
 from scipy.stats import spearmanr
 
-from nstjax.conversion.command import convert
 from nstjax.errors import NstjaxError
 from nstjax.io.weights import load_weights, save_weights
 from nstjax.models.depth import disparity
 from nstjax.models.fast_depth import see
-from nstjax.registry import load_depth
-from nstjax.tasks.depth_teacher import label
+from nstjax.training.recipes.depth_teacher import label
+from nstjax.weights.conversion.command import convert
+from nstjax.weights.pretrained import load_depth
 
 
 def test_same_depth_as_torch(fast_depth_layers, fast_depth_file, torch_reference):

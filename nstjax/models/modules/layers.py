@@ -3,7 +3,7 @@
 import flax.linen as nn
 
 from nstjax.ops.convolution import conv3x3, upsample_reflect_conv3x3
-from nstjax.ops.sums import add_bias
+from nstjax.ops.cpu.sums import add_bias
 from nstjax.types import Array
 
 

@@ -14,9 +14,9 @@ from nstjax.ops.convolution import (
     conv7x7_stride2,
     upsample_reflect_conv3x3,
 )
-from nstjax.ops.depthwise import depthwise_conv
+from nstjax.ops.cpu.depthwise import depthwise_conv
+from nstjax.ops.cpu.sums import add_bias
 from nstjax.ops.pooling import max_pool3x3_stride2
-from nstjax.ops.sums import add_bias
 from nstjax.types import Array
 
 

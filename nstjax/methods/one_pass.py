@@ -1,0 +1,415 @@
+"""Methods of one pass from end to end: a picture in, a painted one out."""
+
+import functools
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+from jax.sharding import Mesh
+
+from nstjax.errors import NstjaxError
+from nstjax.io.resizing import fit_size, resize_image
+from nstjax.io.weights import WeightsMetadata, load_weights, save_weights
+from nstjax.methods import feedforward
+from nstjax.methods.feedforward import TransferSpec
+from nstjax.methods.tiling.transfer import (
+    OnTile,
+    Tiling,
+    adain_in_tiles,
+    style_swap_in_tiles,
+)
+from nstjax.ops.stats import Statistics
+from nstjax.sharding import batch_sharded, make_data_mesh, replicated
+from nstjax.transforms.adain import EPS
+from nstjax.weights.pretrained import Decoder, Encoder, load_decoder
+from nstjax.weights.store.programs import KeptFunction
+
+STYLE_SUFFIX = ".style"
+# What decoders are trained to paint.
+TRANSFORMS = ("adain", "style_swap")
+# A style's shorter side is that of the content, but no longer than this:
+# decoders have seen strokes of this scale.
+_STYLE_SIDE = 512
+_NO_SAVED_STYLES = (
+    "Style-Swap needs a style's picture, of which a saved style has statistics only; "
+    "give the picture"
+)
+# The least side of which relu4_1 has cells enough for statistics.
+LEAST_SIDE = 32
+
+
+class Networks(NamedTuple):
+    """An encoder and a decoder that belong together.
+
+    Attributes:
+        encoder, decoder: the networks.
+        spec: theirs.
+        transform: what the decoder paints, one of `TRANSFORMS`.
+    """
+
+    encoder: Encoder
+    decoder: Decoder
+    spec: TransferSpec
+    transform: str = "adain"
+
+    @property
+    def params(self) -> dict[str, Any]:
+        """Both networks' weights, for `nstjax.methods.feedforward`."""
+        return {"encoder": self.encoder.params, "decoder": self.decoder.params}
+
+
+class SavedStyle(NamedTuple):
+    """A style without its picture.
+
+    Attributes:
+        statistics: what AdaIN takes of it.
+        encoder: SHA-256 of the encoder they were computed by.
+        name: of the picture, for people.
+    """
+
+    statistics: Statistics
+    encoder: str
+    name: str
+
+
+def load_networks(
+    encoder: Encoder,
+    decoder: str | Path,
+    *,
+    transform: str = "adain",
+    compute_dtype: str = "float32",
+) -> Networks:
+    """Loads the decoder for an encoder, and for one of `TRANSFORMS`.
+
+    They will compute in `compute_dtype`, see `nstjax.methods.feedforward.TransferSpec`.
+
+    Raises:
+        NstjaxError: if there is no such decoder, or it is another encoder's,
+            or made for another transform.
+    """
+    loaded = load_decoder(decoder)
+    notes = loaded.metadata.notes
+    if notes.get("transform", transform) != transform:
+        raise NstjaxError(
+            f"the decoder {loaded.metadata.name} was trained for "
+            f"{notes['transform']}, not {transform}; choose another --method or "
+            "--decoder"
+        )
+    trained_with = notes.get("encoder_sha256", encoder.sha256)
+    if trained_with != encoder.sha256:
+        raise NstjaxError(
+            f"the decoder {loaded.metadata.name} was trained with another encoder "
+            f"({notes.get('encoder')}) than {encoder.metadata.name}; give both, "
+            "--encoder and --decoder"
+        )
+    spec = TransferSpec(
+        encoder=encoder.spec,
+        decoder=loaded.spec,
+        eps=float(notes.get("eps", EPS)),
+        ddof=int(notes.get("ddof", 0)),
+        compute_dtype=compute_dtype,
+    )
+    return Networks(encoder, loaded, spec, transform)
+
+
+def transfer_picture(
+    content: np.ndarray,
+    styles: Sequence[np.ndarray | SavedStyle],
+    *,
+    networks: Networks,
+    alpha: float = 1.0,
+    style_scale: float = 1.0,
+    blend: Sequence[float] | None = None,
+    masks: Sequence[np.ndarray] | None = None,
+    patch_size: int = 3,
+    stride: int = 1,
+    tiling: Tiling | None = None,
+    on_tile: OnTile | None = None,
+) -> np.ndarray:
+    """Paints a picture with AdaIN, or Style-Swap's inverse network.
+
+    Args:
+        content: picture [H, W, 3], RGB in [0, 1].
+        styles: pictures of any size, or saved styles.
+        networks: from `load_networks`.
+        alpha: strength, 0 to 1.
+        style_scale: the style's shorter side, in multiples of the content's
+            (or of 512, if that is less): larger ones make larger strokes.
+        blend: a weight for each style; equal by default. Style-Swap without
+            any chooses its patches among all styles.
+        masks: where to paint each style, [H, W] in [0, 1].
+        patch_size, stride: of Style-Swap, in cells.
+        tiling: how to cut the picture, to the same result in less memory; by
+            default it is painted all at once.
+        on_tile: told after every tile how many are done, and of how many.
+
+    Returns:
+        Picture [H, W, 3] in [0, 1].
+
+    Raises:
+        NstjaxError: for pictures too small, or a saved style of another
+            encoder.
+    """
+    functions = _compiled(networks.spec)
+    params = networks.params
+    height, width = content.shape[:2]
+    if min(height, width) < LEAST_SIDE:
+        small = fit_size(height, width, short_side=LEAST_SIDE)
+        larger = transfer_picture(
+            resize_image(content, small),
+            styles,
+            networks=networks,
+            alpha=alpha,
+            style_scale=style_scale,
+            blend=blend,
+            masks=masks and [resize_image(m[..., None], small)[..., 0] for m in masks],
+            patch_size=patch_size,
+            stride=stride,
+        )
+        return resize_image(larger, (height, width))
+    side = style_side((height, width), style_scale)
+    if masks is not None:
+        masks = [np.asarray(mask, np.float32)[..., None] for mask in masks]
+    in_tiles = {"tiling": tiling, "spec": networks.spec, "on_tile": on_tile}
+    if networks.transform == "style_swap":
+        if any(isinstance(style, SavedStyle) for style in styles):
+            raise NstjaxError(_NO_SAVED_STYLES)
+        features = [functions.encode(params, _see(style, side)) for style in styles]
+        weights = None if blend is None or masks is not None else _normalise(blend)
+        if tiling is not None:
+            return style_swap_in_tiles(
+                params,
+                content,
+                features,
+                weights=weights,
+                masks=masks,
+                alpha=alpha,
+                patch_size=patch_size,
+                stride=stride,
+                **in_tiles,
+            )
+        masks = masks and [mask[None] for mask in masks]
+        image = functions.swap(
+            params, content[None], features, weights, masks, alpha, patch_size, stride
+        )
+        return np.asarray(image)[0]
+    statistics = _all_statistics(styles, networks=networks, short_side=side)
+    weights = _normalise(blend or [1.0] * len(styles))
+    if tiling is not None:
+        return adain_in_tiles(
+            params,
+            content,
+            statistics,
+            weights=weights,
+            masks=masks,
+            alpha=alpha,
+            **in_tiles,
+        )
+    masks = masks and [mask[None] for mask in masks]
+    (image,) = functions.transfer(
+        params, content[None], statistics, weights, masks, np.float32(alpha)
+    )
+    return np.asarray(image)[0]
+
+
+def transfer_batch(
+    contents: np.ndarray,
+    styles: Sequence[np.ndarray | SavedStyle],
+    *,
+    networks: Networks,
+    alpha: float = 1.0,
+    style_scale: float = 1.0,
+    blend: Sequence[float] | None = None,
+    mesh: Mesh | None = None,
+) -> np.ndarray:
+    """Paints pictures of one size with AdaIN, all in the same styles.
+
+    The styles are encoded once, and the pictures shared out over devices. Each
+    comes out as `transfer_picture` makes it, up to rounding.
+
+    Args:
+        contents: pictures [B, H, W, 3], RGB in [0, 1], sides of at least
+            `LEAST_SIDE`.
+        styles, networks, alpha, style_scale, blend: as for `transfer_picture`.
+        mesh: from `nstjax.sharding.make_data_mesh`; by default, of all devices
+            of this process.
+
+    Returns:
+        Pictures [B, H, W, 3] in [0, 1].
+
+    Raises:
+        NstjaxError: for another transform than AdaIN, or smaller pictures.
+    """
+    count, *size, _ = contents.shape
+    if networks.transform != "adain" or min(size) < LEAST_SIDE:
+        raise NstjaxError(
+            "pictures are painted together with AdaIN only, with sides of at least "
+            f"{LEAST_SIDE} pixels"
+        )
+    mesh = mesh or make_data_mesh(jax.local_devices())
+    statistics = _all_statistics(
+        styles, networks=networks, short_side=style_side(size, style_scale)
+    )
+    # Every device gets as many; some paint the last picture once more.
+    spare = -count % mesh.size
+    contents = np.concatenate([contents, *(contents[-1:] for _ in range(spare))])
+    shared = jax.device_put((networks.params, statistics), replicated(mesh))
+    images = _compiled(networks.spec).transfer_shared(
+        shared[0],
+        jax.device_put(contents, batch_sharded(mesh)),
+        shared[1],
+        _normalise(blend or [1.0] * len(styles)),
+        None,
+        np.float32(alpha),
+    )
+    return np.asarray(images)[:count]
+
+
+def style_side(size: Sequence[int], style_scale: float) -> int:
+    """The shorter side at which styles are seen for a content of a size."""
+    return max(LEAST_SIDE, round(min(*size, _STYLE_SIDE) * style_scale))
+
+
+def _all_statistics(
+    styles: Sequence[np.ndarray | SavedStyle], *, networks: Networks, short_side: int
+) -> list[Statistics]:
+    return [
+        style.statistics
+        if isinstance(style, SavedStyle)
+        else encode_style(style, networks=networks, short_side=short_side)
+        for style in styles
+    ]
+
+
+def encode_style(
+    style: np.ndarray, *, networks: Networks, short_side: int = _STYLE_SIDE
+) -> Statistics:
+    """A style picture's [H, W, 3] statistics, seen at a size."""
+    functions = _compiled(networks.spec)
+    return Statistics(*functions.encode_style(networks.params, _see(style, short_side)))
+
+
+def make_style(
+    style: np.ndarray | SavedStyle,
+    *,
+    name: str,
+    networks: Networks,
+    short_side: int | None = None,
+) -> SavedStyle:
+    """What is saved of a style picture [H, W, 3], by default of its largest size."""
+    if networks.transform == "style_swap":
+        raise NstjaxError(_NO_SAVED_STYLES)
+    if isinstance(style, SavedStyle):
+        return style
+    side = short_side or min(_STYLE_SIDE, *style.shape[:2])
+    statistics = encode_style(style, networks=networks, short_side=side)
+    return SavedStyle(statistics, networks.encoder.sha256, name)
+
+
+def save_style(
+    path: str | Path, style: SavedStyle, *, layer: str, overwrite: bool = False
+) -> None:
+    """Writes a style to a file that can be painted with again.
+
+    Raises:
+        NstjaxError: if it cannot be written, or exists and may not be replaced.
+    """
+    mean, std = (np.asarray(x) for x in style.statistics)
+    metadata = WeightsMetadata(
+        kind="style",
+        name=style.name,
+        spec={"layer": layer},
+        source="a style picture",
+        licence="that of the picture",
+        notes={"encoder_sha256": style.encoder},
+    )
+    save_weights(path, {"mean": mean, "std": std}, metadata, overwrite=overwrite)
+
+
+def load_style(path: str | Path, *, networks: Networks) -> SavedStyle:
+    """Reads what `save_style` wrote.
+
+    Raises:
+        NstjaxError: if it is no style, or one of another encoder.
+    """
+    params, metadata = load_weights(path)
+    if metadata.kind != "style":
+        raise NstjaxError(f"{path} holds a {metadata.kind}, not a saved style")
+    encoder = metadata.notes.get("encoder_sha256")
+    layer = networks.spec.decoder.layer
+    if encoder != networks.encoder.sha256 or metadata.spec.get("layer") != layer:
+        raise NstjaxError(
+            f"the style {path} was saved with another encoder; save it again from its "
+            "picture, with --save-style"
+        )
+    statistics = Statistics(params["mean"], params["std"])
+    return SavedStyle(statistics, encoder, metadata.name)
+
+
+def _see(style: np.ndarray, short_side: int) -> np.ndarray:
+    """A style picture as a batch of one, its shorter side scaled."""
+    size = fit_size(*style.shape[:2], short_side=short_side)
+    return resize_image(style, size)[None]
+
+
+class _Functions(NamedTuple):
+    encode: Callable
+    encode_style: Callable
+    transfer: Callable
+    transfer_shared: Callable
+    swap: Callable
+
+
+@functools.lru_cache(maxsize=8)
+def _compiled(spec: TransferSpec) -> _Functions:
+    def transfer(params, content, styles, weights, masks, alpha):
+        return feedforward.adain_transfer(
+            params,
+            content,
+            styles,
+            weights=weights,
+            masks=masks,
+            alpha=alpha,
+            spec=spec,
+        )
+
+    def swap(params, content, styles, weights, masks, alpha, patch_size, stride):
+        return feedforward.style_swap_transfer(
+            params,
+            content,
+            styles,
+            weights=weights,
+            masks=masks,
+            alpha=alpha,
+            patch_size=patch_size,
+            stride=stride,
+            spec=spec,
+        )
+
+    def encode_style(params, style):
+        return tuple(feedforward.encode_style(params, style, spec=spec))
+
+    return _Functions(
+        encode=jax.jit(functools.partial(feedforward.encode, spec=spec)),
+        encode_style=KeptFunction(
+            encode_style, name="encode_style", options=spec, outputs=2
+        ),
+        transfer=KeptFunction(
+            lambda *arguments: (transfer(*arguments),),
+            name="adain",
+            options=spec,
+            outputs=1,
+            static_argnums=(3,),
+        ),
+        transfer_shared=jax.jit(transfer, static_argnums=3),
+        swap=jax.jit(swap, static_argnums=(3, 6, 7)),
+    )
+
+
+def _normalise(weights: Sequence[float]) -> tuple[float, ...]:
+    total = float(sum(weights))
+    if not total > 0:
+        raise NstjaxError("at least one weight of --style-blend must be positive")
+    return tuple(float(weight) / total for weight in weights)

@@ -1,0 +1,380 @@
+"""Per-image methods from end to end: a picture in, an optimised picture out.
+
+The options are those of configs such as ``configs/gatys.py``, by name.
+"""
+
+import dataclasses
+import functools
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from nstjax.errors import NstjaxError
+from nstjax.io.resizing import fit_size, resize_image
+from nstjax.methods import objectives
+from nstjax.methods.objectives import ObjectiveSpec
+from nstjax.models import depth as depths
+from nstjax.models.vgg import VGGSpec
+from nstjax.ops.color import match_color
+from nstjax.optimize import driver, engine
+from nstjax.optimize.minimise import minimise
+from nstjax.optimize.trace import Trace, concatenate
+from nstjax.weights.pretrained import Depth, Encoder
+
+OPTIMIZERS = ("adam", "lbfgs", "torch_lbfgs")
+INITS = ("content", "recoloured", "style", "noise")
+
+# Evaluations between two looks at the keyboard and the clock.
+_CHUNK = 10
+# The shorter side below which relu5_1 has too few cells to be of use.
+_LEAST_SIDE = 64
+
+
+@dataclasses.dataclass(frozen=True)
+class Progress:
+    """How far a picture is.
+
+    Attributes:
+        evaluations: of the objective so far, in all stages.
+        requested: how many there shall be.
+        total: the objective's newest value.
+        terms: its terms, unweighted.
+        image: gives the picture so far, [H, W, 3] in [0, 1], at the size that
+            is being worked on. To be called before the callback returns.
+    """
+
+    evaluations: int
+    requested: int
+    total: float
+    terms: Mapping[str, float]
+    image: Callable[[], np.ndarray]
+
+
+@dataclasses.dataclass(frozen=True)
+class Checkpoint:
+    """What an interrupted run needs to go on.
+
+    Attributes:
+        stage: the stage it was in.
+        state: the engine's state.
+        trace: everything evaluated so far.
+    """
+
+    stage: int
+    state: engine.RunState
+    trace: Trace
+
+
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    """How a run ended.
+
+    Attributes:
+        image: the picture, [H, W, 3] in [0, 1], of the size worked at.
+        trace: an entry for each evaluation that the solver reports; None of a
+            method that evaluates none.
+        reason: "finished", "interrupted", "not_finite" or "converged".
+        checkpoint: to go on from, if it was interrupted; else None.
+    """
+
+    image: np.ndarray
+    trace: Trace | None
+    reason: str
+    checkpoint: Checkpoint | None
+
+
+def working_size(height: int, width: int, options: Mapping[str, Any]):
+    """The size (height, width) at which a picture is optimised.
+
+    Smaller pictures than VGG-19 can make sense of are enlarged.
+
+    Raises:
+        NstjaxError: for an unknown ``size_rule``.
+    """
+    rule, side = options["size_rule"], options["size"]
+    if rule == "short_side":
+        height, width = fit_size(height, width, short_side=side)
+    elif rule == "long_side" or (rule == "at_most" and max(height, width) > side):
+        height, width = fit_size(height, width, long_side=side)
+    elif rule not in ("content", "at_most"):
+        raise NstjaxError(
+            f"size_rule must be content, short_side, long_side or at_most, not {rule!r}"
+        )
+    if min(height, width) < _LEAST_SIDE:
+        return fit_size(height, width, short_side=_LEAST_SIDE)
+    return height, width
+
+
+def kept_pictures(options: Mapping[str, Any]) -> int:
+    """Arrays of a picture's size that the solver keeps besides the picture."""
+    if options["optimizer"] == "adam":
+        return 2
+    # Differences of x and of gradients, and the last of each.
+    return 2 * options["history"] + 4
+
+
+def optimise_picture(
+    content: np.ndarray,
+    styles: Sequence[np.ndarray],
+    *,
+    options: Mapping[str, Any],
+    encoder: Encoder,
+    size: tuple[int, int],
+    depth: Depth | None = None,
+    seed: int = 0,
+    style_blend: Sequence[float] | None = None,
+    init_image: np.ndarray | None = None,
+    on_progress: Callable[[Progress], bool | None] | None = None,
+    checkpoint: Checkpoint | None = None,
+) -> Outcome:
+    """Optimises a picture, coarse to fine where the options have stages.
+
+    Args:
+        content: picture [H, W, 3], RGB in [0, 1].
+        styles: pictures of any size, blended if several.
+        options: a per-image config's leaves.
+        encoder: the network whose features are compared.
+        size: (height, width) of the last stage.
+        depth: the depth network, for options with a depth term.
+        seed: of the noise to start from.
+        style_blend: a weight for each style; equal by default.
+        init_image: a picture to start from in place of ``options["init"]``.
+        on_progress: told after every few evaluations; True stops the run.
+        checkpoint: of an interrupted run with the same arguments, to go on.
+
+    Returns:
+        The outcome. Ctrl-C makes it an "interrupted" one.
+
+    Raises:
+        NstjaxError: for options that cannot be used.
+    """
+    spec = ObjectiveSpec.from_mapping(options)
+    params = {"encoder": encoder.params}
+    if spec.depth_weight:
+        if depth is None:
+            raise ValueError("a depth term needs the depth network, depth=...")
+        params["depth"] = depth.params
+    solver = _make_solver(options)
+    stages = make_stages(options, size)
+    requested = sum(stage.evaluations for stage in stages)
+    functions = _compiled(spec, encoder.spec, depth.spec if spec.depth_weight else None)
+    bounds = _bounds(options, spec, encoder, params)
+    first = checkpoint.stage if checkpoint is not None else 0
+    traces = [checkpoint.trace] if checkpoint is not None else []
+    x, reasons = None, []
+    for number in range(first, len(stages)):
+        stage = stages[number]
+        done = sum(earlier.evaluations for earlier in stages[:number])
+        small_content = resize_image(content, stage.size)[None]
+        small_styles = [
+            resize_image(style, _style_size(style.shape[:2], stage.size, options))[None]
+            for style in styles
+        ]
+        if checkpoint is not None and number == first:
+            state = checkpoint.state
+        else:
+            if x is not None:
+                x = _resize_pixels(x, stage.size)
+            elif init_image is not None or options["init"] != "noise":
+                begin = _initial_picture(
+                    options, small_content, small_styles, init_image, stage.size
+                )
+                x = functions.from_unit(begin, params)
+            else:
+                x = objectives.noise_pixels(
+                    jax.random.key(seed),
+                    small_content.shape,
+                    params,
+                    deviation=options["noise_deviation"],
+                    spec=spec,
+                    encoder_spec=encoder.spec,
+                )
+            state = engine.start(x, solver=solver, bounds=bounds)
+
+        def tell(progress: driver.Progress, done: int = done) -> bool | None:
+            if on_progress is None:
+                return None
+            return on_progress(
+                Progress(
+                    evaluations=done + progress.evaluations,
+                    requested=requested,
+                    total=float(progress.total),
+                    terms={n: float(term) for n, term in progress.terms.items()},
+                    image=lambda: _to_picture(functions, progress.current(), params),
+                )
+            )
+
+        result = minimise(
+            functions.objective,
+            state,
+            shared=params,
+            targets=functions.targets(params, small_content, small_styles, style_blend),
+            solver=solver,
+            evaluations=stage.evaluations,
+            chunk_size=_CHUNK,
+            bounds=bounds,
+            on_chunk=tell,
+        )
+        shifted = result.trace.evaluations + np.int32(done)
+        traces.append(dataclasses.replace(result.trace, evaluations=shifted))
+        x = result.x
+        reasons.append(result.reason)
+        # A stage that diverged leaves its last good picture to the next one.
+        if result.reason == driver.INTERRUPTED:
+            break
+    trace = concatenate(traces)
+    reason, left = reasons[-1], None
+    if reason == driver.INTERRUPTED:
+        left = Checkpoint(number, result.state, trace)
+    elif driver.DIVERGED in reasons:
+        reason = driver.DIVERGED
+    return Outcome(_to_picture(functions, x, params), trace, reason, left)
+
+
+@dataclasses.dataclass(frozen=True)
+class Stage:
+    """A part of a run: its picture's (height, width), and its evaluations."""
+
+    size: tuple[int, int]
+    evaluations: int
+
+
+def make_stages(options: Mapping[str, Any], size: tuple[int, int]) -> list[Stage]:
+    """The stages of a run whose last one works at `size`.
+
+    ``options["stages"]`` are the earlier ones, coarse to fine, as pairs of a
+    share of the last stage's sides and a share of ``options["iterations"]``,
+    which the last stage gets as a whole. Stages that would repeat a size, or
+    be too small to be of use, are left out.
+    """
+    stages = []
+    for share, portion in options["stages"]:
+        height, width = (max(1, round(side * share)) for side in size)
+        if min(height, width) >= _LEAST_SIDE and (height, width) != size:
+            evaluations = max(1, round(options["iterations"] * portion))
+            stages.append(Stage((height, width), evaluations))
+    return [*stages, Stage(size, options["iterations"])]
+
+
+def state_template(
+    options: Mapping[str, Any], size: tuple[int, int], stage: int
+) -> engine.RunState:
+    """Shapes and dtypes of the engine's state in a stage, to load one into."""
+    height, width = make_stages(options, size)[stage].size
+    start = functools.partial(engine.start, solver=_make_solver(options))
+    return jax.eval_shape(
+        start, jax.ShapeDtypeStruct((1, height, width, 3), jnp.float32)
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class _Functions:
+    """The jitted functions of one objective; found again by their specs."""
+
+    objective: Callable
+    targets: Callable
+    from_unit: Callable
+    to_unit: Callable
+
+
+@functools.lru_cache(maxsize=8)
+def _compiled(
+    spec: ObjectiveSpec,
+    encoder_spec: VGGSpec,
+    depth_spec: depths.DepthSpec | None = None,
+) -> _Functions:
+    specs = {"spec": spec, "encoder_spec": encoder_spec}
+    disparity = depth_spec and functools.partial(depths.disparity, spec=depth_spec)
+
+    def targets(params, content, styles, blend):
+        return objectives.make_targets(
+            params, content, styles, style_blend=blend, disparity=disparity, **specs
+        )
+
+    def objective(x, params, targets):
+        return objectives.objective(x, params, targets, disparity=disparity, **specs)
+
+    return _Functions(
+        objective=objective,
+        targets=jax.jit(targets, static_argnums=3),
+        from_unit=jax.jit(functools.partial(objectives.initial_pixels, **specs)),
+        to_unit=jax.jit(functools.partial(objectives.final_image, **specs)),
+    )
+
+
+def _to_picture(functions: _Functions, x: Any, params: Any) -> np.ndarray:
+    return np.asarray(functions.to_unit(x, params)[0])
+
+
+def _make_solver(options: Mapping[str, Any]):
+    name, rate = options["optimizer"], options["learning_rate"]
+    # Imported where they are needed: Optax takes a moment, and methods of one
+    # pass get types from here only.
+    if name == "adam":
+        from nstjax.optimize.adam import adam
+
+        return adam(learning_rate=rate)
+    if name == "lbfgs":
+        from nstjax.optimize.lbfgs import lbfgs
+
+        return lbfgs(history=options["history"])
+    if name == "torch_lbfgs":
+        from nstjax.optimize.torch_lbfgs import torch_lbfgs
+
+        return torch_lbfgs(learning_rate=rate, history=options["history"])
+    raise NstjaxError(f"optimizer must be {', '.join(OPTIMIZERS)}, not {name!r}")
+
+
+def _bounds(options: Mapping[str, Any], spec: ObjectiveSpec, encoder: Encoder, params):
+    """What x is clamped to: the picture's range, in the domain's own pixels."""
+    if not options["clamp"]:
+        return None
+    if "learned" in (spec.pixel_domain, encoder.spec.input_map) and (
+        spec.pixel_domain == "network"
+    ):
+        raise NstjaxError(
+            "pixels of a learned input map mix the colours and cannot be clamped; "
+            "choose pixel_domain 'unit' or switch clamp off"
+        )
+    from_unit = _compiled(spec, encoder.spec).from_unit
+    ends = [from_unit(jnp.full((1, 1, 1, 3), end), params) for end in (0.0, 1.0)]
+    return jnp.minimum(*ends), jnp.maximum(*ends)
+
+
+def _style_size(
+    style: tuple[int, int], content: tuple[int, int], options: Mapping[str, Any]
+) -> tuple[int, int]:
+    """A style's size: its shorter side like the content's, times style_scale."""
+    side = max(16, round(min(content) * options["style_scale"]))
+    return fit_size(*style, short_side=side)
+
+
+def _initial_picture(
+    options: Mapping[str, Any],
+    content: np.ndarray,
+    styles: Sequence[np.ndarray],
+    init_image: np.ndarray | None,
+    size: tuple[int, int],
+) -> np.ndarray:
+    """The picture [1, H, W, 3] that a run begins from."""
+    if init_image is not None:
+        return resize_image(init_image, size)[None]
+    if options["init"] == "content":
+        return content
+    if options["init"] == "recoloured":
+        colours = [style.reshape(1, -1, 3) for style in styles]
+        recoloured = match_color(content[0], np.concatenate(colours, axis=1))
+        return np.asarray(recoloured)[None]
+    if options["init"] == "style":
+        return resize_image(styles[0][0], size)[None]
+    raise NstjaxError(
+        f"init must be {', '.join(INITS)} or a picture, not {options['init']!r}"
+    )
+
+
+def _resize_pixels(x: Any, size: tuple[int, int]) -> Any:
+    """Enlarges pixels of any domain; they are not clipped on the way."""
+    return jax.image.resize(x, (1, *size, 3), "cubic")

@@ -1,0 +1,288 @@
+"""Transfer in one pass, tile by tile: the same picture in less memory.
+
+AdaIN needs the whole picture for one thing only, the content's statistics. A
+first pass encodes the tiles and gathers them; a second one restyles and decodes
+tiles whose halos cover the networks' receptive fields. The result is that of
+`nstjax.methods.feedforward` on the whole picture, up to rounding.
+"""
+
+import functools
+from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple
+
+import jax
+import numpy as np
+
+from nstjax.methods import feedforward
+from nstjax.methods.feedforward import TransferSpec
+from nstjax.methods.tiling import moments
+from nstjax.methods.tiling.reach import decoder_reach, encoder_reach
+from nstjax.methods.tiling.spans import Span, count, read_window, tiles
+from nstjax.ops.stats import Statistics
+from nstjax.types import Array, Params
+
+# Told after every tile: how many are done, and how many there are in all.
+OnTile = Callable[[int, int], None]
+
+
+class Tiling(NamedTuple):
+    """How a picture is cut.
+
+    Attributes:
+        side: of a tile with its halo, in pixels; rounded down to whole cells.
+        keep_features: whether the first pass keeps the features for the second
+            one, which otherwise encodes again, with a wider halo.
+    """
+
+    side: int
+    keep_features: bool = True
+
+
+def least_side(spec: TransferSpec, *, keep_features: bool) -> int:
+    """The least side of a tile, in pixels, that halos leave a cell of."""
+    halo = max(_halos(spec, keep_features))
+    return (2 * halo + 1) * spec.multiple
+
+
+def adain_in_tiles(
+    params: Params,
+    content: np.ndarray,
+    styles: Sequence[Statistics],
+    *,
+    tiling: Tiling,
+    weights: tuple[float, ...] | None = None,
+    masks: Sequence[np.ndarray] | None = None,
+    alpha: float = 1.0,
+    spec: TransferSpec,
+    on_tile: OnTile | None = None,
+) -> np.ndarray:
+    """Paints a picture with AdaIN.
+
+    Args:
+        params: ``{"encoder": ..., "decoder": ...}``.
+        content: picture [H, W, 3], RGB in [0, 1].
+        styles: from `nstjax.methods.feedforward.encode_style`; with masks one for each.
+        tiling: how to cut it.
+        weights: see `nstjax.methods.feedforward.adain_transfer`.
+        masks: where to paint in each style, [H, W, 1], summing to 1 at most.
+        alpha: strength from 0 to 1.
+        spec: of `params`.
+        on_tile: told of the progress.
+
+    Returns:
+        Picture [H, W, 3] in [0, 1].
+
+    Raises:
+        NstjaxError: if the tiles are too small for their halos.
+    """
+    work = _Work(params, content, tiling, spec, on_tile)
+    cells = None if masks is None else [work.to_cells(mask) for mask in masks]
+    found: list[moments.Moments | None] = [None] * (1 if cells is None else len(cells))
+    kept = work.empty_features() if tiling.keep_features else None
+    for rows, columns, part in work.encoded():
+        if kept is not None:
+            kept[rows.core, columns.core] = part
+        for i in range(len(found)):
+            shares = None if cells is None else cells[i][rows.core, columns.core]
+            found[i] = moments.merge(found[i], moments.moments_of(part, shares))
+    # The statistics of regions are those of ddof=0.
+    ddof = spec.ddof if cells is None else 0
+    own = [moments.to_statistics(m, eps=spec.eps, ddof=ddof) for m in found]
+
+    def paint(tile: np.ndarray, rows: Span, columns: Span) -> Array:
+        shares = None
+        if cells is not None:
+            shares = [cell[None, rows.window, columns.window] for cell in cells]
+        function = work.functions.paint if kept is None else work.functions.restyle
+        return function(params, tile, styles, weights, shares, np.float32(alpha), own)
+
+    return work.decoded(kept, paint)
+
+
+def style_swap_in_tiles(
+    params: Params,
+    content: np.ndarray,
+    styles: Sequence[Array],
+    *,
+    tiling: Tiling,
+    weights: tuple[float, ...] | None = None,
+    masks: Sequence[np.ndarray] | None = None,
+    alpha: float = 1.0,
+    patch_size: int = 3,
+    stride: int = 1,
+    spec: TransferSpec,
+    on_tile: OnTile | None = None,
+) -> np.ndarray:
+    """Paints a picture with Style-Swap's inverse network.
+
+    Encoding and decoding go by tiles. Patches overlap and are swapped for all
+    of the picture at once, in a memory of some copies of the features.
+
+    Args:
+        styles: features from `nstjax.methods.feedforward.encode`.
+        tiling: how to cut the picture; features are kept in any case.
+        weights, patch_size, stride: see
+            `nstjax.methods.feedforward.style_swap_transfer`.
+        params, content, masks, alpha, spec, on_tile: see `adain_in_tiles`.
+
+    Returns:
+        Picture [H, W, 3] in [0, 1].
+
+    Raises:
+        NstjaxError: if the tiles are too small for their halos.
+    """
+    tiling = tiling._replace(keep_features=True)
+    work = _Work(params, content, tiling, spec, on_tile)
+    cells = None
+    if masks is not None:
+        cells = [work.to_cells(mask)[None] for mask in masks]
+    features = work.empty_features()
+    for rows, columns, part in work.encoded():
+        features[rows.core, columns.core] = part
+    swapped = work.functions.swap(
+        features[None], styles, weights, cells, np.float32(alpha), patch_size, stride
+    )
+    del features
+
+    def paint(tile: np.ndarray, rows: Span, columns: Span) -> Array:
+        del rows, columns
+        return work.functions.decode(params, tile)
+
+    return work.decoded(np.asarray(swapped)[0], paint)
+
+
+class _Work:
+    """One picture, its tiles and how many of them are done."""
+
+    def __init__(
+        self,
+        params: Params,
+        content: np.ndarray,
+        tiling: Tiling,
+        spec: TransferSpec,
+        on_tile: OnTile | None,
+    ) -> None:
+        self._params = params
+        self._content = content
+        self._spec = spec
+        self._on_tile = on_tile
+        self.functions = _compiled(spec)
+        # The picture in cells, the last ones cut by its border.
+        self._height, self._width = (
+            -(-side // spec.multiple) for side in content.shape[:2]
+        )
+        self._size = tiling.side // spec.multiple
+        self._halos = _halos(spec, tiling.keep_features)
+        self._total = sum(
+            count(self._height, self._width, self._size, halo) for halo in self._halos
+        )
+        self._done = 0
+
+    def empty_features(self) -> np.ndarray:
+        """Room for the features of the whole picture, [H / m, W / m, C]."""
+        channels = self._spec.decoder.input_width
+        return np.empty((self._height, self._width, channels), np.float32)
+
+    def to_cells(self, mask: np.ndarray) -> np.ndarray:
+        """A mask [H, W, 1] to [H / m, W / m, 1]."""
+        found = np.empty((self._height, self._width, 1), np.float32)
+        for rows, columns in self._tiles(0):
+            window = self._read(mask, rows, columns)
+            cells = np.asarray(self.functions.to_cells(window))
+            found[rows.window, columns.window] = cells[0]
+        return found
+
+    def encoded(self) -> Iterable[tuple[Span, Span, np.ndarray]]:
+        """The features of one tile after another, their halos cut off."""
+        for rows, columns in self._tiles(self._halos[0]):
+            window = self._read(self._content, rows, columns)
+            # Indexed as NumPy arrays: jax would compile a program for it.
+            features = np.asarray(self.functions.encode(self._params, window))[0]
+            yield rows, columns, features[rows.inner, columns.inner]
+            self._tell()
+
+    def decoded(
+        self,
+        features: np.ndarray | None,
+        paint: Callable[[np.ndarray, Span, Span], Array],
+    ) -> np.ndarray:
+        """The picture, of tiles that are painted from features or pixels."""
+        height, width = self._content.shape[:2]
+        picture = np.empty((height, width, 3), np.float32)
+        for rows, columns in self._tiles(self._halos[1]):
+            if features is None:
+                tile = self._read(self._content, rows, columns)
+            else:
+                window = features[None, rows.window, columns.window]
+                tile = np.ascontiguousarray(window)
+            painted = np.asarray(paint(tile, rows, columns))[0]
+            down, across = (s.scaled(self._spec.multiple) for s in (rows, columns))
+            target = picture[down.core, across.core]
+            inner = painted[down.inner, across.inner]
+            # The last cells reach beyond a picture of an odd size.
+            target[:] = inner[: target.shape[0], : target.shape[1]]
+            self._tell()
+        return picture
+
+    def _tiles(self, halo: int) -> Iterable[tuple[Span, Span]]:
+        return tiles(self._height, self._width, self._size, halo)
+
+    def _read(self, image: np.ndarray, rows: Span, columns: Span) -> np.ndarray:
+        down, across = (s.scaled(self._spec.multiple) for s in (rows, columns))
+        return read_window(image, down, across)
+
+    def _tell(self) -> None:
+        self._done += 1
+        if self._on_tile is not None:
+            self._on_tile(self._done, self._total)
+
+
+def _halos(spec: TransferSpec, keep_features: bool) -> tuple[int, int]:
+    """Halos of the first and the second pass, in cells."""
+    first, second = encoder_reach(spec), decoder_reach(spec)
+    return first, second if keep_features else first + second
+
+
+class _Functions(NamedTuple):
+    encode: Callable
+    to_cells: Callable
+    restyle: Callable
+    paint: Callable
+    swap: Callable
+    decode: Callable
+
+
+@functools.lru_cache(maxsize=8)
+def _compiled(spec: TransferSpec) -> _Functions:
+    def encode(params, window):
+        return feedforward.encode(params, window, spec=spec)
+
+    def decode(params, features):
+        size = tuple(spec.multiple * side for side in features.shape[1:3])
+        return feedforward.decode(params, features, size=size, spec=spec)
+
+    def restyle(params, features, styles, weights, cells, alpha, own):
+        options = {"weights": weights, "cells": cells, "alpha": alpha, "own": own}
+        restyled = feedforward.restyle(features, styles, **options, spec=spec)
+        return decode(params, restyled)
+
+    def paint(params, window, *arguments):
+        return restyle(params, encode(params, window), *arguments)
+
+    def swap(features, styles, weights, cells, alpha, patch_size, stride):
+        options = {"alpha": alpha, "patch_size": patch_size, "stride": stride}
+        return feedforward.swap_features(
+            features, styles, weights=weights, cells=cells, **options
+        )
+
+    def to_cells(mask):
+        return feedforward.to_cells(mask, spec.multiple)
+
+    return _Functions(
+        encode=jax.jit(encode),
+        to_cells=jax.jit(to_cells),
+        restyle=jax.jit(restyle, static_argnums=3),
+        paint=jax.jit(paint, static_argnums=3),
+        swap=jax.jit(swap, static_argnums=(2, 5, 6)),
+        decode=jax.jit(decode),
+    )

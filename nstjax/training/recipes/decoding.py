@@ -1,0 +1,72 @@
+"""What all trainings of a decoder have in common."""
+
+import dataclasses
+from typing import Any
+
+from ml_collections import ConfigDict
+
+from nstjax.errors import NstjaxError
+from nstjax.io.weights import WeightsMetadata
+from nstjax.models.decoders import DecoderSpec
+from nstjax.models.vgg import VGGSpec
+from nstjax.weights.pretrained import Encoder
+
+
+def decoder_spec(config: ConfigDict, encoder: VGGSpec) -> DecoderSpec:
+    """The decoder that a config's layer, output_map and decoder_widths describe.
+
+    Raises:
+        NstjaxError: if the encoder does not reach the layer, or the widths are
+            not as many as the decoder's convolutions.
+    """
+    mirrored = DecoderSpec.mirror(
+        config.layer, encoder.widths, output_map=config.output_map
+    )
+    if not config.decoder_widths:
+        return mirrored
+    return dataclasses.replace(mirrored, widths=tuple(config.decoder_widths))
+
+
+def decoder_metadata(
+    config: ConfigDict,
+    spec: DecoderSpec,
+    encoder: Encoder,
+    *,
+    recipe: str,
+    transform: str,
+    **notes: Any,
+) -> WeightsMetadata:
+    """What a trained decoder's file says of it.
+
+    Args:
+        config: of the training.
+        spec: the decoder's.
+        encoder: whose features it decodes.
+        recipe: the command.
+        transform: what it paints, such as "adain".
+        **notes: further facts.
+    """
+    return WeightsMetadata(
+        kind="decoder",
+        name=config.name,
+        spec=spec.to_dict(),
+        source="trained by nstjax",
+        licence="Apache-2.0",
+        recipe=recipe,
+        notes={
+            "transform": transform,
+            "encoder": encoder.metadata.name,
+            "encoder_sha256": encoder.sha256,
+        }
+        | notes,
+    )
+
+
+def check_weights(config: ConfigDict, names: tuple[str, ...]) -> None:
+    """Raises NstjaxError unless the terms' weights are finite and not negative."""
+    for name in names:
+        weight = config[f"{name}_weight"]
+        if not 0 <= weight < float("inf"):
+            raise NstjaxError(
+                f"--config.{name}_weight must be 0 or more, and finite, not {weight}"
+            )

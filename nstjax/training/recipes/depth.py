@@ -1,0 +1,291 @@
+"""Training a depth network on photos with maps of pseudo-disparity.
+
+References:
+    Ranftl et al., 2019, https://arxiv.org/abs/1907.01341 (the losses).
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from ml_collections import ConfigDict
+
+from nstjax.errors import NstjaxError
+from nstjax.io.datasets import Stream, split_source
+from nstjax.io.pairs import PairSource, Repainting, View, pair_loader
+from nstjax.io.weights import WeightsMetadata
+from nstjax.losses.depth import (
+    cross_entropy_loss,
+    depth_loss,
+    gradient_matching_loss,
+    rank_correlation,
+    scale_shift_invariant_loss,
+)
+from nstjax.models import batch_norm, fast_depth, monodepth
+from nstjax.ops.resample import resize
+from nstjax.training.recipes.depth_network import (
+    calibration_batches,
+    freeze,
+    initial_network,
+    make_moments,
+    network_spec,
+    normalised,
+)
+from nstjax.training.recipes.depth_pull import pull
+from nstjax.training.recipes.depth_start import check_solvable, solve_network
+from nstjax.training.recipes.depth_teacher import (
+    empty_maps,
+    fit_maps,
+    hints,
+    label,
+    load_teacher,
+)
+from nstjax.training.recipes.initial import teacher_notes
+from nstjax.training.sources import Joined, style_source
+from nstjax.training.task import Task, to_unit
+from nstjax.types import Array, Params
+
+
+def make_task(config: ConfigDict) -> Task:
+    """Builds the training that ``configs/depth_slim.py`` describes.
+
+    Raises:
+        NstjaxError: for missing pictures or labels, or impossible options.
+    """
+    _check(config)
+    spec = network_spec(config)
+    if config.solved_start:
+        check_solvable(spec)
+    source = PairSource(config.content, config.labels, config.painted)
+    photos, held_out = split_source(source, every=config.validation_every_nth)
+    notes = {"photos": len(photos), "painted_versions": source.painted}
+    teacher = None
+    if config.teacher:
+        teacher, about = load_teacher(config.teacher)
+        notes["teachers"] = {"teacher": teacher_notes(about)}
+    styles = (
+        style_source(config) if config.transfer_share or teacher is not None else None
+    )
+    repainting = Repainting(
+        config.jitter, config.painted_share, config.transfer_share, styles
+    )
+    size = spec.input_size if teacher is None else (fast_depth.SIZE,) * 2
+    view = View(size, config.least_share, flip=True)
+    if teacher is None:
+        training = Stream(photos, pair_loader(view, repainting))
+    else:
+        load = pair_loader(view, repainting, labelled=False)
+        training = Stream(Joined(photos, styles), load)
+    see = partial(monodepth.see, spec=spec, normalise=config.batch_norm)
+    fit = partial(resize, size=spec.input_size, method="lanczos3")
+    examples = partial(calibration_batches, training, config.batch_size)
+    moments = make_moments(spec, examples, fit)
+
+    def init(key: Array) -> Any:
+        network = monodepth.init_params(key, spec, normalise=config.batch_norm)
+        maps = {} if teacher is None else empty_maps(network, teacher, see)
+        return {"network": network, "maps": maps}
+
+    def begin(params: Any) -> Any:
+        network, maps = params["network"], params["maps"]
+        known = moments if config.batch_norm else None
+        if config.initial:
+            network = initial_network(config, spec, network, known)
+        elif config.solved_start:
+            network = monodepth.init_params(jax.random.key(config.seed), spec)
+            pictures = [np.float32(batch[..., 3:]) / 255 for batch in examples()]
+            network = solve_network(network, spec, teacher, pictures)
+            network = normalised(network, network["encoder"], known)
+        if teacher is not None:
+            maps = fit_maps(
+                lambda example: see(
+                    network, fit(to_unit(example[..., :3], jnp.float32))
+                ),
+                lambda example: fast_depth.see(
+                    teacher, to_unit(example[..., 3:], jnp.float32)
+                ),
+                examples(),
+            )
+        return {"network": network, "maps": maps}
+
+    def sample(params: Any, frozen: Any, batch: Mapping[str, Array]) -> Array:
+        """Photo, label and the network's disparity side by side."""
+        del frozen
+        image = to_unit(batch["held_out"][..., :3], jnp.float32)
+        label = to_unit(batch["held_out"][..., 3:], jnp.float32)
+        found = monodepth.disparity(
+            params["network"], image, spec=spec, normalise=config.batch_norm
+        )
+        maps = [jnp.tile(x, (1, 1, 1, 3)) for x in (label, found)]
+        return jnp.concatenate([image, *maps], 2)
+
+    def export(params: Params, recipe: str):
+        network = dict(params["network"])
+        if config.batch_norm:
+            network["encoder"] = batch_norm.fold(
+                network["encoder"], moments(network, normalise=True)
+            )
+        metadata = WeightsMetadata(
+            kind="depth",
+            name=config.name,
+            spec=spec.to_dict(),
+            source="trained by nstjax on photos with pseudo-disparities",
+            licence="Apache-2.0",
+            recipe=recipe,
+            notes=notes,
+        )
+        return jax.tree.map(np.asarray, network), metadata
+
+    return Task(
+        init=init,
+        begin=begin if config.initial or teacher is not None else None,
+        frozen={} if teacher is None else {"teacher": teacher},
+        loss=_make_loss(config, spec.scales, lambda network, x: see(network, fit(x))),
+        training={"pair": training},
+        validation={
+            "held_out": Stream(
+                held_out, pair_loader(View(spec.input_size), Repainting())
+            )
+        },
+        sample=sample,
+        export=export,
+    )
+
+
+def _make_loss(
+    config: ConfigDict,
+    scales: Sequence[int],
+    see: Callable[[Params, Array], monodepth.Seen],
+) -> Callable[..., tuple[Array, dict[str, Array]]]:
+    """The loss of a batch and its terms, see `Task`.
+
+    Args:
+        config: the training's.
+        scales: of the disparities, finest first.
+        see: from the network and pictures of the views' size to what it sees.
+    """
+    finest = scales[0]
+
+    def loss(params: Any, frozen: Any, batch: Mapping[str, Array], key: Array):
+        # Held-out pairs come under a name of their own, since only they are
+        # worth the sorting that the rank correlation takes.
+        held_out = "held_out" in batch
+        example = to_unit(
+            batch["held_out" if held_out else "pair"],
+            jax.tree.leaves(params)[0].dtype,
+        )
+        # Beside a picture is its label, or in training the teacher's own view of it.
+        image, beside = example[..., :3], example[..., 3:]
+        if not held_out and config.pulled_share:
+            image, beside = pulled(params["network"], image, beside, key)
+        seen = see(freeze(params["network"], config.frozen_stages), image)
+        found = {s: x.astype(jnp.float32) for s, x in seen.disparities.items()}
+        if config.teacher:
+            view = image if held_out else beside
+            looked_at = fast_depth.see(frozen["teacher"], view)
+            wanted = label(
+                looked_at.depth.astype(jnp.float32), found[finest].shape[1:3]
+            )
+        else:
+            wanted = beside.astype(jnp.float32)
+        wanted = {
+            s: resize(wanted, x.shape[1:3], method="linear") for s, x in found.items()
+        }
+        terms = {
+            "invariant": sum(
+                scale_shift_invariant_loss(found[s], wanted[s]) for s in scales
+            )
+            / len(scales),
+            "gradient": gradient_matching_loss(
+                found[finest], wanted[finest], levels=config.gradient_levels
+            ),
+            "entropy": cross_entropy_loss(found[finest], wanted[finest]),
+            "relative": depth_loss(found[finest], wanted[finest], norm="l1"),
+        }
+        if config.teacher and not held_out:
+            terms["hint"] = hints(params["maps"], seen, looked_at)
+        total = sum(config[f"{name}_weight"] * term for name, term in terms.items())
+        if held_out:
+            known = resize(
+                beside.astype(jnp.float32), found[finest].shape[1:3], method="linear"
+            )
+            terms["spearman"] = rank_correlation(found[finest], known)
+        return total, terms
+
+    def pulled(
+        network: Params, image: Array, beside: Array, key: Array
+    ) -> tuple[Array, Array]:
+        """The batch with its first pictures pulled, and the same for the teacher."""
+        count = round(config.pulled_share * len(image))
+        changed = pull(
+            lambda x: see(network, x).disparities[finest],
+            image[:count],
+            jnp.roll(image, 1, axis=0)[:count],
+            key,
+            steps=config.pull_steps,
+            sizes=config.pull_sizes,
+        )
+        return image.at[:count].set(changed), beside.at[:count].set(changed)
+
+    return loss
+
+
+def _check(config: ConfigDict) -> None:
+    if config.data != "folders":
+        raise NstjaxError(
+            "the package ships no labelled photos, so that a depth network can only "
+            "be trained with --config.data=folders"
+        )
+    for name, what in (("content", "photos"), ("labels", "their disparity maps")):
+        if not config[name]:
+            raise NstjaxError(f"no {what}: give --config.{name}=FOLDER")
+    for name in ("painted_share", "transfer_share", "pulled_share"):
+        if not 0 <= config[name] <= 1:
+            raise NstjaxError(
+                f"--config.{name} must be from 0 to 1, not {config[name]}"
+            )
+    for name in ("invariant", "gradient", "entropy", "relative", "hint"):
+        if not config[f"{name}_weight"] >= 0:
+            raise NstjaxError(
+                f"--config.{name}_weight must be 0 or more, "
+                f"not {config[f'{name}_weight']}"
+            )
+    if config.solved_start and not config.teacher:
+        raise NstjaxError(
+            "a network is solved for from a teacher's features: give "
+            "--config.teacher=FILE, or --config.solved_start=False"
+        )
+    _check_pull(config)
+    if config.frozen_stages not in range(5):
+        raise NstjaxError(
+            "--config.frozen_stages must be from 0 to 4, the encoder's stages, not "
+            f"{config.frozen_stages}"
+        )
+    if not (config.jitter >= 0 and config.gradient_levels >= 1):
+        raise NstjaxError(
+            "--config.jitter must be 0 or more and --config.gradient_levels 1 or more"
+        )
+
+
+def _check_pull(config: ConfigDict) -> None:
+    if not config.pulled_share:
+        return
+    if not config.teacher:
+        raise NstjaxError(
+            "pulled pictures have no label but what a teacher sees in them: give "
+            "--config.teacher=FILE, or --config.pulled_share=0"
+        )
+    sizes = tuple(config.pull_sizes)
+    if config.pull_steps < 1 or len(sizes) != 2 or not 0 < sizes[0] <= sizes[1]:
+        raise NstjaxError(
+            "--config.pull_steps must be 1 or more, and --config.pull_sizes two "
+            f"positive numbers in order, not {config.pull_steps} and {sizes}"
+        )
+    if config.batch_size < 2:
+        raise NstjaxError(
+            "pictures are pulled towards others of their batch: "
+            "--config.pulled_share needs --config.batch_size=2 or more"
+        )

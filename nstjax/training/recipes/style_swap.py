@@ -1,0 +1,184 @@
+"""Training an inverse network: a decoder that paints swapped features.
+
+References:
+    Chen & Schmidt, 2016, https://arxiv.org/abs/1612.04337, section 4;
+    rtqichen/style-swap, ``train-vgg-decoder.lua``;
+    irasin/Pytorch_Style_Swap, ``train.py``.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from ml_collections import ConfigDict
+
+from nstjax.errors import NstjaxError
+from nstjax.io.datasets import Stream, picture_loader, split_source
+from nstjax.losses.gatys import CONTENT_NORMALISATIONS, content_loss
+from nstjax.losses.variation import TV_KINDS, total_variation_loss
+from nstjax.models import decoders, vgg
+from nstjax.training.recipes.decoding import (
+    check_weights,
+    decoder_metadata,
+    decoder_spec,
+)
+from nstjax.training.recipes.initial import begin_from_initial
+from nstjax.training.sources import content_source, make_crop, style_source
+from nstjax.training.task import Task, to_unit
+from nstjax.transforms.style_swap import style_swap
+from nstjax.types import Array
+from nstjax.weights.pretrained import load_encoder
+
+_TERMS = ("image", "feature", "swapped", "tv")
+
+
+def make_task(config: ConfigDict) -> Task:
+    """Builds the training that ``configs/style_swap_net.py`` describes.
+
+    The terms:
+
+        image: mean squared error of pixels, of contents decoded again plus
+            that of styles decoded again.
+        feature: distance of their features to those they were decoded from.
+        swapped: the same for content features swapped for the style's.
+        tv: total variation, a mean over all decoded pictures.
+
+    Raises:
+        NstjaxError: for missing pictures or networks, or impossible options.
+    """
+    encoder = load_encoder(config.encoder)
+    vgg.check_layers((config.layer,), encoder.spec)
+    spec = decoder_spec(config, encoder.spec)
+    _check(config, spec)
+    frozen = {"encoder": encoder.params}
+    contents = split_source(content_source(config), every=config.validation_every_nth)
+    styles = split_source(style_source(config), every=config.validation_every_nth)
+    load = picture_loader(make_crop(config))
+    training, validation = (
+        {"content": Stream(content, load), "style": Stream(style, load)}
+        for content, style in zip(contents, styles, strict=True)
+    )
+
+    def init(key: Array) -> Any:
+        return decoders.init_params(key, spec)
+
+    def encode(frozen: Any, image: Array) -> Array:
+        layers = (config.layer,)
+        return vgg.features(frozen["encoder"], image, layers, spec=encoder.spec)[
+            config.layer
+        ]
+
+    def swap(content: Array, style: Array) -> Array:
+        count = len(content)
+        if config.all_pairs:
+            content = content[np.repeat(np.arange(count), count)]
+            style = style[np.tile(np.arange(count), count)]
+        return style_swap(
+            content, style, patch_size=config.patch_size, stride=config.stride
+        )
+
+    def loss(params: Any, frozen: Any, batch: Mapping[str, Array], key: Array):
+        del key
+        dtype = params["conv1_1"]["kernel"].dtype
+        content, style = (to_unit(batch[name], dtype) for name in ("content", "style"))
+        content_features, style_features = (encode(frozen, x) for x in (content, style))
+        targets = {
+            "content": content_features,
+            "style": style_features,
+            "swapped": swap(content_features, style_features),
+        }
+        targets = jax.lax.stop_gradient(targets)
+        # One pass for all of them.
+        images = decoders.decode(
+            params, jnp.concatenate(list(targets.values())), spec=spec
+        )
+        features = encode(frozen, images)
+        images = images.astype(jnp.float32)
+        variation = total_variation_loss(images, kind=config.tv_kind)
+        ends = np.cumsum([len(target) for target in targets.values()])[:-1]
+        images, features = (
+            dict(zip(targets, jnp.split(x.astype(jnp.float32), ends), strict=True))
+            for x in (images, features)
+        )
+        distances = {
+            name: content_loss(
+                features[name],
+                target.astype(jnp.float32),
+                normalisation=config.feature_normalisation,
+            )
+            for name, target in targets.items()
+        }
+        terms = {
+            "image": jnp.square(images["content"] - content).mean()
+            + jnp.square(images["style"] - style).mean(),
+            "feature": distances["content"] + distances["style"],
+            "swapped": distances["swapped"],
+            "tv": variation,
+        }
+        return sum(config[f"{name}_weight"] * term for name, term in terms.items()), (
+            terms
+        )
+
+    def sample(params: Any, frozen: Any, batch: Mapping[str, Array]) -> Array:
+        """Content, style, content swapped for the style, content decoded again."""
+        content, style = (
+            to_unit(batch[name], jnp.float32) for name in ("content", "style")
+        )
+        features = encode(frozen, content)
+        swapped = style_swap(
+            features,
+            encode(frozen, style),
+            patch_size=config.patch_size,
+            stride=config.stride,
+        )
+        decoded = [decoders.decode(params, x, spec=spec) for x in (swapped, features)]
+        return jnp.clip(jnp.concatenate([content, style, *decoded], axis=1), 0, 1)
+
+    def export(params: Any, recipe: str):
+        metadata = decoder_metadata(
+            config,
+            spec,
+            encoder,
+            recipe=recipe,
+            transform="style_swap",
+            patch_size=config.patch_size,
+            stride=config.stride,
+        )
+        return params, metadata
+
+    return Task(
+        init=init,
+        begin=begin_from_initial(config, kind="decoder", spec=spec),
+        frozen=frozen,
+        loss=loss,
+        training=training,
+        validation=validation,
+        sample=sample,
+        export=export,
+    )
+
+
+def _check(config: ConfigDict, spec: decoders.DecoderSpec) -> None:
+    for name, allowed in (
+        ("feature_normalisation", CONTENT_NORMALISATIONS),
+        ("tv_kind", TV_KINDS),
+    ):
+        if config[name] not in allowed:
+            raise NstjaxError(
+                f"--config.{name} must be one of {', '.join(allowed)}, "
+                f"not {config[name]!r}"
+            )
+    check_weights(config, _TERMS)
+    cell = 2 ** len(spec.upsample_before)
+    if config.crop_size % cell or config.crop_size < cell * config.patch_size:
+        raise NstjaxError(
+            f"--config.crop_size must be a multiple of {cell} and hold a patch, so "
+            f"{cell * config.patch_size} or more, not {config.crop_size}"
+        )
+    if not 1 <= config.stride <= config.patch_size:
+        raise NstjaxError(
+            f"--config.stride must be from 1 to --config.patch_size "
+            f"({config.patch_size}), not {config.stride}"
+        )

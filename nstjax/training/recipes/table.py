@@ -1,0 +1,33 @@
+"""Tasks by the names that configs use."""
+
+import importlib
+
+from ml_collections import ConfigDict
+
+from nstjax.errors import NstjaxError
+from nstjax.training.settings import check_settings
+from nstjax.training.task import Task
+
+# Imported when asked for: a task brings its networks along.
+_MODULES = {
+    "adain": "nstjax.training.recipes.adain",
+    "depth": "nstjax.training.recipes.depth",
+    "distill": "nstjax.training.recipes.distill",
+    "style_swap": "nstjax.training.recipes.style_swap",
+}
+
+
+def make_task(config: ConfigDict) -> Task:
+    """Builds the task that ``config.task`` names.
+
+    Raises:
+        NstjaxError: for an unknown name, impossible settings, or for what
+            the task refuses.
+    """
+    check_settings(config)
+    if config.task not in _MODULES:
+        raise NstjaxError(
+            f"unknown task {config.task!r}; a config's task is one of "
+            f"{', '.join(sorted(_MODULES))}"
+        )
+    return importlib.import_module(_MODULES[config.task]).make_task(config)

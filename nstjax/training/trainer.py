@@ -1,0 +1,341 @@
+"""A whole training run: data, steps, validation, checkpoints, logs, export."""
+
+import dataclasses
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+import optax
+from jax.experimental import multihost_utils
+from jax.sharding import Mesh
+from ml_collections import ConfigDict
+
+from nstjax.errors import NstjaxError
+from nstjax.io.checkpoints import Checkpoints
+from nstjax.io.datasets import fixed_batches, make_batches
+from nstjax.io.files import write_atomically
+from nstjax.io.weights import save_weights
+from nstjax.sharding import batch_sharded, make_data_mesh, replicated
+from nstjax.training import workdirs
+from nstjax.training.interrupt import Stopped, StopRequest
+from nstjax.training.schedules import make_optimizer, make_schedule
+from nstjax.training.step import (
+    TrainState,
+    init_state,
+    make_eval_step,
+    make_train_step,
+)
+from nstjax.training.task import Task
+from nstjax.types import Terms
+
+
+@dataclasses.dataclass(frozen=True)
+class Progress:
+    """What a run tells its watcher: once at its start, then after some steps.
+
+    Attributes:
+        step: steps done, of `steps`.
+        report: scalars by name; names with "validation/" in front are those
+            of the held-out pictures. Empty at the start.
+        images_per_second: of all devices, since the last report.
+        corrupt: training pictures skipped so far.
+        sample: pictures [B, H, W, 3] to look at, or None.
+    """
+
+    step: int
+    steps: int
+    report: Mapping[str, float]
+    images_per_second: float
+    corrupt: int
+    sample: np.ndarray | None = None
+
+
+def train(
+    task: Task,
+    config: ConfigDict,
+    workdir: str | Path,
+    *,
+    on_progress: Callable[[Progress], None],
+    recipe: str,
+) -> Path:
+    """Trains, or goes on training, until ``config.steps``; then exports.
+
+    Everything goes into `workdir`: ``config.json``, ``checkpoints/``,
+    ``<config.name>.safetensors`` and, where pictures had to be skipped, their
+    names in ``unreadable.txt``. A folder with checkpoints is resumed, to the
+    same result as if it had never been interrupted.
+
+    Args:
+        task: what to train.
+        config: see ``configs/common.py``; `check_settings` must have passed.
+        workdir: the run's folder.
+        on_progress: called at the start, every ``config.log_every`` steps and
+            at every validation.
+        recipe: the command, for the exported file's metadata.
+
+    Returns:
+        The exported file.
+
+    Raises:
+        NstjaxError: if the folder belongs to a run with other settings, the
+            batch cannot be split over the devices, or the loss stops being
+            finite.
+        Stopped: on Ctrl-C, once a checkpoint has been written.
+    """
+    workdir = Path(workdir)
+    mesh = make_data_mesh()
+    if config.batch_size % mesh.size:
+        raise NstjaxError(
+            f"a batch of {config.batch_size} cannot be split over {mesh.size} devices; "
+            "choose a multiple with --config.batch_size"
+        )
+    workdirs.check(workdir, config)
+    # Every process must have looked before the first one writes.
+    multihost_utils.sync_global_devices("workdir checked")
+    if jax.process_index() == 0:
+        workdirs.claim(workdir, config)
+    with Checkpoints(workdir / workdirs.CHECKPOINTS, keep=config.keep) as checkpoints:
+        run = _Run(task, config, mesh, checkpoints)
+        clock, done = time.perf_counter(), run.step
+
+        def progress(report: Mapping[str, float], sample: Any = None) -> None:
+            nonlocal clock, done
+            now = time.perf_counter()
+            speed = (run.step - done) * config.batch_size / max(now - clock, 1e-9)
+            clock, done = now, run.step
+            skipped = len(run.corrupt)
+            on_progress(
+                Progress(run.step, config.steps, report, speed, skipped, sample)
+            )
+
+        progress({})
+        with StopRequest() as request, run:
+            while run.step < config.steps:
+                report = run.advance()
+                last = run.step == config.steps
+                logs = last or run.step % config.log_every == 0
+                stop = _agree(request.requested, now=logs)
+                if logs or stop:
+                    progress(run.to_numbers(report) | {"learning_rate": run.rate})
+                if last or stop or run.step % config.checkpoint_every == 0:
+                    validation = run.validate()
+                    checkpoints.save(
+                        run.step, run.state, validation=validation["total"]
+                    )
+                    names = {f"validation/{n}": v for n, v in validation.items()}
+                    progress(names, run.sample())
+                    _note_unreadable(workdir, run.corrupt)
+                if stop:
+                    raise Stopped
+    return export(task, config, workdir, recipe=recipe)
+
+
+def export(task: Task, config: ConfigDict, workdir: str | Path, *, recipe: str) -> Path:
+    """Writes the averaged weights of the best checkpoint as one file.
+
+    Raises:
+        NstjaxError: if the folder has no checkpoint, or one of a run with
+            other settings.
+    """
+    workdir = Path(workdir)
+    workdirs.check(workdir, config)
+    folder = workdir / workdirs.CHECKPOINTS
+    if not folder.is_dir():
+        raise NstjaxError(f"{workdir} has no checkpoint to export")
+    with Checkpoints(folder, keep=config.keep, clean=False) as checkpoints:
+        step = checkpoints.best_step
+        if step is None:
+            raise NstjaxError(f"{workdir} has no checkpoint to export")
+        optimizer, _ = _make_optimizer(config)
+        like = _abstract_state(task, optimizer, make_data_mesh())
+        state = checkpoints.restore(step, like)
+    path = workdir / f"{config.name}.safetensors"
+    if jax.process_index() == 0:
+        params, metadata = task.export(jax.device_get(state.average), recipe)
+        notes = {"step": step, "config": workdirs.json_config(config)}
+        save_weights(
+            path,
+            params,
+            dataclasses.replace(metadata, notes=dict(metadata.notes) | notes),
+            dtype=config.export_dtype,
+            overwrite=True,
+        )
+    return path
+
+
+class _Run:
+    """A run between two steps: its state, and all it takes to move on.
+
+    Attributes:
+        state: begun, or restored from the newest checkpoint.
+        step: batches seen; ``state.step`` on this side of the device.
+        corrupt: names of the training pictures that could not be read.
+    """
+
+    def __init__(
+        self, task: Task, config: ConfigDict, mesh: Mesh, checkpoints: Checkpoints
+    ) -> None:
+        self._task, self._config, self._mesh = task, config, mesh
+        everywhere, split = replicated(mesh), batch_sharded(mesh)
+        optimizer, self._schedule = _make_optimizer(config)
+        options = {"mesh": mesh, "compute_dtype": config.compute_dtype}
+        self._train_step = make_train_step(
+            task.loss,
+            optimizer,
+            seed=config.seed,
+            average_decay=config.average_decay,
+            accumulate_steps=config.accumulate_steps,
+            **options,
+        )
+        self._eval_step = make_eval_step(task.loss, **options)
+        self._sample = task.sample and jax.jit(
+            task.sample,
+            in_shardings=(everywhere, everywhere, split),
+            out_shardings=everywhere,
+        )
+        self._frozen = jax.device_put(task.frozen, everywhere)
+        self._held_out = [
+            self._to_devices(_local_rows(batch))
+            for batch in fixed_batches(
+                task.validation,
+                batch_size=config.batch_size,
+                count=config.validation_batches,
+            )
+        ]
+        latest = checkpoints.latest_step
+        if latest is None:
+            params = jax.jit(task.init)(jax.random.key(config.seed))
+            if task.begin is not None:
+                params = task.begin(params)
+            self.state = jax.device_put(init_state(params, optimizer), everywhere)
+        else:
+            like = _abstract_state(task, optimizer, mesh)
+            self.state = checkpoints.restore(latest, like)
+        self.step = int(self.state.step)
+        self.corrupt: set[str] = set()
+        self._batches = make_batches(
+            task.training,
+            batch_size=config.batch_size,
+            seed=config.seed,
+            start=self.step,
+            threads=config.threads,
+            workers=config.workers,
+            process=jax.process_index(),
+            processes=jax.process_count(),
+            corrupt=self.corrupt,
+        )
+
+    def __enter__(self) -> "_Run":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Ends the reading threads and processes."""
+        self._batches.close()
+
+    @property
+    def rate(self) -> float:
+        """The learning rate that the latest step had."""
+        every = self._config.accumulate_steps
+        return float(self._schedule((self.step - 1) // every * every))
+
+    def advance(self) -> Terms:
+        """Takes one step; its report may not be computed yet."""
+        batch = self._to_devices(next(self._batches))
+        self.state, report = self._train_step(self.state, self._frozen, batch)
+        self.step += 1
+        return report
+
+    def validate(self) -> dict[str, float]:
+        """The averaged weights' mean report over the held-out batches."""
+        reports = [
+            self.to_numbers(self._eval_step(self.state.average, self._frozen, batch))
+            for batch in self._held_out
+        ]
+        return {n: float(np.mean([r[n] for r in reports])) for n in reports[0]}
+
+    def sample(self) -> np.ndarray | None:
+        """What the averaged weights make of the first held-out batch."""
+        if self._sample is None:
+            return None
+        return np.asarray(
+            self._sample(self.state.average, self._frozen, self._held_out[0])
+        )
+
+    def to_numbers(self, report: Terms) -> dict[str, float]:
+        """Waits for a report.
+
+        Raises:
+            NstjaxError: if its total is not finite.
+        """
+        values = {name: float(value) for name, value in report.items()}
+        if not np.isfinite(values["total"]):
+            raise NstjaxError(
+                f"the loss is {values['total']} after step {self.step}; start again "
+                "with a lower --config.learning_rate or with --config.clip_norm=1"
+            )
+        return values
+
+    def _to_devices(self, rows: Mapping[str, np.ndarray]) -> dict[str, jax.Array]:
+        """Puts this host's rows of a batch onto its devices."""
+        split = batch_sharded(self._mesh)
+        return {
+            name: jax.make_array_from_process_local_data(split, value)
+            for name, value in rows.items()
+        }
+
+
+def _make_optimizer(
+    config: ConfigDict,
+) -> tuple[optax.GradientTransformation, Callable[[int], Any]]:
+    schedule = make_schedule(
+        config.schedule,
+        learning_rate=config.learning_rate,
+        steps=config.schedule_steps or config.steps,
+        warmup_steps=config.warmup_steps,
+        decay_rate=config.decay_rate,
+    )
+    optimizer = make_optimizer(
+        schedule,
+        clip_norm=config.clip_norm,
+        accumulate_steps=config.accumulate_steps,
+    )
+    return optimizer, schedule
+
+
+def _abstract_state(
+    task: Task, optimizer: optax.GradientTransformation, mesh: Mesh
+) -> TrainState:
+    """Shapes, types and layouts of the state, without computing it."""
+    everywhere = replicated(mesh)
+    return jax.tree.map(
+        lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=everywhere),
+        jax.eval_shape(
+            lambda key: init_state(task.init(key), optimizer), jax.random.key(0)
+        ),
+    )
+
+
+def _local_rows(batch: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    rows = len(next(iter(batch.values()))) // jax.process_count()
+    first = jax.process_index() * rows
+    return {name: value[first : first + rows] for name, value in batch.items()}
+
+
+def _agree(requested: bool, *, now: bool) -> bool:
+    """Whether to stop: the same answer on all hosts, after the same step.
+
+    Several hosts ask one another only at steps `now` that wait for the loss
+    anyway.
+    """
+    if jax.process_count() == 1:
+        return requested
+    return now and bool(multihost_utils.process_allgather(np.array(requested)).any())
+
+
+def _note_unreadable(workdir: Path, corrupt: set[str]) -> None:
+    if corrupt and jax.process_index() == 0:
+        text = "".join(f"{name}\n" for name in sorted(corrupt))
+        write_atomically(workdir / "unreadable.txt", text.encode(), overwrite=True)

@@ -1,0 +1,90 @@
+"""Decoders from full-width VGG-19 features: AdaIN's, Style-Swap's, invertors."""
+
+import dataclasses
+
+from nstjax.io.weights import WeightsMetadata
+from nstjax.models.decoders import DecoderSpec
+from nstjax.models.vgg import FULL_WIDTHS
+from nstjax.weights.conversion.layouts import Layout, recognise
+from nstjax.weights.conversion.mapping import (
+    Converted,
+    chain_shapes,
+    convert_convolutions,
+    convolution_widths,
+    origin,
+)
+from nstjax.weights.conversion.publishers import (
+    DEEP_TRANSFER,
+    IRASIN_ADAIN,
+    IRASIN_STYLE_SWAP,
+    NAOTO0804,
+    by_hash,
+)
+from nstjax.weights.conversion.sources import Source
+
+# Which pixels a lineage's decoders emit, and the encoder they belong to: irasin
+# trains on torchvision's VGG-19 and on pixels normalised for it, the others on
+# the normalised VGG-19 and on [0, 1].
+_LINEAGES = {
+    "irasin": ("imagenet", "torchvision"),
+    "naoto0804": ("unit", "normalised"),
+    "deep-transfer": ("unit", "normalised"),
+}
+
+
+def convert_adain_decoder(source: Source, *, lineage: str | None = None) -> Converted:
+    """Converts irasin's or naoto0804's AdaIN decoder or an invertor of deep-transfer.
+
+    Args:
+        source: ``decoder.pth``, irasin's whole model (its encoder is left out),
+            or ``feature_invertor_conv{1..5}_1.pth``.
+        lineage: "irasin", "naoto0804" or "deep-transfer", which overrides what
+            is recognised; None recognises it from the tensors' names.
+
+    Raises:
+        NstjaxError: if the file is another network or does not fit.
+    """
+    layout = recognise(source, converter="adain_decoder")
+    return _convert(source, layout, command="adain_decoder", lineage=lineage)
+
+
+def convert_style_swap_decoder(
+    source: Source, *, lineage: str | None = None
+) -> Converted:
+    """Converts irasin's Style-Swap decoder; otherwise as `convert_adain_decoder`."""
+    layout = recognise(source, converter="style_swap_decoder")
+    return _convert(source, layout, command="style_swap_decoder", lineage=lineage)
+
+
+def _convert(
+    source: Source, layout: Layout, *, command: str, lineage: str | None
+) -> Converted:
+    widths = (*convolution_widths(source, layout)[:-1], 3)
+    shapes = chain_shapes(layout.modules, widths)
+    params = convert_convolutions(source, layout, shapes)
+    if layout.naming == "irasin":
+        publisher = IRASIN_ADAIN if command == "adain_decoder" else IRASIN_STYLE_SWAP
+    else:
+        publisher = by_hash(source) or (
+            NAOTO0804 if layout.layer == "relu4_1" else DEEP_TRANSFER
+        )
+    reason = "by its tensors' names"
+    if lineage not in (None, publisher.name):
+        publisher, reason = None, "as told"
+    else:
+        lineage = publisher.name
+    output_map, encoder = _LINEAGES[lineage]
+    spec = dataclasses.replace(
+        DecoderSpec.mirror(layout.layer, FULL_WIDTHS, output_map=output_map),
+        input_width=widths[0],
+        widths=widths[1:],
+    )
+    metadata = WeightsMetadata(
+        kind="decoder",
+        name=f"{command.replace('_', '-')}-{lineage}-{layout.layer}",
+        spec=spec.to_dict(),
+        notes={"lineage": lineage, "recognised": reason, "encoder": encoder},
+        **origin(source, publisher, command=command),
+    )
+    summary = f"decoder from {layout.layer}, lineage {lineage} ({reason})"
+    return Converted(params, metadata, summary)

@@ -1,0 +1,110 @@
+"""Who published which weights: origins, licences and what identifies a file.
+
+Hashes are here only as far as they are certain: torch's convention puts the
+first digits of a file's SHA-256 into its name, and deep-transfer's files were
+hashed themselves.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # every picture waits for imports, and reads no foreign file
+    from nstjax.weights.conversion.sources import Source
+
+
+@dataclasses.dataclass(frozen=True)
+class Publisher:
+    """Where a set of weights comes from.
+
+    Attributes:
+        name: short, as in file names and messages.
+        url: the publisher's page.
+        licence: as far as the publisher states one.
+    """
+
+    name: str
+    url: str
+    licence: str
+
+
+_NOT_STATED = "not stated by the publisher"
+
+TORCHVISION = Publisher(
+    "torchvision", "https://github.com/pytorch/vision", "BSD-3-Clause"
+)
+JCJOHNSON = Publisher(
+    "jcjohnson",
+    "https://github.com/jcjohnson/pytorch-vgg",
+    "that of the Caffe weights: https://www.robots.ox.ac.uk/~vgg/research/very_deep/",
+)
+GATYS = Publisher(
+    "gatys", "https://github.com/leongatys/PytorchNeuralStyleTransfer", "MIT"
+)
+NAOTO0804 = Publisher("naoto0804", "https://github.com/naoto0804/pytorch-AdaIN", "MIT")
+DEEP_TRANSFER = Publisher(
+    "deep-transfer", "https://github.com/pietrocarbo/deep-transfer", "Apache-2.0"
+)
+IRASIN_ADAIN = Publisher(
+    "irasin", "https://github.com/irasin/Pytorch_AdaIN", _NOT_STATED
+)
+IRASIN_STYLE_SWAP = Publisher(
+    "irasin", "https://github.com/irasin/Pytorch_Style_Swap", _NOT_STATED
+)
+COLLABORATIVE_DISTILLATION = Publisher(
+    "collaborative-distillation",
+    "https://github.com/MingSun-Tse/Collaborative-Distillation",
+    "MIT",
+)
+MONODEPTH2 = Publisher(
+    "monodepth2",
+    "https://github.com/nianticlabs/monodepth2",
+    "Monodepth2 License, for non-commercial use only",
+)
+FAST_DEPTH = Publisher("fast-depth", "https://github.com/dwofk/fast-depth", "MIT")
+
+# First digits of a file's SHA-256.
+_BY_HASH = {
+    "dcbb9e9d": TORCHVISION,
+    "d01eb7cb": JCJOHNSON,
+    "9f60c0230232985e": DEEP_TRANSFER,  # vgg_normalised_conv1_1.pth
+    "b86e3e26b907a9d9": DEEP_TRANSFER,  # vgg_normalised_conv2_1.pth
+    "ff8506173d3a17e7": DEEP_TRANSFER,  # vgg_normalised_conv3_1.pth
+    "78e72d8d80ea9460": DEEP_TRANSFER,  # feature_invertor_conv1_1.pth
+    "4d4134c572dfa273": DEEP_TRANSFER,  # feature_invertor_conv2_1.pth
+    "f32bc7bd366ff027": DEEP_TRANSFER,  # feature_invertor_conv3_1.pth
+}
+_BY_NAME = {
+    "vgg19-dcbb9e9d": TORCHVISION,
+    "vgg19-d01eb7cb": JCJOHNSON,
+    "vgg_conv": GATYS,
+    "vgg_normalised": NAOTO0804,
+}
+
+
+def by_hash(source: Source) -> Publisher | None:
+    """The publisher of exactly this file, if it is a known one."""
+    for digits, publisher in _BY_HASH.items():
+        if source.sha256.startswith(digits):
+            return publisher
+    return None
+
+
+def by_name(path: Path) -> Publisher | None:
+    """The publisher who gave a file this name, if it is a known one."""
+    return _BY_NAME.get(path.stem)
+
+
+def name_contradicted(source: Source) -> str:
+    """Says so, in a sentence, if a file's hash is not the one in its name."""
+    digits = source.path.stem.rpartition("-")[2]
+    if source.path.stem not in _BY_NAME or digits not in _BY_HASH:
+        return ""
+    if source.sha256.startswith(digits):
+        return ""
+    return (
+        f"the SHA-256 of {source.path.name} does not begin with {digits} as its name "
+        "says: it is damaged, altered, or another file under this name"
+    )

@@ -1,0 +1,125 @@
+"""VGG-19 encoders: torchvision's, Caffe's and the normalised one."""
+
+import dataclasses
+from typing import NamedTuple
+
+from nstjax.errors import NstjaxError
+from nstjax.io.weights import WeightsMetadata
+from nstjax.models.vgg import CONVOLUTIONS, FULL_WIDTHS, VGGSpec
+from nstjax.types import Params
+from nstjax.weights.conversion.layouts import Layout, recognise
+from nstjax.weights.conversion.mapping import (
+    Converted,
+    chain_shapes,
+    convert_convolutions,
+    origin,
+)
+from nstjax.weights.conversion.publishers import (
+    DEEP_TRANSFER,
+    GATYS,
+    JCJOHNSON,
+    NAOTO0804,
+    TORCHVISION,
+    Publisher,
+    by_hash,
+    by_name,
+    name_contradicted,
+)
+from nstjax.weights.conversion.scale import measure_scale
+from nstjax.weights.conversion.sources import Source
+
+# What a lineage means: how the network pads and pools, and which pixels it takes.
+_SPECS = {
+    "torchvision": VGGSpec(padding="zero", rounding="floor", input_map="imagenet"),
+    "caffe": VGGSpec(padding="zero", rounding="floor", input_map="caffe"),
+    "normalised": VGGSpec(padding="reflect", rounding="ceil", input_map="learned"),
+}
+_LINEAGE_OF = {
+    TORCHVISION: "torchvision",
+    JCJOHNSON: "caffe",
+    GATYS: "caffe",
+    NAOTO0804: "normalised",
+    DEEP_TRANSFER: "normalised",
+}
+
+
+class _Identity(NamedTuple):
+    publisher: Publisher
+    reason: str
+    doubt: str = ""
+
+
+def convert_vgg19(source: Source, *, lineage: str | None = None) -> Converted:
+    """Converts a VGG-19 encoder; whatever is not a convolution is left out.
+
+    Args:
+        source: torchvision's file or one named like it, Gatys' ``vgg_conv.pth``,
+            a normalised VGG-19, or the first layers of any of them.
+        lineage: "torchvision", "caffe" or "normalised", which overrides what is
+            recognised; None recognises it from the file's hash, its name, the
+            first layer's weights and the tensors' names, in this order.
+
+    Raises:
+        NstjaxError: if the file is another network or does not fit, or if the
+            lineage and the input map ``conv0`` contradict each other.
+    """
+    layout = recognise(source, converter="vgg19")
+    count = sum(name != "conv0" for name in layout.modules)
+    before = (3, 3) if "conv0" in layout.modules else (3,)
+    shapes = chain_shapes(layout.modules, (*before, *FULL_WIDTHS[:count]))
+    params = convert_convolutions(source, layout, shapes)
+
+    identity = _identify(source, layout, params)
+    publisher, reason = identity.publisher, identity.reason
+    doubts = [name_contradicted(source), identity.doubt]
+    if lineage is None:
+        lineage = _LINEAGE_OF[publisher]
+    elif lineage != _LINEAGE_OF[publisher]:
+        publisher, reason, doubts = None, "as told", doubts[:1]
+    if (lineage == "normalised") != ("conv0" in params):
+        has = "has an" if "conv0" in params else "has no"
+        raise NstjaxError(
+            f"{source.path} {has} input map conv0, which contradicts the lineage "
+            f"{lineage}; leave --lineage out"
+        )
+    spec = dataclasses.replace(_SPECS[lineage], widths=FULL_WIDTHS[:count])
+    cut = "" if count == len(CONVOLUTIONS) else f"-{layout.layer}"
+    metadata = WeightsMetadata(
+        kind="vgg19",
+        name=f"vgg19-{lineage}{cut}",
+        spec=spec.to_dict(),
+        notes={"lineage": lineage, "recognised": reason},
+        **origin(source, publisher, command="vgg19"),
+    )
+    summary = f"VGG-19 to {layout.layer}, lineage {lineage} ({reason})"
+    return Converted(params, metadata, summary, tuple(filter(None, doubts)))
+
+
+def _identify(source: Source, layout: Layout, params: Params) -> _Identity:
+    """Says whose weights these are, from the surest sign to the weakest."""
+    if publisher := by_hash(source):
+        return _Identity(publisher, "known by its SHA-256")
+    if "conv0" in params:
+        return _Identity(NAOTO0804, "it brings its own input map")
+    if (publisher := by_name(source.path)) in (TORCHVISION, JCJOHNSON, GATYS):
+        return _Identity(publisher, "known by the file's name")
+    scale = measure_scale(params)
+    if scale.expects_bytes:
+        return _Identity(
+            GATYS if layout.naming == "gatys" else JCJOHNSON,
+            "its first layer expects pixels of 0 to 255",
+        )
+    if layout.naming == "gatys":
+        return _Identity(
+            GATYS,
+            "tensors named as Gatys does",
+            "its scale does not tell whose weights these are; if they are "
+            "torchvision's under other names, pass --lineage torchvision",
+        )
+    doubt = ""
+    if scale.has_small_biases:
+        doubt = (
+            "its small biases suggest Caffe's weights under torchvision's names; if "
+            "they are Caffe's, pass --lineage caffe"
+        )
+    return _Identity(TORCHVISION, "tensors named as torchvision does", doubt)

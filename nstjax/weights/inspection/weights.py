@@ -1,0 +1,403 @@
+"""What a weight file is, and whether it serves a method."""
+
+import dataclasses
+import os
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from nstjax import examples
+from nstjax.errors import NstjaxError
+from nstjax.io.weights import (
+    WeightsMetadata,
+    check_shapes,
+    flatten_params,
+    load_weights,
+    sha256_of,
+)
+from nstjax.methods.options import METHODS, ONE_PASS, method_options
+from nstjax.models import decoders, vgg
+from nstjax.weights.conversion.command import convert
+from nstjax.weights.conversion.layouts import converter_of
+from nstjax.weights.conversion.scale import measure_scale
+from nstjax.weights.conversion.sources import open_source
+from nstjax.weights.pretrained import bundled_names, weights_path
+from nstjax.weights.store.cache import weights_file
+from nstjax.weights.store.entries import find_entry, known
+
+_PICTURE, _SIDE = "chelsea", 224
+# Where the decoders of methods of one pass start, unless it is said here.
+_DECODED_LAYER = "relu4_1"
+_DECODED_LAYERS = {"style-swap-net": "relu3_1"}
+# A decoder reconstructs through its own encoder at 20 dB or more.
+_LEAST_PSNR = 15.0
+_KINDS = {
+    "vgg19": "a VGG-19 encoder",
+    "decoder": "a decoder",
+    "depth": "a depth network",
+    "linear_maps": "a set of linear maps, which served training only",
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Activation:
+    """Statistics of one layer's activation on the test picture.
+
+    Attributes:
+        layer: such as "relu4_1".
+        mean, rms, largest: over all values.
+        silent: share of channels that are zero everywhere.
+    """
+
+    layer: str
+    mean: float
+    rms: float
+    largest: float
+    silent: float
+
+
+@dataclasses.dataclass(frozen=True)
+class Network:
+    """A network, whichever form its file has.
+
+    Attributes:
+        path: the file.
+        params: its weights.
+        metadata: what it is.
+        summary: one line for people.
+        warnings: what may be wrong, each a sentence.
+    """
+
+    path: Path
+    params: Mapping[str, Any]
+    metadata: WeightsMetadata
+    summary: str
+    warnings: tuple[str, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True)
+class Report:
+    """What was found out about a weight file.
+
+    Attributes:
+        facts: names and values, for people.
+        activations: of a VGG-19, at the first layer of each block and the last.
+        warnings: what may be wrong, each a sentence.
+        problem: why it cannot be used as was asked, in a sentence; "" if it can.
+    """
+
+    facts: tuple[tuple[str, str], ...]
+    activations: tuple[Activation, ...]
+    warnings: tuple[str, ...]
+    problem: str
+
+
+def open_network(name_or_path: str | os.PathLike) -> Network:
+    """Opens a weight file, published or converted, or a network by name.
+
+    Args:
+        name_or_path: a .pth, .npz or .safetensors file, monodepth2's folder or
+            archive, or the name of a bundled or fetched network; nothing is
+            downloaded.
+
+    Raises:
+        NstjaxError: in one sentence, if it is broken or no known network.
+    """
+    path = _find(name_or_path)
+    if _is_monodepth2(path):
+        return _converted(path, "monodepth2")
+    source = open_source(path)
+    if not source.ours:
+        return _converted(path, converter_of(source))
+    params, metadata = load_weights(path)
+    _check_own(path, params, metadata)
+    what = _KINDS.get(metadata.kind, f"a {metadata.kind}").removeprefix("a ")
+    return Network(path, params, metadata, f"{metadata.name}: {what}, converted")
+
+
+def inspect_weights(
+    name_or_path: str | os.PathLike,
+    *,
+    method: str | None = None,
+    encoder: str | os.PathLike | None = None,
+) -> Report:
+    """Finds out what a weight file is.
+
+    Args:
+        name_or_path: see `open_network`.
+        method: the method it is wanted for, one of `nstjax.methods.options.METHODS`.
+        encoder: for a decoder, the encoder to try it with.
+
+    Raises:
+        NstjaxError: if the file is broken or no known network, or there is no
+            such method.
+    """
+    if method is not None and method not in METHODS:
+        raise NstjaxError(
+            f"there is no method {method!r}; choose one of {', '.join(METHODS)}"
+        )
+    network = open_network(name_or_path)
+    metadata = network.metadata
+    facts = [
+        ("file", f"{network.path}{_size_of(network.path)}"),
+        ("network", network.summary),
+        ("from", metadata.source),
+        ("licence", metadata.licence),
+    ]
+    if network.path.is_file():
+        facts.insert(1, ("SHA-256", sha256_of(network.path)))
+    problem = _not_finite(network)
+    activations: tuple[Activation, ...] = ()
+    warnings = list(network.warnings)
+    if metadata.kind == "vgg19" and not problem:
+        spec = vgg.VGGSpec.from_dict(metadata.spec)
+        facts += _describe_encoder(spec)
+        activations = measure_activations(network.params, spec)
+        scale, doubt = _describe_scale(network.params, spec)
+        facts.append(("scale", scale))
+        warnings.append(doubt)
+        problem = _dead(activations)
+    elif metadata.kind == "decoder" and not problem:
+        spec = decoders.DecoderSpec.from_dict(metadata.spec)
+        facts += _describe_decoder(spec, metadata)
+        if encoder is not None:
+            found, problem = _try_decoder(network, spec, open_network(encoder))
+            facts += [("tried", found)] if found else []
+    if method is not None:
+        problem = problem or _misfit(metadata, method)
+    return Report(
+        tuple(facts),
+        activations,
+        tuple(filter(None, warnings)),
+        f"{network.path} {problem}" if problem else "",
+    )
+
+
+def measure_activations(
+    params: Mapping[str, Any], spec: vgg.VGGSpec
+) -> tuple[Activation, ...]:
+    """Statistics of a VGG-19's activations on an example picture."""
+    firsts = [name for name in spec.layers if name.endswith("_1")]
+    layers = tuple(dict.fromkeys([*firsts, spec.layers[-1]]))
+    compute = jax.jit(lambda params, x: vgg.features(params, x, layers, spec=spec))
+    return tuple(
+        Activation(
+            layer,
+            float(values.mean()),
+            float(np.sqrt(np.square(values, dtype=np.float64).mean())),
+            float(values.max()),
+            float((values.max(axis=(0, 1, 2)) == 0).mean()),
+        )
+        for layer, values in (
+            (layer, np.asarray(values))
+            for layer, values in compute(params, _picture()).items()
+        )
+    )
+
+
+def _picture() -> np.ndarray:
+    """The middle of an example, [1, 224, 224, 3]."""
+    image = examples.content_image(_PICTURE)
+    top, left = ((side - _SIDE) // 2 for side in image.shape[:2])
+    return image[None, top : top + _SIDE, left : left + _SIDE]
+
+
+def _find(name_or_path: str | os.PathLike) -> Path:
+    path, name = Path(name_or_path), str(name_or_path)
+    if path.exists():
+        return path
+    if name in bundled_names():
+        return weights_path(name)
+    if known(name):
+        path = weights_file(find_entry(name).name)
+        if not path.is_file():
+            raise NstjaxError(
+                f"{name} has not been fetched; run 'nstjax weights get {name}'"
+            )
+    return path
+
+
+def _is_monodepth2(path: Path) -> bool:
+    if path.is_dir():
+        return True
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return any(Path(n).name == "encoder.pth" for n in archive.namelist())
+    except Exception:  # damaged archives raise nearly anything; others tell it
+        return False
+
+
+def _converted(path: Path, converter: str) -> Network:
+    result = convert(converter, path)
+    return Network(
+        path, result.params, result.metadata, result.summary, result.warnings
+    )
+
+
+def _check_own(path: Path, params: Mapping[str, Any], about: WeightsMetadata) -> None:
+    """Raises NstjaxError if a converted file does not fit its own spec."""
+    try:
+        if about.kind == "vgg19":
+            shapes = vgg.param_shapes(vgg.VGGSpec.from_dict(about.spec))
+        elif about.kind == "decoder":
+            shapes = decoders.param_shapes(decoders.DecoderSpec.from_dict(about.spec))
+        else:
+            return
+    except NstjaxError:
+        raise
+    except (TypeError, ValueError) as error:
+        raise NstjaxError(
+            f"{path} has damaged metadata; convert or export it again"
+        ) from error
+    check_shapes(params, shapes, where=str(path))
+
+
+def _size_of(path: Path) -> str:
+    return f" ({path.stat().st_size / 1e6:.1f} MB)" if path.is_file() else ""
+
+
+def _not_finite(network: Network) -> str:
+    for name, value in flatten_params(network.params).items():
+        if not np.isfinite(value).all():
+            return f"holds numbers that are not finite, in {name}; download it again"
+    return ""
+
+
+def _describe_encoder(spec: vgg.VGGSpec) -> list[tuple[str, str]]:
+    return [
+        ("layers", f"{spec.layers[0]} to {spec.layers[-1]}"),
+        ("channels", " ".join(map(str, spec.widths))),
+        ("padding", spec.padding),
+        ("pooling", f"{spec.pooling}, sizes rounded by {spec.rounding}"),
+        ("pixels", spec.input_map),
+    ]
+
+
+def _describe_scale(params: Mapping[str, Any], spec: vgg.VGGSpec) -> tuple[str, str]:
+    """The scale in words, and what may be wrong about it."""
+    measured = measure_scale({n: value for n, value in params.items() if n != "conv0"})
+    meant = (
+        "pixels of 0 to 255" if measured.expects_bytes else "pixels of unit variance"
+    )
+    words = f"for {meant} (the first layer answers with {measured.first_response:.2g})"
+    if measured.expects_bytes and spec.input_map in ("imagenet", "unit"):
+        return words, (
+            "its first layer is that of Caffe's weights, but it is fed pixels of unit "
+            "variance; convert it with --lineage caffe"
+        )
+    if not measured.expects_bytes and spec.input_map == "caffe":
+        return words, (
+            "its first layer is not as faint as that of Caffe's weights, but it is fed "
+            "pixels of 0 to 255; if these are torchvision's, convert it with --lineage "
+            "torchvision"
+        )
+    return words, ""
+
+
+def _dead(activations: tuple[Activation, ...]) -> str:
+    for activation in activations:
+        if not np.isfinite(activation.rms):
+            return f"overflows at {activation.layer}; its scale is wrong"
+        if activation.silent == 1:
+            return (
+                f"answers a photograph with nothing but zeros at {activation.layer}; "
+                "it is damaged, or was never trained"
+            )
+    return ""
+
+
+def _describe_decoder(
+    spec: decoders.DecoderSpec, metadata: WeightsMetadata
+) -> list[tuple[str, str]]:
+    facts = [
+        ("decodes", f"{spec.layer} of {spec.input_width} channels"),
+        ("channels", " ".join(map(str, spec.widths))),
+        ("pixels", spec.output_map),
+    ]
+    if partner := metadata.notes.get("encoder"):
+        facts.append(("encoder", f"{partner}"))
+    return facts
+
+
+def _try_decoder(
+    network: Network, spec: decoders.DecoderSpec, encoder: Network
+) -> tuple[str, str]:
+    """How well a decoder undoes an encoder, and what is wrong."""
+    if encoder.metadata.kind != "vgg19":
+        kind = _KINDS.get(encoder.metadata.kind, encoder.metadata.kind)
+        return "", f"cannot be tried with {encoder.path}, which is {kind}"
+    encoder_spec = vgg.VGGSpec.from_dict(encoder.metadata.spec)
+    if spec.layer not in encoder_spec.layers:
+        return "", (
+            f"decodes {spec.layer}, but {encoder.path} ends at "
+            f"{encoder_spec.layers[-1]}; use a deeper encoder"
+        )
+    if encoder_spec.width(spec.layer) != spec.input_width:
+        return "", (
+            f"takes {spec.input_width} channels of {spec.layer}, but {encoder.path} "
+            f"has {encoder_spec.width(spec.layer)}; use the encoder it was trained with"
+        )
+
+    @jax.jit
+    def reconstruct(encoder_params, params, image):
+        found = vgg.features(encoder_params, image, (spec.layer,), spec=encoder_spec)
+        return decoders.decode(params, found[spec.layer], spec=spec)
+
+    image = _picture()
+    found = np.clip(reconstruct(encoder.params, network.params, image), 0, 1)
+    psnr = -10 * np.log10(np.mean(np.square(found - image)))
+    words = f"gives a picture back through {encoder.path} at {psnr:.1f} dB"
+    if psnr >= _LEAST_PSNR:
+        return words, ""
+    return words, (
+        f"does not undo {encoder.path} ({psnr:.1f} dB); use the encoder it was trained "
+        "with"
+    )
+
+
+def _misfit(metadata: WeightsMetadata, method: str) -> str:
+    """Why a network does not serve a method; "" if it does."""
+    needs = ["an encoder"]
+    kinds = {"vgg19"}
+    if method in ONE_PASS:
+        needs.append("a decoder")
+        kinds.add("decoder")
+    elif method_options(method).get("depth_weight"):
+        needs.append("a depth network")
+        kinds.add("depth")
+    if metadata.kind not in kinds:
+        kind = _KINDS.get(metadata.kind, f"a {metadata.kind}")
+        return f"is {kind}, but {method} needs {' and '.join(needs)}; give another file"
+    if metadata.kind != "vgg19":
+        return ""
+    spec = vgg.VGGSpec.from_dict(metadata.spec)
+    beyond = [layer for layer in needed_layers(method) if layer not in spec.layers]
+    if not beyond:
+        return ""
+    return (
+        f"ends at {spec.layers[-1]}, before {', '.join(beyond)}, which {method} needs; "
+        "use deeper weights"
+    )
+
+
+def needed_layers(method: str) -> tuple[str, ...]:
+    """The activations of a VGG-19 that a method uses by default."""
+    if method in ONE_PASS:
+        return (_DECODED_LAYERS.get(method, _DECODED_LAYER),)
+    leaves = method_options(method)
+    used = set()
+    for term in ("content", "style"):
+        if leaves[f"{term}_weight"]:
+            layers = leaves[f"{term}_layers"].items()
+            used |= {layer for layer, weight in layers if weight}
+    if leaves["swap_weight"]:
+        used.add(leaves["swap_layer"])
+    return tuple(
+        layer
+        for layer, convolution in zip(vgg.LAYERS, vgg.CONVOLUTIONS, strict=True)
+        if {layer, convolution} & used
+    )

@@ -1,0 +1,175 @@
+"""Networks by name: those that come with the package, or a converted file."""
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from nstjax.errors import NstjaxError
+from nstjax.io.weights import (
+    WeightsMetadata,
+    check_shapes,
+    load_weights,
+    sha256_of,
+)
+from nstjax.models import decoders, depth, vgg
+from nstjax.weights.store.entries import known
+from nstjax.weights.store.fetch import fetch
+
+_BUNDLED = Path(__file__).parent / "bundled"
+
+
+class Encoder(NamedTuple):
+    """A VGG-19 ready for use.
+
+    Attributes:
+        params: its weights.
+        spec: its lineage.
+        metadata: where it comes from.
+        sha256: of the weight file.
+    """
+
+    params: dict[str, Any]
+    spec: vgg.VGGSpec
+    metadata: WeightsMetadata
+    sha256: str
+
+
+class Decoder(NamedTuple):
+    """A decoder ready for use.
+
+    Attributes:
+        params: its weights.
+        spec: its shape.
+        metadata: where it comes from, and which encoder it belongs to.
+        sha256: of the weight file.
+    """
+
+    params: dict[str, Any]
+    spec: decoders.DecoderSpec
+    metadata: WeightsMetadata
+    sha256: str
+
+
+class Depth(NamedTuple):
+    """A depth network ready for use.
+
+    Attributes:
+        params: its weights.
+        spec: its shape.
+        metadata: where it comes from.
+        sha256: of the weight file.
+    """
+
+    params: dict[str, Any]
+    spec: depth.DepthSpec
+    metadata: WeightsMetadata
+    sha256: str
+
+
+def bundled_names() -> list[str]:
+    """The networks that come with the package."""
+    return sorted(path.stem for path in _BUNDLED.glob("*.safetensors"))
+
+
+def weights_path(name_or_path: str | Path) -> Path:
+    """Finds a weight file.
+
+    Args:
+        name_or_path: a bundled network's name, a file, or the name of published
+            weights, which are downloaded if they have not been yet.
+
+    Raises:
+        NstjaxError: if it is none of these, or the weights cannot be had.
+    """
+    bundled = _BUNDLED / f"{name_or_path}.safetensors"
+    if Path(name_or_path).name == str(name_or_path) and bundled.is_file():
+        return bundled
+    if Path(name_or_path).is_file():
+        return Path(name_or_path)
+    if known(str(name_or_path)):
+        return fetch(str(name_or_path))
+    raise NstjaxError(
+        f"there is no network {str(name_or_path)!r}: give a converted weight file, "
+        f"one of the bundled names ({', '.join(bundled_names())}), or one that "
+        "'nstjax weights list' shows"
+    )
+
+
+def load_encoder(name_or_path: str | Path, *, pooling: str = "") -> Encoder:
+    """Loads a VGG-19.
+
+    Args:
+        name_or_path: see `weights_path`.
+        pooling: "max" or "average" in place of the weights' own; "" keeps it.
+
+    Raises:
+        NstjaxError: if there is no such network, or it is no VGG-19.
+    """
+    path, params, metadata = _open(
+        name_or_path,
+        kind="vgg19",
+        needed="a VGG-19 encoder",
+        remedy="convert one with 'python -m converters.vgg19'",
+    )
+    data = dict(metadata.spec) | ({"pooling": pooling} if pooling else {})
+    spec = vgg.VGGSpec.from_dict(data)
+    check_shapes(params, vgg.param_shapes(spec), where=str(path))
+    return Encoder(params, spec, metadata, sha256_of(path))
+
+
+def load_decoder(name_or_path: str | Path) -> Decoder:
+    """Loads a decoder.
+
+    Args:
+        name_or_path: see `weights_path`.
+
+    Raises:
+        NstjaxError: if there is no such network, or it is no decoder.
+    """
+    path, params, metadata = _open(
+        name_or_path,
+        kind="decoder",
+        needed="a decoder",
+        remedy="convert one with 'python -m converters.adain_decoder', or train one",
+    )
+    spec = decoders.DecoderSpec.from_dict(metadata.spec)
+    check_shapes(params, decoders.param_shapes(spec), where=str(path))
+    return Decoder(params, spec, metadata, sha256_of(path))
+
+
+def load_depth(name_or_path: str | Path) -> Depth:
+    """Loads a depth network.
+
+    Args:
+        name_or_path: "slim" for the bundled one, or see `weights_path`.
+
+    Raises:
+        NstjaxError: if there is no such network, or it gives no depth.
+    """
+    path, params, metadata = _open(
+        depth_name(name_or_path),
+        kind="depth",
+        needed="a depth network",
+        remedy="convert one with 'python -m converters.monodepth2' or "
+        "'python -m converters.fast_depth'",
+    )
+    spec = depth.spec_from_dict(metadata.spec)
+    check_shapes(params, depth.param_shapes(spec), where=str(path))
+    return Depth(params, spec, metadata, sha256_of(path))
+
+
+def depth_name(name_or_path: str | Path) -> str | Path:
+    """A depth network's full name: "slim" is short for the bundled one."""
+    return "depth-slim" if str(name_or_path) == "slim" else name_or_path
+
+
+def _open(
+    name_or_path: str | Path, *, kind: str, needed: str, remedy: str
+) -> tuple[Path, dict[str, Any], WeightsMetadata]:
+    """Finds and reads a weight file of a kind; the words are for a wrong one."""
+    path = weights_path(name_or_path)
+    params, metadata = load_weights(path)
+    if metadata.kind != kind:
+        raise NstjaxError(
+            f"{path} holds a {metadata.kind}, but {needed} is needed here; {remedy}"
+        )
+    return path, params, metadata

@@ -1,0 +1,103 @@
+"""Fetches published weights: download, check, convert, keep."""
+
+import shutil
+from pathlib import Path
+
+from nstjax.errors import NstjaxError
+from nstjax.io.weights import save_weights
+from nstjax.weights.conversion.command import convert
+from nstjax.weights.store.cache import (
+    cache_folder,
+    download_folder,
+    record_hash,
+    weights_file,
+)
+from nstjax.weights.store.download import download, matches
+from nstjax.weights.store.entries import Entry, find_entry
+
+
+def fetch(
+    name: str,
+    *,
+    accept_license: bool = False,
+    overwrite: bool = False,
+    progress: bool = True,
+) -> Path:
+    """Gives the converted weights of an entry, which are downloaded if need be.
+
+    Only what the network uses is kept of the download.
+
+    Args:
+        name: of an entry of the store.
+        accept_license: whether the user accepts the licence, where one must be.
+        overwrite: whether to fetch again what is there.
+        progress: whether to show a bar on stderr.
+
+    Returns:
+        The weight file, in the cache.
+
+    Raises:
+        NstjaxError: if there is no such entry, its licence was not accepted, it
+            cannot be had, or it is not what its publisher states.
+    """
+    entry = find_entry(name)
+    path = weights_file(entry.name)
+    if path.is_file() and not overwrite:
+        return path
+    if entry.terms and not accept_license:
+        raise NstjaxError(
+            f"{entry.name} comes under the {entry.publisher.licence}; read it at "
+            f"{entry.terms} and, if you agree, run 'nstjax weights get {entry.name} "
+            "--accept-license'"
+        )
+    import filelock
+
+    _make_folder()
+    # Of two that want the same file, one downloads and the other waits for it.
+    with filelock.FileLock(download_folder() / f"{entry.name}.lock"):
+        if not path.is_file() or overwrite:
+            _fetch(entry, path, progress=progress)
+    return path
+
+
+def _make_folder() -> None:
+    try:
+        download_folder().mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise NstjaxError(
+            f"the folder {cache_folder()} cannot be made ({error.strerror}); set "
+            "NSTJAX_CACHE to another one"
+        ) from error
+
+
+def _fetch(entry: Entry, path: Path, *, progress: bool) -> None:
+    by_hand = (
+        f"get {entry.file} elsewhere (publisher: {entry.publisher.url}) and convert it "
+        f"with 'python -m converters.{entry.converter}'"
+    )
+    # Under the name it was published with, which says something to converters.
+    source = download(
+        entry.url,
+        download_folder() / entry.name,
+        entry.file,
+        advice=by_hand,
+        progress=progress,
+    )
+    if entry.digest:
+        agrees, found = matches(source, entry.digest)
+        if not agrees:
+            source.unlink()
+            raise NstjaxError(
+                f"the file at {entry.url} is not the published one: its hash begins "
+                f"with {found} in place of {entry.digest.partition(':')[2]}; try "
+                "again, and if that does not help, get it elsewhere"
+            )
+    try:
+        converted = convert(entry.converter, source)
+    except NstjaxError:
+        # Without a hash, a wrong file is noticed here.
+        source.unlink()
+        raise
+    save_weights(path, converted.params, converted.metadata, overwrite=True)
+    record_hash(entry.name)
+    shutil.rmtree(source.parent, ignore_errors=True)

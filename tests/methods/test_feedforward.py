@@ -1,0 +1,128 @@
+"""Transfer in one pass, with random networks."""
+
+import chex
+import jax
+import numpy as np
+import pytest
+
+from nstjax.errors import NstjaxError
+from nstjax.methods import feedforward
+from nstjax.methods.feedforward import TransferSpec
+from nstjax.models import decoders, vgg
+from nstjax.models.decoders import DecoderSpec
+from nstjax.models.vgg import VGGSpec
+
+WIDTHS = (4, 4, 6, 6, 8, 8, 8, 8, 12)
+
+
+def make_networks(layer="relu4_1"):
+    encoder = VGGSpec(WIDTHS, "reflect", "max", "floor", "imagenet")
+    decoder = DecoderSpec.mirror(layer, WIDTHS)
+    keys = jax.random.split(jax.random.key(0))
+    params = {
+        "encoder": vgg.init_params(keys[0], encoder),
+        "decoder": decoders.init_params(keys[1], decoder),
+    }
+    # Around grey, so that nothing is clipped away.
+    params["decoder"]["conv1_1"]["kernel"] *= 0.05
+    params["decoder"]["conv1_1"]["bias"] += 0.5
+    return params, TransferSpec(encoder, decoder)
+
+
+def picture(height, width, seed=0):
+    rng = np.random.default_rng(seed)
+    return rng.random((1, height, width, 3)).astype(np.float32)
+
+
+@pytest.mark.parametrize("size", [(32, 40), (33, 47), (39, 32), (41, 35)])
+def test_the_result_has_the_contents_size_and_range(size):
+    params, spec = make_networks()
+    style = feedforward.encode_style(params, picture(48, 48, 1), spec=spec)
+    image = feedforward.adain_transfer(params, picture(*size), [style], spec=spec)
+    chex.assert_shape(image, (1, *size, 3))
+    assert 0 <= image.min() and image.max() <= 1
+
+
+def test_odd_sizes_are_those_of_the_picture_continued_by_reflection():
+    params, spec = make_networks()
+    style = feedforward.encode_style(params, picture(48, 48, 1), spec=spec)
+    content = picture(33, 37)
+    continued = np.pad(content, ((0, 0), (0, 7), (0, 3), (0, 0)), mode="reflect")
+    expected = feedforward.adain_transfer(params, continued, [style], spec=spec)
+    image = feedforward.adain_transfer(params, content, [style], spec=spec)
+    np.testing.assert_allclose(image, expected[:, :33, :37], atol=1e-5)
+
+
+def test_alpha_0_is_the_decoders_reconstruction():
+    params, spec = make_networks()
+    content = picture(32, 32)
+    style = feedforward.encode_style(params, picture(48, 48, 1), spec=spec)
+    features = vgg.features(
+        params["encoder"], content, ("relu4_1",), spec=spec.encoder
+    )["relu4_1"]
+    expected = decoders.decode(params["decoder"], features, spec=spec.decoder)
+    image = feedforward.adain_transfer(params, content, [style], alpha=0.0, spec=spec)
+    np.testing.assert_allclose(image, np.clip(expected, 0, 1), atol=1e-5)
+
+
+def test_a_picture_in_its_own_style_is_its_reconstruction():
+    params, spec = make_networks()
+    content = picture(32, 32)
+    own = feedforward.encode_style(params, content, spec=spec)
+    both = [
+        feedforward.adain_transfer(params, content, [own], alpha=alpha, spec=spec)
+        for alpha in (0.0, 1.0)
+    ]
+    np.testing.assert_allclose(both[0], both[1], atol=1e-4)
+
+
+def test_a_blend_of_1_and_0_is_the_first_style_bit_for_bit():
+    params, spec = make_networks()
+    styles = [
+        feedforward.encode_style(params, picture(48, 48, seed), spec=spec)
+        for seed in (1, 2)
+    ]
+    alone = feedforward.adain_transfer(params, picture(32, 32), styles[:1], spec=spec)
+    blended = feedforward.adain_transfer(
+        params, picture(32, 32), styles, weights=(1.0, 0.0), spec=spec
+    )
+    np.testing.assert_array_equal(alone, blended)
+
+
+def test_far_from_the_border_a_region_shows_its_own_style_alone():
+    params, spec = make_networks()
+    content = picture(32, 160)
+    styles = [
+        feedforward.encode_style(params, picture(48, 48, seed) ** power, spec=spec)
+        for seed, power in ((1, 1), (2, 4))
+    ]
+    left = np.zeros((1, 32, 160, 1), np.float32)
+    left[:, :, :80] = 1
+
+    def paint(first, second):
+        return np.asarray(
+            feedforward.adain_transfer(
+                params, content, [first, second], masks=[left, 1 - left], spec=spec
+            )
+        )
+
+    both = paint(*styles)
+    # The decoder's receptive field reaches no further than 32 pixels.
+    np.testing.assert_allclose(
+        both[:, :, :48], paint(styles[0], styles[0])[:, :, :48], atol=1e-5
+    )
+    np.testing.assert_allclose(
+        both[:, :, 112:], paint(styles[1], styles[1])[:, :, 112:], atol=1e-4
+    )
+    assert np.abs(both[:, :, :48] - paint(styles[1], styles[1])[:, :, :48]).max() > 1e-3
+
+
+def test_a_decoder_of_another_encoder_is_refused():
+    encoder = VGGSpec(WIDTHS, "reflect", "max", "floor", "imagenet")
+    with pytest.raises(NstjaxError, match="13 channels of relu4_1.* has 12"):
+        TransferSpec(encoder, DecoderSpec.mirror("relu4_1", (*WIDTHS[:8], 13)))
+    with pytest.raises(NstjaxError, match="end at relu3_1"):
+        TransferSpec(
+            VGGSpec(WIDTHS[:5], "reflect", "max", "floor", "imagenet"),
+            DecoderSpec.mirror("relu4_1", WIDTHS),
+        )

@@ -1,0 +1,413 @@
+"""Objectives: their terms, their targets, and the presets against PyTorch."""
+
+import dataclasses
+from functools import partial
+
+import chex
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from ml_collections import ConfigDict
+
+from nstjax.configuration import config_to_dict, load_config
+from nstjax.errors import NstjaxError
+from nstjax.methods.objectives import (
+    PIXEL_DOMAINS,
+    ObjectiveSpec,
+    final_image,
+    initial_pixels,
+    make_targets,
+    noise_pixels,
+    objective,
+)
+from nstjax.models import vgg
+
+WIDTHS = (3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15)
+SMALL = dict(content_layers={"relu2_1": 1.0}, style_layers={"relu1_1": 1.0})
+ALL_TERMS = ObjectiveSpec(
+    **SMALL,
+    content_weight=2.0,
+    style_weight=3.0,
+    lap_weight=5.0,
+    tv_weight=7.0,
+    depth_weight=11.0,
+    lap_pools=(2, 4),
+    lap_pool_weights=(1.0, 0.5),
+)
+
+
+def encoder(input_map="imagenet", widths=WIDTHS[:3]):
+    spec = vgg.VGGSpec(widths, input_map=input_map)
+    params = vgg.init_params(jax.random.key(0), spec)
+    if input_map == "learned":
+        kernel = jax.random.normal(jax.random.key(1), (1, 1, 3, 3))
+        params["conv0"] = {"kernel": kernel, "bias": jnp.full(3, -0.5)}
+    return {"encoder": params, "depth": jnp.float32(2.0)}, spec
+
+
+def disparity(factor, image):
+    """A depth network of one weight: bright is near."""
+    return 0.1 + factor * jnp.square(image).mean(axis=3, keepdims=True)
+
+
+def random_pictures(*shapes, seed=0):
+    rng = np.random.default_rng(seed)
+    return [rng.random(shape, np.float32) for shape in shapes]
+
+
+def evaluate(spec, x, content, style, input_map="imagenet", **options):
+    params, encoder_spec = encoder(input_map)
+    shared = dict(spec=spec, encoder_spec=encoder_spec, disparity=disparity)
+    targets = make_targets(params, content, style, **shared, **options)
+    return objective(x, params, targets, **shared)
+
+
+class ObjectiveTest(chex.TestCase):
+    @chex.variants(with_jit=True, without_jit=True)
+    def test_total_is_the_weighted_sum_of_unweighted_terms(self):
+        x, content, style = random_pictures(*[(1, 20, 24, 3)] * 3)
+        total, terms = self.variant(partial(evaluate, ALL_TERMS))(x, content, style)
+        assert set(terms) == {"content", "style", "lap", "tv", "depth"}
+        chex.assert_shape([total, *terms.values()], ())
+        expected = (
+            2 * terms["content"]
+            + 3 * terms["style"]
+            + 5 * terms["lap"]
+            + 7 * terms["tv"]
+            + 11 * terms["depth"]
+        )
+        np.testing.assert_allclose(total, expected, rtol=1e-6)
+        # Each term by itself, at weight 1, is the same.
+        for name, term in terms.items():
+            alone = {f"{other}_weight": 0.0 for other in terms} | {f"{name}_weight": 1}
+            spec = dataclasses.replace(ALL_TERMS, **alone)
+            total, only = self.variant(partial(evaluate, spec))(x, content, style)
+            assert set(only) == {name}
+            np.testing.assert_allclose(total, term, rtol=1e-5)
+
+    @chex.variants(with_jit=True, without_jit=True)
+    def test_content_is_free_of_all_but_style_and_variation(self):
+        content, style = random_pictures(*[(1, 20, 24, 3)] * 2)
+        _, terms = self.variant(partial(evaluate, ALL_TERMS))(content, content, style)
+        for name in ("content", "lap", "depth"):
+            np.testing.assert_allclose(terms[name], 0, atol=1e-6)
+        assert terms["style"] > 0 and terms["tv"] > 0
+
+    @chex.variants(with_jit=True, without_jit=True)
+    def test_vmapped_pictures_equal_single_ones(self):
+        x, content, style = random_pictures(*[(2, 1, 20, 24, 3)] * 3)
+        function = partial(evaluate, ALL_TERMS)
+        totals, terms = self.variant(jax.vmap(function))(x, content, style)
+        for index in range(2):
+            total, single = function(x[index], content[index], style[index])
+            np.testing.assert_allclose(totals[index], total, rtol=1e-5)
+            for name, term in single.items():
+                np.testing.assert_allclose(terms[name][index], term, rtol=1e-4)
+
+
+def count_convolutions(function, *arguments):
+    return str(jax.make_jaxpr(function)(*arguments)).count("conv_general_dilated[")
+
+
+def test_picture_is_encoded_once():
+    content, style = random_pictures(*[(1, 32, 32, 3)] * 2)
+    params, encoder_spec = encoder(widths=WIDTHS)
+    options = dict(spec=ObjectiveSpec(), encoder_spec=encoder_spec)
+    targets = make_targets(params, content, style, **options)
+    count = count_convolutions(partial(objective, **options), content, params, targets)
+    # relu5_1 is convolution 13, and relu4_2 on its way.
+    assert count == 13
+
+
+def test_targets_go_no_deeper_than_their_own_layers():
+    content, style = random_pictures(*[(1, 32, 32, 3)] * 2)
+    params, encoder_spec = encoder(widths=WIDTHS)
+    for weights, count in (
+        (dict(style_weight=0.0), 10),
+        (dict(content_weight=0.0), 13),
+        (dict(), 23),
+    ):
+        options = dict(spec=ObjectiveSpec(**weights), encoder_spec=encoder_spec)
+        assert (
+            count_convolutions(partial(make_targets, **options), params, content, style)
+            == count
+        )
+
+
+def test_terms_of_weight_0_are_not_computed():
+    content, style = random_pictures(*[(1, 20, 24, 3)] * 2)
+    spec = ObjectiveSpec(content_weight=0.0, style_weight=0.0, tv_weight=1.0)
+    params, encoder_spec = encoder()
+    options = dict(spec=spec, encoder_spec=encoder_spec)
+    targets = make_targets(params, content, style, **options)
+    assert targets == {} and spec.layers == ()
+    _, terms = objective(content, {"encoder": {}}, targets, **options)
+    assert list(terms) == ["tv"]
+
+
+def test_layers_of_factor_0_are_left_out():
+    spec = ObjectiveSpec(style_layers={"relu1_1": 0.5, "relu5_1": 0.0})
+    assert spec.style_layers == (("relu1_1", 0.5),)
+    assert spec.layers == ("relu4_2", "relu1_1")
+
+
+def test_layer_factors_multiply_their_layers():
+    x, content, style = random_pictures(*[(1, 20, 24, 3)] * 3)
+
+    def style_term(**layers):
+        spec = ObjectiveSpec(content_weight=0.0, style_layers=layers)
+        return evaluate(spec, x, content, style)[1]["style"]
+
+    expected = 0.25 * style_term(relu1_1=1.0) + 4 * style_term(relu2_1=1.0)
+    np.testing.assert_allclose(
+        style_term(relu1_1=0.25, relu2_1=4.0), expected, rtol=1e-5
+    )
+
+
+def test_several_styles_are_blended_by_their_grams():
+    content, first, second = random_pictures(
+        (1, 20, 24, 3), (1, 30, 17, 3), (1, 16, 40, 3)
+    )
+    params, encoder_spec = encoder()
+
+    def gram(styles, blend=None):
+        options = dict(spec=ALL_TERMS, encoder_spec=encoder_spec, disparity=disparity)
+        targets = make_targets(params, content, styles, style_blend=blend, **options)
+        return targets["style"]["relu1_1"]
+
+    alone = gram(first), gram(second)
+    np.testing.assert_allclose(
+        gram([first, second]), (alone[0] + alone[1]) / 2, rtol=1e-5
+    )
+    np.testing.assert_allclose(
+        gram([first, second], [3, 1]), 0.75 * alone[0] + 0.25 * alone[1], rtol=1e-5
+    )
+    np.testing.assert_array_equal(gram([first, second], [1, 0]), alone[0])
+
+
+@pytest.mark.parametrize("blend", [(1.0,), (0.0, 0.0), (1.0, -1.0), (1.0, np.nan)])
+def test_unusable_blends_are_refused(blend):
+    content, first, second = random_pictures(*[(1, 20, 24, 3)] * 3)
+    with pytest.raises(NstjaxError, match="blend"):
+        evaluate(ALL_TERMS, content, content, [first, second], style_blend=blend)
+
+
+@pytest.mark.parametrize("input_map", ["imagenet", "caffe", "learned"])
+def test_domain_changes_no_term(input_map):
+    picture, content, style = random_pictures(*[(1, 20, 24, 3)] * 3)
+    params, encoder_spec = encoder(input_map)
+    _, expected = evaluate(ALL_TERMS, picture, content, style, input_map)
+    for domain in PIXEL_DOMAINS:
+        spec = dataclasses.replace(ALL_TERMS, pixel_domain=domain)
+        x = initial_pixels(picture, params, spec=spec, encoder_spec=encoder_spec)
+        _, terms = evaluate(spec, x, content, style, input_map)
+        chex.assert_trees_all_close(terms, expected, rtol=1e-3)
+        image = final_image(x, params, spec=spec, encoder_spec=encoder_spec)
+        np.testing.assert_allclose(image, picture, atol=1e-5)
+
+
+def test_caffe_domain_is_bgr_from_minus_mean():
+    params, encoder_spec = encoder()
+    spec = ObjectiveSpec(pixel_domain="caffe")
+    red = np.float32([1, 0, 0]).reshape(1, 1, 1, 3)
+    pixels = initial_pixels(red, params, spec=spec, encoder_spec=encoder_spec)
+    np.testing.assert_allclose(
+        pixels.ravel(), [-103.939, -116.779, 255 - 123.68], rtol=1e-5
+    )
+
+
+def test_final_image_is_clipped():
+    params, encoder_spec = encoder()
+    x = np.float32([-0.5, 0.25, 1.5]).reshape(1, 1, 1, 3)
+    image = final_image(x, params, spec=ObjectiveSpec(), encoder_spec=encoder_spec)
+    np.testing.assert_array_equal(image.ravel(), [0, 0.25, 1])
+
+
+def test_noise_is_around_the_mean_colour():
+    params, encoder_spec = encoder()
+    for domain, mean in (("unit", [0.485, 0.456, 0.406]), ("imagenet", [0, 0, 0])):
+        x = noise_pixels(
+            jax.random.key(0),
+            (1, 100, 120, 3),
+            params,
+            deviation=0.1,
+            spec=ObjectiveSpec(pixel_domain=domain),
+            encoder_spec=encoder_spec,
+        )
+        assert x.shape == (1, 100, 120, 3)
+        np.testing.assert_allclose(x.mean(axis=(0, 1, 2)), mean, atol=0.01)
+        np.testing.assert_allclose(x.std(axis=(0, 1, 2)), 0.1, rtol=0.05)
+
+
+def test_pixel_scale_multiplies_what_lap_and_tv_see():
+    x, content, style = random_pictures(*[(1, 20, 24, 3)] * 3)
+    _, terms = evaluate(ALL_TERMS, x, content, style)
+    spec = dataclasses.replace(ALL_TERMS, pixel_scale=256.0)
+    _, scaled = evaluate(spec, x, content, style)
+    for name, factor in (("lap", 256**2), ("tv", 256**2), ("content", 1), ("style", 1)):
+        np.testing.assert_allclose(scaled[name], factor * terms[name], rtol=1e-5)
+
+
+def test_feature_scale_multiplies_what_content_and_style_see():
+    x, content, style = random_pictures(*[(1, 20, 24, 3)] * 3)
+    _, terms = evaluate(ALL_TERMS, x, content, style)
+    spec = dataclasses.replace(ALL_TERMS, feature_scale=3.0)
+    _, scaled = evaluate(spec, x, content, style)
+    for name, factor in (("content", 3**2), ("style", 3**4), ("lap", 1), ("tv", 1)):
+        np.testing.assert_allclose(scaled[name], factor * terms[name], rtol=1e-4)
+
+
+def test_depth_term_needs_its_network():
+    content, style = random_pictures(*[(1, 20, 24, 3)] * 2)
+    params, encoder_spec = encoder()
+    with pytest.raises(ValueError, match="disparity"):
+        make_targets(params, content, style, spec=ALL_TERMS, encoder_spec=encoder_spec)
+
+
+def test_spec_is_hashable_and_takes_config_values():
+    layers = {"relu1_1": 0.5, "relu2_1": 2}
+    plain = ObjectiveSpec(
+        style_layers=layers, lap_pools=[4, 16], lap_pool_weights=[1, 2]
+    )
+    from_config = ObjectiveSpec(
+        style_layers=ConfigDict(layers), lap_pools=(4, 16), lap_pool_weights=(1.0, 2.0)
+    )
+    assert plain == from_config and hash(plain) == hash(from_config)
+    assert plain.style_layers == (("relu1_1", 0.5), ("relu2_1", 2.0))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (dict(content_weight=-1.0), "content_weight must be 0 or positive"),
+        (dict(tv_weight=float("nan")), "tv_weight must be 0 or positive"),
+        (dict(style_weight=float("inf")), "style_weight must be 0 or positive"),
+        (dict(style_layers={"relu1_1": -1.0}), "style_layers.relu1_1"),
+        (dict(content_layers={}), "content_layers names no layer"),
+        (dict(style_layers={"relu1_1": 0.0}), "style_layers names no layer"),
+        (dict(content_weight=0.0, style_weight=0.0), "nothing to optimise"),
+        (dict(content_normalisation="sum"), "half_sum"),
+        (dict(gram_normalisation="mean"), "chw"),
+        (dict(style_normalisation="sum"), "gatys"),
+        (dict(style_normalisation="gatys", gram_normalisation="chw"), "hw"),
+        (dict(lap_channels="grey"), "each"),
+        (dict(lap_reduction="max"), "relative"),
+        (dict(lap_reduction="relative", pixel_scale=256.0), "pixel_scale"),
+        (dict(lap_pools=(4, 16)), "same length"),
+        (dict(lap_pools=(0,)), "whole numbers"),
+        (dict(lap_pools=(2.5,)), "whole numbers"),
+        (dict(lap_pool_weights=(-1.0,)), "lap_pool_weights"),
+        (dict(tv_kind="l2"), "mean_squares"),
+        (dict(depth_norm="l3"), "l1"),
+        (dict(pixel_domain="bgr"), "caffe"),
+        (dict(pixel_scale=0.0), "pixel_scale"),
+        (dict(feature_scale=float("nan")), "feature_scale"),
+    ],
+)
+def test_unusable_specs_are_refused(change, message):
+    with pytest.raises(NstjaxError, match=message):
+        ObjectiveSpec(**change)
+
+
+def preset(method, name):
+    """A preset's options as the command line reads them."""
+    return config_to_dict(load_config(f"{method}:{name}"))
+
+
+@pytest.mark.parametrize("method", ["gatys", "lapstyle"])
+@pytest.mark.parametrize("name", ["best", "reference", "paper"])
+def test_presets_are_whole(method, name):
+    options = preset(method, name)
+    spec = ObjectiveSpec.from_mapping(options)
+    assert options["method"] == method
+    assert (spec.lap_weight > 0) == (method == "lapstyle")
+    vgg.check_layers(spec.layers, vgg.VGGSpec(vgg.FULL_WIDTHS[:13]))
+
+
+@pytest.mark.parametrize("method", ["gatys", "lapstyle"])
+def test_unknown_preset_is_refused(method):
+    with pytest.raises(NstjaxError, match="best, reference, paper"):
+        load_config(f"{method}:worst")
+
+
+@pytest.fixture(scope="module")
+def reference(torch_reference):
+    return torch_reference("torch_vgg")
+
+
+@pytest.fixture(scope="module")
+def slim_weights(reference):
+    return reference.he_weights(shrink=8)
+
+
+def caffe_network(reference, weights):
+    """The network from Caffe pixels on."""
+    network = reference.VGG19(
+        weights, padding="zero", pooling="max", rounding="floor", input_map=lambda x: x
+    )
+    spec = vgg.VGGSpec([len(bias) for _, bias in weights.values()], input_map="caffe")
+    return network, {"encoder": reference.to_params(weights)}, spec
+
+
+def assert_same_total_and_gradient(reference, method, weights, torch_total):
+    """Compares a reference preset with PyTorch at a picture of odd sides.
+
+    `torch_total` maps the Caffe pixels of picture and content, and their
+    features and the style's, to the reference's total.
+    """
+    import torch
+
+    network, params, encoder_spec = caffe_network(reference, weights)
+    spec = ObjectiveSpec.from_mapping(
+        # These weights stand for Caffe's, which the presets were made for.
+        preset(method, "reference") | {"feature_scale": 1.0}
+    )
+    assert spec.pixel_domain == "caffe"
+    pictures = random_pictures(*[(1, 45, 38, 3)] * 3)
+    to_caffe = reference.InputMap("caffe")
+    x, content, style = (to_caffe(reference.from_numpy(p)) for p in pictures)
+    x.requires_grad_()
+    with torch.no_grad():
+        content_features, style_features = network(content), network(style)
+    expected = torch_total(x, content, network(x), content_features, style_features)
+    expected.backward()
+
+    options = dict(spec=spec, encoder_spec=encoder_spec)
+    targets = make_targets(params, *pictures[1:], **options)
+    function = jax.jit(jax.value_and_grad(partial(objective, **options), has_aux=True))
+    (total, _), gradient = function(reference.to_numpy(x), params, targets)
+    np.testing.assert_allclose(total, expected.item(), rtol=1e-4)
+    difference = gradient - reference.to_numpy(x.grad)
+    assert np.linalg.norm(difference) < 1e-4 * np.linalg.norm(gradient)
+
+
+def test_gatys_reference_is_the_notebook(reference, slim_weights):
+    def torch_total(x, content, features, content_features, style_features):
+        losses = reference.notebook_losses(
+            features, content_features["relu4_2"], style_features
+        )
+        return sum(losses)
+
+    assert_same_total_and_gradient(reference, "gatys", slim_weights, torch_total)
+
+
+def test_lapstyle_reference_is_the_lua_script(reference, slim_weights):
+    def torch_total(x, content, features, content_features, style_features):
+        content_loss, style_loss = reference.neural_style_losses(
+            features, content_features["relu4_2"], style_features
+        )
+        # The script's pixels are 256 times [0, 1]; Caffe's are 255 times.
+        x, content = (pixels * 256 / 255 for pixels in (x, content))
+        lap_loss = (
+            (
+                reference.lapstyle_response(x, 4)
+                - reference.lapstyle_response(content, 4)
+            )
+            .square()
+            .mean()
+        )
+        variation = reference.neural_style_variation(x)
+        return 5 * content_loss + 100 * style_loss + 100 * lap_loss + 1e-3 * variation
+
+    assert_same_total_and_gradient(reference, "lapstyle", slim_weights, torch_total)

@@ -1,1 +1,0 @@
-"""A small studio: a canvas, brushes, and the pictures painted with them."""
