@@ -1,0 +1,188 @@
+"""Clips of any kind as frames with times: videos, animated pictures, folders.
+
+A frame is a uint8 array [H, W, 3], RGB, sRGB-encoded, upright. Times are exact
+fractions of a second.
+"""
+
+import dataclasses
+import os
+from collections.abc import Callable, Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from PIL import Image
+
+from nstjax.errors import NstjaxError
+from nstjax.io.images import MIN_SIDE
+
+VIDEO_SUFFIXES = (".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi")
+# Animated pictures that are nothing else; PNG and WebP may be stills.
+ANIMATION_SUFFIXES = (".gif", ".apng")
+_MAY_BE_ANIMATED = (*ANIMATION_SUFFIXES, ".webp", ".png")
+
+
+class Frame(NamedTuple):
+    """One frame of a clip.
+
+    Attributes:
+        index: its number among the clip's frames, from 0.
+        time: when it appears, in seconds from the beginning of the clip.
+        duration: for how long it is shown, in seconds.
+        image: uint8 [H, W, 3], RGB.
+    """
+
+    index: int
+    time: Fraction
+    duration: Fraction
+    image: np.ndarray
+
+
+@dataclasses.dataclass(frozen=True)
+class Clip:
+    """What is known of a clip before its frames are read.
+
+    Attributes:
+        path: the file or folder.
+        size: (height, width) of a frame, upright.
+        pixel_aspect: width of a pixel over its height.
+        rate: frames per second, on average.
+        time_base: the unit that times are multiples of, in seconds.
+        duration: in seconds, or None where the file does not say.
+        read: gives the frames from a time on, in seconds, in order; it takes a
+            function that is told in one sentence of what could not be read.
+        sound: whether it has any.
+        loop: how often an animated picture is repeated; 0 for ever.
+    """
+
+    path: Path
+    size: tuple[int, int]
+    pixel_aspect: Fraction
+    rate: Fraction
+    time_base: Fraction
+    duration: Fraction | None
+    read: Callable[[Fraction, Callable[[str], None]], Iterator[Frame]]
+    sound: bool = False
+    loop: int = 0
+
+
+@dataclasses.dataclass(frozen=True)
+class Cut:
+    """The part of a clip that is wanted.
+
+    Attributes:
+        start, end: in seconds from the clip's beginning; None for its ends.
+        every: take one of so many frames.
+    """
+
+    start: Fraction | None = None
+    end: Fraction | None = None
+    every: int = 1
+
+    def __post_init__(self):
+        if self.every < 1:
+            raise NstjaxError(f"every must be 1 or more, not {self.every}")
+        if self.start is not None and self.start < 0:
+            raise NstjaxError("the start of a part cannot be before the clip's")
+        if self.end is not None and self.end <= (self.start or 0):
+            raise NstjaxError("the end of a part must come after its start")
+
+
+def is_clip(path: str | os.PathLike) -> bool:
+    """Whether a file is a video or an animated picture, by its name and header."""
+    path = Path(path)
+    suffix = path.suffix.lower()
+    if suffix in VIDEO_SUFFIXES or suffix in ANIMATION_SUFFIXES:
+        return True
+    return suffix in _MAY_BE_ANIMATED and path.is_file() and _is_animated(path)
+
+
+def open_clip(path: str | os.PathLike, *, fps: float | Fraction | None = None) -> Clip:
+    """Looks at a clip: what it is, its content decides, not its suffix.
+
+    Args:
+        path: a video that FFmpeg can decode, an animated GIF, WebP or APNG, or a
+            folder of pictures of one size, which are taken in the order of the
+            numbers in their names.
+        fps: frames per second of a folder, which needs it; for no other clip.
+
+    Raises:
+        NstjaxError: if there is nothing there, it is no clip, is damaged, has
+            frames that are too small, or cannot be decoded.
+    """
+    path = Path(path)
+    if not os.path.lexists(path):
+        raise NstjaxError(f"{path} does not exist; check the clip's name")
+    # Imported here: each kind imports this module's types.
+    if path.is_dir():
+        from nstjax.video.pictures import open_folder
+
+        if fps is None:
+            raise NstjaxError(
+                f"{path} is a folder; say how many of its pictures make a second, "
+                "with --fps"
+            )
+        clip = open_folder(path, Fraction(fps).limit_denominator(1001))
+    else:
+        if fps is not None:
+            raise NstjaxError(f"--fps is for folders of frames; {path} has its own")
+        if _is_animated(path):
+            from nstjax.video.pictures import open_animation
+
+            clip = open_animation(path)
+        else:
+            from nstjax.video.decoding import open_video
+
+            clip = open_video(path)
+    if min(clip.size) < MIN_SIDE:
+        raise NstjaxError(
+            f"{path} has {clip.size[1]} x {clip.size[0]} pixels, too few for style "
+            f"transfer; both sides must be at least {MIN_SIDE}"
+        )
+    return clip
+
+
+def read_frames(
+    clip: Clip,
+    cut: Cut | None = None,
+    *,
+    tell: Callable[[str], None] = lambda message: None,
+) -> Iterator[Frame]:
+    """The frames of a part of a clip, in order.
+
+    Args:
+        clip: from `open_clip`.
+        cut: which part; all of it by default.
+        tell: told in one sentence of what could not be read.
+
+    Yields:
+        Frames with the clip's own times. One that stands for several, as with
+        ``every=2``, has the duration of all of them.
+    """
+    cut = cut or Cut()
+    kept, skipped = None, 0
+    for frame in clip.read(cut.start or Fraction(0), tell):
+        if cut.start is not None and frame.time < cut.start:
+            continue
+        if cut.end is not None and frame.time >= cut.end:
+            break
+        if kept is not None and skipped < cut.every - 1:
+            skipped += 1
+            kept = kept._replace(duration=frame.time + frame.duration - kept.time)
+            continue
+        if kept is not None:
+            # What a file says of a duration is less sure than the next time.
+            yield kept._replace(duration=frame.time - kept.time)
+        kept, skipped = frame, 0
+    if kept is not None:
+        yield kept
+
+
+def _is_animated(path: Path) -> bool:
+    try:
+        with Image.open(path, formats=("GIF", "WEBP", "PNG")) as image:
+            # A GIF of one frame is a clip of one frame; others are stills.
+            return image.format == "GIF" or getattr(image, "is_animated", False)
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
+        return False

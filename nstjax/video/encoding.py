@@ -1,0 +1,463 @@
+"""Painted frames to files: segments of coded frames, joined with the sound.
+
+Every segment is coded by itself, by an encoder that begins anew. What a frame
+becomes then depends on its own segment only, so that a run that goes on after a
+stop writes the same bits as one that was never stopped.
+"""
+
+import dataclasses
+import heapq
+from collections.abc import Iterable, Iterator, Sequence
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from nstjax.errors import NstjaxError
+from nstjax.video.clips import Clip
+from nstjax.video.decoding import origin, sound_packets
+from nstjax.video.needs import pyav
+
+# FFmpeg's name of each container.
+CONTAINERS = {
+    ".mp4": "mp4",
+    ".m4v": "mp4",
+    ".mov": "mov",
+    ".mkv": "matroska",
+    ".webm": "webm",
+}
+# Animated pictures: FFmpeg's container and encoder.
+ANIMATIONS = {
+    ".gif": ("gif", "gif"),
+    ".apng": ("apng", "apng"),
+    ".png": ("apng", "apng"),
+    ".webp": ("webp", "libwebp_anim"),
+}
+# Short names of encoders; any other name is FFmpeg's own.
+ENCODERS = {
+    "h264": "libx264",
+    "hevc": "libx265",
+    "vp9": "libvpx-vp9",
+    "av1": "libsvtav1",
+}
+# The worst of each encoder's constant rate factors, and further options.
+_SCALES = {"libx264": 51, "libx265": 51, "libvpx-vp9": 63, "libsvtav1": 63}
+_OPTIONS = {
+    # Bit for bit the same on any number of cores, too.
+    "libx264": {"preset": "medium"},
+    "libx265": {"preset": "medium", "x265-params": "log-level=error"},
+    "libvpx-vp9": {"b": "0", "deadline": "good", "cpu-used": "4", "row-mt": "1"},
+    "libsvtav1": {"preset": "8", "svtav1-params": "lp=1"},
+}
+# Which sound to make where a container cannot hold the clip's own.
+_SOUND = {"webm": "libopus"}
+_OTHER_SOUND = "aac"
+# Visually near lossless for H.264 (a constant rate factor of 18).
+QUALITY = 65
+# The largest file from which palettes are made.
+_COLOURS = 256
+# BT.709, in FFmpeg's numbers.
+_BT709 = 1
+
+
+@dataclasses.dataclass(frozen=True)
+class Coding:
+    """How frames are coded.
+
+    Attributes:
+        container: FFmpeg's name.
+        encoder: FFmpeg's name.
+        quality: 1 to 100.
+        size: (height, width) of the frames.
+        pixel_aspect: width of a pixel over its height.
+        rate: frames per second, for the encoder's own decisions.
+        time_base: the unit of times, in seconds.
+        loop: of an animated picture, 0 for ever.
+    """
+
+    container: str
+    encoder: str
+    quality: int
+    size: tuple[int, int]
+    pixel_aspect: Fraction
+    rate: Fraction
+    time_base: Fraction
+    loop: int = 0
+
+    @property
+    def in_segments(self) -> bool:
+        """Whether frames are coded as they come; animated pictures at the end."""
+        return self.container in CONTAINERS.values()
+
+    @property
+    def coded_size(self) -> tuple[int, int]:
+        """(height, width) as coded: halved colours need even sides."""
+        if self.encoder in ("libx264", "libx265", "libsvtav1"):
+            return tuple(side + side % 2 for side in self.size)
+        return self.size
+
+
+def choose_coding(
+    output: Path,
+    clip: Clip,
+    size: tuple[int, int],
+    *,
+    codec: str | None = None,
+    quality: int = QUALITY,
+) -> Coding:
+    """Chooses the container by the output's name, and the encoder by the container.
+
+    Raises:
+        NstjaxError: for a name that says no container, an encoder that FFmpeg
+            does not have or the container cannot hold, or a quality out of range.
+    """
+    suffix = output.suffix.lower()
+    if not 1 <= quality <= 100:
+        raise NstjaxError(f"the quality must be from 1 to 100, not {quality}")
+    rate = min(clip.rate, Fraction(1000)).limit_denominator(1001)
+    shared = {
+        "quality": quality,
+        "size": size,
+        "pixel_aspect": clip.pixel_aspect,
+        "rate": rate,
+        "time_base": clip.time_base,
+        "loop": clip.loop,
+    }
+    if suffix in ANIMATIONS:
+        if codec is not None:
+            raise NstjaxError(f"{suffix} has one coding only; leave out --codec")
+        container, encoder = ANIMATIONS[suffix]
+        return Coding(container, encoder, **shared)
+    if suffix not in CONTAINERS:
+        raise NstjaxError(
+            f"{output} does not say what kind of clip to write; end its name in one "
+            f"of {', '.join((*CONTAINERS, *ANIMATIONS))}"
+        )
+    container = CONTAINERS[suffix]
+    name = codec or ("vp9" if container == "webm" else "h264")
+    encoder = ENCODERS.get(name, name)
+    av = pyav()
+    try:
+        found = av.codec.Codec(encoder, "w")
+    except (av.FFmpegError, ValueError) as error:
+        raise NstjaxError(
+            f"there is no encoder {name}; choose {', '.join(ENCODERS)}, or another of "
+            "FFmpeg's"
+        ) from error
+    with av.open(_Nowhere(), "w", format=container) as trial:
+        fits = found.canonical_name in trial.supported_codecs
+    if found.type != "video" or not fits:
+        raise NstjaxError(f"{suffix} cannot hold {name}; choose another --codec")
+    return Coding(container, encoder, **shared)
+
+
+class SegmentEncoder:
+    """Codes frames to a file of FFmpeg's own container NUT, numbered from 0."""
+
+    def __init__(self, path: Path, coding: Coding):
+        av = pyav()
+        self._coding = coding
+        self._path = path
+        self._container = av.open(str(path), "w", format="nut")
+        rate = coding.rate
+        stream = self._container.add_stream(coding.encoder, rate=rate)
+        height, width = coding.coded_size
+        stream.width, stream.height = width, height
+        stream.pix_fmt = _pixel_format(coding.encoder)
+        context = stream.codec_context
+        context.time_base = 1 / rate
+        # Frames predicted from later ones cannot keep times of a variable rate
+        # exactly in an MP4, which stores differences in the order of decoding.
+        context.max_b_frames = 0
+        context.sample_aspect_ratio = coding.pixel_aspect
+        # Players guess the matrix from the size where none is named.
+        context.colorspace = context.color_primaries = context.color_trc = _BT709
+        context.options = _encoder_options(coding)
+        self._stream = stream
+        self._count = 0
+
+    def add(self, image: np.ndarray) -> None:
+        """Codes a frame, uint8 [H, W, 3]."""
+        av = pyav()
+        frame = av.VideoFrame.from_ndarray(_padded(image, self._coding.coded_size))
+        frame = frame.reformat(
+            format=self._stream.pix_fmt, dst_colorspace="ITU709", src_colorspace=None
+        )
+        frame.colorspace = frame.color_primaries = frame.color_trc = _BT709
+        frame.pts = self._count
+        frame.time_base = 1 / self._coding.rate
+        self._count += 1
+        self._mux(self._stream.encode(frame))
+
+    def close(self) -> None:
+        """Codes what is still held back, and ends the file."""
+        if self._count:
+            self._mux(self._stream.encode(None))
+        self._container.close()
+
+    def _mux(self, packets: Sequence[Any]) -> None:
+        self._container.mux(packets)
+
+
+def join(
+    path: Path,
+    segments: Sequence[Path],
+    times: Sequence[int],
+    end: int,
+    *,
+    coding: Coding,
+    clip: Clip,
+    shift: Fraction = Fraction(0),
+    cut_sound: bool = False,
+) -> str | None:
+    """Writes a clip of coded segments and the sound of another clip.
+
+    Args:
+        path: the file to write.
+        segments: files of `SegmentEncoder`, in order.
+        times: when each frame appears, in units of ``coding.time_base``.
+        end: when the last one disappears.
+        coding: of the segments.
+        clip: whose sound it gets.
+        shift: the time of `clip` that is the new one's 0, in seconds.
+        cut_sound: whether the sound ends with the last frame; by default it ends
+            where the clip's does.
+
+    Returns:
+        What became of the sound, in one sentence, where it was not copied.
+    """
+    av = pyav()
+    options = {"movflags": "+faststart"} if coding.container in ("mp4", "mov") else {}
+    note = None
+    with av.open(
+        str(path), "w", format=coding.container, container_options=options
+    ) as out:
+        with av.open(str(segments[0])) as first:
+            stream = out.add_stream_from_template(first.streams.video[0])
+        stream.time_base = coding.time_base
+        stream.sample_aspect_ratio = coding.pixel_aspect
+        sources = [_coded_packets(segments, times, end, coding, stream)]
+        container = None
+        try:
+            if clip.sound:
+                container = av.open(str(clip.path))
+                until = shift + end * coding.time_base if cut_sound else None
+                sound, note = _sound(container, out, shift, until)
+                sources.append(sound)
+            # Containers want what is played together to lie together.
+            for _, _, packet in heapq.merge(*map(_dated, range(9), sources)):
+                out.mux(packet)
+        finally:
+            if container is not None:
+                container.close()
+    return note
+
+
+def write_animation(
+    path: Path,
+    images: Iterable[np.ndarray],
+    times: Sequence[int],
+    end: int,
+    *,
+    coding: Coding,
+) -> None:
+    """Writes an animated picture.
+
+    Args:
+        path: the file to write.
+        images: frames, uint8 [H, W, 3].
+        times, end, coding: as for `join`.
+    """
+    av = pyav()
+    loop = {"apng": "plays"}.get(coding.container, "loop")
+    options = {loop: str(coding.loop)}
+    # Of the last frame, which the others' times do not say. FFmpeg's WebP has no such
+    # option: there it is shown for as long as the others are on average.
+    shown = (end - times[-1]) * coding.time_base
+    if coding.container == "apng":
+        options["final_delay"] = str(shown.limit_denominator(1000))
+    if coding.container == "gif":
+        options["final_delay"] = str(round(shown * 100))
+    with av.open(
+        str(path), "w", format=coding.container, container_options=options
+    ) as out:
+        stream = out.add_stream(coding.encoder, rate=coding.rate)
+        stream.height, stream.width = coding.size
+        stream.pix_fmt = _pixel_format(coding.encoder)
+        stream.codec_context.time_base = Fraction(1, 1000)
+        if coding.encoder == "libwebp_anim":
+            stream.codec_context.options = {"quality": str(coding.quality)}
+        # Milliseconds: what Pillow and browsers count in.
+        marks = [round(t * coding.time_base * 1000) for t in (*times, end)]
+        for number, image in enumerate(images):
+            frame = _animation_frame(image, stream.pix_fmt)
+            frame.pts, frame.time_base = marks[number], Fraction(1, 1000)
+            frame.duration = marks[number + 1] - marks[number]
+            for packet in stream.encode(frame):
+                out.mux(packet)
+        for packet in stream.encode(None):
+            out.mux(packet)
+
+
+def _animation_frame(image: np.ndarray, pixel_format: str) -> Any:
+    av = pyav()
+    if pixel_format != "pal8":
+        return av.VideoFrame.from_ndarray(image, format="rgb24").reformat(
+            format=pixel_format
+        )
+    # Every frame has a palette of its own; FFmpeg's encoder would take one for all.
+    picture = Image.fromarray(image).quantize(_COLOURS, dither=Image.Dither.NONE)
+    colours = np.asarray(picture.getpalette("RGB"), np.uint8).reshape(-1, 3)
+    palette = np.full((256, 4), 255, np.uint8)
+    palette[: len(colours), 1:] = colours
+    return av.VideoFrame.from_ndarray((np.asarray(picture), palette), format="pal8")
+
+
+def _coded_packets(
+    segments: Sequence[Path],
+    times: Sequence[int],
+    end: int,
+    coding: Coding,
+    stream: Any,
+) -> Iterator[Any]:
+    """The segments' packets, with the times that their frames have in the clip."""
+    marks = [*times, end]
+    for number, packet in enumerate(_packets(segments)):
+        packet.pts = packet.dts = marks[number]
+        packet.duration = marks[number + 1] - marks[number]
+        packet.time_base = coding.time_base
+        packet.stream = stream
+        yield packet
+
+
+def _packets(segments: Sequence[Path]) -> Iterator[Any]:
+    for path in segments:
+        with pyav().open(str(path)) as container:
+            for packet in container.demux(container.streams.video[0]):
+                if packet.size:
+                    yield packet
+
+
+def _sound(
+    container: Any, out: Any, shift: Fraction, until: Fraction | None
+) -> tuple[Iterator[Any], str | None]:
+    """Packets of a clip's sound for another one, copied where it can hold them."""
+    found = [s for s in container.streams.audio if s.codec_context is not None]
+    source = found[0]
+    begin = origin(container) + shift
+    stop = None if until is None else origin(container) + until
+    if source.codec_context.codec.canonical_name in out.supported_codecs:
+        stream = out.add_stream_from_template(source)
+        return _copied(container, source, stream, begin, stop), None
+    name = _SOUND.get(out.format.name, _OTHER_SOUND)
+    rate = 48_000 if name == "libopus" else source.rate
+    stream = out.add_stream(name, rate=rate, layout=source.layout.name)
+    note = (
+        f"the sound is {source.codec_context.name}, which {out.format.name} cannot "
+        f"hold, and was coded anew as {name.removeprefix('lib')}"
+    )
+    return _recoded(container, source, stream, begin, stop), note
+
+
+def _copied(
+    container: Any, source: Any, stream: Any, begin: Fraction, stop: Fraction | None
+) -> Iterator[Any]:
+    base = Fraction(source.time_base)
+    offset = round(begin / base)
+    if offset:
+        container.seek(offset, stream=source, backward=True)
+    for packet in sound_packets(container, source):
+        # The first packet of a coder that needs a run-up lies before 0.
+        ends = (packet.pts + (packet.duration or 0)) * base
+        if begin > origin(container) and ends <= begin:
+            continue
+        if stop is not None and packet.pts * base >= stop:
+            break
+        packet.pts -= offset
+        packet.dts = packet.pts
+        packet.stream = stream
+        yield packet
+
+
+def _recoded(
+    container: Any, source: Any, stream: Any, begin: Fraction, stop: Fraction | None
+) -> Iterator[Any]:
+    av = pyav()
+    base = Fraction(source.time_base)
+    if begin:
+        container.seek(round(begin / base), stream=source, backward=True)
+    resampler = av.AudioResampler(
+        format=stream.format, layout=stream.layout, rate=stream.rate
+    )
+    fifo = av.AudioFifo()
+    size = stream.codec_context.frame_size or 1024
+    written = 0
+
+    def coded(block: Any) -> Iterator[Any]:
+        nonlocal written
+        block.pts, block.time_base = written, Fraction(1, stream.rate)
+        written += block.samples
+        yield from stream.encode(block)
+
+    for packet in sound_packets(container, source):
+        if stop is not None and packet.pts * base >= stop:
+            break
+        for frame in packet.decode():
+            if frame.pts is not None and frame.pts * base < begin:
+                continue
+            for piece in resampler.resample(frame):
+                piece.pts = None
+                fifo.write(piece)
+            while (block := fifo.read(size)) is not None:
+                yield from coded(block)
+    for piece in resampler.resample(None):
+        piece.pts = None
+        fifo.write(piece)
+    while (block := fifo.read(size, partial=True)) is not None and block.samples:
+        yield from coded(block)
+    yield from stream.encode(None)
+
+
+def _dated(source: int, packets: Iterator[Any]) -> Iterator[tuple]:
+    """Packets with what orders them among those of other sources."""
+    for packet in packets:
+        yield packet.dts * packet.time_base, source, packet
+
+
+def _padded(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    down, right = (new - old for new, old in zip(size, image.shape, strict=False))
+    if not (down or right):
+        return np.ascontiguousarray(image)
+    return np.pad(image, ((0, down), (0, right), (0, 0)), mode="edge")
+
+
+def _pixel_format(encoder: str) -> str:
+    known = {"gif": "pal8", "apng": "rgb24", "libwebp_anim": "yuv420p"}
+    if encoder in known:
+        return known[encoder]
+    formats = [f.name for f in pyav().codec.Codec(encoder, "w").video_formats or ()]
+    # What plays everywhere, or else without loss of colours.
+    return next((f for f in ("yuv420p", "yuv422p10le") if f in formats), formats[0])
+
+
+def _encoder_options(coding: Coding) -> dict[str, str]:
+    options = dict(_OPTIONS.get(coding.encoder, {}))
+    if coding.encoder in _SCALES:
+        worst = _SCALES[coding.encoder]
+        options["crf"] = str(round(worst * (100 - coding.quality) / 100))
+    return options
+
+
+class _Nowhere:
+    """A file that keeps nothing."""
+
+    def write(self, data: bytes) -> int:
+        return len(data)
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        return 0
+
+    def tell(self) -> int:
+        return 0

@@ -1,0 +1,37 @@
+"""How calm and how sharp a clip is."""
+
+import numpy as np
+from scipy.ndimage import laplace
+
+from nstjax.video.flow import warp_image
+
+
+def warping_error(
+    before: np.ndarray, after: np.ndarray, flow: np.ndarray, holds: np.ndarray
+) -> float:
+    """How far a frame is from the one before, brought to its place.
+
+    Args:
+        before, after: painted frames [H, W, 3], in [0, 1].
+        flow: of the content's later frame, see `nstjax.video.flow`.
+        holds: where it can be trusted, [H, W] in [0, 1].
+
+    Returns:
+        The root of the mean squared difference, 0 to 1; nan if it can be trusted
+        nowhere.
+
+    References:
+        Lai et al., 2018, https://arxiv.org/abs/1808.00449, equation 12, of which
+        this is the root.
+    """
+    difference = np.square(after - warp_image(before.astype(np.float32), flow))
+    weight = float(holds.sum())
+    if not weight:
+        return float("nan")
+    mean = (holds[..., None] * difference).sum(dtype=np.float64) / (3 * weight)
+    return float(np.sqrt(mean))
+
+
+def sharpness(image: np.ndarray) -> float:
+    """The variance of a picture's Laplacian, of the mean of its channels."""
+    return float(laplace(image.mean(axis=2, dtype=np.float64)).var())

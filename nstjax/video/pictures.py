@@ -1,0 +1,130 @@
+"""Animated pictures and folders of numbered frames, read by Pillow."""
+
+import re
+from collections.abc import Callable, Iterator
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from nstjax.errors import NstjaxError
+from nstjax.io.images import list_images, read_image
+from nstjax.video.clips import Clip, Frame
+
+_MILLISECOND = Fraction(1, 1000)
+# What browsers make of frames that are to be shown for 10 ms or less.
+_SHORTEST, _INSTEAD = 20, 100
+_ANIMATIONS = ("GIF", "WEBP", "PNG")
+
+
+def open_animation(path: Path) -> Clip:
+    """Looks at an animated GIF, WebP or APNG.
+
+    Raises:
+        NstjaxError: if it is damaged.
+    """
+    try:
+        with Image.open(path, formats=_ANIMATIONS) as image:
+            width, height = image.size
+            loop = int(image.info.get("loop", 1))
+            _frame_pixels(image)
+            shown = _shown(image)
+    except (OSError, SyntaxError, ValueError, EOFError) as error:
+        raise NstjaxError(
+            f"{path} is damaged or incomplete ({error}); get an intact copy"
+        ) from error
+    return Clip(
+        path=path,
+        size=(height, width),
+        pixel_aspect=Fraction(1),
+        rate=1 / shown,
+        time_base=_MILLISECOND,
+        duration=None,
+        read=lambda start, tell: _read_animation(path, tell),
+        loop=loop,
+    )
+
+
+def open_folder(path: Path, rate: Fraction) -> Clip:
+    """Looks at a folder of pictures of one size, `rate` of which make a second.
+
+    Raises:
+        NstjaxError: if it has none, the first cannot be read, or the rate is not
+            positive.
+    """
+    if rate <= 0:
+        raise NstjaxError(f"the frames per second must be positive, not {rate}")
+    files = sorted(list_images(path), key=_numbers)
+    height, width = read_image(files[0]).shape[:2]
+    return Clip(
+        path=path,
+        size=(height, width),
+        pixel_aspect=Fraction(1),
+        rate=rate,
+        time_base=1 / rate,
+        duration=len(files) / rate,
+        read=lambda start, tell: _read_folder(files, (height, width), rate, tell),
+    )
+
+
+def _read_animation(path: Path, tell: Callable[[str], None]) -> Iterator[Frame]:
+    time, index = Fraction(0), 0
+    with Image.open(path, formats=_ANIMATIONS) as image:
+        while True:
+            try:
+                image.seek(index)
+                pixels = _frame_pixels(image)
+                # Known only once the frame is decoded.
+                shown = _shown(image)
+            except EOFError:
+                return
+            except (OSError, SyntaxError, ValueError) as error:
+                tell(
+                    f"{path} breaks off after {index} frames ({error}); what there is "
+                    "of it is painted"
+                )
+                return
+            yield Frame(index, time, shown, pixels)
+            time, index = time + shown, index + 1
+
+
+def _frame_pixels(image: Image.Image) -> np.ndarray:
+    """The current frame as uint8 [H, W, 3], what is transparent on white."""
+    layer = image.convert("RGBA")
+    ground = Image.new("RGBA", layer.size, "white")
+    return np.array(Image.alpha_composite(ground, layer).convert("RGB"))
+
+
+def _shown(image: Image.Image) -> Fraction:
+    milliseconds = Fraction(image.info.get("duration", 0)).limit_denominator(1000)
+    if milliseconds < _SHORTEST:
+        milliseconds = Fraction(_INSTEAD)
+    return milliseconds * _MILLISECOND
+
+
+def _read_folder(
+    files: list[Path],
+    size: tuple[int, int],
+    rate: Fraction,
+    tell: Callable[[str], None],
+) -> Iterator[Frame]:
+    for index, file in enumerate(files):
+        try:
+            image = read_image(file)
+            if image.shape[:2] != size:
+                raise NstjaxError(
+                    f"{file} has {image.shape[1]} x {image.shape[0]} pixels, unlike "
+                    f"the first frame's {size[1]} x {size[0]}"
+                )
+        except NstjaxError as error:
+            tell(f"{error}; the frame before it is shown for longer")
+            continue
+        pixels = np.rint(image * 255).astype(np.uint8)
+        yield Frame(index, index / rate, 1 / rate, pixels)
+
+
+def _numbers(path: Path) -> tuple:
+    """Sorts frame10 after frame9."""
+    parts = re.split(r"(\d+)", path.name)
+    return tuple(int(part) if part.isdigit() else part for part in parts)

@@ -1,0 +1,221 @@
+"""A clip in the making: what has been painted so far, kept on the disk.
+
+Beside the output lies a folder of its name and ``.parts``. It holds the coded
+segments that are complete, the painted frames of the one that is not, without
+loss, and the state of the run. So a run can be stopped at any frame, or killed,
+and goes on to the same bits.
+"""
+
+import shutil
+from collections.abc import Iterator, Mapping
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nstjax.errors import NstjaxError
+from nstjax.io.files import refuse_to_overwrite, written_atomically
+from nstjax.io.images import write_image
+from nstjax.io.run_state import load_run_state, save_run_state
+from nstjax.video.clips import Clip
+from nstjax.video.encoding import Coding, SegmentEncoder, join, write_animation
+
+# Frames of a segment: two to three seconds.
+SEGMENT = 64
+
+
+class ClipStore:
+    """Takes painted frames, and makes a clip of them when asked."""
+
+    def __init__(
+        self,
+        output: Path,
+        *,
+        clip: Clip,
+        coding: Coding | None,
+        fingerprint: Mapping[str, Any],
+        overwrite: bool = False,
+        resume: bool = False,
+        cut_sound: bool = False,
+    ):
+        """Opens the store, and what an earlier run has left where that goes on.
+
+        Args:
+            output: the file to write; a folder where there is no coding.
+            clip: whose frames are painted, and whose sound is taken over.
+            coding: how; None writes numbered PNG files.
+            fingerprint: all that the frames depend on, as JSON data.
+            overwrite: whether an existing output may be replaced.
+            resume: whether to go on with what an earlier run has left.
+            cut_sound: see `nstjax.video.encoding.join`.
+
+        Raises:
+            NstjaxError: if the output exists, or what was left belongs to a run
+                with other options.
+        """
+        self._output, self._clip, self._coding = output, clip, coding
+        self._fingerprint = dict(fingerprint)
+        self._cut_sound = cut_sound
+        self._folder = output.with_name(f"{output.name}.parts")
+        self._state_file = self._folder / "run.state"
+        self._encoder: SegmentEncoder | None = None
+        self._coded: list[int] = []
+        self.times: list[int] = []
+        self.end = 0
+        self.shift = Fraction(0)
+        self.state: dict[str, np.ndarray] = {}
+        going_on = resume and self._state_file.is_file()
+        self._replace = overwrite or going_on
+        if coding is not None:
+            refuse_to_overwrite(output, overwrite=self._replace)
+        elif not self._replace and output.exists() and any(output.iterdir()):
+            raise NstjaxError(
+                f"the folder {output} is not empty; choose another or pass --overwrite"
+            )
+        if going_on:
+            self._restore()
+        else:
+            shutil.rmtree(self._folder, ignore_errors=True)
+            with _disk(self._folder):
+                self._folder.mkdir(parents=True)
+
+    def __len__(self) -> int:
+        """How many frames there are."""
+        return len(self.times)
+
+    def add(self, image: np.ndarray, time: int, end: int) -> None:
+        """Takes a frame.
+
+        Args:
+            image: uint8 [H, W, 3].
+            time, end: when it appears and disappears, in units of the coding's
+                time base.
+        """
+        number = len(self.times)
+        if self._coding is None:
+            path = self._output / f"frame_{number + 1:06d}.png"
+            write_image(path, image / np.float32(255), overwrite=True)
+        else:
+            with _disk(self._folder):
+                np.save(self._frame(number), image)
+            if self._coding.in_segments:
+                self._code(image)
+        self.times.append(time)
+        self.end = end
+        if self._encoder is not None and len(self.times) % SEGMENT == 0:
+            self._finish_segment(number // SEGMENT)
+            self._coded += range(len(self.times) - SEGMENT, len(self.times))
+
+    def save(self, state: Mapping[str, np.ndarray]) -> None:
+        """Makes sure that a run can go on from here, with `state` as it is now."""
+        arrays = {f"of_painter/{name}": array for name, array in state.items()}
+        arrays["times"] = np.array(self.times, np.int64)
+        arrays["end"] = np.array(self.end, np.int64)
+        shift = (self.shift.numerator, self.shift.denominator)
+        arrays["shift"] = np.array(shift, np.int64)
+        save_run_state(self._state_file, {}, options=self._fingerprint, trace=arrays)
+        # Not before: a run that was killed goes on from the state.
+        for number in self._coded:
+            self._frame(number).unlink(missing_ok=True)
+        self._coded.clear()
+
+    def finish(self, *, complete: bool) -> str | None:
+        """Makes the clip of all frames so far, in place of an earlier one.
+
+        Args:
+            complete: whether that is all; then nothing else is left behind.
+
+        Returns:
+            What became of the sound, if there is something to say.
+        """
+        note = None
+        if self._coding is not None:
+            with written_atomically(self._output, overwrite=self._replace) as path:
+                note = self._write(path, complete)
+        elif self._clip.sound:
+            note = "a folder of pictures has no sound"
+        if complete:
+            shutil.rmtree(self._folder, ignore_errors=True)
+        return note
+
+    def abandon(self) -> None:
+        """Removes an empty store; one with frames stays, for --resume."""
+        if self._encoder is not None:
+            self._encoder.close()
+            self._encoder = None
+        if not self.times:
+            shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _write(self, path: Path, complete: bool) -> str | None:
+        if not self._coding.in_segments:
+            images = self._frames(range(len(self.times)))
+            write_animation(path, images, self.times, self.end, coding=self._coding)
+            return None
+        whole, rest = divmod(len(self.times), SEGMENT)
+        if self._encoder is not None:
+            self._finish_segment(whole)
+        segments = [self._segment(i) for i in range(whole + bool(rest))]
+        return join(
+            path,
+            segments,
+            self.times,
+            self.end,
+            coding=self._coding,
+            clip=self._clip,
+            shift=self.shift,
+            cut_sound=self._cut_sound or not complete,
+        )
+
+    def _restore(self) -> None:
+        _, arrays = load_run_state(self._state_file, like={}, options=self._fingerprint)
+        self.times = arrays.pop("times").tolist()
+        self.end = int(arrays.pop("end"))
+        self.shift = Fraction(*arrays.pop("shift").tolist())
+        self.state = {n.removeprefix("of_painter/"): a for n, a in arrays.items()}
+        if self._coding is not None and self._coding.in_segments:
+            done = len(self.times)
+            for image in self._frames(range(done - done % SEGMENT, done)):
+                self._code(image)
+
+    def _code(self, image: np.ndarray) -> None:
+        if self._encoder is None:
+            self._encoder = SegmentEncoder(self._folder / "unfinished", self._coding)
+        self._encoder.add(image)
+
+    def _finish_segment(self, number: int) -> None:
+        self._encoder.close()
+        self._encoder = None
+        (self._folder / "unfinished").replace(self._segment(number))
+
+    def _frames(self, numbers: range) -> Iterator[np.ndarray]:
+        for number in numbers:
+            try:
+                yield np.load(self._frame(number))
+            except (OSError, ValueError) as error:
+                raise NstjaxError(
+                    f"{self._folder} is damaged; delete it and start again"
+                ) from error
+
+    def _frame(self, number: int) -> Path:
+        return self._folder / f"frame-{number:07d}.npy"
+
+    def _segment(self, number: int) -> Path:
+        return self._folder / f"segment-{number:05d}.nut"
+
+
+class _disk:
+    """Says in one sentence what the operating system refuses."""
+
+    def __init__(self, path: Path):
+        self._path = path
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
+        if isinstance(error, OSError):
+            raise NstjaxError(
+                f"{self._path} cannot be written ({error.strerror}); choose another "
+                "place for the output"
+            ) from error
