@@ -23,7 +23,7 @@ LAYERS = (
     ("methods",),
     ("training",),
     ("api", "weights/inspection"),
-    ("evaluation",),
+    ("evaluation", "video"),
     ("cli",),
     ("__main__",),
 )

@@ -9,8 +9,6 @@ import pytest
 
 from nstjax import examples
 
-av = pytest.importorskip("av")
-
 
 @pytest.fixture(scope="session")
 def photograph() -> np.ndarray:
@@ -52,6 +50,8 @@ def make_video(tmp_path) -> Callable[..., Path]:
         container: str | None = None,
     ) -> Path:
         """Times are in milliseconds; one more than frames gives the end."""
+        import av
+
         path = tmp_path / name
         times = times or [40 * i for i in range(len(frames) + 1)]
         encoder = encoder or ("libvpx-vp9" if name.endswith("webm") else "libx264")
@@ -80,6 +80,8 @@ def make_video(tmp_path) -> Callable[..., Path]:
 
 
 def _add_sound(out, stream, seconds: float) -> None:
+    import av
+
     count = round(48000 * seconds)
     phase = 2 * np.pi * np.arange(count) / 48000
     tones = 0.4 * np.stack([np.sin(440 * phase), np.sin(660 * phase)])
@@ -104,6 +106,8 @@ def sound_of() -> Callable[[Path], np.ndarray]:
     """A clip's sound, decoded, [channels, samples]."""
 
     def read(path: Path) -> np.ndarray:
+        import av
+
         with av.open(str(path)) as container:
             blocks = [frame.to_ndarray() for frame in container.decode(audio=0)]
         return np.concatenate(blocks, axis=1)

@@ -9,6 +9,8 @@ from PIL import Image
 from nstjax.errors import NstjaxError
 from nstjax.video.clips import Cut, is_clip, open_clip, read_frames
 
+pytest.importorskip("av", reason="clips need the extra [video]")
+
 VARIABLE = [0, 40, 60, 160, 200, 280, 300, 400, 520]
 
 

@@ -9,6 +9,8 @@ from nstjax.errors import NstjaxError
 from nstjax.video.clips import open_clip, read_frames
 from nstjax.video.encoding import SegmentEncoder, choose_coding, join, write_animation
 
+pytest.importorskip("av", reason="clips need the extra [video]")
+
 VARIABLE = [0, 40, 60, 160, 200, 280, 300, 400, 520]
 
 
