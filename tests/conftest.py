@@ -55,6 +55,19 @@ def fast_depth_weights(shared) -> Path:
 
 
 @pytest.fixture(scope="session")
+def fetched() -> Callable[[str], Path]:
+    """Finds published weights that 'nstjax weights get' has fetched before."""
+    from nstjax.weights.store.cache import weights_file
+
+    def find(name: str) -> Path:
+        if not weights_file(name).is_file():
+            pytest.skip(f"needs 'nstjax weights get {name}' first")
+        return weights_file(name)
+
+    return find
+
+
+@pytest.fixture(scope="session")
 def torch_reference() -> Callable[[str], ModuleType]:
     """Loads a module of ``tests/reference``, which are written in PyTorch."""
     pytest.importorskip("torch")

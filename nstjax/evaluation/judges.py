@@ -19,7 +19,7 @@ def open_judges(arguments: Iterable[str], *, kind: str) -> dict[str, Network]:
 
     Args:
         arguments: names or files.
-        kind: "vgg19" or "depth".
+        kind: "encoder" or "depth".
 
     Raises:
         NstjaxError: if one cannot be used, or is given twice.

@@ -19,6 +19,7 @@ from nstjax.io.weights import (
     load_weights,
     sha256_of,
 )
+from nstjax.models import vgg
 from nstjax.weights.pretrained import weights_path
 
 # VGG-19 distilled to a sixteenth, relu5_1 (MingSun-Tse/Collaborative-Distillation),
@@ -58,16 +59,17 @@ def open_network(argument: str, *, kind: str) -> Network:
 
     Args:
         argument: see `nstjax.weights.pretrained.weights_path`.
-        kind: "vgg19", "decoder" or "depth".
+        kind: "encoder", "decoder" or "depth".
 
     Raises:
         NstjaxError: if there is no such file, or it holds another network.
     """
     path = weights_path(argument)
     params, metadata = load_weights(path)
-    if metadata.kind != kind:
+    if metadata.kind not in (vgg.KINDS if kind == "encoder" else (kind,)):
+        needed = "an encoder" if kind == "encoder" else f"a {kind}"
         raise NstjaxError(
-            f"{argument} holds a {metadata.kind}, but a {kind} is needed here"
+            f"{argument} holds a {metadata.kind}, but {needed} is needed here"
         )
     return Network(argument, sha256_of(path), digest_of(params), metadata)
 

@@ -99,7 +99,7 @@ def evaluate(settings: Settings, *, tell: Callable[[str], None]) -> list[str]:
         gatys_evaluations=GATYS_BUDGETS if settings.budget_pairs else (),
         depth_models=settings.depth_models,
     )
-    judges = open_judges(settings.judges, kind="vgg19")
+    judges = open_judges(settings.judges, kind="encoder")
     depth_judges = open_judges(settings.depth_judges, kind="depth")
     free = make_free_gauges(settings.metrics)
     check_names(judges, depth_judges, free)

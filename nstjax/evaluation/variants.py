@@ -101,7 +101,7 @@ def budget_name(evaluations: int) -> str:
 
 
 def _variant(name: str, options: Mapping[str, Any]) -> Variant:
-    wanted = {"encoder": (options["encoder"], "vgg19")}
+    wanted = {"encoder": (options["encoder"], "encoder")}
     if options["method"] in ONE_PASS:
         wanted["decoder"] = (options["decoder"], "decoder")
     elif options["depth_weight"]:

@@ -1,6 +1,6 @@
-"""The one decoder: from a VGG-19 activation back to a picture.
+"""The one decoder: from a VGG activation back to a picture.
 
-A mirrored VGG-19: its convolutions bear the encoder's names in reverse order,
+A mirrored VGG: its convolutions bear the encoder's names in reverse order,
 ``conv4_1, conv3_4, ..., conv1_1``, each with reflect padding and a ReLU, with
 nearest x2 upsampling where the encoder pools. The published decoders (AdaIN's,
 Style-Swap's, the invertors of universal style transfer, distilled slim ones)
@@ -22,7 +22,7 @@ import jax.numpy as jnp
 from nstjax.errors import NstjaxError
 from nstjax.lazy import chex
 from nstjax.models.shapes import chain_shapes
-from nstjax.models.vgg import BLOCKS, CONVOLUTIONS, LAYERS
+from nstjax.models.vgg import BLOCKS, convolution_names
 from nstjax.ops.preprocess import from_network
 from nstjax.precision import cast_floating
 from nstjax.types import Array, Params
@@ -48,6 +48,7 @@ class DecoderSpec:
         output_map: which pixels the last layer emits: "unit" for RGB in
             [0, 1], "imagenet" for pixels normalised by ImageNet's mean and
             standard deviation.
+        blocks: the encoder's, see `nstjax.models.vgg.VGGSpec`.
     """
 
     layer: str = "relu4_1"
@@ -56,18 +57,16 @@ class DecoderSpec:
     upsample_before: tuple[str, ...] = ("conv3_4", "conv2_2", "conv1_2")
     last_linear: bool = True
     output_map: str = "unit"
+    blocks: tuple[int, ...] = BLOCKS
 
     def __post_init__(self):
-        if self.layer not in LAYERS:
-            raise NstjaxError(
-                f"a decoder starts from a VGG-19 layer, {LAYERS[0]} to {LAYERS[-1]}, "
-                f"not {self.layer!r}"
-            )
+        _check_layer(self.layer, self.blocks)
         try:
             widths = tuple(int(width) for width in self.widths)
             object.__setattr__(self, "widths", widths)
             object.__setattr__(self, "input_width", int(self.input_width))
             object.__setattr__(self, "upsample_before", tuple(self.upsample_before))
+            object.__setattr__(self, "blocks", tuple(self.blocks))
         except (TypeError, ValueError) as error:
             raise NstjaxError(
                 f"a decoder spec has a malformed field: {error}"
@@ -105,6 +104,7 @@ class DecoderSpec:
         layer: str,
         encoder_widths: tuple[int, ...],
         *,
+        blocks: tuple[int, ...] = BLOCKS,
         last_linear: bool = True,
         output_map: str = "unit",
     ) -> "DecoderSpec":
@@ -114,6 +114,7 @@ class DecoderSpec:
             layer: the activation to start from.
             encoder_widths: `nstjax.models.vgg.VGGSpec.widths`, up to `layer` or
                 deeper.
+            blocks: the encoder's.
             last_linear: see the class.
             output_map: see the class.
 
@@ -121,45 +122,49 @@ class DecoderSpec:
             NstjaxError: if there is no such layer, or the encoder does not
                 reach it.
         """
-        if layer not in LAYERS[: len(encoder_widths)]:
+        layers = _layers(blocks)[: len(encoder_widths)]
+        if layer not in layers:
             raise NstjaxError(
                 f"a decoder cannot start from {layer!r}: its encoder has "
-                f"{LAYERS[0]} to {LAYERS[len(encoder_widths) - 1]}"
+                f"{layers[0]} to {layers[-1]}"
             )
-        last = LAYERS.index(layer)
+        last = layers.index(layer)
         block = int(layer[len("relu")])
         return cls(
             layer=layer,
             input_width=encoder_widths[last],
             widths=(*reversed(encoder_widths[:last]), 3),
             upsample_before=tuple(
-                f"conv{below}_{BLOCKS[below - 1]}" for below in range(block - 1, 0, -1)
+                f"conv{below}_{blocks[below - 1]}" for below in range(block - 1, 0, -1)
             ),
             last_linear=last_linear,
             output_map=output_map,
+            blocks=blocks,
         )
 
     @property
     def convolutions(self) -> tuple[str, ...]:
         """The layers' names, in the order in which they are applied."""
-        return CONVOLUTIONS[LAYERS.index(self.layer) :: -1]
+        names = convolution_names(self.blocks)
+        return names[_layers(self.blocks).index(self.layer) :: -1]
 
     def to_dict(self) -> dict[str, Any]:
         """The spec as plain JSON data."""
         return dataclasses.asdict(self) | {
             "widths": list(self.widths),
             "upsample_before": list(self.upsample_before),
+            "blocks": list(self.blocks),
         }
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> "DecoderSpec":
-        """Reads what `to_dict` wrote.
+        """Reads what `to_dict` wrote; without "blocks", it mirrors a VGG-19.
 
         Raises:
             NstjaxError: if a field is missing, unknown or out of range.
         """
         names = {field.name for field in dataclasses.fields(cls)}
-        if set(data) != names:
+        if set(data) | {"blocks"} != names:
             raise NstjaxError(
                 f"a decoder spec has the fields {sorted(names)}, not {sorted(data)}"
             )
@@ -220,6 +225,19 @@ def init_params(key: Array, spec: DecoderSpec) -> dict[str, Any]:
 def param_shapes(spec: DecoderSpec) -> dict[str, Any]:
     """The tree of shapes that weights of this spec must have."""
     return chain_shapes(spec.convolutions, spec.widths, spec.input_width)
+
+
+def _layers(blocks: tuple[int, ...]) -> tuple[str, ...]:
+    return tuple(name.replace("conv", "relu") for name in convolution_names(blocks))
+
+
+def _check_layer(layer: str, blocks: tuple[int, ...]) -> None:
+    layers = _layers(blocks)
+    if layer not in layers:
+        raise NstjaxError(
+            f"a decoder starts from a VGG layer, {layers[0]} to {layers[-1]}, "
+            f"not {layer!r}"
+        )
 
 
 def _module(spec: DecoderSpec):

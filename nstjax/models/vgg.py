@@ -1,15 +1,16 @@
-"""The one VGG-19: every lineage of it, cut at any layer, as a pure function.
+"""The one VGG: VGG-19 and VGG-16 of every lineage, cut at any layer.
 
 Lineages (torchvision's, Caffe's, the normalised one of AdaIN, distilled slim
-ones) differ in data only: channel widths, padding, pooling and input map.
-That data is a `VGGSpec`, which is stored with the weights.
+ones) differ in data only: convolutions per block, channel widths, padding,
+pooling and input map. That data is a `VGGSpec`, which is stored with the weights.
 
 References:
-    Simonyan & Zisserman, 2014, https://arxiv.org/abs/1409.1556 (configuration E).
+    Simonyan & Zisserman, 2014, https://arxiv.org/abs/1409.1556 (configurations D
+    and E).
 """
 
 import dataclasses
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -24,26 +25,50 @@ from nstjax.types import Array, Features, Params
 
 # Convolutions in each of the five blocks; a 2x2 pooling stands between blocks.
 BLOCKS = (2, 2, 4, 4, 4)
-CONVOLUTIONS = tuple(
-    f"conv{block}_{index}"
-    for block, count in enumerate(BLOCKS, start=1)
-    for index in range(1, count + 1)
-)
+VGG16_BLOCKS = (2, 2, 3, 3, 3)
+# The kinds of weight files (`nstjax.io.weights.WeightsMetadata.kind`) that hold a
+# VGG, and the convolutions per block of each.
+KINDS = {"vgg19": BLOCKS, "vgg16": VGG16_BLOCKS}
+_BLOCK_WIDTHS = (64, 128, 256, 512, 512)
+
+
+def convolution_names(blocks: Sequence[int]) -> tuple[str, ...]:
+    """Names, such as "conv1_1", of the convolutions in blocks of these sizes."""
+    return tuple(
+        f"conv{block}_{index}"
+        for block, count in enumerate(blocks, start=1)
+        for index in range(1, count + 1)
+    )
+
+
+def full_widths(blocks: Sequence[int]) -> tuple[int, ...]:
+    """Output channels of each convolution, as Simonyan & Zisserman have them."""
+    return tuple(
+        width
+        for width, count in zip(_BLOCK_WIDTHS, blocks, strict=True)
+        for _ in range(count)
+    )
+
+
+# VGG-19's.
+CONVOLUTIONS = convolution_names(BLOCKS)
 LAYERS = tuple(name.replace("conv", "relu") for name in CONVOLUTIONS)
-FULL_WIDTHS = (64,) * 2 + (128,) * 2 + (256,) * 4 + (512,) * 8
+FULL_WIDTHS = full_widths(BLOCKS)
 
 
 @dataclasses.dataclass(frozen=True)
 class VGGSpec:
-    """What distinguishes one VGG-19 from another.
+    """What distinguishes one VGG from another.
 
     Attributes:
-        widths: output channels of conv1_1, conv1_2, ... in the order of
-            `CONVOLUTIONS`; as many as the weights go deep.
+        widths: output channels of conv1_1, conv1_2, ... in order; as many as the
+            weights go deep.
         padding: "zero" or "reflect".
         pooling: "max" or "average".
         rounding: "floor" or "ceil", for odd sizes before a pooling.
         input_map: one of `nstjax.ops.preprocess.INPUT_MAPS`.
+        blocks: convolutions in each of the five blocks: `BLOCKS`, which are
+            VGG-19's, or `VGG16_BLOCKS`.
     """
 
     widths: tuple[int, ...] = FULL_WIDTHS
@@ -51,15 +76,24 @@ class VGGSpec:
     pooling: str = "max"
     rounding: str = "floor"
     input_map: str = "imagenet"
+    blocks: tuple[int, ...] = BLOCKS
 
     def __post_init__(self):
         try:
             object.__setattr__(self, "widths", tuple(int(w) for w in self.widths))
+            object.__setattr__(self, "blocks", tuple(int(n) for n in self.blocks))
         except (TypeError, ValueError) as error:
-            raise NstjaxError(f"a VGG spec's widths are malformed: {error}") from error
-        if not 1 <= len(self.widths) <= len(CONVOLUTIONS) or min(self.widths) < 1:
             raise NstjaxError(
-                f"a VGG-19 has 1 to {len(CONVOLUTIONS)} positive widths, "
+                f"a VGG spec's widths or blocks are malformed: {error}"
+            ) from error
+        if self.blocks not in KINDS.values():
+            raise NstjaxError(
+                f"a VGG spec's blocks must be {' or '.join(map(str, KINDS.values()))}, "
+                f"not {self.blocks}"
+            )
+        if not 1 <= len(self.widths) <= sum(self.blocks) or min(self.widths) < 1:
+            raise NstjaxError(
+                f"a {self.name} has 1 to {sum(self.blocks)} positive widths, "
                 f"not {self.widths}"
             )
         for field, allowed in (
@@ -75,9 +109,19 @@ class VGGSpec:
                 )
 
     @property
+    def name(self) -> str:
+        """What people call the network: "VGG-19" or "VGG-16"."""
+        return "VGG-19" if self.blocks == BLOCKS else "VGG-16"
+
+    @property
+    def convolutions(self) -> tuple[str, ...]:
+        """The convolutions that the weights have, in order."""
+        return convolution_names(self.blocks)[: len(self.widths)]
+
+    @property
     def layers(self) -> tuple[str, ...]:
         """The activations these weights can give, shallow to deep."""
-        return LAYERS[: len(self.widths)]
+        return tuple(name.replace("conv", "relu") for name in self.convolutions)
 
     def width(self, layer: str) -> int:
         """Channels of a layer, such as 512 for "relu4_1" at full width."""
@@ -85,17 +129,20 @@ class VGGSpec:
 
     def to_dict(self) -> dict[str, Any]:
         """The spec as plain JSON data."""
-        return dataclasses.asdict(self) | {"widths": list(self.widths)}
+        return dataclasses.asdict(self) | {
+            "widths": list(self.widths),
+            "blocks": list(self.blocks),
+        }
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> "VGGSpec":
-        """Reads what `to_dict` wrote.
+        """Reads what `to_dict` wrote; without "blocks", it is a VGG-19's.
 
         Raises:
             NstjaxError: if a field is missing, unknown or out of range.
         """
         names = {field.name for field in dataclasses.fields(cls)}
-        if set(data) != names:
+        if set(data) | {"blocks"} != names:
             raise NstjaxError(
                 f"a VGG spec has the fields {sorted(names)}, not {sorted(data)}"
             )
@@ -110,7 +157,7 @@ def features(
     spec: VGGSpec,
     compute_dtype: str | None = None,
 ) -> Features:
-    """Computes activations of a VGG-19, no deeper than the deepest one asked for.
+    """Computes activations of a VGG, no deeper than the deepest one asked for.
 
     Args:
         params: ``{"conv1_1": {"kernel": [3, 3, 3, 64], "bias": [64]}, ...}``,
@@ -173,7 +220,7 @@ def init_params(key: Array, spec: VGGSpec) -> dict[str, Any]:
 
 def param_shapes(spec: VGGSpec) -> dict[str, Any]:
     """The tree of shapes that weights of this spec must have."""
-    tree = chain_shapes(CONVOLUTIONS, spec.widths, 3)
+    tree = chain_shapes(spec.convolutions, spec.widths, 3)
     if spec.input_map == "learned":
         tree["conv0"] = {"kernel": (1, 1, 3, 3), "bias": (3,)}
     return tree
@@ -183,26 +230,27 @@ def check_layers(layers: Iterable[str], spec: VGGSpec) -> None:
     """Raises NstjaxError unless every layer exists and the weights reach it."""
     layers = tuple(layers)
     if not layers:
-        raise NstjaxError("no VGG-19 layer was asked for; name one, such as relu4_1")
+        raise NstjaxError("no VGG layer was asked for; name one, such as relu4_1")
+    convolutions = convolution_names(spec.blocks)
     for layer in layers:
         activation = layer.replace("conv", "relu")
-        if activation not in LAYERS:
+        if layer.replace("relu", "conv") not in convolutions:
             raise NstjaxError(
-                f"VGG-19 has no layer {layer!r}; its layers are "
-                f"{LAYERS[0]} to {LAYERS[-1]}"
+                f"{spec.name} has no layer {layer!r}; its layers are relu1_1 to "
+                f"{convolutions[-1].replace('conv', 'relu')}"
             )
         if activation not in spec.layers:
             raise NstjaxError(
-                f"these VGG-19 weights end at {spec.layers[-1]}, before {layer}; "
+                f"these {spec.name} weights end at {spec.layers[-1]}, before {layer}; "
                 "use deeper weights or a shallower layer"
             )
 
 
 def _module(spec: VGGSpec, layers: tuple[str, ...]):
     # Imported this late: Flax takes a tenth of a second, which kept programs save.
-    from nstjax.models.modules.vgg import VGG19
+    from nstjax.models.modules.vgg import VGG
 
-    return VGG19(spec, layers)
+    return VGG(spec, layers)
 
 
 def _check_size(size: tuple[int, int], layers: tuple[str, ...], spec: VGGSpec) -> None:
@@ -219,7 +267,7 @@ def _check_size(size: tuple[int, int], layers: tuple[str, ...], spec: VGGSpec) -
             least * halvings if spec.rounding == "floor" else (least - 1) * halvings + 1
         )
         raise NstjaxError(
-            f"a picture of {size[1]} x {size[0]} pixels is too small for VGG-19's "
+            f"a picture of {size[1]} x {size[0]} pixels is too small for {spec.name}'s "
             f"block {deepest}; its shorter side must be at least "
             f"{needed}"
         )

@@ -18,7 +18,7 @@ _BUNDLED = Path(__file__).parent / "bundled"
 
 
 class Encoder(NamedTuple):
-    """A VGG-19 ready for use.
+    """A VGG ready for use.
 
     Attributes:
         params: its weights.
@@ -95,19 +95,19 @@ def weights_path(name_or_path: str | Path) -> Path:
 
 
 def load_encoder(name_or_path: str | Path, *, pooling: str = "") -> Encoder:
-    """Loads a VGG-19.
+    """Loads a VGG-19 or a VGG-16.
 
     Args:
         name_or_path: see `weights_path`.
         pooling: "max" or "average" in place of the weights' own; "" keeps it.
 
     Raises:
-        NstjaxError: if there is no such network, or it is no VGG-19.
+        NstjaxError: if there is no such network, or it is no VGG.
     """
     path, params, metadata = _open(
         name_or_path,
-        kind="vgg19",
-        needed="a VGG-19 encoder",
+        kinds=tuple(vgg.KINDS),
+        needed="a VGG encoder",
         remedy="convert one with 'python -m converters.vgg19'",
     )
     data = dict(metadata.spec) | ({"pooling": pooling} if pooling else {})
@@ -127,7 +127,7 @@ def load_decoder(name_or_path: str | Path) -> Decoder:
     """
     path, params, metadata = _open(
         name_or_path,
-        kind="decoder",
+        kinds=("decoder",),
         needed="a decoder",
         remedy="convert one with 'python -m converters.adain_decoder', or train one",
     )
@@ -147,7 +147,7 @@ def load_depth(name_or_path: str | Path) -> Depth:
     """
     path, params, metadata = _open(
         depth_name(name_or_path),
-        kind="depth",
+        kinds=("depth",),
         needed="a depth network",
         remedy="convert one with 'python -m converters.monodepth2' or "
         "'python -m converters.fast_depth'",
@@ -163,12 +163,12 @@ def depth_name(name_or_path: str | Path) -> str | Path:
 
 
 def _open(
-    name_or_path: str | Path, *, kind: str, needed: str, remedy: str
+    name_or_path: str | Path, *, kinds: tuple[str, ...], needed: str, remedy: str
 ) -> tuple[Path, dict[str, Any], WeightsMetadata]:
-    """Finds and reads a weight file of a kind; the words are for a wrong one."""
+    """Finds and reads a weight file of certain kinds; the words are for a wrong one."""
     path = weights_path(name_or_path)
     params, metadata = load_weights(path)
-    if metadata.kind != kind:
+    if metadata.kind not in kinds:
         raise NstjaxError(
             f"{path} holds a {metadata.kind}, but {needed} is needed here; {remedy}"
         )

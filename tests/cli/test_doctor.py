@@ -16,7 +16,7 @@ from nstjax.models.decoders import DecoderSpec
 from nstjax.models.vgg import VGGSpec
 from nstjax.weights.inspection.weights import inspect_weights, needed_layers
 
-VGG_BLOCKS = {19: (2, 2, 4, 4, 4), 16: (2, 2, 3, 3, 3)}
+VGG_BLOCKS = {19: (2, 2, 4, 4, 4), 13: (2, 2, 2, 2, 2)}
 
 
 @pytest.fixture(autouse=True)
@@ -166,9 +166,18 @@ def test_true_pairs_belong_together_and_others_do_not(shared, capsys):
     assert "does not undo" in refused(capsys, decoder, f"--encoder={encoder}")
 
 
-def test_a_vgg16(tmp_path, capsys):
-    path = torchvision_file(tmp_path / "x", 16)
-    assert f"{path} is a VGG-16, which no method uses" in refused(capsys, path)
+def test_a_vgg13(tmp_path, capsys):
+    path = torchvision_file(tmp_path / "x", 13)
+    assert f"{path} is a VGG-13, which no method uses" in refused(capsys, path)
+
+
+@pytest.mark.parametrize(
+    ("name", "pixels"), [("vgg19", "0 to 255"), ("vgg16", "unit variance")]
+)
+def test_real_networks_are_not_doubted(fetched, capsys, name, pixels):
+    assert doctor(fetched(name), "--method=gatys") == 0
+    out = capsys.readouterr().out
+    assert f"for pixels of {pixels}" in out and "warning" not in out
 
 
 def test_wrong_shapes_are_named(tmp_path, capsys):

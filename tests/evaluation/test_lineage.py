@@ -50,7 +50,7 @@ def test_fast_depth_is_known_for_the_teacher_of_the_depth_network(converted_fast
 
 def test_the_bundled_decoder_was_trained_with_the_bundled_encoder():
     decoder = open_network("adain-slim", kind="decoder")
-    encoder = open_network("vgg19-slim", kind="vgg19")
+    encoder = open_network("vgg19-slim", kind="encoder")
     assert part_of_judge(encoder, [decoder]) == LOSS
 
 
@@ -65,14 +65,14 @@ def test_the_digest_is_of_the_weights_not_of_the_file(tmp_path, encoder_file):
     params, metadata = load_weights(encoder_file)
     other = WeightsMetadata("vgg19", "renamed", metadata.spec, "elsewhere", "")
     save_weights(tmp_path / "other.safetensors", params, other)
-    first = open_network(encoder_file, kind="vgg19")
-    second = open_network(str(tmp_path / "other.safetensors"), kind="vgg19")
+    first = open_network(encoder_file, kind="encoder")
+    second = open_network(str(tmp_path / "other.safetensors"), kind="encoder")
     assert first.digest == second.digest and first.sha256 != second.sha256
     params["conv1_1"]["bias"] = params["conv1_1"]["bias"] + np.float32(1e-6)
     assert digest_of(params) != first.digest
 
 
 def test_a_network_of_another_kind_is_refused():
-    with pytest.raises(NstjaxError, match="holds a decoder, but a vgg19 is needed"):
-        open_network("adain-slim", kind="vgg19")
+    with pytest.raises(NstjaxError, match="holds a decoder, but an encoder is needed"):
+        open_network("adain-slim", kind="encoder")
     assert weights_path("adain-slim").is_file()

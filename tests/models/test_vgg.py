@@ -235,7 +235,7 @@ def test_reflection_with_ceil_needs_a_second_pixel():
 @pytest.mark.parametrize(
     ("layers", "message"),
     [
-        ((), "no VGG-19 layer"),
+        ((), "no VGG layer"),
         (("relu6_1",), "no layer 'relu6_1'"),
         (("pool1",), "no layer 'pool1'"),
         (("relu1_1", "relu5_1"), "end at relu3_1, before relu5_1"),
@@ -274,11 +274,20 @@ def test_spec_survives_json():
         {"rounding": "round"},
         {"input_map": "torch"},
         {"surplus": 1},
+        {"blocks": (2, 2, 2, 2, 2)},
+        {"blocks": 16},
+        {"blocks": vgg.VGG16_BLOCKS, "widths": (64,) * 14},
     ],
 )
 def test_malformed_specs_are_refused(change):
     with pytest.raises(NstjaxError):
         VGGSpec.from_dict(VGGSpec().to_dict() | change)
+
+
+def test_files_from_before_vgg16_hold_a_vgg19():
+    data = VGGSpec().to_dict()
+    del data["blocks"]
+    assert VGGSpec.from_dict(data) == VGGSpec()
 
 
 def test_missing_field_is_refused():
@@ -298,6 +307,40 @@ def test_shapes_fit_initial_params():
     }
     params = jax.eval_shape(lambda: vgg.init_params(jax.random.key(0), spec))
     assert jax.tree.map(np.shape, params) == vgg.param_shapes(spec)
+
+
+def test_vgg16_is_the_same_as_torch_s(torch_reference):
+    """Its layers in torchvision's order, at a few channels."""
+    torch = pytest.importorskip("torch")
+    nn = torch.nn
+    blocks = ((2, 3), (4, 5), (6, 7, 8), (9, 10, 11), (12, 13, 14))
+    layers, before = [], 3
+    for block in blocks:
+        for width in block:
+            layers += [nn.Conv2d(before, width, 3, padding=1), nn.ReLU()]
+            before = width
+        layers.append(nn.MaxPool2d(2, 2))
+    torch.manual_seed(0)
+    network = nn.Sequential(*layers)
+    spec = VGGSpec(sum(blocks, ()), input_map="unit", blocks=vgg.VGG16_BLOCKS)
+    assert spec.layers[-1] == "relu5_3" and spec.width("relu3_3") == 8
+    found = [layer for layer in network if isinstance(layer, nn.Conv2d)]
+    reference = torch_reference("torch_vgg")
+    params = reference.to_params(
+        {
+            name: (layer.weight.detach(), layer.bias.detach())
+            for name, layer in zip(spec.convolutions, found, strict=True)
+        }
+    )
+    image = np.random.default_rng(0).random((2, 50, 38, 3), np.float32)
+    compute = jax.jit(partial(vgg.features, layers=("relu3_3", "relu5_3"), spec=spec))
+    features = compute(params, image)
+    x = reference.from_numpy(image)
+    for layer, end in (("relu3_3", 16), ("relu5_3", 30)):
+        expected = reference.to_numpy(network[:end](x))
+        np.testing.assert_allclose(features[layer], expected, rtol=1e-4, atol=1e-6)
+    with pytest.raises(NstjaxError, match="VGG-16 has no layer 'relu3_4'"):
+        vgg.features(params, image, ["relu3_4"], spec=spec)
 
 
 def test_width_of_a_layer():

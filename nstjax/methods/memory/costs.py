@@ -8,7 +8,7 @@ sees or gives.
 """
 
 from nstjax.methods.feedforward import TransferSpec
-from nstjax.models.vgg import CONVOLUTIONS, VGGSpec
+from nstjax.models.vgg import VGGSpec
 from nstjax.ops.convolution import UPSAMPLING_CHANNELS, WINOGRAD_CHANNELS
 from nstjax.ops.cpu.rgb_conv import FEW_CHANNELS
 
@@ -28,7 +28,7 @@ def encoder_bytes(spec: TransferSpec) -> float:
     """Bytes that the encoder's activations take for each pixel."""
     costs, before, scale, previous_block = [], 3, 1.0, "1"
     widths = spec.encoder.widths[: len(spec.decoder.convolutions)]
-    for name, width in zip(CONVOLUTIONS, widths, strict=False):
+    for name, width in zip(spec.encoder.convolutions, widths, strict=False):
         if (block := name[len("conv")]) != previous_block:
             scale, previous_block = scale / 4, block
         costs.append(_convolution(before, width) * scale)

@@ -6,13 +6,12 @@ Walking along the layers gives how far; halos are as wide as that.
 """
 
 from nstjax.methods.feedforward import TransferSpec
-from nstjax.models.vgg import CONVOLUTIONS
 
 
 def encoder_reach(spec: TransferSpec) -> int:
     """Cells of the features beside a tile's border that depend on what is outside."""
     reach, previous_block = 0, "1"
-    for name in CONVOLUTIONS[: len(spec.decoder.convolutions)]:
+    for name in reversed(spec.decoder.convolutions):
         block = name[len("conv")]
         if block != previous_block:
             # Tiles begin at multiples of a cell, so no window of a pooling is cut.

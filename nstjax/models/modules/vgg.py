@@ -1,15 +1,15 @@
-"""VGG-19's convolutions as a Flax module; see `nstjax.models.vgg`."""
+"""A VGG's convolutions as a Flax module; see `nstjax.models.vgg`."""
 
 import flax.linen as nn
 
 from nstjax.models.modules.layers import Conv3x3
-from nstjax.models.vgg import CONVOLUTIONS, VGGSpec
+from nstjax.models.vgg import VGGSpec
 from nstjax.ops.pooling import pool2x2
 from nstjax.types import Array
 
 
-class VGG19(nn.Module):
-    """VGG-19's convolutions, up to the deepest of `layers`."""
+class VGG(nn.Module):
+    """A VGG's convolutions, up to the deepest of `layers`."""
 
     spec: VGGSpec
     layers: tuple[str, ...]
@@ -19,7 +19,7 @@ class VGG19(nn.Module):
         """Maps network pixels [B, H, W, 3] to the named layers' activations."""
         wanted = dict.fromkeys(self.layers)
         x, previous_block = pixels, "1"
-        for name, width in zip(CONVOLUTIONS, self.spec.widths, strict=False):
+        for name, width in zip(self.spec.convolutions, self.spec.widths, strict=True):
             block = name[len("conv")]
             if block != previous_block:
                 x = pool2x2(x, kind=self.spec.pooling, rounding=self.spec.rounding)

@@ -20,7 +20,10 @@ def decoder_spec(config: ConfigDict, encoder: VGGSpec) -> DecoderSpec:
             not as many as the decoder's convolutions.
     """
     mirrored = DecoderSpec.mirror(
-        config.layer, encoder.widths, output_map=config.output_map
+        config.layer,
+        encoder.widths,
+        blocks=encoder.blocks,
+        output_map=config.output_map,
     )
     if not config.decoder_widths:
         return mirrored

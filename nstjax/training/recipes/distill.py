@@ -190,7 +190,7 @@ def normalise_activations(params: Any, image: Array, spec: vgg.VGGSpec) -> Any:
         lambda params, image: vgg.features(params, image, spec.layers, spec=spec)
     )(params, image)
     result, previous = {}, np.ones(3)
-    for name, layer in zip(vgg.CONVOLUTIONS, spec.layers, strict=False):
+    for name, layer in zip(spec.convolutions, spec.layers, strict=True):
         kernel, bias = (np.asarray(params[name][k]) for k in ("kernel", "bias"))
         activation = np.asarray(activations[layer], np.float64)
         mean = activation.mean((0, 1, 2))

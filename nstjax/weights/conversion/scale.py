@@ -2,7 +2,8 @@
 
 A network that was scaled to unit activations for pixels of 0 to 255 answers
 pixels of unit variance faintly, from its first layer on. Noise with a natural
-spectrum serves as the picture: it is answered as photographs are.
+spectrum serves as the picture: it is answered as photographs are. Caffe's own
+VGG-19 was never rescaled; its first biases tell it.
 """
 
 import dataclasses
@@ -10,16 +11,16 @@ import dataclasses
 import jax
 import numpy as np
 
-from nstjax.models.vgg import (
-    CONVOLUTIONS,
-    LAYERS,
-    VGGSpec,
-    features,
-)
+from nstjax.models.vgg import CONVOLUTIONS, LAYERS, VGGSpec, features
 from nstjax.types import Array, Params
 
 _SIZE = 64
 _LAYERS = ("relu1_1", "relu3_1")
+_DEPTH = LAYERS.index(_LAYERS[-1]) + 1
+# The first biases of Simonyan & Zisserman's VGG-19, by which any copy of it can be
+# told, whatever its file's names, and how far half precision may round them.
+_CAFFE_BIASES = (0.7301776, 0.0649363, 0.0342885, 0.8260386, 0.2578029, 0.5486766)
+_TOLERANCE = 1e-3
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,18 +34,22 @@ class Scale:
             response, which rescaling a network layer by layer leaves as it is;
             0.015 in the normalised VGG-19, which is Caffe's rescaled. None if
             the weights end before.
+        is_caffe: whether the first biases are those of Caffe's VGG-19.
     """
 
     first_response: float
     bias_ratio: float | None
+    is_caffe: bool
 
     @property
     def expects_bytes(self) -> bool:
         """Whether pixels of 0 to 255 are surely meant.
 
-        A network initialised for unit variance responds with 0.2 or more.
+        Caffe's VGG-19 is told by its biases: like a network initialised for unit
+        variance, its first layer responds with 0.2 or more. What was rescaled to
+        unit activations for pixels of 0 to 255 responds with less.
         """
-        return self.first_response < 0.12
+        return self.is_caffe or self.first_response < 0.12
 
     @property
     def has_small_biases(self) -> bool:
@@ -57,7 +62,8 @@ class Scale:
 
 def measure_scale(params: Params) -> Scale:
     """Measures a VGG-19's weights, an input map ``conv0`` excepted."""
-    names = CONVOLUTIONS[: len(params)]
+    # The first layers of every VGG.
+    names = [name for name in CONVOLUTIONS[:_DEPTH] if name in params]
     widths = tuple(len(params[name]["bias"]) for name in names)
     spec = VGGSpec(widths, input_map="unit")
     layers = [layer for layer in _LAYERS if layer in spec.layers]
@@ -66,7 +72,7 @@ def measure_scale(params: Params) -> Scale:
             "kernel": params[name]["kernel"],
             "bias": np.zeros_like(params[name]["bias"]),
         }
-        for name in names[: LAYERS.index(layers[-1]) + 1]
+        for name in names
     }
     # One program: compiled layer by layer, this takes far longer.
     respond = jax.jit(lambda params, image: features(params, image, layers, spec=spec))
@@ -74,7 +80,11 @@ def measure_scale(params: Params) -> Scale:
     ratio = None
     if "relu3_1" in response:
         ratio = _rms(params["conv3_1"]["bias"]) / max(_rms(response["relu3_1"]), 1e-30)
-    return Scale(_rms(response["relu1_1"]), ratio)
+    biases = np.asarray(params["conv1_1"]["bias"], np.float64)[: len(_CAFFE_BIASES)]
+    is_caffe = np.shape(biases) == np.shape(_CAFFE_BIASES) and np.allclose(
+        biases, _CAFFE_BIASES, atol=_TOLERANCE
+    )
+    return Scale(_rms(response["relu1_1"]), ratio, bool(is_caffe))
 
 
 def _rms(values: Array) -> float:

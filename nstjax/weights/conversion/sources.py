@@ -13,12 +13,15 @@ from safetensors import safe_open
 
 from nstjax.errors import NstjaxError
 from nstjax.io.weights import sha256_of
-from nstjax.weights.conversion.pth import ZIP_MAGIC, read_pth
+from nstjax.weights.conversion.numpy_pickle import read_arrays
+from nstjax.weights.conversion.pth import LEGACY_START, ZIP_MAGIC, read_pth
+from nstjax.weights.conversion.quantised import dequantised
 from nstjax.weights.conversion.tensors import LazyTensor
 
 # Where training scripts put the state_dict when they save more than it.
 _WRAPPERS = ("state_dict", "model", "params", "net")
 _PARALLEL = "module."  # what torch's DataParallel puts before every name
+_PICKLE = b"\x80"  # the first byte of every pickle of protocol 2 or later
 _OUR_MARK = "nstjax"  # the metadata key of `nstjax.io.weights.save_weights`
 _SAFETENSORS_DTYPES = {
     "F64": "float64",
@@ -52,7 +55,10 @@ class Source:
 
 
 def open_source(path: str | os.PathLike) -> Source:
-    """Opens a .pth, .safetensors or .npz file; the content decides which.
+    """Opens a .pth, .safetensors or .npz file, or a pickle of NumPy arrays.
+
+    The content decides which; weights stored as indices into a table come out as
+    floats.
 
     Raises:
         NstjaxError: if the file is missing, damaged or of another kind, or
@@ -71,8 +77,11 @@ def open_source(path: str | os.PathLike) -> Source:
         source = Source(path, _open_npz(path))
     elif start[8:9] == b"{":
         source = _open_safetensors(path)
+    elif start[:1] == _PICKLE and LEGACY_START not in start[:16]:
+        source = Source(path, read_arrays(path))
     else:
         source = _open_pth(path)
+    source = dataclasses.replace(source, tensors=dequantised(source.tensors))
     if not source.tensors:
         raise NstjaxError(f"{path} holds no named tensors; give a network's weights")
     return source

@@ -48,6 +48,14 @@ class Constructor:
         self.build = build
 
 
+class Stateful:
+    """What a `Constructor` gives where BUILD may follow with a state."""
+
+    def set_state(self, state: Any) -> None:
+        """Takes the state; raises MalformedPickle if it makes no sense."""
+        raise NotImplementedError
+
+
 def load_plain(
     file: BinaryIO,
     *,
@@ -215,9 +223,12 @@ class _Machine:
             raise MalformedPickle(_shorten(error)) from error
 
     def _build(self, _) -> None:
+        state = self.pop()
+        if isinstance(self.top(), Stateful):
+            self.top().set_state(state)
+            return
         # torch hangs its bookkeeping, _metadata, on the OrderedDict that a
-        # state_dict is; nothing else has a state, and this one is not needed.
-        self.pop()
+        # state_dict is; it is not needed.
         _check(self.top(), dict)
 
 

