@@ -57,12 +57,15 @@ def fast_depth_weights(shared) -> Path:
 @pytest.fixture(scope="session")
 def fetched() -> Callable[[str], Path]:
     """Finds published weights that 'nstjax weights get' has fetched before."""
-    from nstjax.weights.store.cache import weights_file
+    from nstjax.weights.store.cache import cache_folder
+
+    folder = cache_folder()  # now, before a test chooses another
 
     def find(name: str) -> Path:
-        if not weights_file(name).is_file():
+        path = folder / f"{name}.safetensors"
+        if not path.is_file():
             pytest.skip(f"needs 'nstjax weights get {name}' first")
-        return weights_file(name)
+        return path
 
     return find
 
