@@ -108,6 +108,8 @@ def per_image(method: str) -> ConfigDict:
     config.lap_weight = 0.0
     config.tv_weight = 0.0
     config.depth_weight = 0.0
+    # Of clips only: likeness to the last frame, brought to where this one shows it.
+    config.temporal_weight = 100.0
     config.content_layers = {"relu4_2": 1.0}
     config.style_layers = {f"relu{block}_1": 1.0 for block in range(1, 6)}
     # "mean" or "half_sum" of squares, or "relative" to the target's.
@@ -176,6 +178,8 @@ def caffe_scale(config: ConfigDict) -> None:
     Caffe's own weights, set feature_scale to 1.
     """
     config.feature_scale = 57.0
+    # 200 for pixels from 0 to 255 (Ruder et al., 2016, section 6).
+    config.temporal_weight = 200 * 255.0**2
 
 
 def preset_config(

@@ -14,6 +14,7 @@ __version__ = "0.1.0"
 _WHERE = {
     "NstjaxError": "nstjax.errors",
     "stylize": "nstjax.api",
+    "stylize_video": "nstjax.video.stylize",
 }
 __all__ = ["__version__", *_WHERE]
 

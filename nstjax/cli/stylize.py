@@ -9,6 +9,7 @@ from typing import Any
 
 from nstjax import __version__
 from nstjax.cli import parsing
+from nstjax.cli.clips import add_clip_options, stylize_clip, wants_clip
 from nstjax.cli.collector import without_collection
 from nstjax.cli.compile_cache import add_cache_option, set_compile_cache
 from nstjax.cli.errors import INTERRUPTED, USAGE_ERROR, reports_errors
@@ -19,7 +20,8 @@ _DESCRIPTION = """\
 Paints one picture in the style of another.
 
 Without any option it paints a demonstration. Pictures are files, folders
-(every picture in them), or names of examples that come with the package.
+(every picture in them), or names of examples that come with the package. The
+content may also be a clip.
 """
 _EXAMPLES = """\
 examples:
@@ -28,6 +30,7 @@ examples:
   python stylize.py --content photo.jpg --style night wave --style-blend 2 1
   python stylize.py --method lapstyle --content photo.jpg --style night
   python stylize.py --content photos/ --style painting.jpg --output painted/
+  python stylize.py --content clip.mp4 --style night --output painted.mp4
   python stylize.py --config configs/gatys.py:reference --config.tv_weight=0.1
 """
 _METHOD = "adain"
@@ -213,6 +216,7 @@ def make_parser() -> parsing.Parser:
         "equal (adain; default 4, on accelerators 8 for each)",
     )
     add_cache_option(machine)
+    add_clip_options(parser)
     watching = parser.add_argument_group("watching and stopping")
     watching.add_argument(
         "--show-depth",
@@ -235,7 +239,7 @@ def make_parser() -> parsing.Parser:
     watching.add_argument(
         "--resume",
         action="store_true",
-        help="go on with a picture that was stopped by Ctrl-C",
+        help="go on with a picture or clip that was stopped by Ctrl-C",
     )
     watching.add_argument(
         "--quiet", action="store_true", help="no progress bar, no messages"
@@ -276,6 +280,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         config_overrides=overrides,
         options={name: getattr(options, name) for name in _LEAVES},
     )
+    tell = _silent if options.quiet else _print
+    if wants_clip(options):
+        return stylize_clip(options, leaves, tell)
     jobs, done = plan_jobs(
         options.content,
         options.style,
@@ -294,7 +301,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _check_trace(options)
     if options.save_style:
         _check_save_style(jobs, leaves, options)
-    tell = _silent if options.quiet else _print
     if done:
         tell(f"{done} pictures were there already")
     return _run_jobs(jobs, leaves, options, tell)

@@ -153,6 +153,23 @@ def adain_transfer(
     return decode(params, features, size=content.shape[1:3], spec=spec)
 
 
+def content_statistics(
+    features: Array, *, cells: Sequence[Array] | None = None, spec: TransferSpec
+) -> list[Statistics]:
+    """What `restyle` takes of a content by itself where nothing else is given.
+
+    Args:
+        features: from `encode`, [B, H, W, C].
+        cells, spec: see `restyle`.
+
+    Returns:
+        Each picture's own, for each of `cells`; a single one without them.
+    """
+    if cells is None:
+        return [feature_statistics(features, eps=spec.eps, ddof=spec.ddof)]
+    return [feature_statistics(features, cell, eps=spec.eps) for cell in cells]
+
+
 def restyle(
     features: Array,
     styles: Sequence[Statistics],
@@ -169,8 +186,8 @@ def restyle(
         features: from `encode`, [B, H, W, C], or a part of them.
         styles, weights, alpha, spec: see `adain_transfer`.
         cells: its masks, as `to_cells` gives them.
-        own: the content's statistics, for `features` that are a part only:
-            one for each of `cells`, or a single one without them.
+        own: the content's statistics, as `content_statistics` gives them: for
+            `features` that are a part only, or averaged over a clip's frames.
 
     Returns:
         Features of the same shape.

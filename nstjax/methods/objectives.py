@@ -6,8 +6,8 @@ the content and style pictures contribute is computed once, by `make_targets`;
 many terms look at its features. A term of weight 0 is left out altogether.
 
 The terms are "content" and "style" (Gatys), "swap" (Style-Swap), "lap"
-(Lapstyle), "tv" (total variation) and "depth"; any of them can be added to any
-other.
+(Lapstyle), "tv" (total variation), "depth" and, for frames of a clip, "temporal";
+any of them can be added to any other.
 """
 
 import dataclasses
@@ -32,6 +32,7 @@ from nstjax.losses.laplacian import (
     laplacian_targets,
 )
 from nstjax.losses.style_swap import SWAP_GRADIENTS, swap_loss
+from nstjax.losses.temporal import temporal_loss
 from nstjax.losses.variation import TV_KINDS, total_variation_loss
 from nstjax.models import vgg
 from nstjax.ops.laplacian import LAPLACIAN_CHANNELS
@@ -57,7 +58,7 @@ class ObjectiveSpec:
 
     Attributes:
         content_weight, style_weight, swap_weight, lap_weight, tv_weight,
-            depth_weight: the factor of each term; 0 leaves it out.
+            depth_weight, temporal_weight: the factor of each term; 0 leaves it out.
         content_layers: pairs of an encoder layer, such as "relu4_2", and its
             factor within the content term.
         style_layers: the same for the style term.
@@ -96,6 +97,7 @@ class ObjectiveSpec:
     lap_weight: float = 0.0
     tv_weight: float = 0.0
     depth_weight: float = 0.0
+    temporal_weight: float = 0.0
     content_layers: tuple[tuple[str, float], ...] = (("relu4_2", 1.0),)
     style_layers: tuple[tuple[str, float], ...] = tuple(
         (f"relu{block}_1", 1.0) for block in range(1, 6)
@@ -224,6 +226,7 @@ def make_targets(
     encoder_spec: vgg.VGGSpec,
     style_blend: Sequence[float] | None = None,
     disparity: Disparity | None = None,
+    last: tuple[Array, Array] | None = None,
 ) -> dict[str, Any]:
     """Computes all that `objective` compares a picture with.
 
@@ -240,17 +243,20 @@ def make_targets(
             default all are equal. With it, the swap term's target is the
             weighted sum of those that each style has by itself.
         disparity: the depth network, for a depth term.
+        last: for a temporal term, the last frame warped to this one's place, and
+            where it holds; see `nstjax.losses.temporal.temporal_loss`.
 
     Returns:
         A dict of arrays with an entry for each term that has a target:
         "content" {layer: [B, H'', W'', C]}, "style" {layer: [B, C, C]}, "swap"
         [B, H'', W'', C], "lap" (one response for each pool), "depth"
-        [B, H'', W'', 1].
+        [B, H'', W'', 1], "temporal" (both arrays of `last`).
 
     Raises:
         NstjaxError: if a layer is beyond the weights, a picture too small, or
             the blend does not fit the styles.
-        ValueError: for a depth term without `disparity`.
+        ValueError: for a depth term without `disparity`, or a temporal one without
+            `last`.
     """
     targets: dict[str, Any] = {}
     encoder = params["encoder"]
@@ -282,6 +288,10 @@ def make_targets(
         )
     if spec.depth_weight:
         targets["depth"] = _disparity(disparity, params, content)
+    if spec.temporal_weight:
+        if last is None:
+            raise ValueError("a temporal term needs the last frame, last=...")
+        targets["temporal"] = last
     return targets
 
 
@@ -357,6 +367,8 @@ def objective(
             targets["depth"],
             norm=spec.depth_norm,
         )
+    if spec.temporal_weight:
+        terms["temporal"] = temporal_loss(image, *targets["temporal"])
     total = sum(getattr(spec, f"{name}_weight") * term for name, term in terms.items())
     return total, terms
 

@@ -15,6 +15,7 @@ from nstjax.io.weights import WeightsMetadata, load_weights, save_weights
 from nstjax.methods import feedforward
 from nstjax.methods.feedforward import TransferSpec
 from nstjax.methods.tiling.transfer import (
+    OnStatistics,
     OnTile,
     Tiling,
     adain_in_tiles,
@@ -267,6 +268,63 @@ def transfer_batch(
     return np.asarray(images)[:count]
 
 
+def transfer_frames(
+    frames: np.ndarray,
+    styles: Sequence[SavedStyle],
+    *,
+    networks: Networks,
+    on_statistics: OnStatistics,
+    alpha: float = 1.0,
+    blend: Sequence[float] | None = None,
+    masks: Sequence[np.ndarray] | None = None,
+    tiling: Tiling | None = None,
+) -> np.ndarray:
+    """Paints frames with AdaIN, by statistics that are not each frame's own.
+
+    Args:
+        frames: [B, H, W, 3], RGB in [0, 1], sides of at least `LEAST_SIDE`; with
+            tiles a single one.
+        styles: from `make_style`.
+        networks, alpha, blend, masks, tiling: as for `transfer_picture`.
+        on_statistics: given the frames' own statistics, with a leading axis of B;
+            what it returns is used.
+
+    Returns:
+        Frames [B, H, W, 3] in [0, 1].
+    """
+    params, alpha = networks.params, np.float32(alpha)
+    statistics = [style.statistics for style in styles]
+    weights = _normalise(blend or [1.0] * len(styles))
+    if masks is not None:
+        masks = [np.asarray(mask, np.float32)[..., None] for mask in masks]
+    if tiling is not None:
+        painted = [
+            adain_in_tiles(
+                params,
+                frame,
+                statistics,
+                tiling=tiling,
+                weights=weights,
+                masks=masks,
+                alpha=alpha,
+                spec=networks.spec,
+                on_statistics=on_statistics,
+            )
+            for frame in frames
+        ]
+        return np.stack(painted)
+    functions = _compiled(networks.spec)
+    masks = masks and [mask[None] for mask in masks]
+    features, own = functions.measure(params, frames, masks)
+    used = on_statistics(jax.tree.map(np.asarray, own))
+    size = frames.shape[1:3]
+    return np.asarray(
+        functions.repaint(
+            params, features, statistics, weights, masks, alpha, used, size
+        )
+    )
+
+
 def style_side(size: Sequence[int], style_scale: float) -> int:
     """The shorter side at which styles are seen for a content of a size."""
     return max(LEAST_SIDE, round(min(*size, _STYLE_SIDE) * style_scale))
@@ -360,6 +418,8 @@ class _Functions(NamedTuple):
     transfer: Callable
     transfer_shared: Callable
     swap: Callable
+    measure: Callable
+    repaint: Callable
 
 
 @functools.lru_cache(maxsize=8)
@@ -388,6 +448,21 @@ def _compiled(spec: TransferSpec) -> _Functions:
             spec=spec,
         )
 
+    def to_cells(masks):
+        return masks and [feedforward.to_cells(mask, spec.multiple) for mask in masks]
+
+    def measure(params, frames, masks):
+        features = feedforward.encode(params, frames, spec=spec)
+        cells = to_cells(masks)
+        return features, feedforward.content_statistics(
+            features, cells=cells, spec=spec
+        )
+
+    def repaint(params, features, styles, weights, masks, alpha, own, size):
+        options = {"weights": weights, "cells": to_cells(masks), "alpha": alpha}
+        restyled = feedforward.restyle(features, styles, own=own, **options, spec=spec)
+        return feedforward.decode(params, restyled, size=size, spec=spec)
+
     def encode_style(params, style):
         return tuple(feedforward.encode_style(params, style, spec=spec))
 
@@ -405,6 +480,8 @@ def _compiled(spec: TransferSpec) -> _Functions:
         ),
         transfer_shared=jax.jit(transfer, static_argnums=3),
         swap=jax.jit(swap, static_argnums=(3, 6, 7)),
+        measure=jax.jit(measure),
+        repaint=jax.jit(repaint, static_argnums=(3, 7)),
     )
 
 

@@ -127,6 +127,7 @@ def optimise_picture(
     seed: int = 0,
     style_blend: Sequence[float] | None = None,
     init_image: np.ndarray | None = None,
+    last: tuple[np.ndarray, np.ndarray] | None = None,
     on_progress: Callable[[Progress], bool | None] | None = None,
     checkpoint: Checkpoint | None = None,
 ) -> Outcome:
@@ -142,6 +143,9 @@ def optimise_picture(
         seed: of the noise to start from.
         style_blend: a weight for each style; equal by default.
         init_image: a picture to start from in place of ``options["init"]``.
+        last: of a clip's frame: the last one [H, W, 3], warped to where this one
+            shows it, and where that holds, [H, W] in [0, 1], both of `size`. Without
+            it there is no temporal term, whatever its weight; with it no stages.
         on_progress: told after every few evaluations; True stops the run.
         checkpoint: of an interrupted run with the same arguments, to go on.
 
@@ -152,6 +156,11 @@ def optimise_picture(
         NstjaxError: for options that cannot be used.
     """
     spec = ObjectiveSpec.from_mapping(options)
+    if last is None:
+        spec = dataclasses.replace(spec, temporal_weight=0.0)
+    else:
+        options = {**options, "stages": ()}
+        last = last[0][None], last[1][None, ..., None]
     params = {"encoder": encoder.params}
     if spec.depth_weight:
         if depth is None:
@@ -211,7 +220,9 @@ def optimise_picture(
             functions.objective,
             state,
             shared=params,
-            targets=functions.targets(params, small_content, small_styles, style_blend),
+            targets=functions.targets(
+                params, small_content, small_styles, style_blend, last
+            ),
             solver=solver,
             evaluations=stage.evaluations,
             chunk_size=_CHUNK,
@@ -289,9 +300,15 @@ def _compiled(
     specs = {"spec": spec, "encoder_spec": encoder_spec}
     disparity = depth_spec and functools.partial(depths.disparity, spec=depth_spec)
 
-    def targets(params, content, styles, blend):
+    def targets(params, content, styles, blend, last):
         return objectives.make_targets(
-            params, content, styles, style_blend=blend, disparity=disparity, **specs
+            params,
+            content,
+            styles,
+            style_blend=blend,
+            disparity=disparity,
+            last=last,
+            **specs,
         )
 
     def objective(x, params, targets):

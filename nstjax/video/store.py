@@ -80,6 +80,11 @@ class ClipStore:
             with _disk(self._folder):
                 self._folder.mkdir(parents=True)
 
+    @property
+    def time_base(self) -> Fraction:
+        """The unit of times, in seconds."""
+        return self._clip.time_base
+
     def __len__(self) -> int:
         """How many frames there are."""
         return len(self.times)

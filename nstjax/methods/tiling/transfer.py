@@ -23,6 +23,8 @@ from nstjax.types import Array, Params
 
 # Told after every tile: how many are done, and how many there are in all.
 OnTile = Callable[[int, int], None]
+# Takes the content's statistics, and gives those to be used in their place.
+OnStatistics = Callable[[Sequence[Statistics]], Sequence[Statistics]]
 
 
 class Tiling(NamedTuple):
@@ -55,6 +57,7 @@ def adain_in_tiles(
     alpha: float = 1.0,
     spec: TransferSpec,
     on_tile: OnTile | None = None,
+    on_statistics: OnStatistics | None = None,
 ) -> np.ndarray:
     """Paints a picture with AdaIN.
 
@@ -68,6 +71,9 @@ def adain_in_tiles(
         alpha: strength from 0 to 1.
         spec: of `params`.
         on_tile: told of the progress.
+        on_statistics: given the content's statistics, as
+            `nstjax.methods.feedforward.content_statistics` gives them; what it
+            returns is used.
 
     Returns:
         Picture [H, W, 3] in [0, 1].
@@ -88,6 +94,8 @@ def adain_in_tiles(
     # The statistics of regions are those of ddof=0.
     ddof = spec.ddof if cells is None else 0
     own = [moments.to_statistics(m, eps=spec.eps, ddof=ddof) for m in found]
+    if on_statistics is not None:
+        own = on_statistics(own)
 
     def paint(tile: np.ndarray, rows: Span, columns: Span) -> Array:
         shares = None

@@ -1,0 +1,191 @@
+"""Clips from the command line: options, progress, and how a run ends."""
+
+import argparse
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from nstjax.cli import parsing
+from nstjax.cli.errors import INTERRUPTED
+from nstjax.errors import NstjaxError
+
+# Options that only clips have, and their values where nothing is said.
+_OWN = ("temporal", "start", "end", "every", "fps", "codec", "quality")
+# Options that only pictures have.
+_NOT_FOR_CLIPS = ("save_style", "save_every", "show_depth", "trace")
+_DEFAULT_SUFFIX = ".mp4"
+
+
+def add_clip_options(parser: argparse.ArgumentParser) -> None:
+    """Adds the options that only clips have."""
+    clips = parser.add_argument_group(
+        "clips", "of videos, animated pictures, and folders of frames (extra [video])"
+    )
+    clips.add_argument(
+        "--temporal",
+        metavar="HOW",
+        help="against flicker: flow (default: join each frame with the last one where "
+        "it moved), statistics (average those of the content over time; adain) or off",
+    )
+    clips.add_argument(
+        "--start", type=seconds, metavar="TIME", help="seconds, or [HH:]MM:SS"
+    )
+    clips.add_argument("--end", type=seconds, metavar="TIME", help="the same")
+    clips.add_argument(
+        "--every", type=parsing.count, metavar="N", help="paint one of N frames"
+    )
+    clips.add_argument(
+        "--fps",
+        type=parsing.weight,
+        metavar="N",
+        help="take a folder of numbered pictures for a clip of N frames per second",
+    )
+    clips.add_argument(
+        "--codec",
+        metavar="NAME",
+        help="h264 (default; .webm: vp9), hevc, av1 or another of FFmpeg's encoders",
+    )
+    clips.add_argument(
+        "--quality",
+        type=parsing.count,
+        metavar="Q",
+        help="of the coded clip, from 1 to 100 (default 65)",
+    )
+
+
+def seconds(text: str) -> float:
+    """A time such as 12.5, 1:30 or 1:02:03, in seconds."""
+    parts = text.split(":")
+    try:
+        values = [float(part) for part in parts]
+    except ValueError:
+        values = []
+    if not values or len(values) > 3 or not all(0 <= v < float("inf") for v in values):
+        raise argparse.ArgumentTypeError(f"{text} is no time; write 90, 1:30 or 0:01:30")
+    total = 0.0
+    for value in values:
+        total = 60 * total + value
+    return total
+
+
+def wants_clip(options: argparse.Namespace) -> bool:
+    """Whether the content is a clip.
+
+    Raises:
+        NstjaxError: if it is none, but options are given that only clips have.
+    """
+    from nstjax.video.clips import VIDEO_SUFFIXES, is_clip
+
+    if options.fps is not None or is_clip(options.content):
+        return True
+    given = [name for name in _OWN if getattr(options, name) is not None]
+    if given:
+        raise NstjaxError(
+            f"--{given[0]} is for clips, and {options.content} is none; a folder of "
+            "frames needs --fps"
+        )
+    if options.output and Path(options.output).suffix.lower() in VIDEO_SUFFIXES:
+        raise NstjaxError(
+            f"{options.output} is a clip's name, but {options.content} is no clip; end "
+            "the output's name in .png, or give a folder of frames and --fps"
+        )
+    return False
+
+
+def stylize_clip(options: argparse.Namespace, leaves: dict[str, Any], tell: Any) -> int:
+    """Paints the content of the command line's options; returns the exit status.
+
+    Args:
+        options: the command line's.
+        leaves: the method's options.
+        tell: takes messages for the user.
+
+    Raises:
+        NstjaxError: for anything that cannot be used.
+    """
+    from fractions import Fraction
+
+    from tqdm import tqdm
+
+    from nstjax.video import encoding, stylize
+    from nstjax.video.clips import open_clip
+
+    for name in _NOT_FOR_CLIPS:
+        if getattr(options, name):
+            raise NstjaxError(
+                f"--{name.replace('_', '-')} is for pictures, not for clips"
+            )
+    fps = None if options.fps is None else Fraction(options.fps)
+    clip = open_clip(options.content, fps=fps)
+    output = Path(options.output) if options.output else _free_name(options, leaves)
+    bar = tqdm(
+        unit="frame", disable=options.quiet, file=sys.stderr, dynamic_ncols=True
+    )
+
+    def on_progress(progress: stylize.Progress) -> None:
+        bar.total = progress.total
+        if not bar.n and progress.earlier:
+            # So that the time left is told by what this run paints.
+            bar.initial = bar.n = progress.earlier
+            bar.start_t = bar.last_print_t = time.time()
+        bar.update(progress.frames - bar.n)
+
+    def say(message: str) -> None:
+        with bar.external_write_mode(file=sys.stderr):
+            tell(message)
+
+    with bar:
+        result = stylize.paint_clip(
+            clip,
+            options.style,
+            output,
+            options=leaves,
+            temporal=options.temporal or "flow",
+            cut=stylize.make_cut(options.start, options.end, options.every or 1),
+            planning={
+                "size": options.size,
+                "seed": options.seed,
+                "blend": options.style_blend,
+                "masks": options.mask,
+                "max_memory": options.max_memory,
+            },
+            codec=options.codec,
+            quality=options.quality or encoding.QUALITY,
+            batch_size=options.batch_size,
+            overwrite=options.overwrite,
+            resume=options.resume,
+            on_progress=on_progress,
+            tell=say,
+        )
+    rate = result.painted / max(result.seconds, 1e-9)
+    if result.complete:
+        tell(
+            f"wrote {output}: {result.frames} frames after {result.seconds:.1f} s "
+            f"({rate:.2f} frames per second)"
+        )
+        return 0
+    if result.frames:
+        tell(
+            f"stopped; {output} has the {result.frames} frames so far, and the same "
+            "command with --resume goes on"
+        )
+    else:
+        tell("stopped before the first frame")
+    return INTERRUPTED
+
+
+def _free_name(options: argparse.Namespace, leaves: dict[str, Any]) -> Path:
+    """A name in the current folder that is not taken, unless a run goes on there."""
+    from nstjax.video.encoding import ANIMATIONS, CONTAINERS
+
+    content = Path(options.content)
+    suffix = content.suffix.lower()
+    if suffix not in CONTAINERS and suffix not in ANIMATIONS:
+        suffix = _DEFAULT_SUFFIX
+    names = [content.stem, *(Path(style).stem for style in options.style)]
+    stem = "_".join([*names, leaves["method"]])
+    candidate, number = Path(f"{stem}{suffix}"), 2
+    while candidate.exists() and not (options.resume or options.overwrite):
+        candidate, number = Path(f"{stem}_{number}{suffix}"), number + 1
+    return candidate

@@ -1,0 +1,26 @@
+"""How far a frame is from the last one, brought to its place: the price of shaking.
+
+References:
+    Ruder, Dosovitskiy & Brox, 2016, https://arxiv.org/abs/1604.08610, equation 6.
+"""
+
+import jax.numpy as jnp
+
+from nstjax.lazy import chex
+from nstjax.types import Array
+
+
+def temporal_loss(image: Array, warped: Array, holds: Array) -> Array:
+    """The mean squared difference to the warped last frame, where that holds.
+
+    Args:
+        image: pictures [B, H, W, 3], in [0, 1].
+        warped: the last ones, warped to where they are now, of the same shape.
+        holds: how far `warped` can be trusted, [B, H, W, 1] in [0, 1].
+
+    Returns:
+        A scalar, averaged over all pixels, those that do not hold too, and the
+        batch.
+    """
+    chex.assert_equal_shape([image, warped])
+    return jnp.mean(holds * jnp.square(image - warped))

@@ -1,0 +1,434 @@
+"""Style transfer of a clip: frame after frame, calm, and with its sound."""
+
+import dataclasses
+import hashlib
+import itertools
+import json
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from nstjax import api
+from nstjax.errors import NstjaxError
+from nstjax.methods.memory.amounts import parse_amount
+from nstjax.methods.memory.planner import largest_batch
+from nstjax.methods.one_pass import Networks, SavedStyle
+from nstjax.methods.options import method_options
+from nstjax.training.interrupt import StopRequest
+from nstjax.video.clips import Clip, Cut, Frame, open_clip, read_frames
+from nstjax.video.cuts import CutDetector
+from nstjax.video.encoding import QUALITY, Coding, choose_coding
+from nstjax.video.flow import Motion, find_motion, warp_image
+from nstjax.video.painters import (
+    Last,
+    Painter,
+    Step,
+    Stopped,
+    fit_frame,
+    make_painter,
+    to_levels,
+    to_unit,
+)
+from nstjax.video.store import ClipStore
+
+# Frames that every device paints together, by its kind.
+_EACH = {"cpu": 1}
+_EACH_ELSEWHERE = 8
+# Bytes at either end of a clip that tell it from others.
+_ENDS = 2**20
+
+
+class Progress(NamedTuple):
+    """How far a clip is.
+
+    Attributes:
+        frames: how many are painted.
+        total: about how many there will be; None if nothing is known of it.
+        earlier: how many of them an earlier run has painted.
+    """
+
+    frames: int
+    total: int | None
+    earlier: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Result:
+    """What has become of a clip.
+
+    Attributes:
+        output: the file or folder.
+        frames: how many frames it has.
+        complete: whether that is all; otherwise the run was stopped.
+        seconds: that painting took.
+        painted: how many of the frames this run has painted.
+    """
+
+    output: Path
+    frames: int
+    complete: bool
+    seconds: float
+    painted: int
+
+
+def stylize_video(
+    content: str | os.PathLike,
+    style: api.Picture | Sequence[api.Picture],
+    output: str | os.PathLike,
+    *,
+    method: str = "adain",
+    preset: str = "best",
+    temporal: str | None = None,
+    size: int | tuple[int, int] | None = None,
+    seed: int = 0,
+    style_blend: Sequence[float] | None = None,
+    mask: api.Mask | Sequence[api.Mask] | None = None,
+    max_memory: int | str | None = None,
+    start: float | None = None,
+    end: float | None = None,
+    every: int = 1,
+    fps: float | None = None,
+    codec: str | None = None,
+    quality: int = QUALITY,
+    batch_size: int | None = None,
+    overwrite: bool = False,
+    resume: bool = False,
+    on_progress: Callable[[Progress], None] | None = None,
+    tell: Callable[[str], None] = lambda message: None,
+    **options: Any,
+) -> Result:
+    """Paints a clip in the style of a picture.
+
+    Frame times, rotation, pixel aspect and sound are kept. The first Ctrl-C or
+    SIGTERM leaves a playable clip of what has been painted; the same call with
+    `resume` goes on at the next frame, to the same result.
+
+    Args:
+        content: a video, an animated GIF, WebP or APNG, or a folder of numbered
+            frames.
+        style: how to paint it, see `nstjax.stylize`.
+        output: the file to write, .mp4 .mov .mkv .webm .gif .apng or .webp; or a
+            folder for numbered frames, a name without an ending.
+        method, preset, size, seed, style_blend, mask, max_memory, options: see
+            `nstjax.stylize`. Masks hold for all frames.
+        temporal: how to keep frames calm: "flow" (default) joins each with the last
+            one, warped to its place, and averages AdaIN's statistics of the content
+            over time; "statistics" does the latter only; "off" paints every frame by
+            itself.
+        start, end: the part to paint, in seconds.
+        every: paint one of so many frames.
+        fps: frames per second of a folder.
+        codec: "h264" (default; "vp9" in .webm), "hevc", "av1" or another of FFmpeg's
+            encoders.
+        quality: of the coded clip, 1 to 100.
+        batch_size: frames that AdaIN paints together; by default 1, on accelerators
+            8 for each.
+        overwrite: whether an existing output may be replaced.
+        resume: whether to go on with what a stopped run has left.
+        on_progress: told after every few frames.
+        tell: told in one sentence of what is worth knowing, such as damaged frames.
+
+    Returns:
+        What has become of it.
+
+    Raises:
+        NstjaxError: in one sentence, for anything that cannot be used.
+    """
+    clip = open_clip(content, fps=None if fps is None else Fraction(fps))
+    styles = [style] if isinstance(style, (str, os.PathLike, np.ndarray)) else style
+    masks = [mask] if isinstance(mask, (str, os.PathLike, np.ndarray)) else mask
+    return paint_clip(
+        clip,
+        styles,
+        Path(output),
+        options=method_options(method, preset, options=options),
+        temporal=temporal or "flow",
+        cut=make_cut(start, end, every),
+        planning={
+            "size": size,
+            "seed": seed,
+            "blend": style_blend,
+            "masks": masks,
+            "max_memory": max_memory,
+        },
+        codec=codec,
+        quality=quality,
+        batch_size=batch_size,
+        overwrite=overwrite,
+        resume=resume,
+        on_progress=on_progress,
+        tell=tell,
+    )
+
+
+def make_cut(start: float | None, end: float | None, every: int) -> Cut:
+    """A part of a clip, from seconds."""
+    first, last = (
+        None if seconds is None else Fraction(seconds).limit_denominator(10**6)
+        for seconds in (start, end)
+    )
+    return Cut(first, last, every)
+
+
+def paint_clip(
+    clip: Clip,
+    styles: Sequence[api.Style],
+    output: Path,
+    *,
+    options: Mapping[str, Any],
+    temporal: str,
+    cut: Cut,
+    planning: Mapping[str, Any],
+    networks: Any = None,
+    codec: str | None = None,
+    quality: int = QUALITY,
+    batch_size: int | None = None,
+    overwrite: bool = False,
+    resume: bool = False,
+    on_progress: Callable[[Progress], None] | None = None,
+    tell: Callable[[str], None] = lambda message: None,
+) -> Result:
+    """`stylize_video` of a clip and options that have been looked at already.
+
+    Args:
+        clip: from `nstjax.video.clips.open_clip`.
+        styles, output, temporal, codec, quality, batch_size, overwrite, resume,
+            on_progress, tell: see `stylize_video`.
+        options: from `nstjax.methods.options.method_options`.
+        cut: from `make_cut`.
+        planning: further arguments of `nstjax.api.make_plan`.
+        networks: from `nstjax.api.load_networks`, where they are loaded already.
+    """
+    frames = read_frames(clip, cut, tell=tell)
+    first = next(frames, None)
+    if first is None:
+        raise NstjaxError(
+            f"{clip.path} has no frame in the part asked for; check --start and --end"
+        )
+    plan = api.make_plan(
+        to_unit(first.image), styles, options=options, networks=networks, **planning
+    )
+    coding = _coding(output, clip, plan.output_size, cut, codec, quality)
+    batch = _batch_size(plan, batch_size, planning.get("max_memory"))
+    fingerprint = _fingerprint(plan, clip) | {
+        "temporal": temporal,
+        "part": [str(cut.start), str(cut.end), cut.every],
+        "coding": str(coding),
+        "batch": batch,
+    }
+    with StopRequest() as stop:
+        painter = make_painter(
+            plan, temporal=temporal, batch=batch, stops=lambda: stop.requested
+        )
+        store = ClipStore(
+            output,
+            clip=clip,
+            coding=coding,
+            fingerprint=json.loads(json.dumps(fingerprint, default=str)),
+            overwrite=overwrite,
+            resume=resume,
+            cut_sound=cut.end is not None,
+        )
+        if not len(store) and (cut.start is not None or not clip.sound):
+            store.shift = first.time
+        work = _Work(plan, painter, store, temporal)
+        earlier, begin = len(store), time.perf_counter()
+        complete = False
+        try:
+            all_frames = itertools.chain([first], frames)
+            for _ in work.paint(all_frames, lambda: stop.requested):
+                if on_progress is not None:
+                    total = _expected(clip, cut, len(store))
+                    on_progress(Progress(len(store), total, earlier))
+            complete = not stop.requested
+        except Stopped:
+            pass
+        except BaseException:
+            store.abandon()
+            raise
+        seconds = time.perf_counter() - begin
+        if len(store):
+            note = store.finish(complete=complete)
+            if note:
+                tell(note)
+        else:
+            store.abandon()
+    return Result(output, len(store), complete, seconds, len(store) - earlier)
+
+
+class _Work:
+    """A clip that is being painted: the frames between the reader and the store."""
+
+    def __init__(
+        self, plan: api.Plan, painter: Painter, store: ClipStore, temporal: str
+    ):
+        self._plan = plan
+        self._painter = painter
+        self._store = store
+        self._temporal = temporal
+        self._cuts = CutDetector()
+        # The last frame: its content, its painting, and when it was.
+        self._content: np.ndarray | None = None
+        self._painted: np.ndarray | None = None
+        self._time: Fraction | None = None
+
+    def paint(
+        self, frames: Iterator[Frame], stops: Callable[[], bool]
+    ) -> Iterator[None]:
+        """Paints what the store does not have yet, batch after batch."""
+        done = len(self._store)
+        if done:
+            self._restore(next(itertools.islice(frames, done - 1, None), None))
+        with ThreadPoolExecutor(1) as looker:
+            while batch := list(itertools.islice(frames, self._painter.batch)):
+                self._paint_batch(batch, looker)
+                yield
+                if stops():
+                    return
+
+    def _paint_batch(self, frames: list[Frame], looker: ThreadPoolExecutor) -> None:
+        steps: list[Step] = []
+        motions: list[Future[Motion] | None] = []
+        for frame in frames:
+            content = fit_frame(frame.image, self._plan.working_size)
+            begins = self._temporal != "off" and self._cuts.is_cut(content)
+            elapsed = 0.0 if self._time is None else float(frame.time - self._time)
+            follows = self._temporal == "flow" and not begins
+            # Looked for beside the painting.
+            motions.append(
+                looker.submit(find_motion, self._content, content)
+                if follows and self._content is not None
+                else None
+            )
+            steps.append(Step(content, elapsed, begins))
+            self._content, self._time = content, frame.time
+        drafts = self._painter.drafts(steps)
+        for frame, step, motion, draft in zip(
+            frames, steps, motions, drafts, strict=True
+        ):
+            last = None if motion is None else self._last(motion.result())
+            painted = to_levels(self._painter.painted(step, draft, last))
+            self._painted = painted
+            self._store.add(self._finished(step, painted), *self._marks(frame))
+        state = self._painter.state() | self._cuts.state()
+        self._store.save(state | {"painted": self._painted})
+
+    def _last(self, motion: Motion) -> Last:
+        warped = warp_image(to_unit(self._painted), motion.flow, sharp=True)
+        return Last(np.clip(warped, 0, 1), motion.holds)
+
+    def _finished(self, step: Step, painted: np.ndarray) -> np.ndarray:
+        plan = self._plan
+        if plan.options["preserve_color"] == "luminance":
+            plan = dataclasses.replace(plan, content=to_unit(step.content))
+        elif plan.output_size == painted.shape[:2]:
+            return painted
+        return to_levels(api.finish(plan, to_unit(painted)))
+
+    def _marks(self, frame: Frame) -> tuple[int, int]:
+        """When a frame appears and disappears, in units of the time base."""
+        base = self._store.time_base
+        begin = frame.time - self._store.shift
+        first = round(begin / base)
+        # Units are as fine as the clip's own; rounding may still meet.
+        if self._store.times:
+            first = max(first, self._store.times[-1] + 1)
+        return first, max(first + 1, round((begin + frame.duration) / base))
+
+    def _restore(self, frame: Frame | None) -> None:
+        """Goes on after a frame that has been painted already."""
+        if frame is None:
+            return
+        state = self._store.state
+        self._content = fit_frame(frame.image, self._plan.working_size)
+        self._painted, self._time = state["painted"], frame.time
+        if self._temporal != "off":
+            self._cuts.restore(state, self._content)
+        self._painter.restore(state, self._content)
+
+
+def _coding(
+    output: Path,
+    clip: Clip,
+    size: tuple[int, int],
+    cut: Cut,
+    codec: str | None,
+    quality: int,
+) -> Coding | None:
+    """How to code the clip; None for a folder."""
+    if output.is_dir() or not output.suffix:
+        if codec is not None:
+            raise NstjaxError(f"{output} is a folder of pictures; leave out --codec")
+        return None
+    coding = choose_coding(output, clip, size, codec=codec, quality=quality)
+    return dataclasses.replace(coding, rate=coding.rate / cut.every)
+
+
+def _batch_size(plan: api.Plan, wanted: int | None, max_memory: Any) -> int:
+    if not (isinstance(plan.networks, Networks) and plan.tiling is None):
+        return 1
+    each = _EACH.get(jax.default_backend(), _EACH_ELSEWHERE)
+    return largest_batch(
+        plan.working_size,
+        plan.networks.spec,
+        wanted=wanted or each,
+        max_memory=None if max_memory is None else parse_amount(max_memory),
+    )
+
+
+def _expected(clip: Clip, cut: Cut, done: int) -> int | None:
+    """About how many frames there will be."""
+    if clip.duration is None:
+        return None
+    end = clip.duration if cut.end is None else min(cut.end, clip.duration)
+    seconds = max(end - (cut.start or 0), Fraction(0))
+    return max(done, round(seconds * clip.rate / cut.every))
+
+
+def _fingerprint(plan: api.Plan, clip: Clip) -> dict[str, Any]:
+    """All that a clip's frames depend on, as JSON data."""
+    networks = plan.networks
+    used = [networks] if not isinstance(networks, Networks) else networks[:2]
+    pictures = [*plan.styles, *(plan.masks or ())]
+    if plan.init_image is not None:
+        pictures.append(plan.init_image)
+    return {
+        "content": _digest_of_clip(clip.path),
+        "rate": str(clip.rate),
+        "options": dict(plan.options),
+        "seed": plan.seed,
+        "blend": plan.blend,
+        "size": [plan.working_size, plan.output_size],
+        "networks": [network.sha256 for network in used],
+        "depth": plan.depth and plan.depth.sha256,
+        "pictures": [_digest(picture) for picture in pictures],
+    }
+
+
+def _digest(picture: np.ndarray | SavedStyle) -> str:
+    arrays = picture.statistics if isinstance(picture, SavedStyle) else [picture]
+    found = hashlib.sha256()
+    for leaf in jax.tree.leaves(arrays):
+        found.update(np.asarray(leaf).tobytes())
+    return found.hexdigest()
+
+
+def _digest_of_clip(path: Path) -> str:
+    """Tells clips apart by their sizes and ends: whole ones may take minutes."""
+    files = sorted(path.iterdir()) if path.is_dir() else [path]
+    found = hashlib.sha256()
+    for file in files:
+        size = file.stat().st_size
+        found.update(f"{file.name} {size}\n".encode())
+        with open(file, "rb") as data:
+            found.update(data.read(_ENDS))
+            data.seek(max(0, size - _ENDS))
+            found.update(data.read(_ENDS))
+    return found.hexdigest()
