@@ -62,7 +62,7 @@ def seconds(text: str) -> float:
     except ValueError:
         values = []
     if not values or len(values) > 3 or not all(0 <= v < float("inf") for v in values):
-        raise argparse.ArgumentTypeError(f"{text} is no time; write 90, 1:30 or 0:01:30")
+        raise argparse.ArgumentTypeError(f"{text} is no time; write 90 or 1:30")
     total = 0.0
     for value in values:
         total = 60 * total + value
@@ -119,9 +119,7 @@ def stylize_clip(options: argparse.Namespace, leaves: dict[str, Any], tell: Any)
     fps = None if options.fps is None else Fraction(options.fps)
     clip = open_clip(options.content, fps=fps)
     output = Path(options.output) if options.output else _free_name(options, leaves)
-    bar = tqdm(
-        unit="frame", disable=options.quiet, file=sys.stderr, dynamic_ncols=True
-    )
+    bar = tqdm(unit="frame", disable=options.quiet, file=sys.stderr, dynamic_ncols=True)
 
     def on_progress(progress: stylize.Progress) -> None:
         bar.total = progress.total

@@ -186,6 +186,8 @@ class ObjectiveSpec:
         }
         for name, weight in weights.items():
             _check_weight(name, weight)
+        # A picture by itself has no temporal term.
+        del weights["temporal_weight"]
         if not any(weights.values()):
             raise NstjaxError(
                 f"there is nothing to optimise: {', '.join(weights)} are all 0; "
@@ -243,8 +245,9 @@ def make_targets(
             default all are equal. With it, the swap term's target is the
             weighted sum of those that each style has by itself.
         disparity: the depth network, for a depth term.
-        last: for a temporal term, the last frame warped to this one's place, and
-            where it holds; see `nstjax.losses.temporal.temporal_loss`.
+        last: the last frame warped to this one's place, and where it holds; see
+            `nstjax.losses.temporal.temporal_loss`. Without it there is no temporal
+            term, whatever its weight.
 
     Returns:
         A dict of arrays with an entry for each term that has a target:
@@ -255,8 +258,7 @@ def make_targets(
     Raises:
         NstjaxError: if a layer is beyond the weights, a picture too small, or
             the blend does not fit the styles.
-        ValueError: for a depth term without `disparity`, or a temporal one without
-            `last`.
+        ValueError: for a depth term without `disparity`.
     """
     targets: dict[str, Any] = {}
     encoder = params["encoder"]
@@ -288,9 +290,7 @@ def make_targets(
         )
     if spec.depth_weight:
         targets["depth"] = _disparity(disparity, params, content)
-    if spec.temporal_weight:
-        if last is None:
-            raise ValueError("a temporal term needs the last frame, last=...")
+    if spec.temporal_weight and last is not None:
         targets["temporal"] = last
     return targets
 
@@ -367,7 +367,7 @@ def objective(
             targets["depth"],
             norm=spec.depth_norm,
         )
-    if spec.temporal_weight:
+    if "temporal" in targets:
         terms["temporal"] = temporal_loss(image, *targets["temporal"])
     total = sum(getattr(spec, f"{name}_weight") * term for name, term in terms.items())
     return total, terms

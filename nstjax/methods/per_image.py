@@ -156,9 +156,7 @@ def optimise_picture(
         NstjaxError: for options that cannot be used.
     """
     spec = ObjectiveSpec.from_mapping(options)
-    if last is None:
-        spec = dataclasses.replace(spec, temporal_weight=0.0)
-    else:
+    if last is not None:
         options = {**options, "stages": ()}
         last = last[0][None], last[1][None, ..., None]
     params = {"encoder": encoder.params}

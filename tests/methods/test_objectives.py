@@ -64,6 +64,20 @@ def evaluate(spec, x, content, style, input_map="imagenet", **options):
 
 
 class ObjectiveTest(chex.TestCase):
+    def test_temporal_term_is_the_mean_square_where_the_last_frame_holds(self):
+        x, content, style, last = random_pictures(*[(1, 20, 24, 3)] * 4)
+        holds = np.zeros((1, 20, 24, 1), np.float32)
+        holds[:, :10] = 1
+        spec = dataclasses.replace(ALL_TERMS, temporal_weight=13.0)
+        calculate = jax.jit(partial(evaluate, spec))
+        without, terms = calculate(x, content, style)
+        assert "temporal" not in terms
+        total, terms = calculate(x, content, style, last=(last, holds))
+        # Half of the pixels hold; the mean is over all of them.
+        expected = np.square(x - last)[:, :10].mean() / 2
+        np.testing.assert_allclose(terms["temporal"], expected, rtol=1e-5)
+        np.testing.assert_allclose(total, without + 13 * expected, rtol=1e-5)
+
     @chex.variants(with_jit=True, without_jit=True)
     def test_total_is_the_weighted_sum_of_unweighted_terms(self):
         x, content, style = random_pictures(*[(1, 20, 24, 3)] * 3)

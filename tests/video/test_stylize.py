@@ -1,0 +1,243 @@
+"""Clips painted from end to end."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import nstjax
+from nstjax.cli.stylize import main
+from nstjax.errors import NstjaxError
+from nstjax.video import store
+from nstjax.video.clips import open_clip, read_frames
+from nstjax.video.measures import sharpness, warping_error
+
+pytest.importorskip("av", reason="clips need the extra [video]")
+pytest.importorskip("cv2", reason="clips need the extra [video]")
+
+
+def _images(path, **options):
+    return [frame.image for frame in read_frames(open_clip(path, **options))]
+
+
+def _paint(content, output, **options):
+    return nstjax.stylize_video(content, "night", output, **options)
+
+
+def _errors(images, flow):
+    """Warping errors by a flow that is known, where it stays in the frame."""
+    height, width = images[0].shape[:2]
+    field = np.broadcast_to(np.array(flow, np.float32), (height, width, 2))
+    holds = np.zeros((height, width), np.float32)
+    holds[: height - abs(flow[1]) - 1, : width - abs(flow[0]) - 1] = 1
+    units = [image / np.float32(255) for image in images]
+    pairs = zip(units, units[1:], strict=False)
+    return [warping_error(a, b, np.ascontiguousarray(field), holds) for a, b in pairs]
+
+
+def test_flow_halves_the_warping_error_of_a_pan_and_keeps_it_sharp(
+    pan, make_video, tmp_path
+):
+    clip = make_video(pan, "clip.mkv", encoder="ffv1")
+    painted = {}
+    for temporal in ("off", "flow"):
+        _paint(clip, tmp_path / temporal, temporal=temporal)
+        painted[temporal] = _images(tmp_path / temporal, fps=25)
+    # What a frame shows lay 3 pixels further right and 1 further down before.
+    errors = {
+        name: np.mean(_errors(images, (3, 1))) for name, images in painted.items()
+    }
+    assert errors["flow"] <= errors["off"] / 2, errors
+    sharp = {
+        n: np.mean([sharpness(i) for i in images]) for n, images in painted.items()
+    }
+    assert sharp["flow"] >= 0.9 * sharp["off"], sharp
+    # The first frame is that of a picture by itself.
+    picture = nstjax.stylize(pan[0] / np.float32(255), "night")
+    assert np.abs(painted["flow"][0] / 255 - picture).max() < 1 / 255
+
+
+def test_a_figure_before_a_still_ground(figure, make_video, tmp_path):
+    clip = make_video(figure, "clip.mkv", encoder="ffv1")
+    painted = {}
+    for temporal in ("off", "flow"):
+        _paint(clip, tmp_path / temporal, temporal=temporal)
+        painted[temporal] = _images(tmp_path / temporal, fps=25)
+    ground = {}
+    for name, images in painted.items():
+        below = [image[90:] / np.float32(255) for image in images]
+        steps = [np.sqrt(np.mean((b - a) ** 2)) for a, b in zip(below, below[1:])]
+        ground[name] = np.mean(steps)
+    assert ground["flow"] <= ground["off"] / 2, ground
+
+
+def test_a_still_clip_gives_equal_frames_and_a_cut_does_not_smear(
+    figure, make_video, tmp_path
+):
+    scene, other = figure[0], 255 - figure[0]
+    clip = make_video([scene] * 4 + [other] * 3, "clip.mkv", encoder="ffv1")
+    _paint(clip, tmp_path / "out")
+    images = _images(tmp_path / "out", fps=25)
+    for first, frames in ((0, range(1, 4)), (4, range(5, 7))):
+        for number in frames:
+            np.testing.assert_array_equal(images[number], images[first])
+    alone = nstjax.stylize(other / np.float32(255), "night")
+    assert np.abs(images[4] / 255 - alone).max() < 1 / 255
+
+
+def test_sound_times_and_sizes_are_kept(pan, make_video, sound_of, tmp_path):
+    times = [0, 40, 60, 160, 200, 280, 300, 400, 520]
+    odd = [np.ascontiguousarray(image[:102, :152]) for image in pan]
+    clip = make_video(odd, times=times, sound="aac", aspect=Fraction(4, 3), rotation=90)
+    result = _paint(clip, tmp_path / "out.mp4", temporal="off")
+    assert result.complete and result.frames == 8
+    before, after = open_clip(clip), open_clip(tmp_path / "out.mp4")
+    assert after.size == before.size == (152, 102)
+    assert after.pixel_aspect == before.pixel_aspect == Fraction(3, 4)
+    shown = [[(f.time, f.duration) for f in read_frames(c)] for c in (before, after)]
+    assert shown[0] == shown[1]
+    np.testing.assert_array_equal(sound_of(tmp_path / "out.mp4"), sound_of(clip))
+
+
+def test_one_frame_and_tiny_ones(photograph, tmp_path):
+    Image.fromarray(photograph[:24, :20]).save(tmp_path / "one.gif")
+    assert main(
+        ["--content", str(tmp_path / "one.gif"), "--style", "wave", "--quiet"]
+        + ["--output", str(tmp_path / "out.gif")]
+    ) == 0  # fmt: skip
+    (image,) = _images(tmp_path / "out.gif")
+    assert image.shape == (24, 20, 3)
+
+
+def test_a_run_that_was_stopped_goes_on_to_the_same_bits(
+    pan, make_video, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setattr(store, "SEGMENT", 3)
+    clip = make_video(pan, sound="aac")
+    _paint(clip, tmp_path / "whole.mp4")
+
+    def stop(progress):
+        if progress.frames == 5:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    result = _paint(clip, tmp_path / "out.mp4", on_progress=stop)
+    assert not result.complete and result.frames == 5
+    # What is there can be played, and its sound ends with it.
+    assert len(_images(tmp_path / "out.mp4")) == 5
+    with pytest.raises(NstjaxError, match="exists"):
+        _paint(clip, tmp_path / "out.mp4")
+    with pytest.raises(NstjaxError, match="other options"):
+        _paint(clip, tmp_path / "out.mp4", alpha=0.5, resume=True)
+    result = _paint(clip, tmp_path / "out.mp4", resume=True)
+    assert result.complete and (result.frames, result.painted) == (8, 3)
+    assert (tmp_path / "out.mp4").read_bytes() == (tmp_path / "whole.mp4").read_bytes()
+    assert not (tmp_path / "out.mp4.parts").exists()
+
+
+@pytest.mark.slow
+def test_optimised_frames_are_held_to_the_last_one(pan, make_video, tmp_path):
+    frames = [frame[:64, :64] for frame in pan[:2]]
+    clip = make_video(frames, "clip.mkv", encoder="ffv1")
+    errors = {}
+    for temporal in ("off", "flow"):
+        out = tmp_path / temporal
+        _paint(clip, out, method="gatys", temporal=temporal, iterations=15)
+        errors[temporal] = _errors(_images(out, fps=25), (3, 1))[0]
+    assert errors["flow"] < 0.7 * errors["off"], errors
+
+
+@pytest.mark.parametrize(
+    "arguments, words",
+    [
+        (["--temporal", "calm"], "flow, statistics, off"),
+        (["--method", "style-swap-net", "--temporal", "statistics"], "no statistics"),
+        (["--start", "x"], "no time"),
+        (["--start", "9"], "no frame in the part"),
+        (["--start", "0.2", "--end", "0.1"], "must come after"),
+        (["--quality", "200"], "from 1 to 100"),
+        (["--codec", "nonsense"], "no encoder"),
+        (["--trace", "run.json"], "for pictures"),
+        (["--fps", "30"], "has its own"),
+        (["--output", "out.doc"], "what kind of clip"),
+    ],
+)
+def test_mistakes_are_one_sentence(
+    pan, make_video, tmp_path, monkeypatch, capsys, arguments, words
+):
+    monkeypatch.chdir(tmp_path)
+    clip = make_video(pan[:2])
+    assert main(["--content", str(clip), "--style", "night", *arguments]) == 2
+    told = capsys.readouterr().err
+    assert words in told and "Traceback" not in told
+    assert told.strip().splitlines()[-1].startswith("nstjax: error: ")
+    assert os.listdir(tmp_path) == ["clip.mp4"]
+
+
+def test_options_of_clips_are_not_for_pictures(tmp_path, capsys):
+    out = str(tmp_path / "out.png")
+    given = ["--content", "chelsea", "--style", "night"]
+    assert main([*given, "--output", out, "--temporal", "off"]) == 2
+    assert "--temporal is for clips" in capsys.readouterr().err
+    assert main([*given, "--output", str(tmp_path / "out.mp4")]) == 2
+    assert "no clip" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_process_that_is_stopped_leaves_a_playable_clip(
+    pan, make_video, tmp_path, number
+):
+    clip = make_video(pan * 40)
+    command = [sys.executable, "-m", "nstjax", "stylize", "--content", str(clip)]
+    command += ["--style", "night", "--output", str(tmp_path / "out.mp4")]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    watch = threading.Timer(240, process.kill)
+    watch.start()
+    state = tmp_path / "out.mp4.parts" / "run.state"
+    while process.poll() is None and not state.exists():
+        time.sleep(0.1)
+    process.send_signal(number)
+    told = process.communicate()[1]
+    watch.cancel()
+    assert process.returncode == 130 and "--resume goes on" in told
+    assert len(_images(tmp_path / "out.mp4")) >= 1
+
+
+@pytest.mark.slow
+def test_long_clips_take_no_more_memory_than_short_ones(photograph, tmp_path):
+    code = (
+        "import resource, sys, nstjax;"
+        "nstjax.stylize_video(sys.argv[1], 'night', sys.argv[2], overwrite=True);"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+    )
+    peaks = {}
+    for count in (100, 2000):
+        source = tmp_path / f"{count}.mp4"
+        _make_long(source, photograph, count)
+        run = subprocess.run(
+            [sys.executable, "-c", code, str(source), str(tmp_path / "out.mp4")],
+            capture_output=True, text=True, check=True,
+        )  # fmt: skip
+        peaks[count] = int(run.stdout)
+        assert len(_images(tmp_path / "out.mp4")) == count
+    assert peaks[2000] <= 1.2 * peaks[100], peaks
+
+
+def _make_long(path, photograph, count):
+    import av
+
+    with av.open(str(path), "w") as out:
+        stream = out.add_stream("libx264", rate=25)
+        stream.height, stream.width, stream.pix_fmt = 48, 64, "yuv420p"
+        for i in range(count):
+            left = i % 300
+            image = np.ascontiguousarray(photograph[100:148, left : left + 64])
+            out.mux(stream.encode(av.VideoFrame.from_ndarray(image)))
+        out.mux(stream.encode(None))
