@@ -73,8 +73,7 @@ def test_a_figure_before_a_still_ground(figure, make_video, tmp_path):
     ground = {}
     for name, images in painted.items():
         below = [image[90:] / np.float32(255) for image in images]
-        steps = [np.sqrt(np.mean((b - a) ** 2)) for a, b in zip(below, below[1:])]
-        ground[name] = np.mean(steps)
+        ground[name] = np.sqrt(np.mean(np.square(np.diff(below, axis=0))))
     assert ground["flow"] <= ground["off"] / 2, ground
 
 
