@@ -54,7 +54,7 @@ def _list(options) -> int:
         size = "size not stated" if entry.size is None else _megabytes(entry.size)
         print(f"{names}{' (fetched)' if entry.name in cached else ''}")
         print(f"  use      {entry.use}")
-        print(f"  from     {entry.url}")
+        print(f"  from     {entry.place}")
         print(f"           {size}, {entry.hash_text}")
         accept = "; needs --accept-license" if entry.terms else ""
         print(f"  licence  {entry.publisher.licence}{accept}")

@@ -10,7 +10,7 @@ from nstjax.io.weights import (
     load_weights,
     sha256_of,
 )
-from nstjax.models import decoders, depth, vgg
+from nstjax.models import decoders, depth, lpips, vgg
 from nstjax.weights.store.entries import known
 from nstjax.weights.store.fetch import fetch
 
@@ -61,6 +61,22 @@ class Depth(NamedTuple):
 
     params: dict[str, Any]
     spec: depth.DepthSpec
+    metadata: WeightsMetadata
+    sha256: str
+
+
+class Lpips(NamedTuple):
+    """LPIPS ready for use.
+
+    Attributes:
+        params: its network's weights and those of the channels.
+        spec: which network.
+        metadata: where it comes from.
+        sha256: of the weight file.
+    """
+
+    params: dict[str, Any]
+    spec: lpips.LpipsSpec
     metadata: WeightsMetadata
     sha256: str
 
@@ -134,6 +150,26 @@ def load_decoder(name_or_path: str | Path) -> Decoder:
     spec = decoders.DecoderSpec.from_dict(metadata.spec)
     check_shapes(params, decoders.param_shapes(spec), where=str(path))
     return Decoder(params, spec, metadata, sha256_of(path))
+
+
+def load_lpips(name_or_path: str | Path) -> Lpips:
+    """Loads LPIPS.
+
+    Args:
+        name_or_path: see `weights_path`.
+
+    Raises:
+        NstjaxError: if there is no such network, or it is not LPIPS.
+    """
+    path, params, metadata = _open(
+        name_or_path,
+        kinds=("lpips",),
+        needed="LPIPS",
+        remedy="run 'nstjax weights get lpips'",
+    )
+    spec = lpips.LpipsSpec.from_dict(metadata.spec)
+    check_shapes(params, lpips.param_shapes(spec), where=str(path))
+    return Lpips(params, spec, metadata, sha256_of(path))
 
 
 def load_depth(name_or_path: str | Path) -> Depth:

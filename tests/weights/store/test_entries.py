@@ -14,7 +14,13 @@ from nstjax.weights.store.entries import ALIASES, ENTRIES, find_entry, known
 def test_every_entry_is_complete(name):
     entry = ENTRIES[name]
     assert entry.name == name
-    assert entry.url.startswith("https://") and entry.url.endswith(entry.file[-4:])
+    if entry.package:
+        assert re.fullmatch(r"[a-z0-9-]+==[0-9.]+", entry.package) and not entry.url
+        # pip wants the whole hash.
+        assert re.fullmatch(r"sha256:[0-9a-f]{64}", entry.digest)
+    else:
+        assert entry.url.startswith("https://")
+        assert entry.url.endswith(entry.file[-4:])
     assert entry.converter in COMMANDS
     assert entry.use and entry.publisher.licence
     assert re.fullmatch(r"(sha256:[0-9a-f]{8,64}|md5:[0-9a-f]{32}|)", entry.digest)
@@ -26,7 +32,7 @@ def test_hashes_of_torch_s_convention_are_those_in_the_names():
         for name, entry in ENTRIES.items()
         for digits in re.findall(r"-([0-9a-f]{8})\.pth$", entry.file)
     }
-    assert stated.keys() == {"vgg19", "vgg19-caffe"}
+    assert stated.keys() == {"vgg19-torchvision", "vgg16-torchvision", "vgg19-caffe"}
     for name, digits in stated.items():
         assert ENTRIES[name].digest == f"sha256:{digits}"
 

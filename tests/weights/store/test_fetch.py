@@ -142,7 +142,8 @@ def test_no_network_says_what_to_do(nowhere, cache, add_entry):
     ("content", "message"),
     [
         (b"<!DOCTYPE html><html>Log in to the network</html>", "is a web page"),
-        (b"\x80\x02}q\x00.", "no complete file of torch.save"),
+        (b"\x80\x02}q\x00.", "holds no named tensors"),
+        (b"\x00" * 64, "no complete file of torch.save"),
     ],
 )
 def test_a_wrong_file_without_a_stated_hash_is_noticed(

@@ -1,0 +1,117 @@
+"""Judges painted pairs by networks that no method here was trained against.
+
+    python benchmarks/judge_pairs.py FOLDER --content DIR --style DIR \\
+        --lpips lpips lpips-alexnet [--size 384]
+
+FOLDER holds pictures named CONTENT_STYLE.png (or .jpg; "--", "-" or "__" between
+the names will do), with CONTENT and STYLE the stems of files in the two folders.
+"content" or "style" in place of FOLDER judges those pictures themselves. Contents
+and styles are brought to squares as evaluations do; results of another size are
+scaled likewise. Prints the means over all pairs; chroma is that of pairs whose
+style is grey. Run it after 'nstjax weights get lpips lpips-alexnet'.
+"""
+
+import argparse
+import functools
+from pathlib import Path
+
+import numpy as np
+
+from nstjax.evaluation import colors, detail, perceptual
+from nstjax.evaluation.protocol import prepare_picture
+from nstjax.weights.pretrained import load_lpips
+
+_SUFFIXES = {".png", ".jpg", ".jpeg", ".webp"}
+_SEPARATORS = ("--", "__", "_", "-")
+# Mean chroma in L*a*b* below which a style is a drawing in grey.
+_GREY = 3.0
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("folder", nargs="+")
+    parser.add_argument("--content", type=Path, required=True)
+    parser.add_argument("--style", type=Path, required=True)
+    parser.add_argument("--lpips", nargs="+", default=["lpips"])
+    parser.add_argument("--size", type=int, default=384)
+    options = parser.parse_args()
+    contents, styles = _by_stem(options.content), _by_stem(options.style)
+    networks = [load_lpips(name) for name in options.lpips]
+    judge = _Judge(networks, options.size)
+    for folder in options.folder:
+        rows = [
+            judge.figures(result, contents[content], styles[style])
+            for result, content, style in _pairs(folder, contents, styles)
+        ]
+        if not rows:
+            parser.error(f"{folder} holds no picture named CONTENT_STYLE")
+        names = dict.fromkeys(name for row in rows for name in row)
+        means = {
+            name: np.mean([row[name] for row in rows if name in row]) for name in names
+        }
+        print(f"{folder}: {len(rows)} pairs")
+        print("  " + "  ".join(f"{name} {mean:.3f}" for name, mean in means.items()))
+
+
+class _Judge:
+    """Looks at every content and style once."""
+
+    def __init__(self, networks, size):
+        self.networks = networks
+        self.picture = functools.cache(lambda path: prepare_picture(str(path), size))
+        self.seen = functools.cache(
+            lambda path: [
+                perceptual.look(network, self.picture(path)) for network in networks
+            ]
+        )
+        self.style = functools.cache(
+            lambda path: [perceptual.describe_style(seen) for seen in self.seen(path)]
+        )
+
+    def figures(self, result, content, style):
+        picture, wanted = self.picture(result), self.picture(style)
+        figures = {}
+        for number, network in enumerate(self.networks):
+            seen = perceptual.look(network, picture)
+            figures |= perceptual.compare_contents(
+                network, seen, self.seen(content)[number]
+            )
+            if network.spec.trunk == "vgg16":
+                target = self.style(style)[number]
+                figures |= perceptual.compare_styles(seen, target)
+        figures["palette"] = colors.palette(picture, wanted)
+        if colors.chroma(wanted) < _GREY:
+            figures["chroma"] = colors.chroma(picture)
+        figures["fringe"] = colors.fringe(picture)
+        figures["flat"] = colors.flat(picture, self.picture(content))
+        described = detail.compare(
+            detail.describe(picture), detail.describe(self.picture(content))
+        )
+        return figures | {name: described[name] for name in ("lap4", "ssim")}
+
+
+def _by_stem(folder: Path) -> dict[str, Path]:
+    return {p.stem: p for p in sorted(folder.iterdir()) if p.suffix in _SUFFIXES}
+
+
+def _pairs(folder, contents, styles):
+    """(result, content, style) of every picture that names a pair."""
+    if folder in ("content", "style"):
+        for content in contents:
+            for style in styles:
+                itself = contents[content] if folder == "content" else styles[style]
+                yield itself, content, style
+        return
+    names = {
+        f"{content}{separator}{style}": (content, style)
+        for content in contents
+        for style in styles
+        for separator in _SEPARATORS
+    }
+    for stem, path in _by_stem(Path(folder)).items():
+        if stem in names:
+            yield path, *names[stem]
+
+
+if __name__ == "__main__":
+    main()
