@@ -73,9 +73,11 @@ class _Judge:
         figures = {}
         for number, network in enumerate(self.networks):
             seen = perceptual.look(network, picture)
-            figures |= perceptual.compare_contents(
+            compared = perceptual.compare_contents(
                 network, seen, self.seen(content)[number]
             )
+            figures[f"lpips_{network.spec.trunk}"] = compared.pop("lpips")
+            figures |= compared
             if network.spec.trunk == "vgg16":
                 target = self.style(style)[number]
                 figures |= perceptual.compare_styles(seen, target)

@@ -103,6 +103,13 @@ def make_parser() -> parsing.Parser:
         help="depth networks that judge depth",
     )
     how.add_argument(
+        "--lpips",
+        nargs="*",
+        metavar="NAME|FILE",
+        help="LPIPS networks that judge (default: those that 'nstjax weights get "
+        "lpips lpips-alexnet' has fetched; none if nothing follows)",
+    )
+    how.add_argument(
         "--metric",
         nargs="+",
         default=[],
@@ -163,6 +170,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             depth_models=options.depth_model,
             judges=options.judge,
             depth_judges=options.depth_judge,
+            lpips=options.lpips,
             metrics=options.metric,
             figure_pairs=options.figure_pairs,
             budget_pairs=options.figure3,

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 
 from nstjax.errors import NstjaxError
+from nstjax.evaluation.colors import make_color_gauge
 from nstjax.evaluation.custom import make_custom_gauge
 from nstjax.evaluation.depth import make_depth_gauge
 from nstjax.evaluation.detail import make_detail_gauge
@@ -10,8 +11,15 @@ from nstjax.evaluation.features import make_feature_gauge
 from nstjax.evaluation.gauges import Gauge
 from nstjax.evaluation.lineage import Network, open_network
 from nstjax.evaluation.noise import make_noise_gauge
+from nstjax.evaluation.perceptual import make_perceptual_gauge
 from nstjax.evaluation.wasserstein import make_wasserstein_gauge
-from nstjax.weights.pretrained import depth_name, load_depth, load_encoder
+from nstjax.weights.pretrained import (
+    depth_name,
+    load_depth,
+    load_encoder,
+    load_lpips,
+)
+from nstjax.weights.store.cache import weights_file
 
 
 def open_judges(arguments: Iterable[str], *, kind: str) -> dict[str, Network]:
@@ -19,7 +27,7 @@ def open_judges(arguments: Iterable[str], *, kind: str) -> dict[str, Network]:
 
     Args:
         arguments: names or files.
-        kind: "encoder" or "depth".
+        kind: "encoder", "depth" or "lpips".
 
     Raises:
         NstjaxError: if one cannot be used, or is given twice.
@@ -37,6 +45,11 @@ def open_judges(arguments: Iterable[str], *, kind: str) -> dict[str, Network]:
     return judges
 
 
+def fetched_lpips() -> list[str]:
+    """The names of LPIPS' networks that 'nstjax weights get' has fetched."""
+    return [name for name in ("lpips", "lpips-alexnet") if weights_file(name).is_file()]
+
+
 def check_names(
     judges: Mapping[str, Network],
     depth_judges: Mapping[str, Network],
@@ -52,7 +65,9 @@ def check_names(
 
 
 def make_judges(
-    judges: Mapping[str, Network], depth_judges: Mapping[str, Network]
+    judges: Mapping[str, Network],
+    depth_judges: Mapping[str, Network],
+    perceptual: Mapping[str, Network],
 ) -> list[Gauge]:
     """The gauges of networks, which are loaded here: this starts jax."""
     return [
@@ -64,6 +79,10 @@ def make_judges(
             make_depth_gauge(load_depth(network.argument), name=name)
             for name, network in depth_judges.items()
         ),
+        *(
+            make_perceptual_gauge(load_lpips(network.argument), name=name)
+            for name, network in perceptual.items()
+        ),
     ]
 
 
@@ -73,5 +92,6 @@ def make_free_gauges(metrics: Sequence[str]) -> list[Gauge]:
         make_detail_gauge(),
         make_wasserstein_gauge(),
         make_noise_gauge(),
+        make_color_gauge(),
         *(make_custom_gauge(place) for place in metrics),
     ]

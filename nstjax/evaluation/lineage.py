@@ -59,7 +59,7 @@ def open_network(argument: str, *, kind: str) -> Network:
 
     Args:
         argument: see `nstjax.weights.pretrained.weights_path`.
-        kind: "encoder", "decoder" or "depth".
+        kind: "encoder", "decoder", "depth" or "lpips".
 
     Raises:
         NstjaxError: if there is no such file, or it holds another network.
@@ -71,7 +71,9 @@ def open_network(argument: str, *, kind: str) -> Network:
         raise NstjaxError(
             f"{argument} holds a {metadata.kind}, but {needed} is needed here"
         )
-    return Network(argument, sha256_of(path), digest_of(params), metadata)
+    # LPIPS' network may be a method's encoder, in a file of its own.
+    digest = digest_of(params["trunk"] if kind == "lpips" else params)
+    return Network(argument, sha256_of(path), digest, metadata)
 
 
 def digest_of(params: Mapping[str, Any]) -> str:
@@ -100,7 +102,7 @@ def part_of_judge(judge: Network, networks: Sequence[Network]) -> str:
     for network in networks:
         notes = network.metadata.notes
         hashes |= {notes[name] for name in notes if name.endswith("sha256")}
-    if judge.sha256 in hashes:
+    if judge.sha256 in hashes or judge.digest in {n.digest for n in networks}:
         return LOSS
     for network in networks:
         if judge.digest in _TEACHERS.get(network.metadata.name, ()):

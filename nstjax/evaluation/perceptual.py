@@ -26,7 +26,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from nstjax.evaluation.gauges import LOWER, Column, Gauge, nothing
+from nstjax.evaluation.gauges import LOWER, Column, Gauge, judged, nothing
 from nstjax.models.lpips import TRUNKS, LpipsSpec, lpips_from_features, trunk_features
 from nstjax.types import Array, Features, Params
 from nstjax.weights.pretrained import Lpips
@@ -50,11 +50,7 @@ def compare_contents(
     network: Lpips, result: Features, content: Features
 ) -> dict[str, float]:
     """lpips, and content16 with VGG-16, of what `look` gave."""
-    figures = {
-        f"lpips_{network.spec.trunk}": lpips_from_features(
-            network.params, result, content
-        )[0]
-    }
+    figures = {"lpips": lpips_from_features(network.params, result, content)[0]}
     if network.spec.trunk == "vgg16":
         mine, wanted = (seen[_CONTENT_LAYER] for seen in (result, content))
         figures["content16"] = _relative(mine, wanted)
@@ -76,22 +72,28 @@ def compare_styles(result: Features, style: StyleTarget) -> dict[str, float]:
     return {"style16": float(means), "gram16": float(grams)}
 
 
-def make_perceptual_gauge(network: Lpips) -> Gauge:
-    """lpips; with VGG-16 content16, style16 and gram16, too."""
+def make_perceptual_gauge(network: Lpips, *, name: str) -> Gauge:
+    """lpips; with VGG-16 content16, style16 and gram16, too.
+
+    Args:
+        network: the judge.
+        name: what tables call it.
+    """
     trunk = network.spec.trunk
     deep = trunk == "vgg16"
-    keys = [f"lpips_{trunk}", *(("content16", "style16", "gram16") if deep else ())]
+    metrics = ["lpips", *(("content16", "style16", "gram16") if deep else ())]
 
     def measure(result, content, style):
         seen = look(network, result)
         figures = compare_contents(network, seen, content)
-        return figures | (compare_styles(seen, style) if deep else {})
+        figures |= compare_styles(seen, style) if deep else {}
+        return {judged(metric, name): value for metric, value in figures.items()}
 
     see = functools.partial(look, network)
     return Gauge(
         title=f"Judged by LPIPS and its network, ImageNet's {TRUNKS[trunk].name}",
         identity=f"perceptual 1 {network.sha256}",
-        columns=tuple(Column(key, LOWER) for key in keys),
+        columns=tuple(Column(judged(metric, name), LOWER) for metric in metrics),
         of_content=see,
         of_style=(lambda style: describe_style(see(style))) if deep else nothing,
         measure=measure,

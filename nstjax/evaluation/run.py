@@ -14,6 +14,7 @@ from nstjax.evaluation.claims import GATYS_BUDGETS, judge_claims
 from nstjax.evaluation.gauges import Gauge
 from nstjax.evaluation.judges import (
     check_names,
+    fetched_lpips,
     make_free_gauges,
     make_judges,
     open_judges,
@@ -48,7 +49,8 @@ class Settings:
         seed: of all randomness.
         iterations: of methods that optimise; None for the presets'.
         depth_models: further depth networks that gatys-depth paints with.
-        judges, depth_judges: names or files of networks.
+        judges, depth_judges, lpips: names or files of networks; `lpips` None for
+            those that have been fetched.
         metrics: places of the user's own.
         figure_pairs: rows of figures 1 and 4.
         budget_pairs: pairs on which AdaIN is compared with Gatys' budgets.
@@ -69,6 +71,7 @@ class Settings:
     depth_models: Sequence[str]
     judges: Sequence[str]
     depth_judges: Sequence[str]
+    lpips: Sequence[str] | None
     metrics: Sequence[str]
     figure_pairs: int
     budget_pairs: int
@@ -101,6 +104,8 @@ def evaluate(settings: Settings, *, tell: Callable[[str], None]) -> list[str]:
     )
     judges = open_judges(settings.judges, kind="encoder")
     depth_judges = open_judges(settings.depth_judges, kind="depth")
+    lpips = fetched_lpips() if settings.lpips is None else settings.lpips
+    perceptual = open_judges(lpips, kind="lpips")
     free = make_free_gauges(settings.metrics)
     check_names(judges, depth_judges, free)
     if settings.report:
@@ -127,7 +132,7 @@ def evaluate(settings: Settings, *, tell: Callable[[str], None]) -> list[str]:
     todo = _missing(folder, variants, chosen, settings)
     _paint(todo, variants, settings, leave_out, tell)
 
-    gauges = [*make_judges(judges, depth_judges), *free]
+    gauges = [*make_judges(judges, depth_judges, perceptual), *free]
     measured = _measure(folder, chosen, pairs, gauges, settings)
     rows = [
         summarise(
@@ -147,7 +152,7 @@ def evaluate(settings: Settings, *, tell: Callable[[str], None]) -> list[str]:
                 v.name: part_of_judge(judge, list(v.networks.values()))
                 for v in variants
             }
-            for name, judge in (judges | depth_judges).items()
+            for name, judge in (judges | depth_judges | perceptual).items()
         },
         verdicts=judge_claims(measured, columns),
         left_out=left_out,

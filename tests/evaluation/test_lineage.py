@@ -21,7 +21,7 @@ from nstjax.weights.pretrained import weights_path
 
 def network(sha256, *, name="x", digest="", **notes):
     metadata = WeightsMetadata("vgg19", name, {}, "", "", notes=notes)
-    return Network("x", sha256, digest, metadata)
+    return Network("x", sha256, digest or f"weights of {sha256}", metadata)
 
 
 def test_the_part_of_a_judge():
@@ -29,6 +29,8 @@ def test_the_part_of_a_judge():
     decoder = network("b", encoder_sha256="c")
     for sha256, part in (("a", LOSS), ("b", LOSS), ("c", LOSS), ("d", UNSEEN)):
         assert part_of_judge(network(sha256), [encoder, decoder]) == part
+    same_weights = network("d", digest=encoder.digest)
+    assert part_of_judge(same_weights, [encoder]) == LOSS
     teacher = network("d", digest=DISTILLED_16X)
     assert part_of_judge(teacher, [encoder, decoder]) == TEACHER
     assert part_of_judge(teacher, [network("a", name="vgg19")]) == UNSEEN

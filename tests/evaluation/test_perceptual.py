@@ -16,8 +16,10 @@ def network(trunk):
     spec = LpipsSpec(trunk)
 
     def draw(shape):
-        scale = np.sqrt(2 / max(np.prod(shape[:-1]), 1)) if len(shape) > 1 else 0.1
-        return np.abs(RNG.normal(0, scale, shape)).astype(np.float32)
+        if len(shape) == 1:
+            return RNG.uniform(0, 0.1, shape).astype(np.float32)
+        scale = np.sqrt(2 / np.prod(shape[:-1]))
+        return RNG.normal(0, scale, shape).astype(np.float32)
 
     shapes = param_shapes(spec)
     params = jax.tree.map(draw, shapes, is_leaf=lambda node: isinstance(node, tuple))
@@ -50,18 +52,18 @@ def test_styles_are_compared_as_defined():
 @pytest.mark.parametrize("trunk", ["vgg16", "alexnet"])
 def test_gauge_gives_its_columns(trunk):
     judge = network(trunk)
-    gauge = perceptual.make_perceptual_gauge(judge)
+    gauge = perceptual.make_perceptual_gauge(judge, name="x")
     content, style = RNG.random((2, 48, 40, 3), np.float32)
     seen, target = gauge.of_content(content), gauge.of_style(style)
     figures = gauge.measure(style, seen, target)
     assert figures.keys() == {column.key for column in gauge.columns}
     assert all(np.isfinite(value) for value in figures.values())
     itself = gauge.measure(content, seen, target)
-    assert itself[f"lpips_{trunk}"] == pytest.approx(0, abs=1e-6)
+    assert itself["lpips@x"] == pytest.approx(0, abs=1e-6)
     if trunk == "vgg16":
-        assert itself["content16"] == 0
-        assert figures["style16"] == pytest.approx(0, abs=1e-6)
+        assert itself["content16@x"] == 0
+        assert figures["style16@x"] == pytest.approx(0, abs=1e-6)
         conv = perceptual.look(judge, style)["relu4_3"]
         wanted = perceptual.look(judge, content)["relu4_3"]
         expected = np.square(conv - wanted).sum() / np.square(wanted).sum()
-        assert figures["content16"] == pytest.approx(float(expected), rel=1e-5)
+        assert figures["content16@x"] == pytest.approx(float(expected), rel=1e-5)
