@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import jax
 import numpy as np
 
 from nstjax import examples
-from nstjax.errors import NstjaxError
+from nstjax.errors import NstjaxError, NstjaxWarning
 from nstjax.io.images import MIN_SIDE, read_image
 from nstjax.io.resizing import fit_size, resize_image
 from nstjax.methods import one_pass
@@ -464,7 +465,17 @@ def _read_masks(
 def _read_mask(mask: Mask) -> np.ndarray:
     """A mask as [H, W, 1] in [0, 1]."""
     if not isinstance(mask, np.ndarray):
-        return read_image(mask).mean(axis=2, keepdims=True)
+        # What is transparent is not there: strokes on a layer of their own.
+        read = read_image(mask, background=0.0).mean(axis=2, keepdims=True)
+        if not _LEAST_MASKED < read.mean() < 1 - _LEAST_MASKED:
+            shade = "black" if read.mean() < 0.5 else "white"
+            warnings.warn(
+                f"the mask {mask} is {shade} nearly everywhere (where it is "
+                "transparent, it counts as black)",
+                NstjaxWarning,
+                stacklevel=2,
+            )
+        return read
     fits = mask.ndim == 2 and mask.dtype.kind in "fb"
     if not (fits and mask.min() >= 0 and mask.max() <= 1):
         raise NstjaxError(

@@ -1,4 +1,4 @@
-"""The one error that is meant for the user's eyes."""
+"""The one error and the one warning that are meant for the user's eyes."""
 
 
 class NstjaxError(ValueError):
@@ -7,4 +7,11 @@ class NstjaxError(ValueError):
     The message is one sentence that says what is wrong and what to do about
     it. The command line prints it on stderr and exits with status 2; no
     traceback is shown.
+    """
+
+
+class NstjaxWarning(UserWarning):
+    """Something the caller gave is used, but hardly as it was meant.
+
+    The command line prints the message, one sentence, on stderr and goes on.
     """

@@ -18,8 +18,9 @@ import numpy as np
 from PIL import Image
 
 from nstjax.errors import NstjaxError
+from nstjax.io import images
 from nstjax.io.crops import Crop, cut
-from nstjax.io.images import PICTURE_FORMATS, PICTURE_SUFFIXES
+from nstjax.io.images import PICTURE_SUFFIXES
 
 # Pictures in a row that may be unreadable before it is taken for an error.
 _MOST_CORRUPT_IN_A_ROW = 100
@@ -115,8 +116,7 @@ def open_picture(item: Any) -> Image.Image:
         item = item["image"]
     if isinstance(item, np.ndarray):
         return Image.fromarray(item)
-    file = io.BytesIO(item) if isinstance(item, bytes) else item
-    return Image.open(file, formats=PICTURE_FORMATS)
+    return images.open_picture(io.BytesIO(item) if isinstance(item, bytes) else item)
 
 
 # What makes an example of a source's item; random is None in validation.

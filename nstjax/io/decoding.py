@@ -25,22 +25,27 @@ _MODES_OF_PROFILE = {
     "GRAY": (("1", "L", "LA"), "L"),
     "CMYK": (("CMYK",), "CMYK"),
 }
+# What Pillow multiplies grey of fewer bits with, by its names for them.
+_GREY_FACTORS = {"L;2": 85, "L;4": 17}
 _SRGB = ImageCms.createProfile("sRGB")
 
 
-def decode_pixels(image: Image.Image, *, color_managed: bool = True) -> np.ndarray:
+def decode_pixels(
+    image: Image.Image, *, color_managed: bool = True, background: float = 1.0
+) -> np.ndarray:
     """Decodes a picture: first frame, upright, sRGB, no alpha.
 
     Grey of 9 to 16 bits keeps its precision; other channels of 16 bits are
     cut to their upper 8, which is all that Pillow reads. An embedded ICC
     profile is converted to sRGB (perceptual intent, 8 bits); without one,
     the numbers are taken for sRGB and CMYK is converted without colour
-    management. What is transparent is blended with white, in sRGB values as
-    web browsers do.
+    management. What is transparent is blended with a background, in sRGB values
+    as web browsers do. TIFF files go through `nstjax.io.tiff` first.
 
     Args:
         image: an opened Pillow picture; it is loaded here.
         color_managed: False ignores profiles.
+        background: the grey in [0, 1] behind what is transparent; white by default.
 
     Returns:
         float32 array [H, W, 3] in [0, 1].
@@ -52,26 +57,58 @@ def decode_pixels(image: Image.Image, *, color_managed: bool = True) -> np.ndarr
         Exception: whatever Pillow raises for a damaged file, which is nearly
             anything.
     """
+    _scale_transparent_colour(image)
     image.load()
     # After load(), for Pillow itself turns TIFF files when it loads them and
     # then drops the tag.
     orientation = read_orientation(image)
     profile = image.info.get("icc_profile") if color_managed else None
-    alpha = None
     if image.mode.startswith("I;16"):
-        pixels = _decode_deep_grey(image)
-        if profile:
-            levels = np.rint(pixels * 255).astype(np.uint8)
-            pixels = _decode_8_bits(Image.fromarray(levels), profile)
+        samples = _decode_deep_grey(image)[..., None]
     else:
+        # Applies the profile to the very numbers of the file.
+        samples, profile = _decode_8_bits(image, profile), None
+    return compose(
+        samples,
+        _alpha(image),
+        profile=profile,
+        orientation=orientation,
+        background=background,
+    )
+
+
+def compose(
+    samples: np.ndarray,
+    alpha: np.ndarray | None,
+    *,
+    premultiplied: bool = False,
+    profile: bytes | None = None,
+    orientation: int = 1,
+    background: float = 1.0,
+) -> np.ndarray:
+    """Turns samples into what `decode_pixels` returns.
+
+    Args:
+        samples: [H, W, N] in [0, 1]: grey, RGB or CMYK for N of 1, 3 or 4.
+        alpha: opacity [H, W, 1] in [0, 1], or None.
+        premultiplied: whether the samples have been multiplied with it.
+        profile: an ICC profile of the samples.
+        orientation: EXIF's.
+        background: see `decode_pixels`.
+    """
+    if profile:
+        levels = np.rint(samples * 255).astype(np.uint8)
+        mode = {1: "L", 3: "RGB", 4: "CMYK"}[samples.shape[2]]
+        image = Image.frombytes(mode, levels.shape[1::-1], levels.tobytes())
         pixels = _decode_8_bits(image, profile)
-        if image.has_transparency_data:
-            alpha = _to_unit(image.convert("RGBA").getchannel("A"))[..., None]
-    if pixels.ndim == 2:
-        pixels = np.repeat(pixels[..., None], 3, axis=2)
+    elif samples.shape[2] == 4:
+        pixels = (1 - samples[..., :3]) * (1 - samples[..., 3:])
+    else:
+        pixels = samples if samples.shape[2] == 3 else np.repeat(samples, 3, axis=2)
     if alpha is not None:
-        pixels = pixels * alpha + (1 - alpha)
-    return turn_upright(pixels, orientation)
+        weighted = pixels if premultiplied else pixels * alpha
+        pixels = np.clip(weighted + background * (1 - alpha), 0, 1)
+    return turn_upright(np.asarray(pixels, np.float32), orientation)
 
 
 def read_orientation(image: Image.Image) -> int:
@@ -119,6 +156,35 @@ def _decode_8_bits(image: Image.Image, profile: bytes | None) -> np.ndarray:
         # convert() would copy what it has nothing to do with.
         managed = image if image.mode == "RGB" else image.convert("RGB")
     return _to_unit(managed)
+
+
+def _alpha(image: Image.Image) -> np.ndarray | None:
+    """The opacity [H, W, 1] of a loaded picture, or None."""
+    if image.mode.startswith("I;16"):
+        if "transparency" not in image.info:
+            return None
+        return np.float32(np.asarray(image) != image.info["transparency"])[..., None]
+    if not image.has_transparency_data:
+        return None
+    return _to_unit(image.convert("RGBA").getchannel("A"))[..., None]
+
+
+def _scale_transparent_colour(image: Image.Image) -> None:
+    """Corrects the transparent colour of an unloaded PNG file that has one.
+
+    Pillow scales samples to 8 bits, but not the one colour that is transparent.
+    """
+    colour = image.info.get("transparency")
+    if image.format != "PNG" or colour is None or not image.tile:
+        return
+    raw = image.tile[0].args
+    if raw in _GREY_FACTORS:
+        image.info["transparency"] = colour * _GREY_FACTORS[raw]
+    if raw == "RGB;16B":
+        raise NstjaxError(
+            "has one transparent colour of 16 bits per channel, which is not "
+            "supported; save it with an alpha channel"
+        )
 
 
 def _convert_to_srgb(image: Image.Image, profile: bytes) -> Image.Image | None:

@@ -4,23 +4,29 @@ In memory a picture is a float32 array [H, W, 3], RGB, sRGB-encoded, values
 in [0, 1].
 """
 
+import io
+import logging
 import os
 import tempfile
 import threading
 import warnings
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, PngImagePlugin, UnidentifiedImageError
 
 from nstjax.errors import NstjaxError
 from nstjax.io.decoding import decode_pixels
 from nstjax.io.files import refuse_to_overwrite, written_atomically
+from nstjax.io.signatures import name_kind_of
+from nstjax.io.tiff import MAGIC_NUMBERS, decode_tiff
 
 _FORMATS = {
     ".png": "PNG",
     ".jpg": "JPEG",
     ".jpeg": "JPEG",
+    ".jfif": "JPEG",
     ".webp": "WEBP",
     ".tif": "TIFF",
     ".tiff": "TIFF",
@@ -28,6 +34,8 @@ _FORMATS = {
 PICTURE_SUFFIXES = tuple(_FORMATS)
 # By Pillow's names.
 PICTURE_FORMATS = tuple(sorted(set(_FORMATS.values())))
+# By the names of `nstjax.io.signatures`.
+_READ = ("a PNG picture", "a JPEG picture", "a TIFF picture", "a WebP picture")
 # The deepest layer in use, relu5_1, has one cell for 16 pixels of a side.
 MIN_SIDE = 16
 # 11,585 x 11,585 pixels; as float32 they take 1.6 GB.
@@ -41,6 +49,11 @@ _LONGEST_SIDE = {"JPEG": 65_500, "WEBP": 16_383}
 # Warning filters belong to the whole process, so that only one thread at a
 # time may change them.
 _WARNINGS_LOCK = threading.Lock()
+# Pillow refuses PNG files with more than 1 MiB of text or of a colour profile, as
+# those of printers and displays can be.
+PngImagePlugin.MAX_TEXT_CHUNK = max(PngImagePlugin.MAX_TEXT_CHUNK, 2**24)
+# What it has to say is said in errors; without a handler it would print it.
+logging.getLogger("PIL").addHandler(logging.NullHandler())
 
 
 def read_image(
@@ -49,6 +62,7 @@ def read_image(
     min_side: int = MIN_SIDE,
     max_pixels: int = MAX_PIXELS,
     color_managed: bool = True,
+    background: float = 1.0,
 ) -> np.ndarray:
     """Reads a picture file; what it is, its content decides, not its suffix.
 
@@ -64,6 +78,7 @@ def read_image(
             before anything is decoded. Pillow's own limit (about 179 million)
             holds besides.
         color_managed: False takes the numbers for sRGB, whatever the profile.
+        background: the grey in [0, 1] behind what is transparent; white by default.
 
     Returns:
         float32 array [H, W, 3], RGB, sRGB-encoded, in [0, 1].
@@ -73,24 +88,66 @@ def read_image(
             damaged or incomplete, too small or too large.
     """
     path = Path(path)
+
+    def check_size(width: int, height: int) -> None:
+        if width * height > max_pixels:
+            raise NstjaxError(_too_large(max_pixels))
+        if min(width, height) < min_side:
+            raise NstjaxError(
+                f"has {width} x {height} pixels, too few for style transfer; give "
+                f"a picture of at least {min_side} pixels a side"
+            )
+
+    how = {"color_managed": color_managed, "background": background}
     try:
         with (
+            _seekable(path) as file,
             _WARNINGS_LOCK,
             warnings.catch_warnings(action="ignore"),
-            open(path, "rb") as file,
-            Image.open(file, formats=PICTURE_FORMATS) as image,
         ):
-            width, height = image.size
-            if width * height > max_pixels:
-                raise NstjaxError(_too_large(max_pixels))
-            if min(width, height) < min_side:
-                raise NstjaxError(
-                    f"has {width} x {height} pixels, too few for style transfer; give "
-                    f"a picture of at least {min_side} pixels a side"
-                )
-            return decode_pixels(image, color_managed=color_managed)
+            pixels = decode_tiff(file, check_size=check_size, **how)
+            if pixels is not None:
+                return pixels
+            with Image.open(file, formats=PICTURE_FORMATS) as image:
+                check_size(*image.size)
+                return decode_pixels(image, **how)
     except Exception as error:  # Pillow raises nearly anything for damaged files
         raise NstjaxError(f"{path} {_why_unreadable(path, error)}") from error
+
+
+def open_picture(file: str | os.PathLike | BinaryIO) -> Image.Image:
+    """Opens a picture whose upper 8 bits per channel will do, such as for training.
+
+    Args:
+        file: a path, or a file that is open for reading.
+
+    Returns:
+        A Pillow picture of one of `PICTURE_FORMATS`. Pixels are not decoded yet,
+        except for the kinds of TIFF files that Pillow cannot decode right.
+
+    Raises:
+        Exception: whatever Pillow or tifffile raises for a damaged file, and
+            NstjaxError for a kind that is not read.
+    """
+    if isinstance(file, str | os.PathLike):
+        with open(file, "rb") as opened:
+            if opened.read(4) not in MAGIC_NUMBERS:
+                return Image.open(file, formats=PICTURE_FORMATS)
+            opened.seek(0)
+            return open_picture(io.BytesIO(opened.read()))
+    pixels = decode_tiff(file, check_size=lambda width, height: None)
+    if pixels is None:
+        return Image.open(file, formats=PICTURE_FORMATS)
+    return Image.fromarray(np.rint(pixels * 255).astype(np.uint8))
+
+
+def _seekable(path: Path) -> BinaryIO:
+    """Opens a file; what a pipe holds is read first."""
+    file = open(path, "rb")
+    if file.seekable():
+        return file
+    with file:
+        return io.BytesIO(file.read())
 
 
 def _why_unreadable(path: Path, error: Exception) -> str:
@@ -103,14 +160,25 @@ def _why_unreadable(path: Path, error: Exception) -> str:
     if isinstance(error, UnidentifiedImageError):
         if path.stat().st_size == 0:
             return "is empty (0 bytes); get an intact copy"
+        wanted = "an intact PNG, JPEG, WebP or TIFF file"
+        kind = name_kind_of(path)
+        if kind and kind not in _READ:
+            return f"is {kind}, which is not read; give {wanted}"
+        if kind == "a TIFF picture":
+            return (
+                f"is {kind} of a kind that is not read, or damaged; save it as grey, "
+                "RGB or CMYK with 8 or 16 bits per channel"
+            )
         return (
-            "is not a picture that can be read, or damaged; give an intact PNG, JPEG, "
-            "WebP or TIFF file with at most 16 bits per channel"
+            f"is not a picture that can be read, or damaged; give {wanted} with at "
+            "most 16 bits per channel"
         )
     if isinstance(error, Image.DecompressionBombError):
         return _too_large(2 * Image.MAX_IMAGE_PIXELS)
     if isinstance(error, OSError) and error.errno:
         return f"cannot be read ({error.strerror}); check the file and its permissions"
+    if isinstance(error, MemoryError):
+        return "does not fit into memory; make it smaller"
     reason = " ".join(str(error).split()) or type(error).__name__
     return f"is damaged or incomplete ({reason}); get an intact copy"
 

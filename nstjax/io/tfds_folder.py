@@ -18,7 +18,7 @@ from PIL import Image
 
 from nstjax.errors import NstjaxError
 from nstjax.io.decoding import decode_pixels
-from nstjax.io.images import PICTURE_FORMATS
+from nstjax.io.images import open_picture
 
 # What TFDS reads back as [H, W, 3] from the file's own bytes.
 _KEPT_FORMATS = ("JPEG", "PNG")
@@ -164,7 +164,7 @@ def open_prepared(directory: Path) -> Any:
 
 def _picture_bytes(file: Path, short_side: int) -> bytes:
     data = file.read_bytes()
-    with Image.open(io.BytesIO(data), formats=PICTURE_FORMATS) as image:
+    with open_picture(io.BytesIO(data)) as image:
         kept = image.format in _KEPT_FORMATS and image.mode == "RGB"
         if kept and not 0 < short_side < min(image.size):
             image.load()  # raises if the file is damaged

@@ -60,7 +60,7 @@ def png(samples, *, depth, color_type, chunks=()):
 
     height, width = samples.shape[:2]
     header = struct.pack(">IIBBBBB", width, height, depth, color_type, 0, 0, 0)
-    rows = b"".join(b"\0" + row.astype(f">u{depth // 8}").tobytes() for row in samples)
+    rows = b"".join(b"\0" + packed(row, depth) for row in samples)
     return b"".join(
         [
             b"\x89PNG\r\n\x1a\n",
@@ -70,6 +70,14 @@ def png(samples, *, depth, color_type, chunks=()):
             chunk(b"IEND", b""),
         ]
     )
+
+
+def packed(row, depth):
+    """A row of samples as PNG and TIFF store them, the most significant bit first."""
+    if depth >= 8:
+        return row.astype(f">u{depth // 8}").tobytes()
+    bits = (row.reshape(-1, 1) >> np.arange(depth)[::-1]) & 1
+    return np.packbits(bits.astype(np.uint8)).tobytes()
 
 
 def icc_profile(device_class, space, connection_space, tags):
@@ -427,20 +435,51 @@ def test_tiff_of_12_bit_grey(tmp_path):
     np.testing.assert_allclose(read(path), expected, atol=1e-6)
 
 
-def test_16_bit_rgb_keeps_the_upper_8_bits(tmp_path):
+def test_16_bit_rgb_png_keeps_the_upper_8_bits(tmp_path):
     samples = np.random.default_rng(0).integers(0, 65536, (16, 16, 3), np.uint16)
-    by_hand, by_tifffile = tmp_path / "p.png", tmp_path / "p.tif"
-    by_hand.write_bytes(png(samples, depth=16, color_type=2))
-    tifffile.imwrite(by_tifffile, samples, photometric="rgb")
-    for path in (by_hand, by_tifffile):
-        np.testing.assert_allclose(read(path), samples // 256 / 255, atol=1e-7)
+    path = tmp_path / "p.png"
+    path.write_bytes(png(samples, depth=16, color_type=2))
+    np.testing.assert_allclose(read(path), samples // 256 / 255, atol=1e-7)
 
 
-@pytest.mark.parametrize("mode", ["I", "F", "LAB"])
-def test_unsupported_modes_are_refused(tmp_path, mode):
-    path = saved(tmp_path, Image.new(mode, (16, 16)), "p.tif")
-    with pytest.raises(NstjaxError, match=f"^{path} has Pillow's colour mode {mode},"):
+def test_lab_is_refused(tmp_path):
+    path = saved(tmp_path, Image.new("LAB", (16, 16)), "p.tif")
+    with pytest.raises(NstjaxError, match=f"^{path} has Pillow's colour mode LAB,"):
         read(path)
+
+
+@pytest.mark.parametrize("depth", [1, 2, 4, 8, 16])
+def test_transparent_grey_of_every_depth(tmp_path, depth):
+    samples = np.random.default_rng(depth).integers(0, 2**depth, (16, 16))
+    key = samples[3, 4]
+    path = tmp_path / "p.png"
+    chunks = [(b"tRNS", struct.pack(">H", key))]
+    path.write_bytes(png(samples, depth=depth, color_type=0, chunks=chunks))
+    expected = np.where(samples == key, 1, samples / (2**depth - 1))[..., None]
+    np.testing.assert_allclose(read(path), np.repeat(expected, 3, 2), atol=1e-7)
+    behind = np.where(samples == key, 0, samples / (2**depth - 1))[..., None]
+    on_black = read_image(path, min_side=1, background=0)
+    np.testing.assert_allclose(on_black, np.repeat(behind, 3, 2), atol=1e-7)
+
+
+def test_transparent_rgb_of_16_bits_is_refused(tmp_path):
+    samples = np.full((16, 16, 3), 300)
+    path = tmp_path / "p.png"
+    chunks = [(b"tRNS", struct.pack(">3H", 300, 300, 300))]
+    path.write_bytes(png(samples, depth=16, color_type=2, chunks=chunks))
+    with pytest.raises(NstjaxError, match="one transparent colour of 16 bits"):
+        read(path)
+
+
+def test_a_profile_of_megabytes(tmp_path):
+    profile = rgb_profile(_SRGB_TO_XYZ, 2.2)
+    noise = np.random.default_rng(0).bytes(1_500_000)
+    # Profiles may be followed by private tags; their size is in their head.
+    profile = struct.pack(">I", len(profile) + len(noise)) + profile[4:] + noise
+    image = Image.fromarray(levels((16, 16, 3)))
+    path = saved(tmp_path, image, "p.png", icc_profile=profile)
+    expected = encode_srgb((levels((16, 16, 3)) / 255) ** 2.2)
+    np.testing.assert_allclose(read(path), expected, atol=0.02)
 
 
 @pytest.mark.parametrize("suffix", ["png", "webp", "tif"])

@@ -111,7 +111,25 @@ def test_empty_file(tmp_path):
     assert "is empty" in refusal(read_image, path)
 
 
-@pytest.mark.parametrize("data", [b"I am not a picture.", b"\xff\xd8\xff", b"GIF89a"])
+@pytest.mark.parametrize(
+    "data, name",
+    [
+        (b"GIF89a", "a GIF picture"),
+        (b"BM\x36\0\0\0\0\0\0\0", "a BMP picture"),
+        (b"\0\0\0\x20ftypavif", "an AVIF picture"),
+        (b"\0\0\0\x20ftypheic", "a HEIC picture"),
+        (b"\xff\x0a", "a JPEG XL picture"),
+        (b"<!DOCTYPE html><html>", "a web page"),
+        (b"version https://git-lfs.github.com/spec/v1", "a Git LFS pointer"),
+    ],
+)
+def test_other_formats_are_named(tmp_path, data, name):
+    path = tmp_path / "p.png"
+    path.write_bytes(data)
+    assert f"is {name}" in refusal(read_image, path)
+
+
+@pytest.mark.parametrize("data", [b"I am not a picture.", b"\xff\xd8\xff"])
 def test_something_else_named_jpg(tmp_path, data):
     path = tmp_path / "p.jpg"
     path.write_bytes(data)
@@ -394,7 +412,7 @@ def test_a_failing_write_leaves_the_old_file(tmp_path, monkeypatch):
 def test_unknown_suffix(tmp_path, name):
     for function, arguments in ((check_output, ()), (write_image, (smooth(),))):
         message = refusal(function, tmp_path / name, *arguments)
-        assert ".png, .jpg, .jpeg, .webp, .tif, .tiff" in message
+        assert ".png, .jpg, .jpeg, .jfif, .webp, .tif, .tiff" in message
     assert names(tmp_path) == []
 
 

@@ -1,0 +1,162 @@
+"""TIFF files of the kinds that Pillow misreads or refuses, decoded by tifffile.
+
+These are samples of 16 bits (of which Pillow keeps the upper 8, and garbles planes
+that are not compressed), grey with alpha, and colour tables.
+"""
+
+import logging
+from collections.abc import Callable
+from typing import BinaryIO
+
+import numpy as np
+from PIL import Image
+
+from nstjax.errors import NstjaxError
+from nstjax.io.decoding import compose
+
+MAGIC_NUMBERS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+_PALETTE = 3
+# How many samples are colours, by PhotometricInterpretation: white is zero, black
+# is zero, RGB, CMYK.
+_COLOURS = {0: 1, 1: 1, 2: 3, 5: 4}
+_WHITE_IS_ZERO = 0
+_YCBCR = 6
+# None, Deflate by its two numbers, PackBits and LZMA, which tifffile decodes by
+# itself.
+_UNCOMPRESSED = 1
+_DECODED = (_UNCOMPRESSED, 8, 32946, 32773, 34925)
+_UNSIGNED, _UNTYPED = 1, 4
+_ASSOCIATED, _UNASSOCIATED = 1, 2
+_ORIENTATION_TAG, _SUBSAMPLING_TAG, _PROFILE_TAG = 274, 530, 34675
+
+# What it has to say is said in errors; without a handler it would print it.
+logging.getLogger("tifffile").addHandler(logging.NullHandler())
+
+
+def decode_tiff(
+    file: BinaryIO,
+    *,
+    check_size: Callable[[int, int], None],
+    color_managed: bool = True,
+    background: float = 1.0,
+) -> np.ndarray | None:
+    """Decodes the first page of a TIFF file that should not be left to Pillow.
+
+    Args:
+        file: an open file; its position is 0 afterwards.
+        check_size: is given (width, height) before anything is decoded, and
+            raises if that is not wanted.
+        color_managed, background: see `nstjax.io.decoding.decode_pixels`.
+
+    Returns:
+        float32 array [H, W, 3] in [0, 1]; None for files that Pillow reads right,
+        or whose headers tifffile cannot make sense of.
+
+    Raises:
+        NstjaxError: for kinds that neither library reads right.
+        Exception: whatever tifffile raises for a damaged file.
+    """
+    magic = file.read(4)
+    file.seek(0)
+    if magic not in MAGIC_NUMBERS:
+        return None
+    import tifffile
+
+    try:
+        page = tifffile.TiffFile(file).pages[0]
+        kind = _Kind(page)
+    except Exception:  # tifffile raises nearly anything for damaged headers
+        return None
+    finally:
+        file.seek(0)
+    if kind.formats - {_UNSIGNED, _UNTYPED}:
+        raise NstjaxError(
+            "holds signed or floating-point numbers, whose black and white are "
+            "unknown; save it with unsigned integers of 8 or 16 bits"
+        )
+    if kind.subsampled and page.compression == _UNCOMPRESSED:
+        raise NstjaxError(
+            "is an uncompressed TIFF file with fewer samples of colour than of "
+            "lightness (YCbCr), which is not read; save it as RGB"
+        )
+    if kind.photometric == _PALETTE:
+        check_size(page.imagewidth, page.imagelength)
+        indices, alpha = _palette_indices(file), None
+        table = np.asarray(page.colormap)
+        # Many programs write values of 8 bits where the standard wants 16, which
+        # others make of 8 by multiplying with 256 or with 257.
+        table = table if table.max() < 256 else table >> 8
+        samples = (table.T / np.float32(255))[indices]
+    elif kind.photometric in _COLOURS and (
+        16 in kind.bits or kind.separate or kind.samples == 2
+    ):
+        if page.compression not in _DECODED:
+            return _leave_to_pillow(kind, page)
+        check_size(page.imagewidth, page.imagelength)
+        samples, alpha = _read_samples(page, kind)
+    else:
+        return None
+    orientation = page.tags.get(_ORIENTATION_TAG)
+    profile = page.tags.get(_PROFILE_TAG) if color_managed else None
+    return compose(
+        samples,
+        alpha,
+        premultiplied=_ASSOCIATED in page.extrasamples[:1],
+        profile=profile and profile.value,
+        orientation=orientation.value if orientation else 1,
+        background=background,
+    )
+
+
+class _Kind:
+    """The facts of a page that decide who can read it."""
+
+    def __init__(self, page) -> None:
+        self.bits = set(np.atleast_1d(page.bitspersample).tolist())
+        self.formats = set(np.atleast_1d(page.sampleformat).tolist())
+        self.samples = int(page.samplesperpixel)
+        self.photometric = int(page.photometric)
+        subsampling = page.tags.get(_SUBSAMPLING_TAG)
+        full = subsampling is not None and tuple(subsampling.value) == (1, 1)
+        self.subsampled = self.photometric == _YCBCR and not full
+        self.separate = int(page.planarconfig) == 2 and self.samples > 1
+
+
+def _leave_to_pillow(kind: _Kind, page) -> None:
+    white_is_zero = kind.photometric == _WHITE_IS_ZERO and kind.bits == {16}
+    if kind.samples == 2 or white_is_zero:
+        what = "grey with alpha" if kind.samples == 2 else "16 bits, white is zero"
+        raise NstjaxError(
+            f"is a TIFF file ({what}) whose compression ({page.compression.name}) "
+            "cannot be read; save it uncompressed or with Deflate"
+        )
+    return None
+
+
+def _palette_indices(file: BinaryIO) -> np.ndarray:
+    with Image.open(file, formats=("TIFF",)) as image:
+        image.load()
+        return np.asarray(image)
+
+
+def _read_samples(page, kind: _Kind) -> tuple[np.ndarray, np.ndarray | None]:
+    """Colours [H, W, N] in [0, 1], and alpha [H, W, 1] or None."""
+    colours = _COLOURS[kind.photometric]
+    if kind.bits not in ({8}, {16}) or not colours <= kind.samples <= colours + 4:
+        raise NstjaxError(
+            f"is a TIFF file of {kind.samples} samples of {sorted(kind.bits)} bits, "
+            "which is not supported; save it as grey, RGB or CMYK with 8 or 16 bits"
+        )
+    size = (page.imagelength, page.imagewidth)
+    data = page.asarray(maxworkers=1)
+    if kind.separate:
+        data = np.moveaxis(data.reshape(kind.samples, *size), 0, -1)
+    data = data.reshape(*size, kind.samples) / np.float32(2 ** max(kind.bits) - 1)
+    samples, rest = data[..., :colours], data[..., colours : colours + 1]
+    if kind.photometric == _WHITE_IS_ZERO:
+        samples = 1 - samples
+    # Where the file does not say what a further sample is, it is alpha, as for
+    # Pillow.
+    what = page.extrasamples[0] if page.extrasamples else _UNASSOCIATED
+    has_alpha = rest.shape[2] and what in (_ASSOCIATED, _UNASSOCIATED)
+    return samples, rest if has_alpha else None
