@@ -1,6 +1,7 @@
 """Compares the methods on folders of pictures: ``python evaluate.py --help``."""
 
+from nstjax.cli.errors import run_command
 from nstjax.cli.evaluate import main
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    run_command(main)

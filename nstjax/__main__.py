@@ -1,9 +1,7 @@
 """``python -m nstjax`` is the ``nstjax`` command."""
 
-import sys
-
-from nstjax.cli.main import main
+from nstjax.cli.main import entry
 
 # Reading processes import this module anew, under another name.
 if __name__ == "__main__":
-    sys.exit(main())
+    entry()

@@ -41,6 +41,8 @@ Style = Picture | SavedStyle
 # A mask: a file, or an array [H, W] in [0, 1].
 Mask = str | os.PathLike | np.ndarray
 
+# The share of a mask below which it is likely to be a mistake.
+_LEAST_MASKED = 0.005
 # Pixels whose colours are worked on at a time.
 _STRIP = 2**22
 
@@ -173,6 +175,8 @@ def make_plan(
         raise NstjaxError(
             f"{len(styles)} styles need as many weights to blend, not {len(blend)}"
         )
+    if not 0 <= seed < 2**32:
+        raise NstjaxError(f"the seed must be from 0 to 4294967295, not {seed}")
     one_pass_method = options["method"] in ONE_PASS
     image = read_picture(content)
     networks = networks or load_networks(options)
@@ -270,6 +274,7 @@ def run(
     plan: Plan,
     *,
     on_progress: Callable[[Progress], bool | None] | None = None,
+    tell_every: int = 0,
     checkpoint: Checkpoint | None = None,
     on_tile: OnTile | None = None,
 ) -> Outcome:
@@ -277,7 +282,7 @@ def run(
 
     Args:
         plan: from `make_plan`.
-        on_progress, checkpoint: see `nstjax.methods.per_image.optimise_picture`.
+        on_progress, tell_every, checkpoint: see `nstjax.methods.per_image`.
         on_tile: see `nstjax.methods.one_pass.transfer_picture`.
     """
     if isinstance(plan.networks, Networks):
@@ -305,6 +310,7 @@ def run(
         style_blend=plan.blend,
         init_image=plan.init_image,
         on_progress=on_progress,
+        tell_every=tell_every,
         checkpoint=checkpoint,
     )
 

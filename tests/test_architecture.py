@@ -12,7 +12,7 @@ PACKAGE = ROOT / "nstjax"
 # The lowest first; a module may import from its own part and from below. A part
 # is a module, or a folder, less what has a line of its own.
 LAYERS = (
-    ("errors", "types", "lazy"),
+    ("errors", "interrupts", "types", "lazy"),
     ("precision",),
     ("ops",),
     ("models", "transforms", "losses"),
@@ -29,7 +29,7 @@ LAYERS = (
 )
 # What knows nothing of pictures or networks, and what it may see of the project.
 ALLOWED = {
-    "optimize": {"errors", "types", "lazy", "optimize", "sharding"},
+    "optimize": {"errors", "interrupts", "types", "lazy", "optimize", "sharding"},
     "training/step.py": {"errors", "types", "lazy", "sharding", "precision"},
     "training/schedules.py": {"errors", "types", "lazy"},
     "io": {"errors", "types", "lazy", "io"},

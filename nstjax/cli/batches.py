@@ -13,10 +13,10 @@ from PIL import Image
 from tqdm import tqdm
 
 from nstjax import api
+from nstjax.cli.errors import explain
 from nstjax.cli.jobs import Job
 from nstjax.cli.painting import plan_job, save_style
-from nstjax.errors import NstjaxError
-from nstjax.io.images import write_image
+from nstjax.io.images import PICTURE_FORMATS, write_image
 from nstjax.methods.memory.planner import largest_batch
 from nstjax.methods.one_pass import Networks, SavedStyle
 
@@ -59,21 +59,25 @@ def paint_all(
     begin = time.perf_counter()
     bar = tqdm(total=len(jobs), unit="picture", disable=options.quiet, file=sys.stderr)
 
-    def fail(error: NstjaxError) -> None:
-        failures.append(str(error))
+    def fail(job: Job, error: Exception) -> None:
+        reason = explain(error) or f"{type(error).__name__}: {error}"
+        failures.append(reason)
         with bar.external_write_mode(file=sys.stderr):
-            print(f"nstjax: error: {error}", file=sys.stderr)
+            print(
+                f"nstjax: error: {job.output} could not be made: {reason}",
+                file=sys.stderr,
+            )
         bar.update()
 
     def finish(job: Job, plan: api.Plan, image: Any) -> None:
         write_image(job.output, api.finish(plan, image), overwrite=replace)
 
-    def settle(written: list[Future]) -> None:
-        for future in written:
+    def settle(written: list[tuple[Job, Future]]) -> None:
+        for job, future in written:
             try:
                 future.result()
-            except NstjaxError as error:
-                fail(error)
+            except Exception as error:  # whatever it is, it is this picture's
+                fail(job, error)
             else:
                 bar.update()
 
@@ -84,24 +88,29 @@ def paint_all(
             try:
                 seen = styles.read(job.styles)
                 plan = plan_job(job, leaves, networks, options, styles=seen)
-            except NstjaxError as error:
-                fail(error)
+            except Exception as error:
+                fail(job, error)
                 continue
             if unsaved:
                 save_style(job, plan, options)
                 unsaved = False
             yield job, styles.encode(plan)
 
-    waiting: list[Future] = []
+    waiting: list[tuple[Job, Future]] = []
     with bar, ThreadPoolExecutor(1) as writer:
         for batch in _batches(plan_each(), batch_size, options):
             plans = [plan for _, plan in batch]
             alone = not api.can_share(plans[0])
-            outcomes = [api.run(plans[0])] if alone else api.run_batch(plans)
+            try:
+                outcomes = [api.run(plans[0])] if alone else api.run_batch(plans)
+            except Exception as error:
+                for job, _ in batch:
+                    fail(job, error)
+                continue
             # Painted pictures are not piled up faster than they can be written.
             settle(waiting)
             waiting = [
-                writer.submit(finish, job, plan, outcome.image)
+                (job, writer.submit(finish, job, plan, outcome.image))
                 for (job, plan), outcome in zip(batch, outcomes, strict=True)
             ]
         settle(waiting)
@@ -144,9 +153,9 @@ class _Styles:
 def _likeness(job: Job) -> tuple[tuple[str, ...], tuple[int, int]]:
     """Sorts jobs so that those that can be painted together are neighbours."""
     try:
-        with Image.open(job.content) as image:
+        with Image.open(job.content, formats=PICTURE_FORMATS) as image:
             return job.styles, image.size
-    except (OSError, ValueError, Image.DecompressionBombError):
+    except Exception:
         # An example's name; or a picture that will be refused when it is read.
         return job.styles, (0, 0)
 

@@ -1,27 +1,86 @@
 """How commands end: one sentence on stderr and a status."""
 
+import errno
 import functools
+import os
 import sys
+import warnings
 from collections.abc import Callable
 
-from nstjax.errors import NstjaxError
+from nstjax.cli.streams import reliable_streams
+from nstjax.errors import NstjaxError, NstjaxWarning
+from nstjax.interrupts import Stopped, raising_stopped
 
 USAGE_ERROR = 2
 INTERRUPTED = 130
+# Of these a machine may run out at any time, wherever in a command.
+_EXHAUSTED = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EMFILE, errno.ENOMEM)
 
 
 def reports_errors(main: Callable[..., int]) -> Callable[..., int]:
-    """Wraps a command so that the user's mistakes print as one sentence."""
+    """Wraps a command so that whatever the user can mend prints as one sentence."""
 
     @functools.wraps(main)
     def wrapped(*args, **kwargs) -> int:
-        try:
-            return main(*args, **kwargs)
-        except NstjaxError as error:
-            print(f"nstjax: error: {error}", file=sys.stderr)
-            return USAGE_ERROR
-        except KeyboardInterrupt:
-            print("nstjax: stopped", file=sys.stderr)
-            return INTERRUPTED
+        with reliable_streams(), raising_stopped(), warnings.catch_warnings():
+            _show_only_our_warnings()
+            try:
+                status = main(*args, **kwargs)
+                sys.stdout.flush()
+                return status
+            except KeyboardInterrupt as stop:
+                print("nstjax: stopped", file=sys.stderr)
+                return stop.status if isinstance(stop, Stopped) else INTERRUPTED
+            except Exception as error:
+                sentence = explain(error)
+                if sentence is None:
+                    raise
+                print(f"nstjax: error: {sentence}", file=sys.stderr)
+                return USAGE_ERROR
 
     return wrapped
+
+
+def explain(error: Exception) -> str | None:
+    """One sentence for an error that the user can mend; None for any other."""
+    if isinstance(error, NstjaxError):
+        return str(error)
+    text = " ".join(str(error).split())
+    if isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in text:
+        return "memory ran out; choose a smaller --size, or give --max-memory"
+    if isinstance(error, OSError) and error.errno in _EXHAUSTED:
+        where = f"{error.filename}: " if error.filename else ""
+        return f"{where}{os.strerror(error.errno)}; make room and try again"
+    if isinstance(error, RuntimeError) and "Unable to initialize backend" in text:
+        return f"{text}; unset JAX_PLATFORMS, or set it to cpu"
+    return None
+
+
+def run_command(main: Callable[[], int]) -> None:
+    """Ends the process with a command's status.
+
+    After an interruption at once: the compiler's threads may still be at work, and
+    where the interpreter ended below them, the process would crash.
+    """
+    status = main()
+    if status <= 128:
+        sys.exit(status)
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (OSError, ValueError, AttributeError):
+            pass  # nobody is there to read it
+    os._exit(status)
+
+
+def _show_only_our_warnings() -> None:
+    show = warnings.showwarning
+
+    def show_ours(message, category, filename, lineno, file=None, line=None):
+        if issubclass(category, NstjaxWarning):
+            print(f"nstjax: warning: {message}", file=sys.stderr)
+        elif sys.warnoptions:
+            show(message, category, filename, lineno, file, line)
+
+    warnings.showwarning = show_ours
+    warnings.simplefilter("always", NstjaxWarning)

@@ -9,6 +9,7 @@ from nstjax import __version__
 from nstjax.cli import parsing
 from nstjax.cli.compile_cache import add_cache_option, set_compile_cache
 from nstjax.cli.errors import INTERRUPTED, USAGE_ERROR, reports_errors
+from nstjax.interrupts import Stopped
 from nstjax.ops.cpu import xla
 
 _DESCRIPTION = """\
@@ -181,9 +182,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             command=f"python evaluate.py {_shown(arguments, note=options.note)}",
         )
         left_out = evaluate(settings, tell=_print)
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stop:
         _print("stopped; the same command goes on")
-        return INTERRUPTED
+        return stop.status if isinstance(stop, Stopped) else INTERRUPTED
     print(f"wrote {Path(options.output) / 'report.md'}")
     if left_out:
         _print(f"nstjax: {len(left_out)} pictures could not be read or made")

@@ -4,7 +4,9 @@ import dataclasses
 import os
 from pathlib import Path
 
+from nstjax.cli.outputs import check_distinct
 from nstjax.errors import NstjaxError
+from nstjax.io.files import fit_name
 from nstjax.io.images import check_output
 from nstjax.methods.pictures import list_pictures, picture_label
 
@@ -28,7 +30,21 @@ class Job:
     @property
     def state(self) -> Path:
         """Where an interrupted run leaves what it needs to go on."""
-        return self.output.with_name(f"{self.output.name}.state")
+        return self.output.with_name(fit_name(self.output.name, ".state"))
+
+    def beside(self, ending: str) -> Path:
+        """A further picture of this job, such as for the ending "_disparity"."""
+        name = fit_name(self.output.stem, f"{ending}{self.output.suffix}")
+        return self.output.with_name(name)
+
+    @property
+    def disparities(self) -> tuple[Path, Path]:
+        """Where the disparities of content and result are shown."""
+        return self.beside("_content_disparity"), self.beside("_disparity")
+
+    def intermediate(self, evaluations: int) -> Path:
+        """The picture after so many evaluations."""
+        return self.beside(f"_{evaluations:05d}")
 
 
 def plan_jobs(
@@ -64,6 +80,7 @@ def plan_jobs(
         target = Path(output) if output else _free_name(content, styles, method)
         job = Job(content, tuple(styles), target)
         going_on = resume and job.state.is_file()
+        check_distinct([target], [content, *styles])
         check_output(target, overwrite=overwrite or going_on)
         return [job], 0
     if not output:
@@ -78,6 +95,11 @@ def plan_jobs(
         for picture in contents
         for blend in blends
     ]
+    # Also those that are there already: another run's picture is not this one's.
+    check_distinct(
+        (job.output for job in jobs),
+        [*contents, *(picture for blend in blends for picture in blend)],
+    )
     check_output(jobs[0].output, overwrite=True)
     left = [
         job
@@ -108,12 +130,13 @@ def _name(
     parts = [picture_label(content, contents)]
     if len(blends) > 1:
         parts.append(picture_label(blend[0], [other[0] for other in blends]))
-    return "_".join(parts) + _DEFAULT_SUFFIX
+    return fit_name("_".join(parts), _DEFAULT_SUFFIX)
 
 
 def _free_name(content: str, styles: list[str], method: str) -> Path:
     stem = "_".join([Path(content).stem, *(Path(s).stem for s in styles), method])
-    candidate, number = Path(f"{stem}{_DEFAULT_SUFFIX}"), 2
+    candidate, number = Path(fit_name(stem, _DEFAULT_SUFFIX)), 2
     while candidate.exists():
-        candidate, number = Path(f"{stem}_{number}{_DEFAULT_SUFFIX}"), number + 1
+        candidate = Path(fit_name(stem, f"_{number}{_DEFAULT_SUFFIX}"))
+        number += 1
     return candidate

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Sequence
 
 from nstjax import __version__
+from nstjax.cli.errors import reports_errors, run_command
 
 # Imported when chosen: ``nstjax --help`` loads none of them.
 _COMMANDS = {
@@ -17,6 +18,12 @@ _COMMANDS = {
 }
 
 
+def entry() -> None:
+    """The installed command: runs it and ends the process."""
+    run_command(main)
+
+
+@reports_errors
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs a subcommand; returns its exit status."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)

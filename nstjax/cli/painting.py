@@ -4,7 +4,9 @@ import hashlib
 import importlib.metadata
 import json
 import platform
+import signal
 import sys
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -14,7 +16,8 @@ from tqdm import tqdm
 
 from nstjax import __version__, api
 from nstjax.cli.jobs import Job
-from nstjax.errors import NstjaxError
+from nstjax.errors import NstjaxError, NstjaxWarning
+from nstjax.interrupts import Stopped, StopRequest
 from nstjax.io.images import check_output, write_image
 from nstjax.io.run_state import load_run_state, read_run_options, save_run_state
 from nstjax.methods import one_pass
@@ -27,7 +30,15 @@ _VERSIONED = ("jax", "jaxlib", "flax", "optax", "numpy", "pillow")
 
 
 class Interrupted(Exception):
-    """A run ended early, with everything saved; the message says where."""
+    """A run ended early, with everything saved; the message says where.
+
+    Attributes:
+        status: what the command should end with.
+    """
+
+    def __init__(self, message: str, number: int) -> None:
+        super().__init__(message)
+        self.status = Stopped(number or signal.SIGINT).status
 
 
 def paint(
@@ -50,8 +61,8 @@ def paint(
         The run's record: options, versions, weights, every evaluation.
 
     Raises:
-        Interrupted: after Ctrl-C, once the picture so far and the state to
-            go on from have been written.
+        Interrupted: after Ctrl-C, SIGTERM or SIGHUP, once the picture so far and
+            the state to go on from have been written.
         NstjaxError: for anything that cannot be used.
     """
     plan = plan_job(job, leaves, networks, options)
@@ -65,43 +76,72 @@ def paint(
         return _paint_at_once(job, plan, options, shown, replace=replace)
     fingerprint = _fingerprint(plan)
     checkpoint = _load(job, plan, fingerprint) if options.resume else None
-    bar = tqdm(unit="eval", disable=options.quiet, file=sys.stderr, leave=False)
-    saved = 0
-
-    def on_progress(progress: Progress) -> None:
-        nonlocal saved
-        bar.total = progress.requested
-        bar.set_postfix(loss=f"{progress.total:.4g}", refresh=False)
-        bar.update(progress.evaluations - bar.n)
-        every = options.save_every
-        if every and progress.evaluations // every > saved:
-            saved = progress.evaluations // every
-            name = f"{job.output.stem}_{progress.evaluations:05d}{job.output.suffix}"
-            write_image(
-                job.output.with_name(name),
-                api.finish(plan, progress.image()),
-                overwrite=replace,
+    # Nothing is lost before the first evaluations.
+    with StopRequest(armed=False) as stop:
+        outcome = _optimise(job, plan, options, checkpoint, stop, replace=replace)
+        stop.armed = True
+        image = api.finish(plan, outcome.image)
+        write_image(job.output, image, overwrite=replace)
+        if outcome.reason == "interrupted":
+            _save(job, outcome.checkpoint, fingerprint)
+            raise Interrupted(
+                f"stopped; the picture so far is {job.output}, and the same command "
+                "with --resume goes on",
+                stop.requested,
             )
-
-    with bar:
-        outcome = api.run(plan, on_progress=on_progress, checkpoint=checkpoint)
-    image = api.finish(plan, outcome.image)
-    write_image(job.output, image, overwrite=replace)
-    if outcome.reason == "interrupted":
-        _save(job, outcome.checkpoint, fingerprint)
-        raise Interrupted(
-            f"stopped; the picture so far is {job.output}, and the same command with "
-            "--resume goes on"
-        )
-    job.state.unlink(missing_ok=True)
-    _write_depth(job, plan, image, shown, replace=replace)
+        job.state.unlink(missing_ok=True)
+        _write_depth(job, plan, image, shown, replace=replace)
     if outcome.reason == "not_finite":
         tell(
             f"the loss stopped being a finite number after "
             f"{len(outcome.trace)} evaluations; {job.output} is the last good picture, "
             "and a lower learning rate or other weights may get further"
         )
+    if stop.requested:
+        raise Interrupted(f"stopped; {job.output} is finished", stop.requested)
     return _record(job, plan, outcome)
+
+
+def _optimise(
+    job: Job,
+    plan: api.Plan,
+    options: Any,
+    checkpoint: Checkpoint | None,
+    stop: StopRequest,
+    *,
+    replace: bool,
+) -> Outcome:
+    """Optimises a picture, with a progress bar and pictures on the way."""
+    every = options.save_every or 0
+    # What was due before the run was stopped is there already.
+    made = checkpoint.trace.evaluations if checkpoint is not None else ()
+    due = every * (1 + int(max(made, default=0)) // every) if every else 0
+    bar = tqdm(unit="eval", disable=options.quiet, file=sys.stderr, leave=False)
+
+    def on_progress(progress: Progress) -> bool:
+        nonlocal due
+        stop.armed = True
+        bar.total = progress.requested
+        bar.set_postfix(loss=f"{progress.total:.4g}", refresh=False)
+        bar.update(progress.evaluations - bar.n)
+        if every and progress.evaluations >= due:
+            due = every * (1 + progress.evaluations // every)
+            try:
+                write_image(
+                    job.intermediate(progress.evaluations),
+                    api.finish(plan, progress.image()),
+                    overwrite=replace,
+                )
+            except NstjaxError as error:
+                # The result is worth more than what is seen on the way to it.
+                with bar.external_write_mode(file=sys.stderr):
+                    warnings.warn(str(error), NstjaxWarning, stacklevel=2)
+        return bool(stop.requested)
+
+    with bar:
+        return api.run(
+            plan, on_progress=on_progress, tell_every=every, checkpoint=checkpoint
+        )
 
 
 def plan_job(
@@ -173,16 +213,8 @@ def _paint_at_once(
     return _record(job, plan, outcome) if options.trace else {}
 
 
-def _depth_files(job: Job) -> tuple[Path, Path]:
-    """Where the disparities of content and result are shown."""
-    stem, suffix = job.output.stem, job.output.suffix
-    names = (f"{stem}_content_disparity{suffix}", f"{stem}_disparity{suffix}")
-    first, second = (job.output.with_name(name) for name in names)
-    return first, second
-
-
 def _shown_depth(job: Job, plan: api.Plan, *, replace: bool) -> Depth:
-    for path in _depth_files(job):
+    for path in job.disparities:
         check_output(path, overwrite=replace)
     return plan.depth or load_depth(plan.options["depth_model"])
 
@@ -192,7 +224,7 @@ def _write_depth(
 ) -> None:
     if depth is not None:
         pictures = api.disparity_pictures(plan.content, image, depth=depth)
-        for path, picture in zip(_depth_files(job), pictures, strict=True):
+        for path, picture in zip(job.disparities, pictures, strict=True):
             write_image(path, picture, overwrite=replace)
 
 

@@ -6,6 +6,9 @@ import math
 from nstjax.errors import NstjaxError
 from nstjax.methods.memory.amounts import parse_amount
 
+# What the 32-bit integers of seeds and counts can hold.
+LARGEST = 2**31 - 1
+
 
 class Parser(argparse.ArgumentParser):
     """An ArgumentParser whose complaints are the project's own errors."""
@@ -36,7 +39,7 @@ def share(text: str) -> float:
 
 
 def count(text: str) -> int:
-    """A whole number from 1 up."""
+    """A whole number from 1 to `LARGEST`."""
     value = whole(text)
     if value < 1:
         raise argparse.ArgumentTypeError(f"{text} is not a whole number from 1 up")
@@ -44,13 +47,15 @@ def count(text: str) -> int:
 
 
 def whole(text: str) -> int:
-    """A whole number from 0 up."""
+    """A whole number from 0 to `LARGEST`."""
     try:
         value = int(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(f"{text} is not a whole number") from error
     if value < 0:
         raise argparse.ArgumentTypeError(f"{text} is negative")
+    if value > LARGEST:
+        raise argparse.ArgumentTypeError(f"{text} is more than {LARGEST}")
     return value
 
 

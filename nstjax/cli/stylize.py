@@ -3,6 +3,7 @@
 import json
 import sys
 import time
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,8 @@ from nstjax.cli import parsing
 from nstjax.cli.clips import add_clip_options, stylize_clip, wants_clip
 from nstjax.cli.collector import without_collection
 from nstjax.cli.compile_cache import add_cache_option, set_compile_cache
-from nstjax.cli.errors import INTERRUPTED, USAGE_ERROR, reports_errors
-from nstjax.errors import NstjaxError
+from nstjax.cli.errors import USAGE_ERROR, explain, reports_errors
+from nstjax.errors import NstjaxError, NstjaxWarning
 from nstjax.ops.cpu import xla
 
 _DESCRIPTION = """\
@@ -143,7 +144,6 @@ def make_parser() -> parsing.Parser:
     )
     method.add_argument(
         "--preset",
-        default="best",
         metavar="NAME",
         help="of gatys and its kin: best (default), reference (as published code) or "
         "paper",
@@ -253,8 +253,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command; returns its exit status."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     options, overrides = make_parser().parse_known_args(arguments)
-    for argument in overrides:
-        if not argument.startswith("--config."):
+    for number, argument in enumerate(overrides):
+        if not argument.startswith("-") and not _is_value(overrides, number):
+            raise NstjaxError(
+                f"{argument!r} belongs to no option; --content takes one picture, or a "
+                "folder for several"
+            )
+        if argument.startswith("-") and not argument.startswith("--config."):
             raise NstjaxError(
                 f"there is no option {argument!r}; --help lists the options"
             )
@@ -263,6 +268,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options.style = _DEMONSTRATION["style"]
     if options.config and options.method:
         raise NstjaxError("give --method or --config, not both: a config has a method")
+    if options.config and options.preset:
+        raise NstjaxError(
+            "give --preset or --config, not both: a config names its preset itself, as "
+            "in --config gatys:paper"
+        )
     for name in ("content", "style"):
         if getattr(options, name) is None:
             raise NstjaxError(f"--{name} is missing: name a picture")
@@ -275,11 +285,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     leaves = method_options(
         options.method or _METHOD,
-        options.preset,
+        options.preset or "best",
         config=options.config,
         config_overrides=overrides,
         options={name: getattr(options, name) for name in _LEAVES},
     )
+    if options.depth_model and not (leaves.get("depth_weight") or options.show_depth):
+        raise NstjaxError(
+            f"--depth-model is for --depth-weight, gatys-depth and --show-depth; "
+            f"{leaves['method']} sees no depth as it is"
+        )
     tell = _silent if options.quiet else _print
     if wants_clip(options):
         return stylize_clip(options, leaves, tell)
@@ -293,14 +308,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     if options.trace and len(jobs) + done > 1:
         raise NstjaxError("--trace describes one picture, not a folder of them")
-    if options.resume and leaves["method"] in ONE_PASS:
-        raise NstjaxError(
-            f"--resume is for methods that optimise; {leaves['method']} paints at once"
-        )
+    if leaves["method"] in ONE_PASS:
+        for name, given in (
+            ("--resume", options.resume),
+            ("--save-every", options.save_every),
+        ):
+            if given:
+                raise NstjaxError(
+                    f"{name} is for methods that optimise; {leaves['method']} paints "
+                    "at once"
+                )
     if options.trace:
         _check_trace(options)
     if options.save_style:
         _check_save_style(jobs, leaves, options)
+    _check_outputs(jobs, leaves, options)
     if done:
         tell(f"{done} pictures were there already")
     return _run_jobs(jobs, leaves, options, tell)
@@ -327,18 +349,28 @@ def _run_jobs(jobs, leaves: dict[str, Any], options, tell) -> int:
             record = paint(job, leaves, networks, options, tell)
         except Interrupted as stop:
             tell(str(stop))
-            return INTERRUPTED
-        except NstjaxError as error:
+            return stop.status
+        except Exception as error:
             if len(jobs) == 1:
                 raise
-            # One bad picture does not stop the others.
-            print(f"nstjax: error: {error}", file=sys.stderr)
+            # One bad picture, whatever is bad about it, does not stop the others.
+            reason = explain(error) or f"{type(error).__name__}: {error}"
+            print(
+                f"nstjax: error: {job.output} could not be made: {reason}",
+                file=sys.stderr,
+            )
             failed += 1
             continue
         seconds = time.perf_counter() - begin
         tell(f"wrote {job.output} after {seconds:.1f} s")
         if options.trace:
-            _write_trace(Path(options.trace), record | {"seconds": seconds}, options)
+            try:
+                _write_trace(
+                    Path(options.trace), record | {"seconds": seconds}, options
+                )
+            except NstjaxError as error:
+                # The picture, which is what counts, has been written.
+                warnings.warn(str(error), NstjaxWarning, stacklevel=2)
     return _status(failed, len(jobs))
 
 
@@ -384,6 +416,29 @@ def _check_save_style(jobs, leaves: dict[str, Any], options) -> None:
     refuse_to_overwrite(path, overwrite=options.overwrite)
 
 
+def _check_outputs(jobs, leaves: dict[str, Any], options) -> None:
+    """Checks that nothing the run writes is written twice, or is what it reads."""
+    from nstjax.cli.outputs import check_distinct
+
+    outputs = [job.output for job in jobs]
+    outputs += [Path(path) for path in (options.trace, options.save_style) if path]
+    if "iterations" in leaves:
+        outputs += [job.state for job in jobs]
+    if options.show_depth:
+        outputs += [path for job in jobs for path in job.disparities]
+    inputs = [picture for job in jobs for picture in (job.content, *job.styles)]
+    inputs += [*(options.mask or ()), *([options.config] if options.config else ())]
+    names = ("init", "encoder", "decoder", "depth_model")
+    inputs += [leaves[name] for name in names if isinstance(leaves.get(name), str)]
+    check_distinct(outputs, inputs)
+
+
+def _is_value(arguments: Sequence[str], number: int) -> bool:
+    """Whether an argument is the value of a --config.KEY before it."""
+    before = arguments[number - 1] if number else ""
+    return before.startswith("--config.") and "=" not in before
+
+
 def _check_trace(options) -> None:
     from nstjax.io.files import refuse_to_overwrite
 
@@ -397,7 +452,7 @@ def _write_trace(path: Path, record: dict[str, Any], options) -> None:
     from nstjax.io.files import write_atomically
 
     text = json.dumps(record, indent=1) + "\n"
-    write_atomically(path, text.encode(), overwrite=options.overwrite or options.resume)
+    write_atomically(path, text, overwrite=options.overwrite or options.resume)
 
 
 def _print(message: str) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from nstjax.cli.compile_cache import add_cache_option, set_compile_cache
-from nstjax.cli.errors import INTERRUPTED, reports_errors
+from nstjax.cli.errors import reports_errors
 from nstjax.cli.parsing import Parser
 from nstjax.configuration import load_config
 from nstjax.errors import NstjaxError
@@ -67,8 +67,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _join_hosts(options.distributed)
     import jax
 
+    from nstjax.interrupts import Stopped
     from nstjax.training import trainer
-    from nstjax.training.interrupt import Stopped
     from nstjax.training.recipes.table import make_task
     from nstjax.training.watch import Watcher
 
@@ -84,7 +84,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 path = trainer.train(
                     task, config, workdir, on_progress=watcher, recipe=recipe
                 )
-            except Stopped:
+            except Stopped as stop:
                 watcher.close()
                 if first:
                     print(
@@ -92,7 +92,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                         "command goes on",
                         file=sys.stderr,
                     )
-                return INTERRUPTED
+                return stop.status
     if first:
         print(f"wrote {path}")
     return 0

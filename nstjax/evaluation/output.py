@@ -88,13 +88,13 @@ def write_results(
         ("table.csv", tables.summary_csv(results.rows, columns, results.parts)),
         ("pairs.csv", tables.pairs_csv(measured, columns)),
     ):
-        write_atomically(folder.path / name, text.encode(), overwrite=True)
+        write_atomically(folder.path / name, text, overwrite=True)
     for place in [folder.path / "report.md", *([report] if report else [])]:
         links = [os.path.relpath(figure, place.parent) for figure in figures]
         # A link that leads out of the report's folder would soon be a dead one.
         links = [Path(x).as_posix() for x in links if not x.startswith(os.pardir)]
         text = reports.write_text(results, links)
-        write_atomically(place, text.encode(), overwrite=True)
+        write_atomically(place, text, overwrite=True)
 
 
 def _result(folder: Folder, method: str, pair: Pair) -> np.ndarray | None:

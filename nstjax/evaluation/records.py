@@ -153,7 +153,7 @@ def read_json(path: Path) -> dict[str, Any]:
 def write_json(path: Path, data: Mapping[str, Any]) -> None:
     """Writes one of the folder's JSON files, in place of an earlier one."""
     text = json.dumps(data, indent=1, sort_keys=True, allow_nan=False) + "\n"
-    write_atomically(path, text.encode(), overwrite=True)
+    write_atomically(path, text, overwrite=True)
 
 
 def plain(data: Any) -> Any:

@@ -1,6 +1,7 @@
 """Writing files all or nothing, and never over another by accident."""
 
 import contextlib
+import hashlib
 import os
 import tempfile
 from collections.abc import Iterator
@@ -8,20 +9,45 @@ from pathlib import Path
 
 from nstjax.errors import NstjaxError
 
+# In bytes; what all common file systems allow.
+LONGEST_NAME = 255
+# Characters of a name that its temporary file's begins with.
+_PREFIX = 32
+
 
 def write_atomically(
-    path: str | os.PathLike, data: bytes, *, overwrite: bool = False
+    path: str | os.PathLike, data: bytes | str, *, overwrite: bool = False
 ) -> None:
     """Writes a file so that it is either absent (or as before) or complete.
 
-    Missing parent folders are made.
+    Missing parent folders are made. Text is written as UTF-8, except for names of
+    files that are none, which are written as they are. What a symbolic link points
+    to is written, and the link stays.
 
     Raises:
         NstjaxError: if the file exists and `overwrite` is false, or the
             operating system refuses.
     """
+    if isinstance(data, str):
+        data = data.encode(errors="surrogateescape")
     with written_atomically(path, overwrite=overwrite) as temporary:
         temporary.write_bytes(data)
+
+
+def fit_name(stem: str, ending: str) -> str:
+    """A file's name, ``stem + ending``, cut where file systems would refuse it.
+
+    What is cut is replaced by a hash of the whole stem, so that names stay apart
+    and the same stem always gives the same name.
+    """
+    if len(os.fsencode(stem + ending)) <= LONGEST_NAME:
+        return stem + ending
+    encoded = os.fsencode(stem)
+    mark = f"~{hashlib.sha256(encoded).hexdigest()[:8]}"
+    room = LONGEST_NAME - len(os.fsencode(mark + ending))
+    while len(os.fsencode(stem)) > room:
+        stem = stem[:-1]
+    return f"{stem}{mark}{ending}"
 
 
 @contextlib.contextmanager
@@ -37,8 +63,11 @@ def written_atomically(
     refuse_to_overwrite(path, overwrite=overwrite)
     temporary = None
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        target = Path(os.path.realpath(path))
+        target.parent.mkdir(parents=True, exist_ok=True)
+        # A part of the name, for a whole one may be as long as names can be.
+        prefix = f".{target.name[:_PREFIX]}."
+        handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=prefix)
         os.close(handle)
         yield Path(temporary)
         with open(temporary, "r+b") as file:
@@ -47,7 +76,7 @@ def written_atomically(
         mask = os.umask(0)
         os.umask(mask)
         os.chmod(temporary, 0o666 & ~mask)
-        os.replace(temporary, path)
+        os.replace(temporary, target)
     except BaseException as error:
         if temporary is not None and os.path.exists(temporary):
             os.unlink(temporary)

@@ -4,6 +4,7 @@ In memory a picture is a float32 array [H, W, 3], RGB, sRGB-encoded, values
 in [0, 1].
 """
 
+import contextlib
 import io
 import logging
 import os
@@ -259,7 +260,9 @@ def check_output(
         if path.is_dir():
             raise NstjaxError(f"{path} is a folder; name a picture file in it")
         refuse_to_overwrite(path, overwrite=overwrite)
-        folder = path.parent
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            os.lstat(path)  # raises for names that are too long
+        folder = Path(os.path.realpath(path)).parent
         while not os.path.lexists(folder) and folder != folder.parent:
             folder = folder.parent
         # The only sure test of permissions, quotas and read-only disks.

@@ -129,6 +129,7 @@ def optimise_picture(
     init_image: np.ndarray | None = None,
     last: tuple[np.ndarray, np.ndarray] | None = None,
     on_progress: Callable[[Progress], bool | None] | None = None,
+    tell_every: int = 0,
     checkpoint: Checkpoint | None = None,
 ) -> Outcome:
     """Optimises a picture, coarse to fine where the options have stages.
@@ -147,6 +148,7 @@ def optimise_picture(
             shows it, and where that holds, [H, W] in [0, 1], both of `size`. Without
             it there is no temporal term, whatever its weight; with it no stages.
         on_progress: told after every few evaluations; True stops the run.
+        tell_every: it is told at the multiples of this, too; 0 for none.
         checkpoint: of an interrupted run with the same arguments, to go on.
 
     Returns:
@@ -226,6 +228,8 @@ def optimise_picture(
             chunk_size=_CHUNK,
             bounds=bounds,
             on_chunk=tell,
+            tell_every=tell_every,
+            before=done,
         )
         shifted = result.trace.evaluations + np.int32(done)
         traces.append(dataclasses.replace(result.trace, evaluations=shifted))

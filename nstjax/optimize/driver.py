@@ -12,8 +12,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from nstjax.interrupts import deferred_interrupt
 from nstjax.optimize.engine import CONVERGED, NOT_FINITE, RUNNING, Record, RunState
-from nstjax.optimize.interrupts import deferred_interrupt
 
 # Why a run ended.
 FINISHED = "finished"
@@ -55,6 +55,8 @@ def drive(
     evaluations: int,
     chunk_size: int,
     on_chunk: OnChunk | None,
+    tell_every: int = 0,
+    before: int = 0,
 ) -> tuple[RunState, list[Record]]:
     """Advances a state chunk by chunk until all is done or somebody stops it.
 
@@ -65,6 +67,8 @@ def drive(
         evaluations: of the whole run, those already made included.
         chunk_size: evaluations between two calls of `on_chunk`.
         on_chunk: see `OnChunk`.
+        tell_every: chunks also end at every multiple of this; 0 for none.
+        before: evaluations of earlier runs that the multiples count, too.
 
     Returns:
         The last state, and the records of all chunks, on the host.
@@ -86,7 +90,10 @@ def drive(
     records: list[Record] = []
     total, terms = np.nan, {}
     try:
-        while (until := _next_stop(state, evaluations, chunk_size)) is not None:
+        while (made := _unfinished(state, evaluations)) is not None:
+            until = min(made + chunk_size, evaluations)
+            if tell_every:
+                until = min(until, made + tell_every - (made + before) % tell_every)
             with deferred_interrupt():
                 state, record = advance(state, np.int32(until))
                 record = jax.device_get(record)
@@ -122,13 +129,11 @@ def stop_reason(status: int, made: int, requested: int) -> str:
     return FINISHED if made >= requested else INTERRUPTED
 
 
-def _next_stop(state: RunState, evaluations: int, chunk_size: int) -> int | None:
-    """The number of evaluations to reach next; None if there is nothing to do."""
+def _unfinished(state: RunState, evaluations: int) -> int | None:
+    """The fewest evaluations of a picture that needs more; None if none does."""
     made, status = jax.device_get((state.evaluations, state.status))
     unfinished = made[(status == RUNNING) & (made < evaluations)]
-    if not unfinished.size:
-        return None
-    return min(int(np.min(unfinished)) + chunk_size, evaluations)
+    return int(np.min(unfinished)) if unfinished.size else None
 
 
 def _newest(rows: np.ndarray, steps: np.ndarray, before: np.ndarray) -> np.ndarray:

@@ -50,6 +50,8 @@ def minimise(
     chunk_size: int = 10,
     bounds: Bounds | None = None,
     on_chunk: OnChunk | None = None,
+    tell_every: int = 0,
+    before: int = 0,
 ) -> Result:
     """Minimises an objective, from `engine.start` or from where a run stopped.
 
@@ -77,6 +79,9 @@ def minimise(
         bounds: the lowest and the highest x, scalars or arrays that broadcast
             against x; it is clamped to them after every update.
         on_chunk: told how far the run is; it may return True to stop it.
+        tell_every: it is told exactly at the multiples of this, too (at `lbfgs`'s
+            first points behind them); 0 for none.
+        before: evaluations of earlier runs that the multiples count, too.
 
     Returns:
         The result. A Ctrl-C makes it an "interrupted" one, with everything up
@@ -97,6 +102,8 @@ def minimise(
         evaluations=evaluations,
         chunk_size=chunk_size,
         on_chunk=on_chunk,
+        tell_every=tell_every,
+        before=before,
     )
     return Result(
         x=state.x,

@@ -1,6 +1,7 @@
 """A whole training run: data, steps, validation, checkpoints, logs, export."""
 
 import dataclasses
+import signal
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -14,13 +15,13 @@ from jax.sharding import Mesh
 from ml_collections import ConfigDict
 
 from nstjax.errors import NstjaxError
+from nstjax.interrupts import Stopped, StopRequest
 from nstjax.io.checkpoints import Checkpoints
 from nstjax.io.datasets import fixed_batches, make_batches
 from nstjax.io.files import write_atomically
 from nstjax.io.weights import save_weights
 from nstjax.sharding import batch_sharded, make_data_mesh, replicated
 from nstjax.training import workdirs
-from nstjax.training.interrupt import Stopped, StopRequest
 from nstjax.training.schedules import make_optimizer, make_schedule
 from nstjax.training.step import (
     TrainState,
@@ -83,7 +84,7 @@ def train(
         NstjaxError: if the folder belongs to a run with other settings, the
             batch cannot be split over the devices, or the loss stops being
             finite.
-        Stopped: on Ctrl-C, once a checkpoint has been written.
+        Stopped: on Ctrl-C, SIGTERM or SIGHUP, once a checkpoint has been written.
     """
     workdir = Path(workdir)
     mesh = make_data_mesh()
@@ -117,7 +118,7 @@ def train(
                 report = run.advance()
                 last = run.step == config.steps
                 logs = last or run.step % config.log_every == 0
-                stop = _agree(request.requested, now=logs)
+                stop = _agree(bool(request.requested), now=logs)
                 if logs or stop:
                     progress(run.to_numbers(report) | {"learning_rate": run.rate})
                 if last or stop or run.step % config.checkpoint_every == 0:
@@ -129,7 +130,7 @@ def train(
                     progress(names, run.sample())
                     _note_unreadable(workdir, run.corrupt)
                 if stop:
-                    raise Stopped
+                    raise Stopped(request.requested or signal.SIGINT)
     return export(task, config, workdir, recipe=recipe)
 
 
@@ -338,4 +339,4 @@ def _agree(requested: bool, *, now: bool) -> bool:
 def _note_unreadable(workdir: Path, corrupt: set[str]) -> None:
     if corrupt and jax.process_index() == 0:
         text = "".join(f"{name}\n" for name in sorted(corrupt))
-        write_atomically(workdir / "unreadable.txt", text.encode(), overwrite=True)
+        write_atomically(workdir / "unreadable.txt", text, overwrite=True)

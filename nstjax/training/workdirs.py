@@ -53,7 +53,7 @@ def check(workdir: Path, config: ConfigDict) -> None:
 def claim(workdir: Path, config: ConfigDict) -> None:
     """Notes in a folder which settings its run has."""
     text = json.dumps(json_config(config), indent=2) + "\n"
-    write_atomically(workdir / _NOTE, text.encode(), overwrite=True)
+    write_atomically(workdir / _NOTE, text, overwrite=True)
 
 
 def json_config(config: ConfigDict) -> dict[str, Any]:

@@ -3,7 +3,7 @@ import threading
 
 import pytest
 
-from nstjax.optimize.interrupts import deferred_interrupt
+from nstjax.interrupts import deferred_interrupt
 
 
 def test_waits_for_the_end_of_the_block():

@@ -1,0 +1,119 @@
+"""Requests to stop: Ctrl-C, and the signals of schedulers and closed terminals."""
+
+import contextlib
+import signal
+import threading
+from collections.abc import Iterator
+
+# SIGHUP, which Windows does not know, is what a closed terminal sends.
+SIGNALS = tuple(
+    getattr(signal, name)
+    for name in ("SIGINT", "SIGTERM", "SIGHUP")
+    if hasattr(signal, name)
+)
+
+
+class Stopped(KeyboardInterrupt):
+    """A command was asked to stop.
+
+    Attributes:
+        status: what it should end with, 128 plus the signal's number.
+    """
+
+    def __init__(self, number: int = signal.SIGINT) -> None:
+        super().__init__()
+        self.status = 128 + number
+
+
+@contextlib.contextmanager
+def raising_stopped() -> Iterator[None]:
+    """Lets the other signals raise `Stopped`, as Ctrl-C raises KeyboardInterrupt.
+
+    Signals that the process was told to ignore, as by nohup, stay ignored. Outside
+    the main thread, where Python allows no handlers, this does nothing.
+    """
+
+    def stop(number, frame):
+        raise Stopped(number)
+
+    with _handling(stop, only=signal.SIG_DFL):
+        yield
+
+
+class StopRequest:
+    """Turns the first signal into a flag; a second Ctrl-C interrupts at once.
+
+    Use as a context manager around work that asks for `requested` where it can be
+    stopped without a loss. Further signals of other kinds do nothing, for some
+    programs send theirs twice.
+
+    Attributes:
+        requested: the signal's number, or 0.
+        armed: while this is false, signals interrupt at once.
+    """
+
+    def __init__(self, *, armed: bool = True) -> None:
+        self.requested = 0
+        self.armed = armed
+        self._handling = _handling(self._handle)
+
+    def __enter__(self) -> "StopRequest":
+        self._handling.__enter__()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._handling.__exit__(*exception)
+
+    def _handle(self, number, frame) -> None:
+        if not self.armed or (self.requested and number == signal.SIGINT):
+            raise Stopped(number)
+        self.requested = self.requested or number
+
+
+@contextlib.contextmanager
+def deferred_interrupt() -> Iterator[None]:
+    """Holds a signal back until the block has ended; a second Ctrl-C acts at once.
+
+    Without this the interrupt could fall between the end of a compiled call,
+    which has consumed its donated arguments, and the assignment of its result.
+
+    Signals without a handler of Python's are left alone, and so are all outside the
+    main thread, which alone receives them.
+    """
+    received = 0
+    handlers = {}
+
+    def hold(number, frame):
+        nonlocal received
+        if received and number == signal.SIGINT:
+            handlers[number](number, frame)
+        received = received or number
+
+    handlers |= {number: signal.getsignal(number) for number in SIGNALS}
+    with _handling(hold, only=callable):
+        yield
+    if received:
+        handlers[received](received, None)
+
+
+@contextlib.contextmanager
+def _handling(handler, *, only=None) -> Iterator[None]:
+    """Sets a handler for all `SIGNALS` whose present one is not to ignore them.
+
+    Args:
+        handler: a function of a signal's number and a frame.
+        only: leaves all signals alone whose handler is not this one, or does not
+            answer it with True.
+    """
+    previous = {}
+    if threading.current_thread() is threading.main_thread():
+        for number in SIGNALS:
+            present = signal.getsignal(number)
+            wanted = only(present) if callable(only) else only in (None, present)
+            if wanted and present not in (None, signal.SIG_IGN):
+                previous[number] = signal.signal(number, handler)
+    try:
+        yield
+    finally:
+        for number, present in previous.items():
+            signal.signal(number, present)
