@@ -51,7 +51,7 @@ def test_it_brings_configs_weights_examples_and_converters(site):
 
 def test_it_declares_its_command(site):
     (entry_points,) = site.glob("nstjax-*.dist-info/entry_points.txt")
-    assert "nstjax = nstjax.cli.main:main" in entry_points.read_text()
+    assert "nstjax = nstjax.cli.main:entry" in entry_points.read_text()
 
 
 def test_it_paints_outside_the_checkout(site, tmp_path):

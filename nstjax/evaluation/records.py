@@ -18,6 +18,7 @@ from typing import Any
 from nstjax.errors import NstjaxError
 from nstjax.evaluation.protocol import Input
 from nstjax.evaluation.variants import Variant
+from nstjax.io.differences import describe_differences
 from nstjax.io.files import write_atomically
 from nstjax.io.weights import sha256_of
 
@@ -80,12 +81,11 @@ class Folder:
             raise NstjaxError(f"{self.path} is a file; --output needs a folder")
         if file.is_file():
             there = read_json(file)
-            changed = sorted(key for key in protocol if there.get(key) != protocol[key])
+            changed = describe_differences(there, protocol)
             if changed and not overwrite:
                 raise NstjaxError(
-                    f"{self.path} holds an evaluation with another "
-                    f"{' and '.join(changed)}; choose another --output, or give "
-                    "--overwrite to change that one"
+                    f"{self.path} holds an evaluation with other settings: {changed}; "
+                    "choose another --output, or give --overwrite to change that one"
                 )
             if not changed:
                 return

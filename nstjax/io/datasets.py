@@ -71,16 +71,22 @@ def open_source(path: str | Path) -> Source:
 def find_pictures(folder: Path) -> list[Path]:
     """The pictures in a folder and its subfolders by suffix, sorted.
 
-    Hidden files and folders are left out.
+    Symbolic links are followed, each folder once. Hidden files and folders are left
+    out; pictures of formats that are not read, with a warning that counts them.
     """
-    files = []
-    for parent, folders, names in os.walk(folder):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        files += [
-            Path(parent, name)
-            for name in names
-            if not name.startswith(".") and name.lower().endswith(PICTURE_SUFFIXES)
-        ]
+    files, skipped, visited = [], [], set()
+    for parent, folders, names in os.walk(folder, followlinks=True):
+        real = os.path.realpath(parent)
+        if real in visited:
+            folders.clear()
+            continue
+        visited.add(real)
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in names:
+            if not name.startswith("."):
+                kept = name.lower().endswith(PICTURE_SUFFIXES)
+                (files if kept else skipped).append(Path(parent, name))
+    images.warn_of_skipped(folder, skipped)
     return sorted(files)
 
 

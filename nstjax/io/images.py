@@ -11,13 +11,15 @@ import os
 import tempfile
 import threading
 import warnings
+from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
 from PIL import Image, PngImagePlugin, UnidentifiedImageError
 
-from nstjax.errors import NstjaxError
+from nstjax.errors import NstjaxError, NstjaxWarning
 from nstjax.io.decoding import decode_pixels
 from nstjax.io.files import refuse_to_overwrite, written_atomically
 from nstjax.io.signatures import name_kind_of
@@ -33,6 +35,11 @@ _FORMATS = {
     ".tiff": "TIFF",
 }
 PICTURE_SUFFIXES = tuple(_FORMATS)
+# Pictures, too, but of formats that are not read.
+_OTHER_SUFFIXES = (
+    *(".gif", ".bmp", ".heic", ".heif", ".avif", ".jxl", ".jp2", ".j2k", ".svg"),
+    *(".psd", ".pdf", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".raf", ".ppm", ".tga"),
+)
 # By Pillow's names.
 PICTURE_FORMATS = tuple(sorted(set(_FORMATS.values())))
 # By the names of `nstjax.io.signatures`.
@@ -209,23 +216,32 @@ def list_images(path: str | os.PathLike) -> list[Path]:
         if not path.is_dir():
             path.stat()
             return [path]
-        files = sorted(
-            file
-            for file in path.iterdir()
-            if file.suffix.lower() in _FORMATS
-            and not file.name.startswith(".")
-            and file.is_file()
-        )
+        visible = sorted(f for f in path.iterdir() if not f.name.startswith("."))
+        files = [f for f in visible if f.suffix.lower() in _FORMATS and f.is_file()]
     except OSError as error:
         raise NstjaxError(
             f"{path} cannot be read ({error.strerror}); name a picture or a folder "
             "of pictures"
         ) from error
+    warn_of_skipped(path, visible)
     if not files:
         raise NstjaxError(
             f"the folder {path} has no pictures ({', '.join(PICTURE_SUFFIXES)})"
         )
     return files
+
+
+def warn_of_skipped(folder: Path, files: Iterable[Path]) -> None:
+    """Says how many pictures of a folder are left out for their formats, if any."""
+    counts = Counter(file.suffix.lower() for file in files)
+    found = [f"{counts[s]} {s}" for s in _OTHER_SUFFIXES if counts[s]]
+    if found:
+        warnings.warn(
+            f"left out of {folder}: {', '.join(found)}, which are not read; save them "
+            f"as one of {', '.join(PICTURE_SUFFIXES)}",
+            NstjaxWarning,
+            stacklevel=3,
+        )
 
 
 def check_output(

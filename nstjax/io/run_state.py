@@ -18,6 +18,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from nstjax.errors import NstjaxError
+from nstjax.io.differences import describe_differences
 from nstjax.io.files import write_atomically
 
 _METADATA_KEY = "nstjax-run"
@@ -143,15 +144,10 @@ def _shapes(tensors: Mapping[str, Any]) -> dict[str, tuple]:
 def _check_options(path: Path, saved: Any, options: Mapping[str, Any]) -> None:
     # Through JSON, since that is how the saved ones went: tuples become lists.
     wanted = json.loads(json.dumps(dict(options)))
-    different = sorted(
-        name
-        for name in saved.keys() | wanted.keys()
-        if name not in saved or name not in wanted or saved[name] != wanted[name]
-    )
-    if different:
+    if different := describe_differences(saved, wanted):
         raise NstjaxError(
-            f"{path} belongs to a run with other options ({', '.join(different)}); "
-            "give the same ones again or delete the file"
+            f"{path} belongs to a run with other options: {different}; give the same "
+            "ones again or delete the file"
         )
 
 

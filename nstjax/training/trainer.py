@@ -3,6 +3,7 @@
 import dataclasses
 import signal
 import time
+import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from jax.experimental import multihost_utils
 from jax.sharding import Mesh
 from ml_collections import ConfigDict
 
-from nstjax.errors import NstjaxError
+from nstjax.errors import NstjaxError, NstjaxWarning
 from nstjax.interrupts import Stopped, StopRequest
 from nstjax.io.checkpoints import Checkpoints
 from nstjax.io.datasets import fixed_batches, make_batches
@@ -96,8 +97,6 @@ def train(
     workdirs.check(workdir, config)
     # Every process must have looked before the first one writes.
     multihost_utils.sync_global_devices("workdir checked")
-    if jax.process_index() == 0:
-        workdirs.claim(workdir, config)
     with Checkpoints(workdir / workdirs.CHECKPOINTS, keep=config.keep) as checkpoints:
         run = _Run(task, config, mesh, checkpoints)
         clock, done = time.perf_counter(), run.step
@@ -113,6 +112,7 @@ def train(
             )
 
         progress({})
+        claimed = False
         with StopRequest() as request, run:
             while run.step < config.steps:
                 report = run.advance()
@@ -123,6 +123,11 @@ def train(
                     progress(run.to_numbers(report) | {"learning_rate": run.rate})
                 if last or stop or run.step % config.checkpoint_every == 0:
                     validation = run.validate()
+                    # Not before there is something to go on from: a start that
+                    # fails leaves the folder free.
+                    if not claimed and jax.process_index() == 0:
+                        workdirs.claim(workdir, config)
+                    claimed = True
                     checkpoints.save(
                         run.step, run.state, validation=validation["total"]
                     )
@@ -339,4 +344,7 @@ def _agree(requested: bool, *, now: bool) -> bool:
 def _note_unreadable(workdir: Path, corrupt: set[str]) -> None:
     if corrupt and jax.process_index() == 0:
         text = "".join(f"{name}\n" for name in sorted(corrupt))
-        write_atomically(workdir / "unreadable.txt", text, overwrite=True)
+        try:
+            write_atomically(workdir / "unreadable.txt", text, overwrite=True)
+        except NstjaxError as error:
+            warnings.warn(str(error), NstjaxWarning, stacklevel=2)

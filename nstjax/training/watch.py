@@ -1,10 +1,16 @@
 """What a run shows while it runs: a progress bar and TensorBoard logs."""
 
+import time
+import warnings
 from pathlib import Path
 
 import numpy as np
+from tensorboardX import summary
+from tensorboardX.event_file_writer import EventsWriter
+from tensorboardX.proto.event_pb2 import Event, SessionLog
 from tqdm import tqdm
 
+from nstjax.errors import NstjaxWarning
 from nstjax.training.trainer import Progress
 
 
@@ -18,7 +24,7 @@ class Watcher:
     def __init__(self, folder: Path | None) -> None:
         self._folder = folder
         self._bar: tqdm | None = None
-        self._writer = None
+        self._log_file: _LogFile | None = None
         self._shown: dict[str, str | int] = {}
 
     def __enter__(self) -> "Watcher":
@@ -37,18 +43,20 @@ class Watcher:
         self._log(progress)
 
     def close(self) -> None:
-        """Leaves the bar as it is and completes the logs."""
+        """Leaves the bar as it is; the logs are complete after every report."""
         if self._bar is not None:
             self._bar.close()
-        if self._writer is not None:
-            self._writer.close()
 
     def _open(self, folder: Path, progress: Progress) -> None:
-        from tensorboardX import SummaryWriter
-
         self._bar = tqdm(total=progress.steps, unit="step", initial=progress.step)
-        # Steps that a killed run logged but did not save are done again.
-        self._writer = SummaryWriter(str(folder), purge_step=progress.step + 1)
+        try:
+            self._log_file = _LogFile(folder, purge_step=progress.step + 1)
+        except OSError as error:
+            warnings.warn(
+                f"no logs are written to {folder} ({error})",
+                NstjaxWarning,
+                stacklevel=2,
+            )
 
     def _show(self, progress: Progress) -> None:
         report = progress.report
@@ -63,14 +71,47 @@ class Watcher:
         self._bar.update(progress.step - self._bar.n)
 
     def _log(self, progress: Progress) -> None:
-        for name, value in progress.report.items():
-            self._writer.add_scalar(name, value, progress.step)
-        if "total" in progress.report:
-            self._writer.add_scalar(
-                "images_per_second", progress.images_per_second, progress.step
+        if self._log_file is None:
+            return
+        try:
+            self._log_file.add(progress)
+        except Exception as error:  # a full disk, or whatever the library raises
+            self._log_file = None
+            warnings.warn(
+                f"no more logs are written to {self._folder} ({error}); the training "
+                "goes on",
+                NstjaxWarning,
+                stacklevel=2,
             )
-            self._writer.add_scalar("corrupt", progress.corrupt, progress.step)
+
+
+class _LogFile:
+    """TensorBoard's event file.
+
+    Events are written by the thread that has them: tensorboardX's SummaryWriter
+    leaves that to another one, whose end, on a full disk, makes it wait for ever.
+    """
+
+    def __init__(self, folder: Path, *, purge_step: int) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._writer = EventsWriter(str(folder / "events"))
+        # Steps that a killed run logged but did not save are done again.
+        begin = SessionLog(status=SessionLog.START)
+        self._write(Event(step=purge_step, session_log=begin))
+
+    def add(self, progress: Progress) -> None:
+        scalars = dict(progress.report)
+        if "total" in scalars:
+            scalars["images_per_second"] = progress.images_per_second
+            scalars["corrupt"] = progress.corrupt
+        shown = [summary.scalar(name, value) for name, value in scalars.items()]
         if progress.sample is not None:
             grid = np.concatenate(list(np.clip(progress.sample, 0, 1)), axis=1)
-            self._writer.add_image("sample", grid, progress.step, dataformats="HWC")
+            shown.append(summary.image("sample", grid, dataformats="HWC"))
+        for one in shown:
+            self._write(Event(step=progress.step, summary=one))
+
+    def _write(self, event: Event) -> None:
+        event.wall_time = time.time()
+        self._writer.write_event(event)
         self._writer.flush()

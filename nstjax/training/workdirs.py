@@ -1,16 +1,25 @@
 """A run's folder: whose it is."""
 
+import hashlib
 import json
+import os
+import warnings
 from pathlib import Path
 from typing import Any
 
 from ml_collections import ConfigDict
 
-from nstjax.errors import NstjaxError
+from nstjax.errors import NstjaxError, NstjaxWarning
+from nstjax.io.datasets import find_pictures
+from nstjax.io.differences import describe_differences
 from nstjax.io.files import write_atomically
+from nstjax.io.weights import sha256_of
 
 CHECKPOINTS = "checkpoints"
 _NOTE = "config.json"
+_DATA = "data fingerprints"
+# Leaves that say where data lie.
+_PLACES = ("content", "style", "labels", "painted", "initial")
 # Leaves that may differ between a run and its resumption: they change how
 # long and how it is watched, not what is computed at a step.
 _MAY_CHANGE = ("log_every", "checkpoint_every", "keep", "threads", "workers")
@@ -24,7 +33,7 @@ def check(workdir: Path, config: ConfigDict) -> None:
     """
     note = workdir / _NOTE
     if not note.is_file():
-        if (workdir / CHECKPOINTS).exists():
+        if any((workdir / CHECKPOINTS).glob("[0-9]*")):
             raise NstjaxError(
                 f"{workdir} has checkpoints but no {_NOTE}; choose another --workdir"
             )
@@ -34,26 +43,60 @@ def check(workdir: Path, config: ConfigDict) -> None:
         before = dict(theirs)
     except (OSError, ValueError, TypeError) as error:
         raise NstjaxError(f"{note} cannot be read; choose another --workdir") from error
-    mine = json_config(config)
+    data_before = before.pop(_DATA, {})
+    mine, data = json_config(config), _data_of(config)
+    # Data are known by what they are, wherever they lie now.
+    known = data_before.keys() & data.keys()
+    for name in known:
+        before[name] = mine[name] = None
     # A run may be prolonged unless its learning rate was to end at `steps`.
     bound = config.schedule == "cosine" and not config.schedule_steps
     may_change = _MAY_CHANGE if bound else (*_MAY_CHANGE, "steps")
-    names = sorted(
-        name
-        for name in mine.keys() | before.keys()
-        if name not in may_change and mine.get(name) != before.get(name)
+    differences = describe_differences(
+        before | {_DATA: {name: data_before[name] for name in known}},
+        mine | {_DATA: {name: data[name] for name in known}},
+        ignored=may_change,
     )
-    if names:
+    if differences:
         raise NstjaxError(
-            f"{workdir} holds a run with another {', '.join(names)}; resume it "
+            f"{workdir} holds a run with other settings: {differences}; resume it "
             "with the same settings or choose another --workdir"
         )
 
 
 def claim(workdir: Path, config: ConfigDict) -> None:
-    """Notes in a folder which settings its run has."""
-    text = json.dumps(json_config(config), indent=2) + "\n"
+    """Notes in a folder which settings its run has, and which data."""
+    about = json_config(config) | {_DATA: _data_of(config)}
+    text = json.dumps(about, indent=2) + "\n"
     write_atomically(workdir / _NOTE, text, overwrite=True)
+
+
+def _data_of(config: ConfigDict) -> dict[str, dict[str, Any]]:
+    """What the config's folders and files hold, by leaf.
+
+    Files of folders are told apart by their names and sizes, which can be had
+    quickly of a hundred thousand.
+    """
+    found = {}
+    for name in _PLACES:
+        value = config.get(name)
+        path = Path(value).expanduser() if value else None
+        if path is None or not path.exists():
+            continue
+        if path.is_file():
+            found[name] = {"sha256": sha256_of(path)}
+            continue
+        if (path / "dataset_info.json").is_file():
+            files = sorted(file for file in path.iterdir() if file.is_file())
+        else:
+            with warnings.catch_warnings(action="ignore", category=NstjaxWarning):
+                files = find_pictures(path)
+        digest = hashlib.sha256()
+        for file in files:
+            digest.update(os.fsencode(file.relative_to(path)))
+            digest.update(f"\0{file.stat().st_size}\0".encode())
+        found[name] = {"files": len(files), "sha256": digest.hexdigest()[:16]}
+    return found
 
 
 def json_config(config: ConfigDict) -> dict[str, Any]:

@@ -5,7 +5,9 @@ import struct
 import numpy as np
 import pytest
 from PIL import Image
+from tensorboardX.record_writer import RecordWriter
 
+from nstjax.errors import NstjaxWarning
 from nstjax.training.trainer import Progress
 from nstjax.training.watch import Watcher
 
@@ -84,3 +86,24 @@ def test_other_hosts_show_and_write_nothing(tmp_path, capsys):
         watcher(progress(10, {"total": 2.0}))
     assert capsys.readouterr().err == ""
     assert not list(tmp_path.iterdir())
+
+
+def test_a_full_disk_ends_the_logs_and_not_the_training(tmp_path, monkeypatch):
+    with Watcher(tmp_path / "logs") as watcher:
+        watcher(progress(0))
+
+        def refuse(self, data):
+            raise OSError(28, "No space left on device")
+
+        monkeypatch.setattr(RecordWriter, "write", refuse)
+        with pytest.warns(NstjaxWarning, match="No space left on device"):
+            watcher(progress(10, {"total": 2.0}))
+        watcher(progress(20, {"total": 1.0}))  # says nothing more
+
+
+def test_a_folder_that_cannot_be_written_is_no_reason_to_stop(tmp_path):
+    (tmp_path / "file").touch()
+    with Watcher(tmp_path / "file" / "logs") as watcher:
+        with pytest.warns(NstjaxWarning, match="Not a directory"):
+            watcher(progress(0))
+        watcher(progress(10, {"total": 2.0}))

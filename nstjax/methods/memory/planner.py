@@ -38,7 +38,8 @@ def plan_transfer(
         tiles that do. Features are kept between the passes if that fits.
 
     Raises:
-        NstjaxError: if even the smallest tiles take more than `max_memory`.
+        NstjaxError: if even the smallest tiles take more than `max_memory`, or than
+            what is available.
     """
     budget = max_memory or _usual_budget()
     if budget is None or held + whole_bytes(size, spec, swaps=swaps) <= budget:
@@ -52,8 +53,7 @@ def plan_transfer(
         if cost(tiling) <= budget:
             return tiling
     least = min(choices, key=cost)
-    if max_memory is not None:
-        _refuse(size, cost(least), max_memory)
+    _check(size, cost(least), max_memory)
     return least
 
 
@@ -94,15 +94,15 @@ def check_optimisation(
         size: (height, width) of the picture.
         spec: the encoder.
         solver_pictures: see `nstjax.methods.memory.costs.gradient_bytes`.
-        max_memory: bytes that the whole process may take; None allows all.
+        max_memory: bytes that the whole process may take; by default all that is
+            available.
 
     Raises:
         NstjaxError: if it takes more.
     """
     pixel = costs.gradient_bytes(spec, solver_pictures=solver_pictures)
     needed = costs.BASE + pixel * size[0] * size[1]
-    if max_memory is not None and needed > max_memory:
-        _refuse(size, needed, max_memory)
+    _check(size, needed, max_memory)
 
 
 def whole_bytes(
@@ -150,9 +150,14 @@ def _usual_budget() -> float | None:
     return None if available is None else _SHARE * available
 
 
-def _refuse(size: tuple[int, int], needed: float, allowed: float) -> None:
+def _check(size: tuple[int, int], needed: float, max_memory: int | None) -> None:
+    """Refuses what takes more than is allowed, or else than is available."""
+    allowed = max_memory or available_memory()
+    if allowed is None or needed <= allowed:
+        return
+    what = "allowed" if max_memory else "available"
     raise NstjaxError(
         f"a picture of {size[1]} x {size[0]} pixels takes at least "
-        f"{show_amount(needed)} of memory, and {show_amount(allowed)} are allowed; "
+        f"{show_amount(needed)} of memory, and {show_amount(allowed)} are {what}; "
         "choose a smaller --size or a larger --max-memory"
     )

@@ -1,0 +1,45 @@
+"""Settings that differ, said so that nobody has to look for them."""
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+_ABSENT = object()
+# Longer values are cut in messages.
+_LONGEST = 40
+
+
+def describe_differences(
+    before: Mapping[str, Any], now: Mapping[str, Any], *, ignored: Collection[str] = ()
+) -> str:
+    """Names what differs, with both values, such as "steps (10 before, 20 now)".
+
+    Args:
+        before, now: JSON data by name; mappings in it are compared leaf by leaf.
+        ignored: names that may differ.
+
+    Returns:
+        The differences, separated by commas, or "".
+    """
+    old, new = _leaves(before), _leaves(now)
+    return ", ".join(
+        f"{name} ({_show(old, name)} before, {_show(new, name)} now)"
+        for name in sorted(old.keys() | new.keys())
+        if name not in ignored and old.get(name, _ABSENT) != new.get(name, _ABSENT)
+    )
+
+
+def _leaves(data: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    found = {}
+    for name, value in data.items():
+        if isinstance(value, Mapping) and value:
+            found |= _leaves(value, f"{prefix}{name}.")
+        else:
+            found[f"{prefix}{name}"] = value
+    return found
+
+
+def _show(data: Mapping[str, Any], name: str) -> str:
+    if name not in data:
+        return "absent"
+    text = str(data[name]) if data[name] != "" else "empty"
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
