@@ -1,5 +1,6 @@
 """What a run shows while it runs: a progress bar and TensorBoard logs."""
 
+import contextlib
 import time
 import warnings
 from pathlib import Path
@@ -46,6 +47,8 @@ class Watcher:
         """Leaves the bar as it is; the logs are complete after every report."""
         if self._bar is not None:
             self._bar.close()
+        if self._log_file is not None:
+            self._log_file.close()
 
     def _open(self, folder: Path, progress: Progress) -> None:
         self._bar = tqdm(total=progress.steps, unit="step", initial=progress.step)
@@ -76,6 +79,8 @@ class Watcher:
         try:
             self._log_file.add(progress)
         except Exception as error:  # a full disk, or whatever the library raises
+            with contextlib.suppress(Exception):
+                self._log_file.close()
             self._log_file = None
             warnings.warn(
                 f"no more logs are written to {self._folder} ({error}); the training "
@@ -110,6 +115,9 @@ class _LogFile:
             shown.append(summary.image("sample", grid, dataformats="HWC"))
         for one in shown:
             self._write(Event(step=progress.step, summary=one))
+
+    def close(self) -> None:
+        self._writer.close()
 
     def _write(self, event: Event) -> None:
         event.wall_time = time.time()

@@ -66,8 +66,8 @@ def check(workdir: Path, config: ConfigDict) -> None:
 
 def claim(workdir: Path, config: ConfigDict) -> None:
     """Notes in a folder which settings its run has, and which data."""
-    about = json_config(config) | {_DATA: _data_of(config)}
-    text = json.dumps(about, indent=2) + "\n"
+    about, data = json_config(config), _data_of(config)
+    text = json.dumps(about | ({_DATA: data} if data else {}), indent=2) + "\n"
     write_atomically(workdir / _NOTE, text, overwrite=True)
 
 

@@ -17,11 +17,11 @@ import numpy as np
 
 from nstjax import api
 from nstjax.errors import NstjaxError
+from nstjax.interrupts import StopRequest
 from nstjax.methods.memory.amounts import parse_amount
 from nstjax.methods.memory.planner import largest_batch
 from nstjax.methods.one_pass import Networks, SavedStyle
 from nstjax.methods.options import method_options
-from nstjax.training.interrupt import StopRequest
 from nstjax.video.clips import Clip, Cut, Frame, open_clip, read_frames
 from nstjax.video.cuts import CutDetector
 from nstjax.video.encoding import QUALITY, Coding, choose_coding

@@ -64,7 +64,10 @@ def test_a_picture_without_a_usable_record_is_anothers(folder, damage):
 def test_a_folder_keeps_its_protocol(folder):
     folder.claim({"size": 48, "seed": 0}, overwrite=False)
     folder.claim({"size": 48, "seed": 0}, overwrite=False)
-    with pytest.raises(NstjaxError, match="another seed and size; choose another"):
+    with pytest.raises(
+        NstjaxError,
+        match=r"seed \(0 before, 1 now\), size \(48 before, 64 now\); choose",
+    ):
         folder.claim({"size": 64, "seed": 1}, overwrite=False)
     assert json.loads((folder.path / "run.json").read_text())["size"] == 48
     folder.claim({"size": 64, "seed": 1}, overwrite=True)

@@ -149,7 +149,10 @@ def test_a_finished_run_only_exports_again(finished):
 def test_refuses_a_run_with_other_settings(finished):
     workdir, _, _ = finished
     note = (workdir / "config.json").read_text()
-    with pytest.raises(NstjaxError, match="another learning_rate, seed; resume it"):
+    with pytest.raises(
+        NstjaxError,
+        match=r"learning_rate \(.* before, 1.0 now\), seed \(0 before, 1 now\); resume",
+    ):
         train(make_config(learning_rate=1.0, seed=1), workdir)
     assert (workdir / "config.json").read_text() == note
 

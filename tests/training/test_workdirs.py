@@ -39,7 +39,10 @@ def test_what_changes_no_step_may_change(tmp_path, name):
 
 def test_other_settings_are_named(tmp_path):
     workdirs.claim(tmp_path, make_config())
-    with pytest.raises(NstjaxError, match="another batch_size, crop_size; resume"):
+    with pytest.raises(
+        NstjaxError,
+        match=r"batch_size \(.* before, 2 now\), crop_size \(.*, 64 now\)",
+    ):
         workdirs.check(tmp_path, make_config(crop_size=64, batch_size=2))
 
 
@@ -47,7 +50,7 @@ def test_a_leaf_more_or_less_is_another_setting(tmp_path):
     config = make_config()
     config.extra = 1
     workdirs.claim(tmp_path, config)
-    with pytest.raises(NstjaxError, match="another extra; resume"):
+    with pytest.raises(NstjaxError, match=r"extra \(1 before, absent now\); resume"):
         workdirs.check(tmp_path, make_config())
 
 
@@ -58,7 +61,7 @@ def test_a_run_may_be_prolonged(tmp_path):
 
 def test_unless_its_schedule_ends_with_it(tmp_path):
     workdirs.claim(tmp_path, make_config(schedule="cosine", steps=10))
-    with pytest.raises(NstjaxError, match="another steps; resume"):
+    with pytest.raises(NstjaxError, match=r"steps \(10 before, 20 now\); resume"):
         workdirs.check(tmp_path, make_config(schedule="cosine", steps=20))
     workdirs.claim(tmp_path, make_config(schedule="cosine", schedule_steps=10))
     workdirs.check(
@@ -66,8 +69,29 @@ def test_unless_its_schedule_ends_with_it(tmp_path):
     )
 
 
-def test_checkpoints_of_nobody_are_refused(tmp_path):
+def test_a_start_that_failed_leaves_the_folder_free(tmp_path):
     (tmp_path / "checkpoints").mkdir()
+    workdirs.check(tmp_path, make_config())
+
+
+def test_data_are_known_by_what_they_are(tmp_path, monkeypatch):
+    first, moved = tmp_path / "data", tmp_path / "moved"
+    (first / "sub").mkdir(parents=True)
+    for name in ("a.png", "sub/b.jpg"):
+        (first / name).write_bytes(b"picture")
+    workdir = tmp_path / "run"
+    workdirs.claim(workdir, make_config(content=str(first)))
+    monkeypatch.chdir(tmp_path)
+    workdirs.check(workdir, make_config(content="./data"))
+    first.rename(moved)
+    workdirs.check(workdir, make_config(content=str(moved)))
+    (moved / "sub/c.jpg").write_bytes(b"one more")
+    with pytest.raises(NstjaxError, match=r"content.files \(2 before, 3 now\)"):
+        workdirs.check(workdir, make_config(content=str(moved)))
+
+
+def test_checkpoints_of_nobody_are_refused(tmp_path):
+    (tmp_path / "checkpoints" / "10").mkdir(parents=True)
     with pytest.raises(NstjaxError, match="checkpoints but no config.json"):
         workdirs.check(tmp_path, make_config())
 
