@@ -7,11 +7,13 @@ from nstjax.video.needs import opencv
 
 # The last frame's share where it holds: strokes are renewed within about five frames.
 SHARE = 0.8
-# Deviations, in pixels: of what counts as detail, and of the places whose detail is
+# Deviations, in pixels: between bands of detail, and of the places whose detail is
 # kept alike.
-_DETAIL, _PLACE = 2.0, 8.0
+_BANDS, _PLACE = (0.8, 2.0), 8.0
 # How far detail is strengthened at most.
-_MOST = 1.5
+_MOST = 2.0
+# Half a level of 8 bits: no detail is made of rounding.
+_LEAST = (0.5 / 255) ** 2
 
 
 def blend(
@@ -19,8 +21,10 @@ def blend(
 ) -> np.ndarray:
     """Joins what was painted anew with what was painted last.
 
-    The mean of two unlike pictures has less detail than either. What it has is
-    strengthened to the mean energy of both, so that calm is not bought with blur.
+    The mean of two unlike pictures has less detail than either, and warping takes
+    some more every time. What there is of it is strengthened, in each band of
+    frequencies, to the energy of what was painted anew, so that calm is not bought
+    with blur.
 
     Args:
         painted: float32 [H, W, 3] in [0, 1].
@@ -33,24 +37,21 @@ def blend(
 
     References:
         Heitz & Neyret, 2018, "High-Performance By-Example Noise using a
-        Histogram-Preserving Blending Operator", equation 2 (for equal shares of
-        unlike noise; here the energies are measured).
+        Histogram-Preserving Blending Operator", equation 2 (for noise that is
+        independent; here energies are measured, by bands and places).
     """
     weight = share * holds
     mean = painted + weight[..., None] * (warped - painted)
-    detail = _detail(mean)
-    wanted = (1 - weight) * _energy(_detail(painted)) + weight * _energy(
-        _detail(warped)
-    )
-    # Half a level of 8 bits: no detail is made of rounding.
-    least = (0.5 / 255) ** 2
-    gain = np.sqrt((wanted + least) / (_energy(detail) + least))
-    gain = np.clip(gain, 1, _MOST)[..., None]
-    return np.clip(mean + (gain - 1) * detail, 0, 1).astype(np.float32)
-
-
-def _detail(image: np.ndarray) -> np.ndarray:
-    return image - _smooth(image, _DETAIL)
+    result = mean
+    pictures = (mean, painted)
+    for deviation in _BANDS:
+        lower = [_smooth(picture, deviation) for picture in pictures]
+        detail = [high - low for high, low in zip(pictures, lower, strict=True)]
+        found, wanted = map(_energy, detail)
+        gain = np.clip(np.sqrt((wanted + _LEAST) / (found + _LEAST)), 1, _MOST)
+        result = result + (gain - 1)[..., None] * detail[0]
+        pictures = lower
+    return np.clip(result, 0, 1).astype(np.float32)
 
 
 def _energy(detail: np.ndarray) -> np.ndarray:

@@ -19,9 +19,8 @@ from nstjax.video.needs import opencv
 
 # The longer side at which motion is looked for; more adds time, hardly precision.
 _LONGEST = 768
-# Sundaram, Brox & Keutzer, 2010, as Ruder et al. use them (equations 5 and 6).
+# How far going back and forth may miss: a part of the way, and squared pixels.
 _RELATIVE, _ABSOLUTE = 0.01, 0.5
-_GRADIENT_RELATIVE, _GRADIENT_ABSOLUTE = 0.01, 0.002
 # Differences of brightness, 0 to 1, up to which two frames show the same thing, and
 # from which they do not. A departure from Ruder et al., whose scenes are lit evenly.
 _SAME, _OTHER = 0.04, 0.12
@@ -82,7 +81,10 @@ def optical_flow(after: np.ndarray, before: np.ndarray) -> np.ndarray:
 
 
 def consistent(backward: np.ndarray, forward: np.ndarray) -> np.ndarray:
-    """Where going back and forth ends at the same place, away from motion's edges.
+    """Where going back and forth ends at the same place.
+
+    A departure from Ruder et al.: what lies at an edge of motion is not left out. It
+    flickers when painted anew, and `_same_brightness` leaves out what has changed.
 
     Args:
         backward: flow of the later frame, [H, W, 2].
@@ -90,14 +92,15 @@ def consistent(backward: np.ndarray, forward: np.ndarray) -> np.ndarray:
 
     Returns:
         [H, W], 1 where it does, else 0.
+
+    References:
+        Sundaram, Brox & Keutzer, 2010, "Dense Point Trajectories by GPU-accelerated
+        Large Displacement Optical Flow", equation 5.
     """
     returned = warp_image(forward, backward)
     gap = np.square(backward + returned).sum(axis=2)
     lengths = np.square(backward).sum(axis=2) + np.square(returned).sum(axis=2)
     found = gap < _RELATIVE * lengths + _ABSOLUTE
-    slopes = sum(np.square(np.gradient(backward, axis=a)).sum(axis=2) for a in (0, 1))
-    length = np.square(backward).sum(axis=2)
-    found &= slopes < _GRADIENT_RELATIVE * length + _GRADIENT_ABSOLUTE + 0.02
     return (found & inside(backward)).astype(np.float32)
 
 

@@ -29,7 +29,7 @@ def figure(photograph) -> list[np.ndarray]:
     for i in range(6):
         frame = photograph[150:278, 100:292].copy()
         left = 30 + 4 * i
-        frame[40:80, left : left + 40] = photograph[60:100, 200:240]
+        frame[40:80, left : left + 40] = 255 - photograph[60:100, 200:240]
         frames.append(frame)
     return frames
 
