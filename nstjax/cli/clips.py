@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from nstjax.cli import parsing
-from nstjax.cli.errors import INTERRUPTED
+from nstjax.cli.outputs import check_distinct
 from nstjax.errors import NstjaxError
 
 # Options that only clips have, and their values where nothing is said.
@@ -119,6 +119,7 @@ def stylize_clip(options: argparse.Namespace, leaves: dict[str, Any], tell: Any)
     fps = None if options.fps is None else Fraction(options.fps)
     clip = open_clip(options.content, fps=fps)
     output = Path(options.output) if options.output else _free_name(options, leaves)
+    check_distinct([output], [options.content, *options.style, *(options.mask or ())])
     bar = tqdm(unit="frame", disable=options.quiet, file=sys.stderr, dynamic_ncols=True)
 
     def on_progress(progress: stylize.Progress) -> None:
@@ -170,7 +171,7 @@ def stylize_clip(options: argparse.Namespace, leaves: dict[str, Any], tell: Any)
         )
     else:
         tell("stopped before the first frame")
-    return INTERRUPTED
+    return 128 + result.signal
 
 
 def _free_name(options: argparse.Namespace, leaves: dict[str, Any]) -> Path:

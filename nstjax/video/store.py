@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from nstjax.errors import NstjaxError
-from nstjax.io.files import refuse_to_overwrite, written_atomically
+from nstjax.io.files import fit_name, refuse_to_overwrite, written_atomically
 from nstjax.io.images import write_image
 from nstjax.io.run_state import load_run_state, save_run_state
 from nstjax.video.clips import Clip
@@ -57,7 +57,7 @@ class ClipStore:
         self._output, self._clip, self._coding = output, clip, coding
         self._fingerprint = dict(fingerprint)
         self._cut_sound = cut_sound
-        self._folder = output.with_name(f"{output.name}.parts")
+        self._folder = output.with_name(fit_name(output.name, ".parts"))
         self._state_file = self._folder / "run.state"
         self._encoder: SegmentEncoder | None = None
         self._coded: list[int] = []

@@ -66,16 +66,21 @@ class Result:
     Attributes:
         output: the file or folder.
         frames: how many frames it has.
-        complete: whether that is all; otherwise the run was stopped.
+        signal: the number of the signal that stopped the run, or 0 if it is complete.
         seconds: that painting took.
         painted: how many of the frames this run has painted.
     """
 
     output: Path
     frames: int
-    complete: bool
+    signal: int
     seconds: float
     painted: int
+
+    @property
+    def complete(self) -> bool:
+        """Whether every frame is painted."""
+        return not self.signal
 
 
 def stylize_video(
@@ -260,7 +265,8 @@ def paint_clip(
                 tell(note)
         else:
             store.abandon()
-    return Result(output, len(store), complete, seconds, len(store) - earlier)
+    number = 0 if complete else stop.requested
+    return Result(output, len(store), number, seconds, len(store) - earlier)
 
 
 class _Work:

@@ -165,6 +165,7 @@ def test_optimised_frames_are_held_to_the_last_one(pan, make_video, tmp_path):
         (["--trace", "run.json"], "for pictures"),
         (["--fps", "30"], "has its own"),
         (["--output", "out.doc"], "what kind of clip"),
+        (["--output", "clip.mp4", "--overwrite"], "over an input"),
     ],
 )
 def test_mistakes_are_one_sentence(
@@ -205,7 +206,7 @@ def test_a_process_that_is_stopped_leaves_a_playable_clip(
     process.send_signal(number)
     told = process.communicate()[1]
     watch.cancel()
-    assert process.returncode == 130 and "--resume goes on" in told
+    assert process.returncode == 128 + number and "--resume goes on" in told
     assert len(_images(tmp_path / "out.mp4")) >= 1
 
 
