@@ -2,6 +2,7 @@
 
 import difflib
 import importlib.util
+import os
 import re
 import sys
 from collections.abc import Sequence
@@ -47,6 +48,10 @@ def load_config(path: str, overrides: Sequence[str] = ()):
         config, rest = _parse(location, overrides)
     except Exception as error:
         reason = _reason(error).removeprefix("flag ")
+        if missing := re.match(r"Missing value for flag (\S+)", reason):
+            raise NstjaxError(
+                f"{missing[1]} needs a value, as in {missing[1]}=1"
+            ) from error
         raise NstjaxError(f"the config {path} does not take {reason}") from error
     if rest:
         raise NstjaxError(
@@ -127,7 +132,7 @@ def _find(file: str) -> Path:
         configs_folder() / Path(file).name,
         configs_folder() / f"{Path(file).name}.py",
     ):
-        if candidate.is_file():
+        if os.path.isfile(candidate):
             return candidate.resolve()
     names = sorted(p.stem for p in configs_folder().glob("[!_]*.py"))
     names.remove("common")

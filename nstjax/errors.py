@@ -9,6 +9,10 @@ class NstjaxError(ValueError):
     traceback is shown.
     """
 
+    def __init__(self, sentence: str) -> None:
+        # Names may hold line breaks.
+        super().__init__(sentence.replace("\n", "\\n"))
+
 
 class NstjaxWarning(UserWarning):
     """Something the caller gave is used, but hardly as it was meant.

@@ -48,9 +48,10 @@ def explain(error: Exception) -> str | None:
     text = " ".join(str(error).split())
     if isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in text:
         return "memory ran out; choose a smaller --size, or give --max-memory"
-    if isinstance(error, OSError) and error.errno in _EXHAUSTED:
+    if isinstance(error, OSError) and error.errno:
         where = f"{error.filename}: " if error.filename else ""
-        return f"{where}{os.strerror(error.errno)}; make room and try again"
+        remedy = "make room" if error.errno in _EXHAUSTED else "check it"
+        return f"{where}{os.strerror(error.errno)}; {remedy} and try again"
     if isinstance(error, RuntimeError) and "Unable to initialize backend" in text:
         return f"{text}; unset JAX_PLATFORMS, or set it to cpu"
     return None

@@ -10,6 +10,7 @@ import multiprocessing
 import os
 import signal
 import threading
+import warnings
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -18,6 +19,7 @@ import numpy as np
 from PIL import Image
 
 from nstjax.errors import NstjaxError
+from nstjax.interrupts import SIGNALS
 from nstjax.io import images
 from nstjax.io.crops import Crop, cut
 from nstjax.io.images import PICTURE_SUFFIXES
@@ -53,7 +55,7 @@ def open_source(path: str | Path) -> Source:
         NstjaxError: if there is no such folder or no picture in it.
     """
     path = Path(path).expanduser()
-    if not path.is_dir():
+    if not os.path.isdir(path):
         raise NstjaxError(f"there is no folder of training pictures {path}")
     if (path / "dataset_info.json").is_file():
         from nstjax.io.tfds_folder import open_prepared
@@ -306,7 +308,10 @@ def _begin_worker(number: int, count: int) -> None:
     """Makes a worker end when its run does, however that ends, and not before."""
     del number, count
     # Every process of the terminal gets a Ctrl-C; the run decides what comes of it.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # That a terminal was closed, too.
+    for number in set(SIGNALS) - {signal.SIGTERM}:
+        signal.signal(number, signal.SIG_IGN)
+    warnings.simplefilter("ignore")  # what Pillow thinks of damaged files
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 

@@ -12,7 +12,7 @@ import tempfile
 import threading
 import warnings
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -54,9 +54,9 @@ _STRIP_ROWS = 256
 _PNG_RUNS = 3
 # The longest sides that the formats themselves can hold.
 _LONGEST_SIDE = {"JPEG": 65_500, "WEBP": 16_383}
-# Warning filters belong to the whole process, so that only one thread at a
-# time may change them.
-_WARNINGS_LOCK = threading.Lock()
+# Warning filters and standard error belong to the whole process, so that only one
+# thread at a time may change them.
+_PROCESS_LOCK = threading.Lock()
 # Pillow refuses PNG files with more than 1 MiB of text or of a colour profile, as
 # those of printers and displays can be.
 PngImagePlugin.MAX_TEXT_CHUNK = max(PngImagePlugin.MAX_TEXT_CHUNK, 2**24)
@@ -110,12 +110,14 @@ def read_image(
     try:
         with (
             _seekable(path) as file,
-            _WARNINGS_LOCK,
+            contextlib.ExitStack() as quiet,
+            _PROCESS_LOCK,
             warnings.catch_warnings(action="ignore"),
         ):
             pixels = decode_tiff(file, check_size=check_size, **how)
             if pixels is not None:
                 return pixels
+            quiet.enter_context(_silent_libtiff(file))
             with Image.open(file, formats=PICTURE_FORMATS) as image:
                 check_size(*image.size)
                 return decode_pixels(image, **how)
@@ -143,10 +145,37 @@ def open_picture(file: str | os.PathLike | BinaryIO) -> Image.Image:
                 return Image.open(file, formats=PICTURE_FORMATS)
             opened.seek(0)
             return open_picture(io.BytesIO(opened.read()))
-    pixels = decode_tiff(file, check_size=lambda width, height: None)
-    if pixels is None:
-        return Image.open(file, formats=PICTURE_FORMATS)
+    with _PROCESS_LOCK, _silent_libtiff(file):
+        pixels = decode_tiff(file, check_size=lambda width, height: None)
+        if pixels is None:
+            image = Image.open(file, formats=PICTURE_FORMATS)
+            if image.format == "TIFF":
+                image.load()
+            return image
     return Image.fromarray(np.rint(pixels * 255).astype(np.uint8))
+
+
+@contextlib.contextmanager
+def _silent_libtiff(file: BinaryIO) -> Iterator[None]:
+    """Keeps from standard error what the C library prints of damaged TIFF files."""
+    magic = file.read(4)
+    file.seek(0)
+    if magic not in MAGIC_NUMBERS:
+        yield
+        return
+    try:
+        kept = os.dup(2)
+    except OSError:  # there is none
+        yield
+        return
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
 
 
 def _seekable(path: Path) -> BinaryIO:

@@ -103,7 +103,7 @@ def read_run_options(path: str | os.PathLike) -> dict[str, Any]:
 
 
 def _read(path: Path, *, with_tensors: bool) -> tuple[dict, dict[str, np.ndarray]]:
-    if not path.is_file():
+    if not os.path.isfile(path):
         raise NstjaxError(f"there is no state file {path}; start without resuming")
     try:
         with safe_open(path, framework="numpy") as file:

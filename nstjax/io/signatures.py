@@ -40,6 +40,33 @@ _HEADS = {
     b"\x08\x09\x12": "an ONNX model",
     b"\x08\x0a\x12": "an ONNX model",
 }
+# Weights that no first bytes tell, by what their names end in.
+_SUFFIXES = {
+    ".t7": "a Lua Torch file",
+    ".net": "a Lua Torch file",
+    ".mat": "a MATLAB .mat file",
+    ".h5": "an HDF5 file (Keras .h5, or MATLAB's newer .mat)",
+    ".hdf5": "an HDF5 file (Keras .h5, or MATLAB's newer .mat)",
+    ".keras": "a Keras model",
+    ".onnx": "an ONNX model",
+    ".caffemodel": "a Caffe model",
+    ".pb": "a TensorFlow graph",
+    ".ckpt": "a TensorFlow or Lightning checkpoint",
+    ".tflite": "a TensorFlow Lite model",
+    ".gguf": "a GGUF model",
+}
+_EXPORT = (
+    "export the network's tensors by name, as a PyTorch state_dict, .safetensors or "
+    ".npz"
+)
+_WAYS_OUT = {
+    "a web page": "its download failed; fetch it again",
+    "a Git LFS pointer": "fetch what it stands for with 'git lfs pull'",
+    "a gzip archive": "unpack it",
+    "a 7z archive": "unpack it",
+    "an xz archive": "unpack it",
+    "a RAR archive": "unpack it",
+}
 # ISO media files, by their major brand.
 _BRANDS = {
     b"avif": "an AVIF picture",
@@ -79,6 +106,28 @@ def name_kind(head: bytes) -> str | None:
     if text.startswith(b"<svg") or (text.startswith(b"<?xml") and b"<svg" in text):
         return "an SVG drawing"
     return None
+
+
+def explain_weights(path: str | os.PathLike) -> str | None:
+    """What a file that holds no weights that are read is, and the way out.
+
+    Returns:
+        Such as "is an ONNX model, not weights; export ...", or None where nothing
+        is known about it.
+    """
+    kind = name_kind_of(path)
+    try:
+        with open(path, "rb") as file:
+            # How Lua Torch writes the version of the first object's class.
+            if b"V 1" in file.read(32):
+                kind = _SUFFIXES[".t7"]
+    except OSError:
+        return None
+    kind = kind or _SUFFIXES.get(os.path.splitext(path)[1].lower())
+    if kind is None:
+        return None
+    ways = (way for start, way in _WAYS_OUT.items() if kind.startswith(start))
+    return f"is {kind}, not weights that are read; {next(ways, _EXPORT)}"
 
 
 def name_kind_of(path: str | os.PathLike) -> str | None:

@@ -81,7 +81,8 @@ class PictureFolder(tfds.core.GeneratorBasedBuilder):
             except Exception:  # Pillow raises nearly anything for damaged files
                 self._on_unreadable(file)
                 continue
-            name = file.relative_to(self._source).as_posix()
+            # Bytes, for names need not be text.
+            name = os.fsencode(file.relative_to(self._source).as_posix())
             yield name, {"image": io.BytesIO(data), "filename": name}
 
 

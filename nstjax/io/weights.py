@@ -19,6 +19,7 @@ from safetensors.numpy import save_file
 
 from nstjax.errors import NstjaxError
 from nstjax.io.files import written_atomically
+from nstjax.io.signatures import explain_weights
 
 _METADATA_KEY = "nstjax"
 _FORMAT = 1
@@ -121,7 +122,7 @@ def load_weights(path: str | os.PathLike) -> tuple[dict[str, Any], WeightsMetada
             written by `save_weights`, or is damaged.
     """
     path = Path(path)
-    if not path.is_file():
+    if not os.path.isfile(path):
         raise NstjaxError(f"there is no weight file {path}")
     try:
         with safe_open(path, framework="numpy") as file:
@@ -136,6 +137,8 @@ def load_weights(path: str | os.PathLike) -> tuple[dict[str, Any], WeightsMetada
                 for name in sorted(file.keys())
             }
     except (SafetensorError, OSError) as error:
+        if explanation := explain_weights(path):
+            raise NstjaxError(f"{path} {explanation}") from error
         raise NstjaxError(
             f"{path} is not a usable safetensors file ({error}); convert the "
             "publisher's file with 'python -m converters.NAME'"

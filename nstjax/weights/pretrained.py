@@ -1,5 +1,6 @@
 """Networks by name: those that come with the package, or a converted file."""
 
+import os
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -97,9 +98,9 @@ def weights_path(name_or_path: str | Path) -> Path:
         NstjaxError: if it is none of these, or the weights cannot be had.
     """
     bundled = _BUNDLED / f"{name_or_path}.safetensors"
-    if Path(name_or_path).name == str(name_or_path) and bundled.is_file():
+    if Path(name_or_path).name == str(name_or_path) and os.path.isfile(bundled):
         return bundled
-    if Path(name_or_path).is_file():
+    if os.path.isfile(name_or_path):
         return Path(name_or_path)
     if known(str(name_or_path)):
         return fetch(str(name_or_path))

@@ -12,6 +12,7 @@ import numpy as np
 from safetensors import safe_open
 
 from nstjax.errors import NstjaxError
+from nstjax.io.signatures import explain_weights
 from nstjax.io.weights import sha256_of
 from nstjax.weights.conversion.numpy_pickle import read_arrays
 from nstjax.weights.conversion.pth import LEGACY_START, ZIP_MAGIC, read_pth
@@ -65,26 +66,33 @@ def open_source(path: str | os.PathLike) -> Source:
             holds no named tensors.
     """
     path = Path(path)
-    if not path.is_file():
+    if not os.path.isfile(path):
         raise NstjaxError(f"there is no file {path} to convert")
-    with open(path, "rb") as file:
-        start = file.read(512)
-    if start.lstrip()[:1] == b"<":
-        raise NstjaxError(
-            f"{path} is a web page, not weights: its download failed; fetch it again"
-        )
-    if start[:4] == ZIP_MAGIC and _is_npz(path):
-        source = Source(path, _open_npz(path))
-    elif start[8:9] == b"{":
-        source = _open_safetensors(path)
-    elif start[:1] == _PICKLE and LEGACY_START not in start[:16]:
-        source = Source(path, read_arrays(path))
-    else:
-        source = _open_pth(path)
+    try:
+        source = _open(path)
+    except NstjaxError as error:
+        if explanation := explain_weights(path):
+            raise NstjaxError(f"{path} {explanation}") from error
+        raise
     source = dataclasses.replace(source, tensors=dequantised(source.tensors))
     if not source.tensors:
         raise NstjaxError(f"{path} holds no named tensors; give a network's weights")
     return source
+
+
+def _open(path: Path) -> Source:
+    try:
+        with open(path, "rb") as file:
+            start = file.read(512)
+    except OSError as error:
+        raise NstjaxError(f"{path} cannot be read ({error.strerror})") from error
+    if start[:4] == ZIP_MAGIC and _is_npz(path):
+        return Source(path, _open_npz(path))
+    if start[8:9] == b"{":
+        return _open_safetensors(path)
+    if start[:1] == _PICKLE and LEGACY_START not in start[:16]:
+        return Source(path, read_arrays(path))
+    return _open_pth(path)
 
 
 def _open_pth(path: Path) -> Source:
