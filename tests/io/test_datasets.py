@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from nstjax.errors import NstjaxError
+from nstjax.errors import NstjaxError, NstjaxWarning
 from nstjax.io.crops import Crop
 from nstjax.io.datasets import (
     Stream,
@@ -20,6 +20,7 @@ from nstjax.io.datasets import (
     picture_loader,
     split_source,
 )
+from nstjax.io.images import list_images
 
 
 def save_picture(path: Path, level: int = 0, size=(8, 8)) -> Path:
@@ -64,6 +65,30 @@ class TestFindPictures:
         save_picture(tmp_path / ".thumbnails" / "a.png")
         save_picture(tmp_path / "._b.png")
         assert find_pictures(tmp_path) == []
+
+    def test_follows_links_each_folder_once(self, tmp_path):
+        path = save_picture(tmp_path / "real" / "a.png")
+        data = tmp_path / "data"
+        data.mkdir()
+        (data / "linked").symlink_to(tmp_path / "real")
+        (data / "again").symlink_to(tmp_path / "real")
+        (tmp_path / "real" / "loop").symlink_to(data)
+        (found,) = find_pictures(data)
+        assert found == data / "again" / "a.png" and found.samefile(path)
+
+    def test_says_what_is_left_out(self, tmp_path):
+        path = save_picture(tmp_path / "a.png")
+        jfif = tmp_path / "b.JFIF"
+        jfif.write_bytes(b"")
+        for name in ("c.gif", "d.bmp", "sub/e.GIF", "notes.txt"):
+            (tmp_path / name).parent.mkdir(exist_ok=True)
+            (tmp_path / name).touch()
+        for find in (find_pictures, list_images):
+            with pytest.warns(
+                NstjaxWarning, match=r"[12] \.gif, 1 \.bmp, which"
+            ) as said:
+                assert find(tmp_path) == [path, jfif]
+            assert len(said) == 1
 
 
 class TestOpenSource:

@@ -7,6 +7,8 @@ import pytest
 
 from nstjax.errors import NstjaxError
 from nstjax.io.files import (
+    LONGEST_NAME,
+    fit_name,
     refuse_to_overwrite,
     write_atomically,
     written_atomically,
@@ -123,3 +125,41 @@ def test_a_file_written_in_steps_appears_when_it_is_complete(tmp_path):
         raise RuntimeError
     assert path.read_bytes() == b"some more"
     assert names(path.parent) == ["file.bin"]
+
+
+def test_the_longest_name_can_be_written(tmp_path):
+    for name in ("a" * 255, "é" * 127 + "x"):
+        write_atomically(tmp_path / name, b"data")
+        assert (tmp_path / name).read_bytes() == b"data"
+
+
+def test_a_symbolic_link_stays_one(tmp_path):
+    target, link = tmp_path / "target", tmp_path / "link"
+    target.write_bytes(b"old")
+    link.symlink_to("target")
+    write_atomically(link, b"new", overwrite=True)
+    assert link.is_symlink() and target.read_bytes() == b"new"
+    with pytest.raises(NstjaxError, match="exists"):
+        write_atomically(link, b"newer")
+    target.unlink()
+    write_atomically(link, b"made")
+    assert link.is_symlink() and target.read_bytes() == b"made"
+
+
+def test_text_keeps_names_that_are_no_text(tmp_path):
+    write_atomically(tmp_path / "list", "\u00e9 caf\udce9\n")
+    assert (tmp_path / "list").read_bytes() == b"\xc3\xa9 caf\xe9\n"
+
+
+def test_names_are_fitted(tmp_path):
+    assert fit_name("short", ".png") == "short.png"
+    exact = "a" * (LONGEST_NAME - 4)
+    assert fit_name(exact, ".png") == exact + ".png"
+    one, other = fit_name(exact + "b", ".png"), fit_name(exact + "c", ".png")
+    assert one != other and one == fit_name(exact + "b", ".png")
+    for stem in (exact + "b", "é" * 300, "caf\udce9" * 99):
+        name = fit_name(stem, "_disparity.png")
+        assert len(os.fsencode(name)) <= LONGEST_NAME and name.endswith(
+            "_disparity.png"
+        )
+        assert stem.startswith(name[:100])

@@ -295,3 +295,30 @@ def test_refuses_impossible_numbers(wrong):
 def test_refuses_a_total_that_is_no_scalar():
     with pytest.raises(AssertionError, match="shape"):
         run(SOLVERS["adam"], 5, objective=lambda x, shared, targets: (x, {}))
+
+
+@every_solver
+def test_is_told_at_every_multiple_also_when_resumed(solver):
+    def told(result_state=None, **options):
+        heard = []
+        result = run(
+            solver,
+            30,
+            state=result_state,
+            tell_every=7,
+            on_chunk=lambda p: heard.append(p.evaluations) or options.get("stop"),
+            before=options.get("before", 0),
+        )
+        return result, heard
+
+    whole, heard = told()
+    exact = solver is not SOLVERS["lbfgs"]
+    for due in (7, 14, 21, 28):
+        # A line search may have to be finished first.
+        assert due in heard if exact else any(due <= made < due + 7 for made in heard)
+    stopped, _ = told(stop=True)
+    resumed, heard = told(stopped.state)
+    assert not exact or {14, 21, 28} <= set(heard)
+    chex.assert_trees_all_equal(resumed.x, whole.x)
+    _, heard = told(before=4)
+    assert not exact or {3, 10, 17, 24} <= set(heard)
