@@ -31,12 +31,12 @@ def measure(size: int, way: str) -> None:
     """Prints one row of the table."""
     import numpy as np
 
-    from nstjax import api
+    from nstjax.methods import plan as planning
     from nstjax.methods.memory.planner import tiled_bytes, whole_bytes
     from nstjax.methods.options import method_options
 
     generator = np.random.default_rng(0)
-    plan = api.make_plan(
+    plan = planning.make_plan(
         generator.random((size, size, 3), np.float32),
         ["night"],
         options=method_options("adain"),
@@ -50,7 +50,7 @@ def measure(size: int, way: str) -> None:
         expected = tiled_bytes(shape, spec, tiling)
         tiles = f"{tiling.side}{'' if tiling.keep_features else ' twice'}"
     begin = time.perf_counter()
-    api.run(plan)
+    planning.run(plan)
     seconds = time.perf_counter() - begin
     print(
         f"{size:6d} {way:>8s} {tiles:>10s} {expected / MEGABYTE:9.0f} "

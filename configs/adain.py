@@ -25,7 +25,7 @@ The published presets expect a full VGG-19: the normalised one, or torchvision's
 for irasin. With it the decoder mirrors the encoder.
 """
 
-from configs import common
+from nstjax.configs import common
 
 PUBLISHED_LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1")
 
@@ -108,7 +108,7 @@ def base(name):
     # Weight of fine noise where the content is flat.
     config.flat_weight = 0.0
     # Weight of detail that repeats from cell to cell.
-    config.grid_weight = 0.0
+    config.checkerboard_weight = 0.0
     # Weight of squared distances of pixels to [0, 1].
     config.range_weight = 0.0
     config.tv_weight = 0.0
@@ -142,7 +142,7 @@ def best(config):
     config.identity_weight = 20.0
     config.color_weight = 20.0
     config.flat_weight = 200.0
-    config.grid_weight = 10.0
+    config.checkerboard_weight = 10.0
     config.range_weight = 10.0
     config.steps = 8_000
     config.learning_rate = 1.2e-3
@@ -161,7 +161,7 @@ def start(config):
     config.content_weight = 0.1
     config.style_weight = 0.1
     config.flat_weight = 0.0
-    config.grid_weight = 0.0
+    config.checkerboard_weight = 0.0
     config.steps = 300
     config.learning_rate = 2e-3
     config.warmup_steps = 50

@@ -12,7 +12,7 @@ gives neither its weight nor the norm; its network is monodepth2, which
 AdaIN's own decoder.
 """
 
-from configs import adain
+from nstjax.configs import adain
 
 
 def get_config(preset="best"):

@@ -9,7 +9,7 @@ pooled result's Laplacian to that of the content picture. The paper gives
 neither its weight nor the pool. "best" begins from AdaIN's own decoder.
 """
 
-from configs import adain
+from nstjax.configs import adain
 
 
 def get_config(preset="best"):

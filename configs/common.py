@@ -74,7 +74,7 @@ def depth_network(config: ConfigDict) -> None:
     config.scales = (2, 3)
     config.input_size = (224, 224)
     # Whether an exported network looks at a picture's mirror image, too.
-    config.mirrored = False
+    config.flip_tta = False
 
 
 def per_image(method: str) -> ConfigDict:

@@ -16,22 +16,27 @@ Presets:
         and gives hints; DISPARITIES are for validation only. The network is of a
         MobileNet's units and begins with every layer solved for to explain one of
         the FastDepth's.
-    pulled: goes on from what "solved" exported, also with pictures that the network's
-        own gradient has pulled at, which makes it a better loss (docs/training.md):
+    adversarial: goes on from what "solved" exported, also with pictures that the
+        network's own gradient has moved: a better loss (docs/training.md):
         ... --config.initial=depth-slim.safetensors --config.painted=PAINTED
     taught: as "solved", with a ResNet that begins with random weights.
     labelled: a ResNet without a teacher, from PHOTOS and DISPARITIES alone. Beyond some
         20,000 examples it learns three thousand photos by heart.
 """
 
-from configs import common
+from nstjax.configs import common
 
 
 def get_config(preset="solved"):
     return common.preset_config(
         base(),
         preset,
-        {"solved": solved, "pulled": pulled, "taught": taught, "labelled": labelled},
+        {
+            "solved": solved,
+            "adversarial": adversarial,
+            "taught": taught,
+            "labelled": labelled,
+        },
     )
 
 
@@ -64,7 +69,7 @@ def base():
     # labels that hold for parts. A network's own hardly do: what FastDepth says of
     # a part of .9 of the sides agrees to a rank correlation of .84 with the same
     # part of what it says of the whole, of .75 to .65.
-    config.least_share = 1.0
+    config.min_crop_scale = 1.0
     # Strength of random changes of colour.
     config.jitter = 0.3
     # Examples that show a painted version, where there is one; and, of the
@@ -72,12 +77,12 @@ def base():
     config.painted_share = 0.5
     config.transfer_share = 0.4
 
-    # Examples that the network's own depth term has first pulled towards what it sees
+    # Examples that the network's own depth term has first moved towards what it sees
     # in another: steps, and the least and largest root mean square of one. Needs a
     # teacher, who says what is to be seen in them.
-    config.pulled_share = 0.0
-    config.pull_steps = 2
-    config.pull_sizes = (0.003, 0.03)
+    config.adversarial_fraction = 0.0
+    config.adversarial_steps = 2
+    config.adversarial_sizes = (0.003, 0.03)
 
     # Weights of: the loss that knows neither scale nor shift, its gradients, and
     # the cross entropy, without which the sigmoid drifts to where it is dead.
@@ -114,15 +119,15 @@ def solved(config):
     config.checkpoint_every = 150
 
 
-def pulled(config):
+def adversarial(config):
     # An hour on two cores.
     _separable(config)
     _follow_teacher(config)
     config.transfer_share = 0.1
-    config.pulled_share = 0.1875
-    config.pull_steps = 3
+    config.adversarial_fraction = 0.1875
+    config.adversarial_steps = 3
     # More pictures as they are, and less of the hints, than for a beginning.
-    config.least_share = 0.8
+    config.min_crop_scale = 0.8
     config.jitter = 0.15
     config.hint_weight = 1.5
     config.learning_rate = 4e-4
@@ -166,6 +171,6 @@ def _follow_teacher(config):
     # The teacher's disparities are not stretched, as files of them are, so that how
     # deep a picture is can be learnt.
     config.relative_weight = 1.0
-    config.least_share = 0.6
+    config.min_crop_scale = 0.6
     config.jitter = 0.2
     config.painted_share = 0.3

@@ -12,7 +12,7 @@ it has them, its linear maps to VGG-19's channels) for the layers beyond:
 Cost: about 40 minutes on two CPU cores.
 """
 
-from configs import common
+from nstjax.configs import common
 
 
 def get_config():

@@ -15,7 +15,7 @@ Presets:
         neither optimiser nor number of iterations.
 """
 
-from configs import common
+from nstjax.configs import common
 
 CHANNELS = {
     "relu1_1": 64,

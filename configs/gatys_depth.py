@@ -12,7 +12,7 @@ map divided by its mean, for all presets.
 Presets: those of configs/gatys.py with a depth term.
 """
 
-from configs import common, gatys
+from nstjax.configs import common, gatys
 
 
 def get_config(preset="best"):

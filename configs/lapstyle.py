@@ -15,7 +15,7 @@ Presets:
         al., 2017, https://arxiv.org/abs/1707.01253, pool before the filter.
 """
 
-from configs import common, gatys
+from nstjax.configs import common, gatys
 
 
 def get_config(preset="best"):

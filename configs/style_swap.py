@@ -18,7 +18,7 @@ Presets:
         https://arxiv.org/abs/1612.04337, by their code's optimiser and weight.
 """
 
-from configs import common
+from nstjax.configs import common
 
 
 def get_config(preset="best"):

@@ -18,7 +18,7 @@ Presets:
 With a full VGG-19 the published presets' decoders mirror the encoder.
 """
 
-from configs import common
+from nstjax.configs import common
 
 
 def get_config(preset="best"):

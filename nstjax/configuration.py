@@ -142,17 +142,18 @@ def _find(file: str) -> Path:
 
 
 def _make_importable() -> None:
-    """Lets configs say ``from configs import common`` wherever they lie.
+    """Lets configs say ``from nstjax.configs import common`` wherever they lie.
 
-    In an installed package the folder is ``nstjax/configs``, which is not
-    importable under that name by itself.
+    An installed package holds the folder; in a checkout it lies beside the
+    package, and gets the same name here.
     """
-    folder = configs_folder()
-    if "configs" in sys.modules:
+    name, folder = "nstjax.configs", configs_folder()
+    if name in sys.modules or folder.parent == Path(__file__).resolve().parent:
         return
     spec = importlib.util.spec_from_file_location(
-        "configs", folder / "__init__.py", submodule_search_locations=[str(folder)]
+        name, folder / "__init__.py", submodule_search_locations=[str(folder)]
     )
+    assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    sys.modules["configs"] = module
+    sys.modules[name] = module
     spec.loader.exec_module(module)

@@ -36,17 +36,18 @@ def _run(site: Path, folder: Path, *arguments: str) -> subprocess.CompletedProce
     )
 
 
-def test_it_brings_configs_weights_examples_and_converters(site):
+def test_it_brings_configs_weights_and_examples_in_one_package(site):
     names = {str(path.relative_to(site)) for path in site.rglob("*") if path.is_file()}
     assert {
         "nstjax/configs/common.py",
         "nstjax/configs/gatys.py",
         "nstjax/weights/bundled/vgg19-slim.safetensors",
         "nstjax/weights/bundled/vgg19-slim.md",
-        "converters/vgg19.py",
+        "nstjax/py.typed",
     } <= names
     assert any(name.startswith("nstjax/assets/styles/") for name in names)
-    assert not any(name.startswith(("tests", "benchmarks")) for name in names)
+    tops = {name.split("/")[0] for name in names}
+    assert {top for top in tops if not top.endswith(".dist-info")} == {"nstjax"}
 
 
 def test_it_declares_its_command(site):
@@ -79,8 +80,39 @@ def test_every_command_answers_for_help(site, tmp_path):
         if line.startswith("  ") and not line.startswith("   ")
     ]
     assert {"stylize", "train"} <= set(commands)
-    for command in commands:
-        assert _run(site, tmp_path, command, "--help").returncode == 0
+    program = (
+        "import sys\nfrom nstjax.cli.main import main\n"
+        "for command in sys.argv[1:]:\n"
+        "    try:\n        assert main([command, '--help']) == 0\n"
+        "    except SystemExit as end:\n        assert not end.code\n"
+    )
+    subprocess.run(
+        [sys.executable, "-c", program, *commands],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(site)},
+        check=True,
+    )
+
+
+def test_configs_of_the_users_own_may_build_on_those_that_it_brings(site, tmp_path):
+    (tmp_path / "mine.py").write_text(
+        "from nstjax.configs import gatys\n\n\n"
+        "def get_config(preset='best'):\n"
+        "    config = gatys.get_config(preset)\n"
+        "    with config.unlocked():\n        config.iterations = 3\n"
+        "    return config\n"
+    )
+    program = (
+        "import sys\nfrom nstjax.methods.options import method_options\n"
+        "assert method_options('gatys', config='mine.py')['iterations'] == 3\n"
+        "assert 'configs' not in sys.modules\n"
+    )
+    subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(site)},
+        check=True,
+    )
 
 
 def test_an_unknown_command_is_one_sentence(site, tmp_path):

@@ -11,8 +11,8 @@ import numpy as np
 from PIL import Image
 
 import nstjax
-from nstjax.api import read_picture
 from nstjax.io.resizing import resize_image
+from nstjax.methods.images import read_picture
 
 IMAGES = Path(__file__).resolve().parents[1] / "docs" / "images"
 CONTENTS = ("astronaut", "chelsea", "coffee")

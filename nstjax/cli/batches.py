@@ -12,19 +12,20 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
-from nstjax import api
 from nstjax.cli.errors import explain
 from nstjax.cli.jobs import Job
 from nstjax.cli.painting import plan_job, save_style
 from nstjax.io.images import PICTURE_FORMATS, write_image
+from nstjax.methods import plan as planning
+from nstjax.methods.base import Plan
 from nstjax.methods.memory.planner import largest_batch
-from nstjax.methods.one_pass import Networks, SavedStyle
+from nstjax.methods.one_pass import SavedStyle
 
 # Pictures that every device paints together, by its kind.
 _EACH = {"cpu": 4}
 _EACH_ELSEWHERE = 8
 
-Batch = list[tuple[Job, api.Plan]]
+Batch = list[tuple[Job, Plan]]
 
 
 def default_batch_size() -> int:
@@ -35,7 +36,7 @@ def default_batch_size() -> int:
 def paint_all(
     jobs: Sequence[Job],
     leaves: dict[str, Any],
-    networks: Networks,
+    networks: Any,
     options: Any,
     tell: Any,
     *,
@@ -69,8 +70,8 @@ def paint_all(
             )
         bar.update()
 
-    def finish(job: Job, plan: api.Plan, image: Any) -> None:
-        write_image(job.output, api.finish(plan, image), overwrite=replace)
+    def finish(job: Job, plan: Plan, image: Any) -> None:
+        write_image(job.output, planning.finish(plan, image), overwrite=replace)
 
     def settle(written: list[tuple[Job, Future]]) -> None:
         for job, future in written:
@@ -81,9 +82,9 @@ def paint_all(
             else:
                 bar.update()
 
-    def plan_each() -> Iterator[tuple[Job, api.Plan]]:
+    def plan_each() -> Iterator[tuple[Job, Plan]]:
         unsaved = bool(options.save_style)
-        styles = _Styles(networks)
+        styles = _Styles(networks, leaves)
         for job in sorted(jobs, key=_likeness):
             try:
                 seen = styles.read(job.styles)
@@ -100,9 +101,11 @@ def paint_all(
     with bar, ThreadPoolExecutor(1) as writer:
         for batch in _batches(plan_each(), batch_size, options):
             plans = [plan for _, plan in batch]
-            alone = not api.can_share(plans[0])
+            alone = not planning.can_share(plans[0])
             try:
-                outcomes = [api.run(plans[0])] if alone else api.run_batch(plans)
+                outcomes = (
+                    [planning.run(plans[0])] if alone else planning.run_batch(plans)
+                )
             except Exception as error:
                 for job, _ in batch:
                     fail(job, error)
@@ -123,8 +126,9 @@ def paint_all(
 class _Styles:
     """The styles of neighbouring jobs, read and encoded once for all of them."""
 
-    def __init__(self, networks: Networks):
+    def __init__(self, networks: Any, leaves: dict[str, Any]):
         self._networks = networks
+        self._leaves = leaves
         self._names: tuple[str, ...] | None = None
         self._read: tuple[np.ndarray | SavedStyle, ...] = ()
         self._encoded: dict[int, tuple[SavedStyle, ...]] = {}
@@ -136,17 +140,19 @@ class _Styles:
             NstjaxError: if one cannot be read.
         """
         if names != self._names:
-            self._read = api.read_styles(names, networks=self._networks)
+            self._read = planning.read_styles(
+                names, networks=self._networks, options=self._leaves
+            )
             self._names, self._encoded = names, {}
         return self._read
 
-    def encode(self, plan: api.Plan) -> api.Plan:
+    def encode(self, plan: Plan) -> Plan:
         """A plan of the styles read last, with what AdaIN needs of them."""
-        if not api.can_share(plan):
+        if not planning.can_share(plan):
             return plan
-        side = api.style_side(plan)
+        side = planning.style_side(plan)
         if side not in self._encoded:
-            self._encoded[side] = api.encode_styles(plan)
+            self._encoded[side] = planning.encode_styles(plan)
         return dataclasses.replace(plan, styles=self._encoded[side])
 
 
@@ -161,7 +167,7 @@ def _likeness(job: Job) -> tuple[tuple[str, ...], tuple[int, int]]:
 
 
 def _batches(
-    planned: Iterator[tuple[Job, api.Plan]], most: int, options: Any
+    planned: Iterator[tuple[Job, Plan]], most: int, options: Any
 ) -> Iterator[Batch]:
     """Whole batches, and single pictures where there are fewer of a kind.
 
@@ -184,7 +190,7 @@ def _batches(
         limit = largest_batch(
             plan.working_size,
             plan.networks.spec,
-            wanted=most if api.can_share(plan) else 1,
+            wanted=most if planning.can_share(plan) else 1,
             max_memory=options.max_memory,
         )
         if len(batch) >= limit:

@@ -158,12 +158,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # Imported this late, so that --help and mistakes are answered at once.
     try:
         from nstjax.evaluation.run import Settings, evaluate
-        from nstjax.methods.options import METHODS
+        from nstjax.methods.table import METHODS
 
         settings = Settings(
             contents=options.content,
             styles=options.style,
-            methods=options.methods or METHODS,
+            methods=options.methods or list(METHODS),
             output=Path(options.output),
             size=options.size,
             seed=options.seed,

@@ -14,6 +14,7 @@ _COMMANDS = {
     "train": ("nstjax.cli.train", "train a network from a config"),
     "prepare-data": ("nstjax.cli.prepare_data", "pack folders of pictures for TFDS"),
     "weights": ("nstjax.cli.weights", "fetch published networks"),
+    "convert": ("nstjax.cli.convert", "convert published weight files"),
     "doctor": ("nstjax.cli.doctor", "say what is installed, or what a weight file is"),
 }
 

@@ -14,17 +14,19 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from nstjax import __version__, api
+from nstjax import __version__
 from nstjax.cli.jobs import Job
 from nstjax.errors import NstjaxError, NstjaxWarning
 from nstjax.interrupts import Stopped, StopRequest
 from nstjax.io.images import check_output, write_image
 from nstjax.io.run_state import load_run_state, read_run_options, save_run_state
 from nstjax.methods import one_pass
-from nstjax.methods.one_pass import Networks
-from nstjax.methods.per_image import Checkpoint, Outcome, Progress, state_template
+from nstjax.methods import plan as planning
+from nstjax.methods.base import Checkpoint, Outcome, Plan, Progress
+from nstjax.methods.images import Style, disparity_pictures
+from nstjax.methods.per_image import state_template
 from nstjax.optimize.trace import Trace
-from nstjax.weights.pretrained import Decoder, Depth, Encoder, load_depth
+from nstjax.weights.pretrained import Depth, load_depth
 
 _VERSIONED = ("jax", "jaxlib", "flax", "optax", "numpy", "pillow")
 
@@ -44,7 +46,7 @@ class Interrupted(Exception):
 def paint(
     job: Job,
     leaves: dict[str, Any],
-    networks: Encoder | Networks,
+    networks: Any,
     options: Any,
     tell: Any,
 ) -> dict[str, Any]:
@@ -72,7 +74,7 @@ def paint(
     if plan.working_size != plan.output_size:
         height, width = plan.working_size
         tell(f"working at {width} x {height} pixels; --size asks for another size")
-    if isinstance(networks, Networks):
+    if plan.method.in_one_pass:
         return _paint_at_once(job, plan, options, shown, replace=replace)
     fingerprint = _fingerprint(plan)
     checkpoint = _load(job, plan, fingerprint) if options.resume else None
@@ -80,7 +82,7 @@ def paint(
     with StopRequest(armed=False) as stop:
         outcome = _optimise(job, plan, options, checkpoint, stop, replace=replace)
         stop.armed = True
-        image = api.finish(plan, outcome.image)
+        image = planning.finish(plan, outcome.image)
         write_image(job.output, image, overwrite=replace)
         if outcome.reason == "interrupted":
             _save(job, outcome.checkpoint, fingerprint)
@@ -104,7 +106,7 @@ def paint(
 
 def _optimise(
     job: Job,
-    plan: api.Plan,
+    plan: Plan,
     options: Any,
     checkpoint: Checkpoint | None,
     stop: StopRequest,
@@ -129,7 +131,7 @@ def _optimise(
             try:
                 write_image(
                     job.intermediate(progress.evaluations),
-                    api.finish(plan, progress.image()),
+                    planning.finish(plan, progress.image()),
                     overwrite=replace,
                 )
             except NstjaxError as error:
@@ -139,7 +141,7 @@ def _optimise(
         return bool(stop.requested)
 
     with bar:
-        return api.run(
+        return planning.run(
             plan, on_progress=on_progress, tell_every=every, checkpoint=checkpoint
         )
 
@@ -147,11 +149,11 @@ def _optimise(
 def plan_job(
     job: Job,
     leaves: dict[str, Any],
-    networks: Encoder | Networks,
+    networks: Any,
     options: Any,
     *,
-    styles: Sequence[api.Style] | None = None,
-) -> api.Plan:
+    styles: Sequence[Style] | None = None,
+) -> Plan:
     """Reads and checks what a picture needs, and that it can be written.
 
     Args:
@@ -161,7 +163,7 @@ def plan_job(
     Raises:
         NstjaxError: if not.
     """
-    plan = api.make_plan(
+    plan = planning.make_plan(
         job.content,
         job.styles if styles is None else styles,
         options=leaves,
@@ -177,7 +179,7 @@ def plan_job(
     return plan
 
 
-def save_style(job: Job, plan: api.Plan, options: Any) -> None:
+def save_style(job: Job, plan: Plan, options: Any) -> None:
     """Keeps the plan's one style, once, however many pictures are painted in it."""
     path, (style,) = Path(options.save_style), plan.styles
     if path.exists() and not options.overwrite:
@@ -190,7 +192,7 @@ def save_style(job: Job, plan: api.Plan, options: Any) -> None:
 
 def _paint_at_once(
     job: Job,
-    plan: api.Plan,
+    plan: Plan,
     options: Any,
     shown: Depth | None,
     *,
@@ -206,29 +208,29 @@ def _paint_at_once(
         bar.update(done - bar.n)
 
     with bar:
-        outcome = api.run(plan, on_tile=on_tile)
-    image = api.finish(plan, outcome.image)
+        outcome = planning.run(plan, on_tile=on_tile)
+    image = planning.finish(plan, outcome.image)
     write_image(job.output, image, overwrite=replace)
     _write_depth(job, plan, image, shown, replace=replace)
     return _record(job, plan, outcome) if options.trace else {}
 
 
-def _shown_depth(job: Job, plan: api.Plan, *, replace: bool) -> Depth:
+def _shown_depth(job: Job, plan: Plan, *, replace: bool) -> Depth:
     for path in job.disparities:
         check_output(path, overwrite=replace)
     return plan.depth or load_depth(plan.options["depth_model"])
 
 
 def _write_depth(
-    job: Job, plan: api.Plan, image: np.ndarray, depth: Depth | None, *, replace: bool
+    job: Job, plan: Plan, image: np.ndarray, depth: Depth | None, *, replace: bool
 ) -> None:
     if depth is not None:
-        pictures = api.disparity_pictures(plan.content, image, depth=depth)
+        pictures = disparity_pictures(plan.content, image, depth=depth)
         for path, picture in zip(job.disparities, pictures, strict=True):
             write_image(path, picture, overwrite=replace)
 
 
-def _record(job: Job, plan: api.Plan, outcome: Outcome) -> dict[str, Any]:
+def _record(job: Job, plan: Plan, outcome: Outcome) -> dict[str, Any]:
     versions = {name: importlib.metadata.version(name) for name in _VERSIONED}
     return {
         "content": job.content,
@@ -244,20 +246,14 @@ def _record(job: Job, plan: api.Plan, outcome: Outcome) -> dict[str, Any]:
         "weights": {
             network.metadata.name: {"sha256": network.sha256}
             | {"licence": network.metadata.licence}
-            for network in _networks(plan)
+            for network in plan.method.networks_used(plan)
         },
         "reason": outcome.reason,
         "evaluations": [] if outcome.trace is None else outcome.trace.rows(),
     }
 
 
-def _networks(plan: api.Plan) -> list[Encoder | Decoder | Depth]:
-    if isinstance(plan.networks, Networks):
-        return [plan.networks.encoder, plan.networks.decoder]
-    return [plan.networks] if plan.depth is None else [plan.networks, plan.depth]
-
-
-def _fingerprint(plan: api.Plan) -> dict[str, Any]:
+def _fingerprint(plan: Plan) -> dict[str, Any]:
     """All that a run's result depends on, as JSON data."""
     pictures = [plan.content, *plan.styles]
     if plan.init_image is not None:
@@ -287,7 +283,7 @@ def _save(job: Job, checkpoint: Checkpoint, fingerprint: dict[str, Any]) -> None
     )
 
 
-def _load(job: Job, plan: api.Plan, fingerprint: dict[str, Any]) -> Checkpoint | None:
+def _load(job: Job, plan: Plan, fingerprint: dict[str, Any]) -> Checkpoint | None:
     if not job.state.is_file():
         return None
     stage = read_run_options(job.state).get("stage")

@@ -145,7 +145,7 @@ def make_parser() -> parsing.Parser:
     method.add_argument(
         "--preset",
         metavar="NAME",
-        help="of gatys and its kin: best (default), reference (as published code) or "
+        help="of gatys and the like: best (default), reference (as published code) or "
         "paper",
     )
     method.add_argument(
@@ -281,7 +281,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     set_compile_cache(use=not options.no_compile_cache)
     # Imported this late, so that --help and mistakes are answered at once.
     from nstjax.cli.jobs import plan_jobs
-    from nstjax.methods.options import ONE_PASS, method_options
+    from nstjax.methods.options import method_options
+    from nstjax.methods.table import method_of
 
     leaves = method_options(
         options.method or _METHOD,
@@ -308,7 +309,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     if options.trace and len(jobs) + done > 1:
         raise NstjaxError("--trace describes one picture, not a folder of them")
-    if leaves["method"] in ONE_PASS:
+    if method_of(leaves).in_one_pass:
         for name, given in (
             ("--resume", options.resume),
             ("--save-every", options.save_every),
@@ -330,11 +331,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run_jobs(jobs, leaves: dict[str, Any], options, tell) -> int:
     with without_collection():
-        from nstjax import api
         from nstjax.cli.painting import Interrupted, paint
+        from nstjax.methods.plan import load_networks
 
-        networks = api.load_networks(leaves)
-    batch_size = _batch_size(jobs, networks, options)
+        networks = load_networks(leaves)
+    batch_size = _batch_size(jobs, leaves, options)
     if batch_size > 1:
         from nstjax.cli.batches import paint_all
 
@@ -374,14 +375,14 @@ def _run_jobs(jobs, leaves: dict[str, Any], options, tell) -> int:
     return _status(failed, len(jobs))
 
 
-def _batch_size(jobs, networks, options) -> int:
+def _batch_size(jobs, leaves: dict[str, Any], options) -> int:
     """How many pictures to paint together; 1 for one after the other."""
-    from nstjax.methods.one_pass import Networks
+    from nstjax.methods.table import method_of
 
-    adain = isinstance(networks, Networks) and networks.transform == "adain"
-    if options.batch_size and not adain:
+    together = method_of(leaves).paints_batches
+    if options.batch_size and not together:
         raise NstjaxError("--batch-size is for adain, adain-lap and adain-depth")
-    if len(jobs) < 2 or not adain or options.mask or options.show_depth:
+    if len(jobs) < 2 or not together or options.mask or options.show_depth:
         return 1
     if options.batch_size:
         return options.batch_size
@@ -399,13 +400,12 @@ def _status(failed: int, total: int) -> int:
 def _check_save_style(jobs, leaves: dict[str, Any], options) -> None:
     from nstjax.io.files import refuse_to_overwrite
     from nstjax.methods.one_pass import STYLE_SUFFIX
-    from nstjax.methods.options import ONE_PASS
+    from nstjax.methods.table import method_of, one_pass_names
 
     path = Path(options.save_style)
-    if leaves["method"] not in ONE_PASS or any(len(job.styles) > 1 for job in jobs):
+    if not method_of(leaves).in_one_pass or any(len(job.styles) > 1 for job in jobs):
         raise NstjaxError(
-            "--save-style keeps one style of a method of one pass "
-            f"({', '.join(ONE_PASS)})"
+            f"--save-style keeps one style of a method of one pass ({one_pass_names()})"
         )
     if len({job.styles for job in jobs}) > 1:
         raise NstjaxError("--save-style keeps one style, not a folder of them")

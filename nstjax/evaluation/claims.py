@@ -19,10 +19,10 @@ import dataclasses
 import statistics
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from nstjax.evaluation.gauges import Column
 from nstjax.evaluation.judging import Figures
+from nstjax.evaluation.metrics import Column
 from nstjax.evaluation.variants import budget_name
-from nstjax.methods.options import PER_IMAGE
+from nstjax.methods.table import METHODS
 
 HOLDS, FAILS, UNMEASURED = "holds", "does not hold", "not measured"
 # The reduction of the depth error that is still little.
@@ -106,7 +106,8 @@ def _strokes(figures, columns) -> Iterable[Verdict]:
 
 
 def _noise(figures, columns) -> Iterable[Verdict]:
-    for method in PER_IMAGE:
+    optimising = (m.name for m in METHODS.values() if not m.in_one_pass)
+    for method in optimising:
         yield from _compare(
             figures,
             columns,

@@ -10,7 +10,7 @@
         edges beside grey ones.
     flat: root mean square of the luminance's Laplacian, in levels of 255, over the
         cells of 4x4 pixels that are flat in the content: those with a
-        `nstjax.losses.grain.flatness` above a half, or the flattest tenth if
+        `nstjax.losses.artifacts.flatness` above a half, or the flattest tenth if
         these are more.
 
 The definitions of the last three are this project's.
@@ -23,9 +23,9 @@ import numpy as np
 from scipy.ndimage import laplace
 from skimage.color import rgb2lab
 
-from nstjax.evaluation.gauges import LOWER, Column, Gauge
+from nstjax.evaluation.metrics import LOWER, Column, Metric
 from nstjax.evaluation.wasserstein import project
-from nstjax.losses.grain import flatness
+from nstjax.losses.artifacts import flatness
 from nstjax.ops.color import luminance
 
 # A tenth of an 8-bit step: a luminance of less contrast has no edges.
@@ -56,14 +56,14 @@ def flat(result: np.ndarray, content: np.ndarray) -> float:
     weights = np.asarray(flatness(content[None]))[0, ..., 0]
     chosen = weights >= min(0.5, np.quantile(weights, 0.9))
     rows, columns = weights.shape
-    # The cells begin at the second pixel; see `nstjax.losses.grain.local_energy`.
+    # The cells begin at the second pixel; see `nstjax.losses.artifacts.local_energy`.
     squares = np.square(_laplacian(np.asarray(luminance(result))[..., 0]))
     cells = squares[1 : 1 + 4 * rows, 1 : 1 + 4 * columns]
     energy = cells.reshape(rows, 4, columns, 4).mean(axis=(1, 3))
     return 255 * float(np.sqrt(energy[chosen].mean()))
 
 
-def make_color_gauge() -> Gauge:
+def make_color_metric() -> Metric:
     """palette, chroma, fringe and flat."""
 
     def measure(result, content, style):
@@ -74,7 +74,7 @@ def make_color_gauge() -> Gauge:
             "flat": flat(result, content),
         }
 
-    return Gauge(
+    return Metric(
         title="Colours: the style's, and those that nobody asked for",
         identity="colors 1",
         columns=tuple(

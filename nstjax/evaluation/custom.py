@@ -12,12 +12,12 @@ from pathlib import Path
 import numpy as np
 
 from nstjax.errors import NstjaxError
-from nstjax.evaluation.gauges import NEITHER, Column, Gauge
+from nstjax.evaluation.metrics import NEITHER, Column, Metric
 
-Metric = Callable[[np.ndarray, np.ndarray, np.ndarray], float]
+Function = Callable[[np.ndarray, np.ndarray, np.ndarray], float]
 
 
-def load_metric(place: str) -> Metric:
+def load_metric(place: str) -> Function:
     """Imports a function.
 
     Args:
@@ -47,8 +47,8 @@ def load_metric(place: str) -> Metric:
     return metric
 
 
-def make_custom_gauge(place: str) -> Gauge:
-    """A gauge of one function of result, content and style, [H, W, 3] each.
+def make_custom_metric(place: str) -> Metric:
+    """A metric of one function of result, content and style, [H, W, 3] each.
 
     Its values are measured again where the function's file has changed.
 
@@ -71,7 +71,7 @@ def make_custom_gauge(place: str) -> Gauge:
             raise NstjaxError(f"the metric {place} returned {value}, no finite number")
         return {name: value}
 
-    return Gauge(
+    return Metric(
         title=f"{place}, a metric of the user's",
         identity=f"custom {place} {_hash_of_source(metric)}",
         columns=(Column(name, NEITHER),),

@@ -16,14 +16,14 @@ import jax
 import numpy as np
 from scipy.stats import spearmanr
 
-from nstjax.evaluation.gauges import HIGHER, LOWER, Column, Gauge, judged, nothing
+from nstjax.evaluation.metrics import HIGHER, LOWER, Column, Metric, judged, nothing
 from nstjax.losses.depth import depth_loss
 from nstjax.models.depth import DepthSpec, disparity
 from nstjax.types import Array, Params
 from nstjax.weights.pretrained import Depth
 
 
-def make_depth_gauge(depth: Depth, *, name: str) -> Gauge:
+def make_depth_metric(depth: Depth, *, name: str) -> Metric:
     """depth_error and depth_rank by a depth network; tables call it by the name."""
     error, rank = (judged(metric, name) for metric in ("depth_error", "depth_rank"))
 
@@ -37,7 +37,7 @@ def make_depth_gauge(depth: Depth, *, name: str) -> Gauge:
             rank: float(_rank(found, content)),
         }
 
-    return Gauge(
+    return Metric(
         title=f"Depth, judged by {name}",
         identity=f"depth 1 {depth.sha256}",
         columns=(Column(error, LOWER), Column(rank, HIGHER)),

@@ -28,7 +28,7 @@ from scipy.ndimage import distance_transform_edt
 from skimage.feature import canny
 from skimage.metrics import structural_similarity
 
-from nstjax.evaluation.gauges import HIGHER, LOWER, Column, Gauge, nothing
+from nstjax.evaluation.metrics import HIGHER, LOWER, Column, Metric, nothing
 from nstjax.ops.color import luminance
 from nstjax.ops.laplacian import laplacian_response
 
@@ -54,9 +54,9 @@ class Detail(NamedTuple):
     edges: np.ndarray
 
 
-def make_detail_gauge() -> Gauge:
+def make_detail_metric() -> Metric:
     """lap4, lap16, ssim and edge_f1."""
-    return Gauge(
+    return Metric(
         title="Detail of the content, without a network",
         identity="detail 1",
         columns=(

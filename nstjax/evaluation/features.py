@@ -27,7 +27,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from nstjax.evaluation.gauges import LOWER, Column, Gauge, judged
+from nstjax.evaluation.metrics import LOWER, Column, Metric, judged
 from nstjax.losses.adain import adain_style_loss
 from nstjax.losses.gatys import content_loss, style_loss
 from nstjax.models import vgg
@@ -55,7 +55,7 @@ def judge_layers(spec: vgg.VGGSpec) -> tuple[str, tuple[str, ...]]:
     return deepest[-1], style
 
 
-def make_feature_gauge(encoder: Encoder, *, name: str) -> Gauge:
+def make_feature_metric(encoder: Encoder, *, name: str) -> Metric:
     """Content, style and gram by an encoder.
 
     Args:
@@ -72,7 +72,7 @@ def make_feature_gauge(encoder: Encoder, *, name: str) -> Gauge:
         figures = _compare(see(result), content, style, layer=content_layer)
         return dict(zip(keys, map(float, figures), strict=True))
 
-    return Gauge(
+    return Metric(
         title=f"Judged by {name}: content at {content_layer}, style at "
         f"{', '.join(layers)}",
         identity=f"features 1 {encoder.sha256}",

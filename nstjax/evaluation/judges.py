@@ -3,16 +3,16 @@
 from collections.abc import Iterable, Mapping, Sequence
 
 from nstjax.errors import NstjaxError
-from nstjax.evaluation.colors import make_color_gauge
-from nstjax.evaluation.custom import make_custom_gauge
-from nstjax.evaluation.depth import make_depth_gauge
-from nstjax.evaluation.detail import make_detail_gauge
-from nstjax.evaluation.features import make_feature_gauge
-from nstjax.evaluation.gauges import Gauge
+from nstjax.evaluation.colors import make_color_metric
+from nstjax.evaluation.custom import make_custom_metric
+from nstjax.evaluation.depth import make_depth_metric
+from nstjax.evaluation.detail import make_detail_metric
+from nstjax.evaluation.features import make_feature_metric
 from nstjax.evaluation.lineage import Network, open_network
-from nstjax.evaluation.noise import make_noise_gauge
-from nstjax.evaluation.perceptual import make_perceptual_gauge
-from nstjax.evaluation.wasserstein import make_wasserstein_gauge
+from nstjax.evaluation.metrics import Metric
+from nstjax.evaluation.noise import make_noise_metric
+from nstjax.evaluation.perceptual import make_perceptual_metric
+from nstjax.evaluation.wasserstein import make_wasserstein_metric
 from nstjax.weights.pretrained import (
     depth_name,
     load_depth,
@@ -53,10 +53,10 @@ def fetched_lpips() -> list[str]:
 def check_names(
     judges: Mapping[str, Network],
     depth_judges: Mapping[str, Network],
-    gauges: Sequence[Gauge],
+    metrics: Sequence[Metric],
 ) -> None:
     """Raises NstjaxError unless every column has a name of its own."""
-    keys = [column.key for gauge in gauges for column in gauge.columns]
+    keys = [column.key for metric in metrics for column in metric.columns]
     for key in keys:
         if keys.count(key) > 1:
             raise NstjaxError(f"two metrics are called {key}; rename the --metric")
@@ -68,30 +68,30 @@ def make_judges(
     judges: Mapping[str, Network],
     depth_judges: Mapping[str, Network],
     perceptual: Mapping[str, Network],
-) -> list[Gauge]:
-    """The gauges of networks, which are loaded here: this starts jax."""
+) -> list[Metric]:
+    """The metrics of networks, which are loaded here: this starts jax."""
     return [
         *(
-            make_feature_gauge(load_encoder(network.argument), name=name)
+            make_feature_metric(load_encoder(network.argument), name=name)
             for name, network in judges.items()
         ),
         *(
-            make_depth_gauge(load_depth(network.argument), name=name)
+            make_depth_metric(load_depth(network.argument), name=name)
             for name, network in depth_judges.items()
         ),
         *(
-            make_perceptual_gauge(load_lpips(network.argument), name=name)
+            make_perceptual_metric(load_lpips(network.argument), name=name)
             for name, network in perceptual.items()
         ),
     ]
 
 
-def make_free_gauges(metrics: Sequence[str]) -> list[Gauge]:
-    """The gauges that need no network, and the user's own metrics by place."""
+def make_plain_metrics(metrics: Sequence[str]) -> list[Metric]:
+    """The metrics that need no network, and the user's own metrics by place."""
     return [
-        make_detail_gauge(),
-        make_wasserstein_gauge(),
-        make_noise_gauge(),
-        make_color_gauge(),
-        *(make_custom_gauge(place) for place in metrics),
+        make_detail_metric(),
+        make_wasserstein_metric(),
+        make_noise_metric(),
+        make_color_metric(),
+        *(make_custom_metric(place) for place in metrics),
     ]

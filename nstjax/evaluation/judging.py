@@ -1,11 +1,11 @@
-"""Measuring results: every gauge, every pair, each figure only once."""
+"""Measuring results: every metric, every pair, each figure only once."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from nstjax.evaluation.gauges import Gauge
+from nstjax.evaluation.metrics import Metric
 from nstjax.evaluation.records import Folder, Pair, read_json, write_json
 from nstjax.io.images import read_image
 from nstjax.io.weights import sha256_of
@@ -21,7 +21,7 @@ Figures = Mapping[str, float]
 def measure_all(
     folder: Folder,
     pairs: Mapping[str, Sequence[Pair]],
-    gauges: Sequence[Gauge],
+    metrics: Sequence[Metric],
     *,
     on_measured: Callable[[int], None],
 ) -> dict[str, dict[str, Figures]]:
@@ -33,7 +33,7 @@ def measure_all(
         folder: the evaluation's.
         pairs: by variant (or one of `BASELINES`), those to measure; pairs without
             a picture are left out.
-        gauges: what to measure.
+        metrics: what to measure.
         on_measured: told of pictures that have been measured, or were before.
 
     Returns:
@@ -49,7 +49,7 @@ def measure_all(
         # Forgotten with the content, for they are large.
         of_content = _Seen("of_content")
         for variant, pair in some:
-            figures = _measure(folder, variant, pair, gauges, of_content, of_style)
+            figures = _measure(folder, variant, pair, metrics, of_content, of_style)
             if figures is not None:
                 measured[variant][pair.name] = figures
             on_measured(1)
@@ -57,16 +57,16 @@ def measure_all(
 
 
 class _Seen:
-    """What gauges need of contents, or of styles, each computed once."""
+    """What metrics need of contents, or of styles, each computed once."""
 
     def __init__(self, attribute: str) -> None:
         self._attribute = attribute
         self._known: dict[tuple[str, str], Any] = {}
 
-    def __call__(self, gauge: Gauge, picture: Any) -> Any:
-        key = (gauge.identity, picture.label)
+    def __call__(self, metric: Metric, picture: Any) -> Any:
+        key = (metric.identity, picture.label)
         if key not in self._known:
-            self._known[key] = getattr(gauge, self._attribute)(picture.image)
+            self._known[key] = getattr(metric, self._attribute)(picture.image)
         return self._known[key]
 
 
@@ -74,7 +74,7 @@ def _measure(
     folder: Folder,
     variant: str,
     pair: Pair,
-    gauges: Sequence[Gauge],
+    metrics: Sequence[Metric],
     of_content: _Seen,
     of_style: _Seen,
 ) -> Figures | None:
@@ -95,23 +95,23 @@ def _measure(
     }
     known = read_json(file)
     if known.get("pictures") != pictures:
-        known = {"pictures": pictures, "gauges": {}}
-    found: dict[str, Figures] = known["gauges"]
-    missing = [gauge for gauge in gauges if gauge.identity not in found]
+        known = {"pictures": pictures, "metrics": {}}
+    found: dict[str, Figures] = known["metrics"]
+    missing = [metric for metric in metrics if metric.identity not in found]
     result: np.ndarray | None = None
-    for gauge in missing:
+    for metric in missing:
         result = load() if result is None else result
-        figures = gauge.measure(
-            result, of_content(gauge, pair.content), of_style(gauge, pair.style)
+        figures = metric.measure(
+            result, of_content(metric, pair.content), of_style(metric, pair.style)
         )
         # Without the judge's name, which may be another one next time.
-        found[gauge.identity] = {
-            column.metric: figures[column.key] for column in gauge.columns
+        found[metric.identity] = {
+            column.metric: figures[column.key] for column in metric.columns
         }
     if missing:
         write_json(file, known)
     return {
-        column.key: found[gauge.identity][column.metric]
-        for gauge in gauges
-        for column in gauge.columns
+        column.key: found[metric.identity][column.metric]
+        for metric in metrics
+        for column in metric.columns
     }

@@ -82,7 +82,7 @@ def write_results(
         figures: the drawn figures' files.
         report: a further file for the report.
     """
-    columns = [column for gauge in results.gauges for column in gauge.columns]
+    columns = [column for metric in results.metrics for column in metric.columns]
     write_json(folder.path / "table.json", reports.to_json(results))
     for name, text in (
         ("table.csv", tables.summary_csv(results.rows, columns, results.parts)),

@@ -21,12 +21,12 @@ from typing import Any
 import jax
 import numpy as np
 
-from nstjax import api
 from nstjax.errors import NstjaxError
 from nstjax.evaluation.protocol import prepare_picture
 from nstjax.evaluation.records import write_json
 from nstjax.io.images import write_image
 from nstjax.io.weights import sha256_of
+from nstjax.methods import plan as planning
 
 # Seconds that a painter has to end, once asked to.
 _PATIENCE = 20
@@ -155,7 +155,7 @@ def _paint(
 ) -> None:
     """The painter's process."""
     try:
-        networks = api.load_networks(options)
+        networks = planning.load_networks(options)
     except NstjaxError as error:
         connection.send(("error", str(error)))
         return
@@ -182,7 +182,7 @@ def _paint_one(
     connection: Connection,
 ) -> tuple[np.ndarray, float, str]:
     """Makes one picture; returns it with its seconds and how it ended."""
-    plan = api.make_plan(
+    plan = planning.make_plan(
         prepare_picture(task.content, size),
         [prepare_picture(task.style, size)],
         options=options,
@@ -191,13 +191,13 @@ def _paint_one(
         networks=networks,
     )
     begin = time.perf_counter()
-    outcome = api.run(
+    outcome = planning.run(
         plan,
         on_progress=lambda progress: connection.send(
             ("evaluations", progress.evaluations, progress.requested)
         ),
     )
-    image = api.finish(plan, outcome.image)
+    image = planning.finish(plan, outcome.image)
     return image, time.perf_counter() - begin, outcome.reason
 
 

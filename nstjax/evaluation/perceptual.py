@@ -26,7 +26,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from nstjax.evaluation.gauges import LOWER, Column, Gauge, judged, nothing
+from nstjax.evaluation.metrics import LOWER, Column, Metric, judged, nothing
 from nstjax.models.lpips import TRUNKS, LpipsSpec, lpips_from_features, trunk_features
 from nstjax.types import Array, Features, Params
 from nstjax.weights.pretrained import Lpips
@@ -72,7 +72,7 @@ def compare_styles(result: Features, style: StyleTarget) -> dict[str, float]:
     return {"style16": float(means), "gram16": float(grams)}
 
 
-def make_perceptual_gauge(network: Lpips, *, name: str) -> Gauge:
+def make_perceptual_metric(network: Lpips, *, name: str) -> Metric:
     """lpips; with VGG-16 content16, style16 and gram16, too.
 
     Args:
@@ -90,7 +90,7 @@ def make_perceptual_gauge(network: Lpips, *, name: str) -> Gauge:
         return {judged(metric, name): value for metric, value in figures.items()}
 
     see = functools.partial(look, network)
-    return Gauge(
+    return Metric(
         title=f"Judged by LPIPS and its network, ImageNet's {TRUNKS[trunk].name}",
         identity=f"perceptual 1 {network.sha256}",
         columns=tuple(Column(judged(metric, name), LOWER) for metric in metrics),

@@ -13,11 +13,11 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from nstjax import examples
-from nstjax.api import read_picture
 from nstjax.errors import NstjaxError
 from nstjax.evaluation.detail import LEAST_SIDE
 from nstjax.io.images import read_image
 from nstjax.io.resizing import fit_size, resize_image
+from nstjax.methods.images import read_picture
 from nstjax.methods.pictures import list_pictures, picture_label
 
 

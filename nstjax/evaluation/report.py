@@ -14,7 +14,7 @@ from nstjax import __version__
 from nstjax.errors import NstjaxError
 from nstjax.evaluation import tables
 from nstjax.evaluation.claims import Verdict
-from nstjax.evaluation.gauges import Gauge
+from nstjax.evaluation.metrics import Metric
 from nstjax.evaluation.summary import Row
 
 # By which a report is known that may be written again.
@@ -35,7 +35,7 @@ class Results:
         note: a paragraph of the user's, or "".
         protocol: what was compared, by name.
         rows: the methods', then those of what nobody painted.
-        gauges: what was measured.
+        metrics: what was measured.
         parts: what the judges were to the methods.
         verdicts: on the claims.
         left_out: pictures that could not be read or made, in sentences.
@@ -45,7 +45,7 @@ class Results:
     note: str
     protocol: Mapping[str, Any]
     rows: Sequence[Row]
-    gauges: Sequence[Gauge]
+    metrics: Sequence[Metric]
     parts: tables.Parts
     verdicts: Sequence[Verdict]
     left_out: Sequence[str]
@@ -70,9 +70,9 @@ def write_text(results: Results, figures: Sequence[str]) -> str:
     ]
     if results.note:
         parts.append(f"{results.note}\n")
-    for gauge in results.gauges:
-        table = tables.gauge_table(gauge, results.rows, results.parts)
-        parts.append(f"## {gauge.title}\n\n{table}")
+    for metric in results.metrics:
+        table = tables.metric_table(metric, results.rows, results.parts)
+        parts.append(f"## {metric.title}\n\n{table}")
     parts.append(
         "## Seconds and memory\n\nMedians. The first picture of a process includes "
         "compilation. Memory is the peak of a process that makes one method's pictures "

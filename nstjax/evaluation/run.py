@@ -11,16 +11,16 @@ from tqdm import tqdm
 from nstjax.errors import NstjaxError
 from nstjax.evaluation import report as reports
 from nstjax.evaluation.claims import GATYS_BUDGETS, judge_claims
-from nstjax.evaluation.gauges import Gauge
 from nstjax.evaluation.judges import (
     check_names,
     fetched_lpips,
-    make_free_gauges,
     make_judges,
+    make_plain_metrics,
     open_judges,
 )
 from nstjax.evaluation.judging import BASELINES, Figures, measure_all
 from nstjax.evaluation.lineage import part_of_judge
+from nstjax.evaluation.metrics import Metric
 from nstjax.evaluation.output import draw_figures, write_results
 from nstjax.evaluation.painting import Task, paint_all
 from nstjax.evaluation.protocol import Input, read_inputs
@@ -106,7 +106,7 @@ def evaluate(settings: Settings, *, tell: Callable[[str], None]) -> list[str]:
     depth_judges = open_judges(settings.depth_judges, kind="depth")
     lpips = fetched_lpips() if settings.lpips is None else settings.lpips
     perceptual = open_judges(lpips, kind="lpips")
-    free = make_free_gauges(settings.metrics)
+    free = make_plain_metrics(settings.metrics)
     check_names(judges, depth_judges, free)
     if settings.report:
         reports.check_report(settings.report, overwrite=settings.overwrite)
@@ -132,21 +132,21 @@ def evaluate(settings: Settings, *, tell: Callable[[str], None]) -> list[str]:
     todo = _missing(folder, variants, chosen, settings)
     _paint(todo, variants, settings, leave_out, tell)
 
-    gauges = [*make_judges(judges, depth_judges, perceptual), *free]
-    measured = _measure(folder, chosen, pairs, gauges, settings)
+    metrics = [*make_judges(judges, depth_judges, perceptual), *free]
+    measured = _measure(folder, chosen, pairs, metrics, settings)
     rows = [
         summarise(
             name, measured[name], read_records(folder, name, chosen.get(name, ()))
         )
         for name in measured
     ]
-    columns = [column for gauge in gauges for column in gauge.columns]
+    columns = [column for metric in metrics for column in metric.columns]
     results = reports.Results(
         command=settings.command,
         note=settings.note,
         protocol=protocol,
         rows=rows,
-        gauges=gauges,
+        metrics=metrics,
         parts={
             name: {
                 v.name: part_of_judge(judge, list(v.networks.values()))
@@ -261,7 +261,7 @@ def _measure(
     folder: Folder,
     chosen: dict[str, Sequence[Pair]],
     pairs: Sequence[Pair],
-    gauges: Sequence[Gauge],
+    metrics: Sequence[Metric],
     settings: Settings,
 ) -> dict[str, dict[str, Figures]]:
     everything = chosen | dict.fromkeys(BASELINES, pairs)
@@ -273,4 +273,4 @@ def _measure(
         disable=settings.quiet,
         file=sys.stderr,
     ) as bar:
-        return measure_all(folder, everything, gauges, on_measured=bar.update)
+        return measure_all(folder, everything, metrics, on_measured=bar.update)

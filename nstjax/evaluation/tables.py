@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from nstjax.evaluation.claims import Verdict
-from nstjax.evaluation.gauges import HIGHER, LOWER, Column, Gauge, judged
 from nstjax.evaluation.judging import Figures
+from nstjax.evaluation.metrics import HIGHER, LOWER, Column, Metric, judged
 from nstjax.evaluation.summary import Row
 
 _ARROWS = {LOWER: " ↓", HIGHER: " ↑"}
@@ -21,28 +21,28 @@ _LEAST = 1e-6
 Parts = Mapping[str, Mapping[str, str]]
 
 
-def gauge_table(gauge: Gauge, rows: Sequence[Row], parts: Parts) -> str:
-    """One gauge's columns, a line for each method; the best method's in bold.
+def metric_table(metric: Metric, rows: Sequence[Row], parts: Parts) -> str:
+    """One metric's columns, a line for each method; the best method's in bold.
 
     Methods that lack pairs of the others say how many they have, and do not compete.
 
     Args:
-        gauge: whose columns are shown.
+        metric: whose columns are shown.
         rows: of methods, and of what nobody painted.
-        parts: what the judges were to the methods, for a gauge with a judge.
+        parts: what the judges were to the methods, for a metric with a judge.
     """
-    judge = gauge.columns[0].judge
+    judge = metric.columns[0].judge
     header = [
         "",
-        *(column.metric + _ARROWS.get(column.better, "") for column in gauge.columns),
+        *(column.metric + _ARROWS.get(column.better, "") for column in metric.columns),
     ]
     if judge:
         header.append("the judge's part in it")
-    best = {column.key: _best(column, rows) for column in gauge.columns}
+    best = {column.key: _best(column, rows) for column in metric.columns}
     lines = []
     for row in rows:
         cells = [_label(row, rows)]
-        for column in gauge.columns:
+        for column in metric.columns:
             value = row.means.get(column.key)
             text = number(value)
             bold = _competes(row, rows) and value == best[column.key] is not None

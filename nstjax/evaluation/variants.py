@@ -6,7 +6,8 @@ from typing import Any
 
 from nstjax.errors import NstjaxError
 from nstjax.evaluation.lineage import Network, open_network
-from nstjax.methods.options import ONE_PASS, method_options
+from nstjax.methods.options import method_options
+from nstjax.methods.table import METHODS, method_of
 from nstjax.weights.pretrained import depth_name
 
 # The method that optimises against a depth network.
@@ -43,7 +44,7 @@ def make_variants(
     """Makes the variants of an evaluation, and checks that they can run.
 
     Args:
-        methods: names out of `nstjax.methods.options.METHODS`.
+        methods: names out of `nstjax.methods.table.METHODS`.
         iterations: in place of the presets', for methods that optimise.
         gatys_evaluations: budgets at which Gatys is compared with AdaIN: so many
             evaluations at full size and none before, from the content.
@@ -61,7 +62,8 @@ def make_variants(
         raise NstjaxError("--methods names a method twice; name each once")
     own = []
     for method in methods:
-        optimises = method not in ONE_PASS
+        known = METHODS.get(method)
+        optimises = known is not None and not known.in_one_pass
         changed = {"iterations": iterations} if optimises else {}
         own.append(_variant(method, method_options(method, options=changed)))
         if method == _WITH_DEPTH:
@@ -102,7 +104,7 @@ def budget_name(evaluations: int) -> str:
 
 def _variant(name: str, options: Mapping[str, Any]) -> Variant:
     wanted = {"encoder": (options["encoder"], "encoder")}
-    if options["method"] in ONE_PASS:
+    if method_of(options).in_one_pass:
         wanted["decoder"] = (options["decoder"], "decoder")
     elif options["depth_weight"]:
         wanted["depth"] = (depth_name(options["depth_model"]), "depth")

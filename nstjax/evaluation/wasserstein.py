@@ -30,7 +30,7 @@ import numpy as np
 from scipy.ndimage import gaussian_filter
 from skimage.color import rgb2lab
 
-from nstjax.evaluation.gauges import LOWER, Column, Gauge, nothing
+from nstjax.evaluation.metrics import LOWER, Column, Metric, nothing
 from nstjax.ops.color import luminance
 
 _SCALES = (1.0, 2.0, 4.0)
@@ -56,9 +56,9 @@ class StyleTarget(NamedTuple):
     deviations: np.ndarray
 
 
-def make_wasserstein_gauge() -> Gauge:
+def make_wasserstein_metric() -> Metric:
     """color and texture."""
-    return Gauge(
+    return Metric(
         title="Colours and strokes of the style, without a network",
         identity="wasserstein 1",
         columns=(Column("color", LOWER), Column("texture", LOWER)),

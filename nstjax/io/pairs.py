@@ -100,21 +100,21 @@ class View:
 
     Attributes:
         size: (height, width) in pixels, whatever the photo's aspect ratio.
-        least_share: the least share of the photo's sides to be shown.
+        min_crop_scale: the least share of the photo's sides to be shown.
         largest_share: the largest.
         flip: whether half of the views are mirrored left to right.
     """
 
     size: tuple[int, int]
-    least_share: float = 1.0
+    min_crop_scale: float = 1.0
     largest_share: float = 1.0
     flip: bool = False
 
     def __post_init__(self):
-        if min(self.size) < 1 or not 0 < self.least_share <= self.largest_share <= 1:
+        if min(self.size) < 1 or not 0 < self.min_crop_scale <= self.largest_share <= 1:
             raise NstjaxError(
                 "a view needs a positive size and shares above 0 and up to 1, not "
-                f"{self.size} and {self.least_share} to {self.largest_share}"
+                f"{self.size} and {self.min_crop_scale} to {self.largest_share}"
             )
 
     def box(self, random: np.random.Generator | None) -> np.ndarray:
@@ -125,7 +125,7 @@ class View:
         """
         if random is None:
             return np.array([0.0, 0.0, 1.0, 1.0])
-        shares = random.uniform(self.least_share, self.largest_share, 2)
+        shares = random.uniform(self.min_crop_scale, self.largest_share, 2)
         corner = random.uniform(0, 1 - shares)
         return np.concatenate([corner, corner + shares])
 
@@ -239,7 +239,7 @@ def _repaint(
 ) -> np.ndarray:
     """Gives a photo the colours of a style picture, and traces of its strokes."""
     file = styles[int(random.integers(len(styles)))]
-    part = View(view.size, least_share=0.4).box(random)
+    part = View(view.size, min_crop_scale=0.4).box(random)
     style = _cut(file, view, part, "RGB") / np.float32(255)
     share = np.float32(random.uniform(0.4, 1))
     pixels = (1 - share) * pixels + share * _match_colors(pixels, style)

@@ -130,7 +130,7 @@ def load_weights(path: str | os.PathLike) -> tuple[dict[str, Any], WeightsMetada
             if about is None:
                 raise NstjaxError(
                     f"{path} does not say which network it holds; convert the "
-                    "publisher's file with 'python -m converters.NAME'"
+                    "publisher's file with 'nstjax convert NAME'"
                 )
             flat = {
                 name: file.get_tensor(name).astype(np.float32, copy=False)
@@ -141,7 +141,7 @@ def load_weights(path: str | os.PathLike) -> tuple[dict[str, Any], WeightsMetada
             raise NstjaxError(f"{path} {explanation}") from error
         raise NstjaxError(
             f"{path} is not a usable safetensors file ({error}); convert the "
-            "publisher's file with 'python -m converters.NAME'"
+            "publisher's file with 'nstjax convert NAME'"
         ) from error
     return unflatten_params(flat), _parse_metadata(path, about)
 

@@ -16,7 +16,7 @@ DEPTH_NORMS = ("l1", "l2")
 # Keeps the quotient finite for a disparity map that is zero everywhere.
 _EPS = 1e-7
 # The same for one that is constant. In training a network's first maps nearly
-# are, and must not be blown up at any price.
+# are, and their reciprocal must stay bounded.
 _LEAST_DEVIATION = 1e-2
 
 

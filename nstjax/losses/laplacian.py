@@ -17,7 +17,7 @@ LAPLACIAN_REDUCTIONS = ("mean", "sum", "relative")
 
 # "relative" adds this to the mean square of the target's response, for pictures
 # in [0, 1], where a photograph has 0.1 to 1 (channels summed, any pool): a
-# content without edges asks for none, but not at an infinite price.
+# content without edges asks for none, but not with an infinite weight.
 _FLOOR = 1e-2
 
 

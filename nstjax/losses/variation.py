@@ -1,4 +1,4 @@
-"""Total variation: a price on differences between neighbouring pixels."""
+"""Total variation: a penalty on differences between neighbouring pixels."""
 
 import jax.numpy as jnp
 

@@ -194,7 +194,7 @@ def restyle(
     """
     if cells is not None:
         return adain_regions(
-            features, styles, cells, alpha=alpha, own=own, eps=spec.eps
+            features, styles, cells, alpha=alpha, own=own, eps=spec.eps, ddof=spec.ddof
         )
     if weights is None:
         weights = [1 / len(styles)] * len(styles)
@@ -224,7 +224,8 @@ def style_swap_transfer(
             unless there are weights or masks.
         weights: each style's share, summing to 1, of features that were
             swapped for that style alone.
-        masks: the same for every position, [B, H, W, 1], summing to 1.
+        masks: the same for every position, [B, H, W, 1]; where they sum to less
+            than 1, the content makes up the rest.
         alpha: strength from 0 (the content, reconstructed) to 1.
         patch_size, stride: see `nstjax.transforms.style_swap`.
         spec: of `params`.
@@ -278,7 +279,11 @@ def swap_features(
     shares: Sequence[float | Array] | None = weights if cells is None else cells
     if shares is None:
         return swap(styles)
-    return sum(share * swap(style) for share, style in zip(shares, styles, strict=True))
+    mixed = sum(
+        share * swap(style) for share, style in zip(shares, styles, strict=True)
+    )
+    # Weights sum to 1; masks need not cover the picture.
+    return mixed if cells is None else mixed + (1 - sum(cells)) * features
 
 
 def _pad(image: Array, multiple: int) -> Array:

@@ -25,7 +25,7 @@ from nstjax.ops.stats import Statistics
 from nstjax.sharding import batch_sharded, make_data_mesh, replicated
 from nstjax.transforms.adain import EPS
 from nstjax.weights.pretrained import Decoder, Encoder, load_decoder
-from nstjax.weights.store.programs import KeptFunction
+from nstjax.weights.store.programs import CachedJit
 
 STYLE_SUFFIX = ".style"
 # What decoders are trained to paint.
@@ -371,6 +371,12 @@ def save_style(
 ) -> None:
     """Writes a style to a file that can be painted with again.
 
+    Args:
+        path: the file, which ends in ".style" by custom.
+        style: from `make_style`.
+        layer: whose features its statistics are of, such as "relu4_1".
+        overwrite: whether an existing file may be replaced.
+
     Raises:
         NstjaxError: if it cannot be written, or exists and may not be replaced.
     """
@@ -388,6 +394,13 @@ def save_style(
 
 def load_style(path: str | Path, *, networks: Networks) -> SavedStyle:
     """Reads what `save_style` wrote.
+
+    Args:
+        path: the file.
+        networks: those it is to be painted with, from `load_networks`.
+
+    Returns:
+        The style, which can be given to `nstjax.stylize` in place of a picture.
 
     Raises:
         NstjaxError: if it is no style, or one of another encoder.
@@ -468,10 +481,10 @@ def _compiled(spec: TransferSpec) -> _Functions:
 
     return _Functions(
         encode=jax.jit(functools.partial(feedforward.encode, spec=spec)),
-        encode_style=KeptFunction(
+        encode_style=CachedJit(
             encode_style, name="encode_style", options=spec, outputs=2
         ),
-        transfer=KeptFunction(
+        transfer=CachedJit(
             lambda *arguments: (transfer(*arguments),),
             name="adain",
             options=spec,

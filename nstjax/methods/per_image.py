@@ -15,13 +15,14 @@ import numpy as np
 from nstjax.errors import NstjaxError
 from nstjax.io.resizing import fit_size, resize_image
 from nstjax.methods import objectives
+from nstjax.methods.base import Checkpoint, OnProgress, Outcome, Progress
 from nstjax.methods.objectives import ObjectiveSpec
 from nstjax.models import depth as depths
 from nstjax.models.vgg import VGGSpec
 from nstjax.ops.color import match_color
 from nstjax.optimize import driver, engine
 from nstjax.optimize.minimise import minimise
-from nstjax.optimize.trace import Trace, concatenate
+from nstjax.optimize.trace import concatenate
 from nstjax.weights.pretrained import Depth, Encoder
 
 OPTIMIZERS = ("adam", "lbfgs", "torch_lbfgs")
@@ -31,59 +32,6 @@ INITS = ("content", "recoloured", "style", "noise")
 _CHUNK = 10
 # The shorter side below which relu5_1 has too few cells to be of use.
 _LEAST_SIDE = 64
-
-
-@dataclasses.dataclass(frozen=True)
-class Progress:
-    """How far a picture is.
-
-    Attributes:
-        evaluations: of the objective so far, in all stages.
-        requested: how many there shall be.
-        total: the objective's newest value.
-        terms: its terms, unweighted.
-        image: gives the picture so far, [H, W, 3] in [0, 1], at the size that
-            is being worked on. To be called before the callback returns.
-    """
-
-    evaluations: int
-    requested: int
-    total: float
-    terms: Mapping[str, float]
-    image: Callable[[], np.ndarray]
-
-
-@dataclasses.dataclass(frozen=True)
-class Checkpoint:
-    """What an interrupted run needs to go on.
-
-    Attributes:
-        stage: the stage it was in.
-        state: the engine's state.
-        trace: everything evaluated so far.
-    """
-
-    stage: int
-    state: engine.RunState
-    trace: Trace
-
-
-@dataclasses.dataclass(frozen=True)
-class Outcome:
-    """How a run ended.
-
-    Attributes:
-        image: the picture, [H, W, 3] in [0, 1], of the size worked at.
-        trace: an entry for each evaluation that the solver reports; None of a
-            method that evaluates none.
-        reason: "finished", "interrupted", "not_finite" or "converged".
-        checkpoint: to go on from, if it was interrupted; else None.
-    """
-
-    image: np.ndarray
-    trace: Trace | None
-    reason: str
-    checkpoint: Checkpoint | None
 
 
 def working_size(height: int, width: int, options: Mapping[str, Any]):
@@ -108,7 +56,7 @@ def working_size(height: int, width: int, options: Mapping[str, Any]):
     return height, width
 
 
-def kept_pictures(options: Mapping[str, Any]) -> int:
+def solver_state_images(options: Mapping[str, Any]) -> int:
     """Arrays of a picture's size that the solver keeps besides the picture."""
     if options["optimizer"] == "adam":
         return 2
@@ -128,7 +76,7 @@ def optimise_picture(
     style_blend: Sequence[float] | None = None,
     init_image: np.ndarray | None = None,
     last: tuple[np.ndarray, np.ndarray] | None = None,
-    on_progress: Callable[[Progress], bool | None] | None = None,
+    on_progress: OnProgress | None = None,
     tell_every: int = 0,
     checkpoint: Checkpoint | None = None,
 ) -> Outcome:

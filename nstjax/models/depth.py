@@ -14,7 +14,7 @@ def disparity(params: Params, image: Array, *, spec: DepthSpec) -> Array:
 
     Args:
         params: see `nstjax.models.monodepth.disparities` and
-            `nstjax.models.fast_depth.see`.
+            `nstjax.models.fast_depth.forward`.
         image: pictures of shape [B, H, W, 3], RGB in [0, 1]; values outside are
             allowed.
         spec: what `params` belong to.

@@ -81,7 +81,7 @@ class FastDepthSpec:
         return spec
 
 
-class Seen(NamedTuple):
+class DepthOutputs(NamedTuple):
     """What the network sees in pictures.
 
     Attributes:
@@ -97,7 +97,7 @@ class Seen(NamedTuple):
     decoder: Mapping[int, Array]
 
 
-def see(params: Params, image: Array, *, resized: bool = True) -> Seen:
+def forward(params: Params, image: Array, *, resized: bool = True) -> DepthOutputs:
     """Looks at pictures of any size, whatever their aspect ratio.
 
     Args:
@@ -118,7 +118,7 @@ def see(params: Params, image: Array, *, resized: bool = True) -> Seen:
         {name: jax.nn.relu(pointwise) for name, (_, pointwise) in blocks.items()}
         for blocks in (given.encoder, given.decoder)
     )
-    return Seen(
+    return DepthOutputs(
         given.depth,
         tuple(encoder[name] for name in _STAGES),
         dict(zip((5, 4, 3, 2, 1), decoder.values(), strict=True)),
@@ -132,7 +132,7 @@ class Activations(NamedTuple):
         encoder: for each of `ENCODER_BLOCKS`, in order, what its 3x3 and its 1x1
             convolution give, before the ReLU behind each.
         decoder: the same for each of `DECODER_BLOCKS`, its 5x5 and its 1x1 one.
-        depth: see `Seen`.
+        depth: see `DepthOutputs`.
     """
 
     encoder: Mapping[str, tuple[Array, Array]]
@@ -196,7 +196,7 @@ def disparity(params: Params, image: Array, *, spec: FastDepthSpec) -> Array:
         Disparities of shape [B, H, W, 1], per metre.
     """
     del spec  # the widths are the params' own
-    near = 1 / jnp.maximum(see(params, image).depth, LEAST_DEPTH)
+    near = 1 / jnp.maximum(forward(params, image).depth, LEAST_DEPTH)
     return resize(near, image.shape[1:3], method="linear", antialias=False)
 
 

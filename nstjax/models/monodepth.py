@@ -61,7 +61,7 @@ class MonodepthSpec:
             of the input's sides.
         input_size: (height, width) that pictures are resized to, whatever their
             aspect ratio, as monodepth2 does.
-        mirrored: whether `disparity` looks at a picture's mirror image, too, and
+        flip_tta: whether `disparity` looks at a picture's mirror image, too, and
             takes the mean, as Godard et al. evaluate their first network (2016,
             https://arxiv.org/abs/1609.03677, "pp"; there each side's margin is from
             one of the two, since networks that learn from stereo pairs see an
@@ -75,7 +75,7 @@ class MonodepthSpec:
     decoder_widths: tuple[int, ...] = (16, 32, 64, 128, 256)
     scales: tuple[int, ...] = (0, 1, 2, 3)
     input_size: tuple[int, int] = (192, 640)
-    mirrored: bool = False
+    flip_tta: bool = False
 
     def __post_init__(self):
         try:
@@ -112,10 +112,8 @@ class MonodepthSpec:
                 f"a depth network with scales from {self.scales[0]} has "
                 f"{len(self.levels)} decoder widths, not {len(self.decoder_widths)}"
             )
-        if not isinstance(self.mirrored, bool):
-            raise NstjaxError(
-                f"a depth network is mirrored, true or false, not {self.mirrored!r}"
-            )
+        if not isinstance(self.flip_tta, bool):
+            raise NstjaxError(f"flip_tta is true or false, not {self.flip_tta!r}")
         if len(self.input_size) != 2:
             raise NstjaxError(
                 "a depth network's input size is (height, width), "
@@ -139,14 +137,14 @@ class MonodepthSpec:
         return self.decoder_widths[level - self.scales[0]]
 
     def to_dict(self) -> dict[str, Any]:
-        """The spec as plain JSON data; "mirrored" only where it is true."""
+        """The spec as plain JSON data; "flip_tta" only where it is true."""
         data = {
             name: list(value) if isinstance(value, tuple) else value
             for name, value in dataclasses.asdict(self).items()
         }
-        if not self.mirrored:
+        if not self.flip_tta:
             # So that files say the same as before there was a choice.
-            del data["mirrored"]
+            del data["flip_tta"]
         return data
 
     @classmethod
@@ -156,8 +154,12 @@ class MonodepthSpec:
         Raises:
             NstjaxError: if a field is missing, unknown or out of range.
         """
+        data = dict(data)
+        # As files of before 0.2 call it.
+        if "mirrored" in data:
+            data["flip_tta"] = data.pop("mirrored")
         names = {field.name for field in dataclasses.fields(cls)}
-        if set(data) | {"mirrored"} != names:
+        if set(data) | {"flip_tta"} != names:
             raise NstjaxError(
                 f"a depth network's spec has the fields {sorted(names)}, "
                 f"not {sorted(data)}"
@@ -165,7 +167,7 @@ class MonodepthSpec:
         return cls(**data)
 
 
-class Seen(NamedTuple):
+class DepthOutputs(NamedTuple):
     """What the network makes of pictures, on the way and in the end.
 
     Attributes:
@@ -198,12 +200,12 @@ def disparities(
     Raises:
         NstjaxError: for another size.
     """
-    return see(params, image, spec=spec).disparities
+    return forward(params, image, spec=spec).disparities
 
 
-def see(
+def forward(
     params: Params, image: Array, *, spec: MonodepthSpec, normalise: bool = False
-) -> Seen:
+) -> DepthOutputs:
     """Disparities, and the features on the way to them.
 
     Args:
@@ -260,7 +262,7 @@ def disparity(
 
     The picture is resized to the network's size with Lanczos, as by
     ``test_simple.py`` of monodepth2, but unrounded and differentiably; the
-    disparity is resized back bilinearly, as there. Of a mirrored network it is the mean
+    disparity is resized back bilinearly, as there. With `flip_tta` it is the mean
     over two views.
 
     Args:
@@ -274,13 +276,13 @@ def disparity(
     """
     chex.assert_rank(image, 4)
     resized = resize(image, spec.input_size, method="lanczos3")
-    if spec.mirrored:
+    if spec.flip_tta:
         resized = jnp.concatenate([resized, resized[:, :, ::-1]])
-    seen = see(params, resized, spec=spec, normalise=normalise)
+    seen = forward(params, resized, spec=spec, normalise=normalise)
     finest = seen.disparities[spec.scales[0]]
-    if spec.mirrored:
-        straight, mirrored = jnp.split(finest, 2)
-        finest = (straight + mirrored[:, :, ::-1]) / 2
+    if spec.flip_tta:
+        straight, flipped = jnp.split(finest, 2)
+        finest = (straight + flipped[:, :, ::-1]) / 2
     return resize(finest, image.shape[1:3], method="linear", antialias=False)
 
 

@@ -1,8 +1,8 @@
 """Convolutions in the forms that XLA compiles well on a CPU.
 
 Arrays are NHWC, kernels HWIO. Each function equals its plain textbook form
-(tests hold it to that); the detours are there for speed alone and each says
-which slow path it avoids. On accelerators they cost nothing.
+(tests hold it to that), and is that form where `nstjax.ops.cpu.forms` says so; the
+detours are there for speed alone and each says which slow path it avoids.
 """
 
 from collections.abc import Callable
@@ -13,9 +13,10 @@ import jax.numpy as jnp
 from jax import lax
 
 from nstjax.lazy import chex
+from nstjax.ops.cpu import forms
 from nstjax.ops.cpu.padding import pad_border
 from nstjax.ops.cpu.processor import instructions
-from nstjax.ops.cpu.rgb_conv import FEW_CHANNELS, conv3x3_from_few, conv3x3_to_few
+from nstjax.ops.cpu.rgb_conv import RGB_CHANNELS, conv3x3_from_rgb, conv3x3_to_rgb
 from nstjax.ops.cpu.winograd import winograd_conv3x3, winograd_upsample_conv3x3
 from nstjax.ops.cpu.xla import has_plain_convolutions
 from nstjax.types import Array
@@ -78,10 +79,10 @@ def _form_without_padding(
     if kernel.shape[:2] != (3, 3) or not _is_full(x):
         return None
     before, width = kernel.shape[2:]
-    if before <= FEW_CHANNELS:
-        return conv3x3_from_few
-    if width <= FEW_CHANNELS:
-        return conv3x3_to_few
+    if before <= RGB_CHANNELS:
+        return conv3x3_from_rgb
+    if width <= RGB_CHANNELS:
+        return conv3x3_to_rgb
     pixels = x.size // x.shape[-1]
     if not _suits_winograd(kernel, pixels):
         return None
@@ -131,6 +132,11 @@ def _convolve_backward(padding, residual, cotangent):
 _convolve.defvjp(_convolve_forward, _convolve_backward)
 
 
+def _convolution(x: Array, kernel: Array, padding: Padding) -> Array:
+    form = _padded if forms.are_plain() else _convolve
+    return form(x, kernel, padding)
+
+
 def conv3x3(x: Array, kernel: Array, *, padding: str) -> Array:
     """Convolves with a 3x3 kernel and keeps the picture's size.
 
@@ -150,7 +156,7 @@ def conv3x3(x: Array, kernel: Array, *, padding: str) -> Array:
     chex.assert_rank([x, kernel], 4)
     chex.assert_shape(kernel, (3, 3, x.shape[-1], None))
     if padding == "zero":
-        return _convolve(x, kernel, _SAME)
+        return _convolution(x, kernel, _SAME)
     if padding == "reflect":
         return conv3x3_valid(pad_border(x, mode="reflect"), kernel)
     raise ValueError(f"padding must be 'zero' or 'reflect', not {padding!r}")
@@ -167,7 +173,7 @@ def conv3x3_valid(x: Array, kernel: Array) -> Array:
         Output of shape [B, H, W, D].
     """
     chex.assert_rank([x, kernel], 4)
-    return _convolve(x, kernel, _VALID)
+    return _convolution(x, kernel, _VALID)
 
 
 def upsample_reflect_conv3x3(x: Array, kernel: Array) -> Array:
@@ -184,6 +190,9 @@ def upsample_reflect_conv3x3(x: Array, kernel: Array) -> Array:
     """
     chex.assert_rank([x, kernel], 4)
     chex.assert_shape(kernel, (3, 3, x.shape[-1], None))
+    if forms.are_plain():
+        larger = x.repeat(2, axis=1).repeat(2, axis=2)
+        return _padded(pad_border(larger, mode="reflect"), kernel, _VALID)
     return _upsample(pad_border(x, mode="edge"), kernel)
 
 
@@ -293,7 +302,7 @@ def conv3x3_stride2(x: Array, kernel: Array) -> Array:
     """
     chex.assert_rank([x, kernel], 4)
     chex.assert_shape(kernel, (3, 3, x.shape[-1], None))
-    return _convolve_stride2(x, kernel)
+    return _stride2(x, kernel) if forms.are_plain() else _convolve_stride2(x, kernel)
 
 
 def conv7x7_stride2(x: Array, kernel: Array) -> Array:
@@ -315,6 +324,14 @@ def conv7x7_stride2(x: Array, kernel: Array) -> Array:
     batch, height, width, channels = x.shape
     if height % 2 or width % 2:
         raise ValueError(f"the sides must be even, not {height} and {width}")
+    if forms.are_plain():
+        return lax.conv_general_dilated(
+            x,
+            kernel,
+            window_strides=(2, 2),
+            padding=((3, 3), (3, 3)),
+            dimension_numbers=("NHWC", "HWIO", "NHWC"),
+        )
     cells = x.reshape(batch, height // 2, 2, width // 2, 2, channels)
     cells = cells.transpose(0, 1, 3, 2, 4, 5)
     cells = cells.reshape(batch, height // 2, width // 2, 4 * channels)

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from nstjax.lazy import chex
+from nstjax.ops.cpu import forms
 from nstjax.ops.cpu.sums import sum_over_positions
 from nstjax.types import Array
 
@@ -52,6 +53,12 @@ def channel_mean_std(features: Array, *, eps: float, ddof: int = 0) -> Statistic
     positions = features.shape[1] * features.shape[2]
     if positions <= ddof:
         raise ValueError(f"{positions} positions are too few for ddof={ddof}")
+    if forms.are_plain():
+        dtype = jnp.promote_types(features.dtype, jnp.float32)
+        wide = features.astype(dtype)
+        mean = wide.mean((1, 2), keepdims=True)
+        variance = wide.var((1, 2), ddof=ddof, keepdims=True)
+        return Statistics(mean, jnp.sqrt(variance + eps))
     return _mean_std(features, eps, ddof)
 
 
@@ -108,7 +115,11 @@ def gram_matrix(features: Array, *, normalisation: str) -> Array:
             f"not {normalisation!r}"
         )
     flat = features.reshape(batch, height * width, channels)
-    return _products(flat) / divisors[normalisation]
+    if forms.are_plain():
+        products = jnp.einsum("bnc,bnd->bcd", flat, flat)
+    else:
+        products = _products(flat)
+    return products / divisors[normalisation]
 
 
 @jax.custom_vjp

@@ -111,3 +111,50 @@ def minimise(
         state=state,
         reason=stop_reason(int(state.status), int(state.evaluations), evaluations),
     )
+
+
+def optimise(
+    objective: Objective,
+    x: Array,
+    *,
+    shared: Any = (),
+    targets: Any = (),
+    solver: Solver | None = None,
+    evaluations: int = 100,
+    bounds: Bounds | None = None,
+    on_chunk: OnChunk | None = None,
+) -> Result:
+    """Minimises a function of one array: the engine of `nstjax.stylize`.
+
+    Args:
+        objective: ``objective(x, shared, targets) -> (total, terms)``: a scalar,
+            differentiable in x, and its parts by name. Give the same function
+            object again, and it is not compiled again.
+        x: where to begin, of any shape.
+        shared: the objective's second argument, such as networks' weights.
+        targets: its third, such as what a picture is compared with.
+        solver: from `nstjax.optimize.adam.adam`, `nstjax.optimize.lbfgs.lbfgs` (the
+            default) or `nstjax.optimize.torch_lbfgs.torch_lbfgs`.
+        evaluations: how often to evaluate the objective.
+        bounds: the lowest and the highest x, such as (0.0, 1.0) for pictures.
+        on_chunk: told how far the run is; it may return True to stop it.
+
+    Returns:
+        The result: its `x`, its `trace` of all totals and terms, and the `reason`
+        why it ended.
+    """
+    if solver is None:
+        # Imported here: Optax takes a moment, and not everybody needs it.
+        from nstjax.optimize.lbfgs import lbfgs
+
+        solver = lbfgs()
+    return minimise(
+        objective,
+        engine.start(x, solver=solver, bounds=bounds),
+        shared=shared,
+        targets=targets,
+        solver=solver,
+        evaluations=evaluations,
+        bounds=bounds,
+        on_chunk=on_chunk,
+    )

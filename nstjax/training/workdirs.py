@@ -24,6 +24,16 @@ _PLACES = ("content", "style", "labels", "painted", "initial")
 # long and how it is watched, not what is computed at a step.
 _MAY_CHANGE = ("log_every", "checkpoint_every", "keep", "threads", "workers")
 
+# Leaves that runs of before 0.2 noted under other names.
+_RENAMED = {
+    "grid_weight": "checkerboard_weight",
+    "least_share": "min_crop_scale",
+    "mirrored": "flip_tta",
+    "pull_sizes": "adversarial_sizes",
+    "pull_steps": "adversarial_steps",
+    "pulled_share": "adversarial_fraction",
+}
+
 
 def check(workdir: Path, config: ConfigDict) -> None:
     """Checks that a folder is free, or holds a run with the same settings.
@@ -40,8 +50,8 @@ def check(workdir: Path, config: ConfigDict) -> None:
         return
     try:
         theirs = json.loads(note.read_text())
-        before = dict(theirs)
-    except (OSError, ValueError, TypeError) as error:
+        before = {_RENAMED.get(name, name): value for name, value in theirs.items()}
+    except (OSError, ValueError, TypeError, AttributeError) as error:
         raise NstjaxError(f"{note} cannot be read; choose another --workdir") from error
     data_before = before.pop(_DATA, {})
     mine, data = json_config(config), _data_of(config)

@@ -28,20 +28,20 @@ def feature_statistics(
         mask: weights of positions, [B, H, W, 1], not negative; all alike by
             default.
         eps: added to the variance.
-        ddof: 1 for torch's unbiased variance; without a mask only.
-
-    Raises:
-        ValueError: for a mask together with `ddof`.
+        ddof: 1 for torch's unbiased variance. With a mask it is taken from the
+            sum of its weights, so that a mask of ones changes nothing.
     """
     if mask is None:
         return channel_mean_std(features, eps=eps, ddof=ddof)
-    if ddof:
-        raise ValueError("masked statistics are those of ddof=0")
     chex.assert_equal_shape_prefix([features, mask], 3)
-    # A region without any position has statistics of no effect, not NaN.
-    share = mask / jnp.maximum(mask.sum(axis=(1, 2), keepdims=True), 1e-6)
+    # A region without any position has statistics of no effect, not NaN; nor can
+    # one of a single position have an unbiased variance.
+    total = mask.sum(axis=(1, 2), keepdims=True)
+    share = mask / jnp.maximum(total, 1e-6)
     mean = sum_over_positions(share * features)
     variance = sum_over_positions(share * jnp.square(features - mean))
+    if ddof:
+        variance *= jnp.where(total > ddof, total / jnp.maximum(total - ddof, 1e-6), 1)
     return Statistics(mean, jnp.sqrt(variance + eps))
 
 
@@ -114,6 +114,7 @@ def adain_regions(
     alpha: float | Array = 1.0,
     own: Sequence[Statistics] | None = None,
     eps: float = EPS,
+    ddof: int = 0,
 ) -> Array:
     """AdaIN by regions, each with its own style.
 
@@ -125,7 +126,7 @@ def adain_regions(
         styles: one for each region.
         masks: each region's share of every position, [B, H, W, 1]; where they
             sum to less than 1, the content makes up the rest.
-        alpha, eps: see `adain`.
+        alpha, eps, ddof: see `adain`.
         own: each region's own statistics, see `adain`.
 
     Returns:
@@ -137,5 +138,7 @@ def adain_regions(
     transferred = (1 - sum(masks)) * content
     known = [None] * len(masks) if own is None else own
     for style, mask, region in zip(styles, masks, known, strict=True):
-        transferred += mask * adain(content, style, mask=mask, own=region, eps=eps)
+        transferred += mask * adain(
+            content, style, mask=mask, own=region, eps=eps, ddof=ddof
+        )
     return content + alpha * (transferred - content)

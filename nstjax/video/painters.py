@@ -11,11 +11,12 @@ from typing import Any, NamedTuple, Protocol
 import jax
 import numpy as np
 
-from nstjax import api
 from nstjax.errors import NstjaxError
 from nstjax.io.resizing import resize_image
 from nstjax.methods import one_pass
-from nstjax.methods.one_pass import LEAST_SIDE, Networks
+from nstjax.methods import plan as planning
+from nstjax.methods.base import Plan
+from nstjax.methods.one_pass import LEAST_SIDE
 from nstjax.methods.per_image import optimise_picture
 from nstjax.optimize import driver
 from nstjax.video.blending import blend
@@ -76,7 +77,7 @@ class Painter(Protocol):
 
 
 def make_painter(
-    plan: api.Plan,
+    plan: Plan,
     *,
     temporal: str,
     batch: int = 1,
@@ -85,7 +86,7 @@ def make_painter(
     """The painter of a plan whose content is any of the clip's frames.
 
     Args:
-        plan: from `nstjax.api.make_plan`.
+        plan: from `nstjax.methods.plan.make_plan`.
         temporal: one of `TEMPORAL`.
         batch: how many frames to paint together, where the method can.
         stops: asked now and then whether to give up a frame that takes long, which
@@ -98,16 +99,16 @@ def make_painter(
         raise NstjaxError(
             f"temporal must be one of {', '.join(TEMPORAL)}, not {temporal!r}"
         )
-    adain = isinstance(plan.networks, Networks) and plan.networks.transform == "adain"
+    adain = plan.method.paints_batches
     if temporal == "statistics" and not adain:
         raise NstjaxError(
             f"the method {plan.options['method']} takes no statistics of the content "
             "that could be averaged; choose flow or off"
         )
-    if not isinstance(plan.networks, Networks):
+    if not plan.method.in_one_pass:
         return _Optimising(plan, stops)
     averaged = adain and temporal != "off" and min(plan.working_size) >= LEAST_SIDE
-    if averaged or (adain and api.can_share(plan)):
+    if averaged or (adain and planning.can_share(plan)):
         return _ByStatistics(plan, average=averaged, batch=batch)
     return _OneByOne(plan)
 
@@ -117,7 +118,7 @@ class _OneByOne:
 
     batch = 1
 
-    def __init__(self, plan: api.Plan):
+    def __init__(self, plan: Plan):
         self._plan = plan
 
     def drafts(self, steps: Sequence[Step]) -> list[np.ndarray]:
@@ -125,7 +126,7 @@ class _OneByOne:
             dataclasses.replace(self._plan, content=to_unit(step.content))
             for step in steps
         ]
-        return [api.run(plan).image for plan in plans]
+        return [planning.run(plan).image for plan in plans]
 
     def painted(self, step: Step, draft: np.ndarray, last: Last | None) -> np.ndarray:
         del step
@@ -141,10 +142,10 @@ class _OneByOne:
 class _ByStatistics(_OneByOne):
     """AdaIN, whose content statistics can be averaged over time."""
 
-    def __init__(self, plan: api.Plan, *, average: bool, batch: int):
+    def __init__(self, plan: Plan, *, average: bool, batch: int):
         super().__init__(plan)
         self.batch = 1 if plan.tiling is not None else batch
-        self._styles = api.encode_styles(plan)
+        self._styles = planning.encode_styles(plan)
         self._average = RunningAverage() if average else None
 
     def drafts(self, steps: Sequence[Step]) -> list[np.ndarray]:
@@ -210,7 +211,7 @@ class _Optimising:
 
     batch = 1
 
-    def __init__(self, plan: api.Plan, stops: Callable[[], bool]):
+    def __init__(self, plan: Plan, stops: Callable[[], bool]):
         self._plan = plan
         self._stops = stops
         evaluations = max(1, round(plan.options["iterations"] * _LATER))

@@ -15,12 +15,14 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from nstjax import api
 from nstjax.errors import NstjaxError
 from nstjax.interrupts import StopRequest
+from nstjax.methods import plan as plans
+from nstjax.methods.base import Plan
+from nstjax.methods.images import Mask, Picture, Style
 from nstjax.methods.memory.amounts import parse_amount
 from nstjax.methods.memory.planner import largest_batch
-from nstjax.methods.one_pass import Networks, SavedStyle
+from nstjax.methods.one_pass import SavedStyle
 from nstjax.methods.options import method_options
 from nstjax.video.clips import Clip, Cut, Frame, open_clip, read_frames
 from nstjax.video.cuts import CutDetector
@@ -85,7 +87,7 @@ class Result:
 
 def stylize_video(
     content: str | os.PathLike,
-    style: api.Picture | Sequence[api.Picture],
+    style: Picture | Sequence[Picture],
     output: str | os.PathLike,
     *,
     method: str = "adain",
@@ -94,7 +96,7 @@ def stylize_video(
     size: int | tuple[int, int] | None = None,
     seed: int = 0,
     style_blend: Sequence[float] | None = None,
-    mask: api.Mask | Sequence[api.Mask] | None = None,
+    mask: Mask | Sequence[Mask] | None = None,
     max_memory: int | str | None = None,
     start: float | None = None,
     end: float | None = None,
@@ -184,7 +186,7 @@ def make_cut(start: float | None, end: float | None, every: int) -> Cut:
 
 def paint_clip(
     clip: Clip,
-    styles: Sequence[api.Style],
+    styles: Sequence[Style],
     output: Path,
     *,
     options: Mapping[str, Any],
@@ -208,8 +210,8 @@ def paint_clip(
             on_progress, tell: see `stylize_video`.
         options: from `nstjax.methods.options.method_options`.
         cut: from `make_cut`.
-        planning: further arguments of `nstjax.api.make_plan`.
-        networks: from `nstjax.api.load_networks`, where they are loaded already.
+        planning: further arguments of `nstjax.methods.plan.make_plan`.
+        networks: from `nstjax.methods.plan.load_networks`, if they are loaded already.
     """
     frames = read_frames(clip, cut, tell=tell)
     first = next(frames, None)
@@ -217,7 +219,7 @@ def paint_clip(
         raise NstjaxError(
             f"{clip.path} has no frame in the part asked for; check --start and --end"
         )
-    plan = api.make_plan(
+    plan = plans.make_plan(
         to_unit(first.image), styles, options=options, networks=networks, **planning
     )
     coding = _coding(output, clip, plan.output_size, cut, codec, quality)
@@ -272,9 +274,7 @@ def paint_clip(
 class _Work:
     """A clip that is being painted: the frames between the reader and the store."""
 
-    def __init__(
-        self, plan: api.Plan, painter: Painter, store: ClipStore, temporal: str
-    ):
+    def __init__(self, plan: Plan, painter: Painter, store: ClipStore, temporal: str):
         self._plan = plan
         self._painter = painter
         self._store = store
@@ -336,7 +336,7 @@ class _Work:
             plan = dataclasses.replace(plan, content=to_unit(step.content))
         elif plan.output_size == painted.shape[:2]:
             return painted
-        return to_levels(api.finish(plan, to_unit(painted)))
+        return to_levels(plans.finish(plan, to_unit(painted)))
 
     def _marks(self, frame: Frame) -> tuple[int, int]:
         """When a frame appears and disappears, in units of the time base."""
@@ -377,8 +377,8 @@ def _coding(
     return dataclasses.replace(coding, rate=coding.rate / cut.every)
 
 
-def _batch_size(plan: api.Plan, wanted: int | None, max_memory: Any) -> int:
-    if not (isinstance(plan.networks, Networks) and plan.tiling is None):
+def _batch_size(plan: Plan, wanted: int | None, max_memory: Any) -> int:
+    if not plan.method.in_one_pass or plan.tiling is not None:
         return 1
     each = _EACH.get(jax.default_backend(), _EACH_ELSEWHERE)
     return largest_batch(
@@ -398,10 +398,8 @@ def _expected(clip: Clip, cut: Cut, done: int) -> int | None:
     return max(done, round(seconds * clip.rate / cut.every))
 
 
-def _fingerprint(plan: api.Plan, clip: Clip) -> dict[str, Any]:
+def _fingerprint(plan: Plan, clip: Clip) -> dict[str, Any]:
     """All that a clip's frames depend on, as JSON data."""
-    networks = plan.networks
-    used = [networks] if not isinstance(networks, Networks) else networks[:2]
     pictures = [*plan.styles, *(plan.masks or ())]
     if plan.init_image is not None:
         pictures.append(plan.init_image)
@@ -412,7 +410,7 @@ def _fingerprint(plan: api.Plan, clip: Clip) -> dict[str, Any]:
         "seed": plan.seed,
         "blend": plan.blend,
         "size": [plan.working_size, plan.output_size],
-        "networks": [network.sha256 for network in used],
+        "networks": [network.sha256 for network in plan.method.networks_used(plan)],
         "depth": plan.depth and plan.depth.sha256,
         "pictures": [_digest(picture) for picture in pictures],
     }

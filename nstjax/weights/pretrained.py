@@ -125,7 +125,7 @@ def load_encoder(name_or_path: str | Path, *, pooling: str = "") -> Encoder:
         name_or_path,
         kinds=tuple(vgg.KINDS),
         needed="a VGG encoder",
-        remedy="convert one with 'python -m converters.vgg19'",
+        remedy="convert one with 'nstjax convert vgg19'",
     )
     data = dict(metadata.spec) | ({"pooling": pooling} if pooling else {})
     spec = vgg.VGGSpec.from_dict(data)
@@ -146,7 +146,7 @@ def load_decoder(name_or_path: str | Path) -> Decoder:
         name_or_path,
         kinds=("decoder",),
         needed="a decoder",
-        remedy="convert one with 'python -m converters.adain_decoder', or train one",
+        remedy="convert one with 'nstjax convert adain_decoder', or train one",
     )
     spec = decoders.DecoderSpec.from_dict(metadata.spec)
     check_shapes(params, decoders.param_shapes(spec), where=str(path))
@@ -186,8 +186,8 @@ def load_depth(name_or_path: str | Path) -> Depth:
         depth_name(name_or_path),
         kinds=("depth",),
         needed="a depth network",
-        remedy="convert one with 'python -m converters.monodepth2' or "
-        "'python -m converters.fast_depth'",
+        remedy="convert one with 'nstjax convert monodepth2' or "
+        "'nstjax convert fast_depth'",
     )
     spec = depth.spec_from_dict(metadata.spec)
     check_shapes(params, depth.param_shapes(spec), where=str(path))

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from nstjax import api
 from nstjax.cli.stylize import main
 from nstjax.errors import NstjaxError
-from nstjax.methods import one_pass
+from nstjax.methods import images, one_pass
+from nstjax.methods import plan as planning
 from nstjax.methods.options import method_options
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -45,9 +45,11 @@ def _read_all(folder: Path) -> dict[str, np.ndarray]:
 
 def test_together_they_come_out_as_one_by_one(folders, tmp_path, monkeypatch):
     counts = []
-    run_batch = api.run_batch
+    run_batch = planning.run_batch
     monkeypatch.setattr(
-        api, "run_batch", lambda plans: counts.append(len(plans)) or run_batch(plans)
+        planning,
+        "run_batch",
+        lambda plans: counts.append(len(plans)) or run_batch(plans),
     )
     assert main([*_arguments(folders), "--batch-size=2", "--quiet"]) == 0
     # Of each style: five of one size, one of another; the smallest stay alone.
@@ -66,7 +68,7 @@ def test_together_they_come_out_as_one_by_one(folders, tmp_path, monkeypatch):
 def test_a_style_is_read_and_encoded_once(folders, monkeypatch):
     folders["style"] = folders["style"] / "calm.png"
     read, encoded = [], []
-    read_picture, encode_style = api.read_picture, one_pass.encode_style
+    read_picture, encode_style = images.read_picture, one_pass.encode_style
 
     def reading(source):
         read.append(str(source))
@@ -76,7 +78,7 @@ def test_a_style_is_read_and_encoded_once(folders, monkeypatch):
         encoded.append(options["short_side"])
         return encode_style(style, **options)
 
-    monkeypatch.setattr(api, "read_picture", reading)
+    monkeypatch.setattr(planning, "read_picture", reading)
     monkeypatch.setattr(one_pass, "encode_style", encoding)
     assert main([*_arguments(folders), "--batch-size=2", "--quiet"]) == 0
     assert read.count(str(folders["style"])) == 1
@@ -125,11 +127,11 @@ def test_methods_that_optimise_take_no_batch_size(folders, capsys):
 
 
 def test_small_pictures_and_other_transforms_are_not_painted_together():
-    networks = api.load_networks(method_options("adain"))
+    networks = planning.load_networks(method_options("adain"))
     small = np.zeros((2, 40, 31, 3), np.float32)
     with pytest.raises(NstjaxError, match="at least 32 pixels"):
         one_pass.transfer_batch(small, [small[0]], networks=networks)
-    swaps = api.load_networks(method_options("style-swap-net"))
+    swaps = planning.load_networks(method_options("style-swap-net"))
     large = np.zeros((2, 40, 40, 3), np.float32)
     with pytest.raises(NstjaxError, match="AdaIN only"):
         one_pass.transfer_batch(large, [large[0]], networks=swaps)
@@ -139,7 +141,8 @@ def test_pictures_are_shared_out_over_devices():
     """Five pictures on four devices equal those painted alone on one."""
     program = """
 import jax, numpy as np
-from nstjax import api
+from nstjax.methods import images
+from nstjax.methods import plan as planning
 from nstjax.methods import one_pass
 from nstjax.methods.options import method_options
 from nstjax.sharding import make_data_mesh
@@ -147,7 +150,7 @@ assert jax.local_device_count() == 4
 random = np.random.default_rng(0)
 contents = random.random((5, 40, 48, 3), np.float32)
 style = random.random((64, 64, 3), np.float32)
-networks = api.load_networks(method_options("adain"))
+networks = planning.load_networks(method_options("adain"))
 together = one_pass.transfer_batch(contents, [style], networks=networks, alpha=0.7)
 assert together.shape == contents.shape
 for content, result in zip(contents, together):

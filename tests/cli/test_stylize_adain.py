@@ -10,10 +10,10 @@ import pytest
 from PIL import Image
 
 import nstjax
-from nstjax import api
 from nstjax.cli.stylize import main
 from nstjax.errors import NstjaxError
-from nstjax.methods import one_pass
+from nstjax.methods import images, one_pass
+from nstjax.methods import plan as planning
 from nstjax.methods.options import method_options
 from nstjax.weights.pretrained import load_decoder, load_encoder
 
@@ -58,7 +58,7 @@ def test_another_size_is_kept_exactly(arguments, tmp_path):
 
 
 def test_alpha_leads_from_the_content_to_the_style():
-    content = api.read_picture("chelsea")[:160, :160]
+    content = images.read_picture("chelsea")[:160, :160]
 
     def distance(alpha):
         picture = nstjax.stylize(content, "night", alpha=alpha)
@@ -133,9 +133,9 @@ def test_luminance_keeps_the_contents_colours(pictures):
 
 
 def test_luminance_is_transferred_in_strips(monkeypatch):
-    monkeypatch.setattr(api, "_STRIP", 7 * 20)
+    monkeypatch.setattr(images, "_STRIP", 7 * 20)
     content, image = np.random.default_rng(0).random((2, 30, 20, 3), np.float32)
-    found = api._with_colours_of(content, image)
+    found = images.with_colours_of(content, image)
     # Y of YIQ; five strips of 7 rows, the last one cut.
     difference = (image - content) @ np.array([0.299, 0.587, 0.114])
     expected = np.clip(content + difference[..., None], 0, 1)
@@ -155,7 +155,7 @@ def test_histogram_recolours_the_style():
 
 def test_lap_keeps_more_of_the_contents_edges():
     load_decoder("adain-lap-slim")
-    content = api.read_picture("chelsea")[:256, :256]
+    content = images.read_picture("chelsea")[:256, :256]
 
     def edges(image):
         pooled = image.mean(2).reshape(64, 4, 64, 4).mean((1, 3))
@@ -178,14 +178,14 @@ def test_lap_keeps_more_of_the_contents_edges():
 
 def test_the_bundled_decoder_reconstructs_pictures():
     image = nstjax.stylize("chelsea", "night", alpha=0.0, size=256)
-    content = api.finish(
-        api.make_plan(
+    content = planning.finish(
+        planning.make_plan(
             "chelsea",
             ["night"],
             size=256,
             options=method_options("adain"),
         ),
-        api.read_picture("chelsea"),
+        images.read_picture("chelsea"),
     )
     assert -10 * np.log10(np.square(image - content).mean()) > 18
 
@@ -225,7 +225,7 @@ def test_mistakes_are_answered_in_one_sentence(name, arguments, tmp_path, capsys
 
 
 def test_outside_of_a_styles_only_mask_the_content_stays():
-    content = api.read_picture("chelsea")[:128, :256]
+    content = images.read_picture("chelsea")[:128, :256]
     mask = np.zeros((128, 256), np.float32)
     mask[:, :128] = 1
     image = nstjax.stylize(content, "night", mask=mask)

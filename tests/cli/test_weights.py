@@ -114,5 +114,5 @@ def test_stylize_without_a_network_is_one_sentence(tmp_path):
     assert done.returncode == 2
     assert done.stderr.startswith("nstjax: error: https://download.pytorch.org/")
     assert done.stderr.count("\n") == 1
-    assert "converters.vgg19" in done.stderr
+    assert "nstjax convert vgg19" in done.stderr
     assert not (tmp_path / "out.png").exists()

@@ -3,7 +3,7 @@
 import pytest
 
 from nstjax.evaluation.claims import FAILS, HOLDS, UNMEASURED, judge_claims
-from nstjax.evaluation.gauges import HIGHER, LOWER, Column
+from nstjax.evaluation.metrics import HIGHER, LOWER, Column
 
 COLUMNS = [
     Column("style@judge", LOWER),

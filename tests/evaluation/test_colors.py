@@ -60,10 +60,12 @@ def test_flat_looks_only_where_the_content_is_flat():
     assert found == pytest.approx(255 * 8 * 0.05, rel=0.02)
 
 
-def test_gauge_gives_its_columns():
-    gauge = colors.make_color_gauge()
+def test_metric_gives_its_columns():
+    metric = colors.make_color_metric()
     content, style = RNG.random((2, 48, 48, 3), np.float32)
-    figures = gauge.measure(content, gauge.of_content(content), gauge.of_style(style))
-    assert figures.keys() == {column.key for column in gauge.columns}
-    greys = gauge.measure(plain(0.2, 0.2, 0.2), content, style)
+    figures = metric.measure(
+        content, metric.of_content(content), metric.of_style(style)
+    )
+    assert figures.keys() == {column.key for column in metric.columns}
+    greys = metric.measure(plain(0.2, 0.2, 0.2), content, style)
     assert greys["chroma"] == 0

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from nstjax.errors import NstjaxError
-from nstjax.evaluation.custom import load_metric, make_custom_gauge
+from nstjax.evaluation.custom import load_metric, make_custom_metric
 
 MODULE = """
 import numpy as np
@@ -29,10 +29,10 @@ def module(tmp_path, monkeypatch):
 
 
 def measure(place):
-    gauge = make_custom_gauge(place)
+    metric = make_custom_metric(place)
     picture = np.full((4, 4, 3), 0.5, np.float32)
-    content, style = (f(picture / 2) for f in (gauge.of_content, gauge.of_style))
-    return gauge.measure(picture, content, style)
+    content, style = (f(picture / 2) for f in (metric.of_content, metric.of_style))
+    return metric.measure(picture, content, style)
 
 
 def test_the_function_sees_result_content_and_style():
@@ -40,7 +40,7 @@ def test_the_function_sees_result_content_and_style():
 
 
 def test_its_values_belong_to_its_source():
-    first = make_custom_gauge("my_metrics:distance").identity
+    first = make_custom_metric("my_metrics:distance").identity
     assert "my_metrics:distance" in first and len(first) > 64
 
 

@@ -3,20 +3,20 @@
 import numpy as np
 import pytest
 
-from nstjax.evaluation.depth import make_depth_gauge
+from nstjax.evaluation.depth import make_depth_metric
 from nstjax.models import monodepth
 
 
 @pytest.fixture(scope="module")
-def gauge(depth):
-    return make_depth_gauge(depth, name="judge")
+def metric(depth):
+    return make_depth_metric(depth, name="judge")
 
 
-def measure(gauge, result, content):
-    return gauge.measure(result, gauge.of_content(content), None)
+def measure(metric, result, content):
+    return metric.measure(result, metric.of_content(content), None)
 
 
-def test_the_definitions(gauge, depth, paint):
+def test_the_definitions(metric, depth, paint):
     result, content = paint(0), paint(1)
     maps = [
         np.asarray(
@@ -24,7 +24,7 @@ def test_the_definitions(gauge, depth, paint):
         )
         for x in (result, content)
     ]
-    found = measure(gauge, result, content)
+    found = measure(metric, result, content)
     first, second = (x / x.mean() for x in maps)
     expected = np.abs(first - second).mean()
     assert expected > 1e-3
@@ -36,15 +36,15 @@ def test_the_definitions(gauge, depth, paint):
     assert found["depth_rank@judge"] == pytest.approx(expected, abs=1e-2)
 
 
-def test_the_content_itself_has_the_contents_depth(gauge, paint):
-    found = measure(gauge, paint(0), paint(0))
+def test_the_content_itself_has_the_contents_depth(metric, paint):
+    found = measure(metric, paint(0), paint(0))
     # Compiled, the two maps may be rounded differently on the way to their difference.
     assert found["depth_error@judge"] == pytest.approx(0, abs=1e-6)
     assert found["depth_rank@judge"] == pytest.approx(1, abs=1e-5)
 
 
-def test_depth_is_lost_step_by_step(gauge, paint):
+def test_depth_is_lost_step_by_step(metric, paint):
     content, other = paint(0, 6.0), paint(1, 6.0)
     mixed = [(1 - a) * content + a * other for a in (0.1, 0.4, 1.0)]
-    errors = [measure(gauge, x, content)["depth_error@judge"] for x in mixed]
+    errors = [measure(metric, x, content)["depth_error@judge"] for x in mixed]
     assert 0 < errors[0] < errors[1] < errors[2]

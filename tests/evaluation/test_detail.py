@@ -11,7 +11,7 @@ from nstjax.evaluation.detail import (
     describe,
     edge_f1,
     find_edges,
-    make_detail_gauge,
+    make_detail_metric,
 )
 
 KERNEL = np.array([[0, -1, 0], [-1, 4, -1], [0, -1, 0]])
@@ -49,10 +49,12 @@ def test_laplacians_and_ssim(paint):
 
 def test_the_content_itself_keeps_everything(paint):
     content = paint(0)
-    gauge = make_detail_gauge()
-    found = gauge.measure(content, gauge.of_content(content), gauge.of_style(content))
+    metric = make_detail_metric()
+    found = metric.measure(
+        content, metric.of_content(content), metric.of_style(content)
+    )
     assert found == {"lap4": 0, "lap16": 0, "ssim": 1, "edge_f1": 1}
-    assert set(found) == {column.key for column in gauge.columns}
+    assert set(found) == {column.key for column in metric.columns}
 
 
 @pytest.mark.parametrize("degrade", ["blur", "noise"])

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
-from nstjax.evaluation.features import judge_layers, make_feature_gauge
+from nstjax.evaluation.features import judge_layers, make_feature_metric
 from nstjax.models import vgg
 from nstjax.weights.pretrained import Encoder
 
@@ -12,12 +12,12 @@ LAYERS = tuple(f"relu{block}_1" for block in range(1, 6))
 
 
 @pytest.fixture(scope="module")
-def gauge(encoder):
-    return make_feature_gauge(encoder, name="judge")
+def metric(encoder):
+    return make_feature_metric(encoder, name="judge")
 
 
-def measure(gauge, result, content, style):
-    figures = gauge.measure(result, gauge.of_content(content), gauge.of_style(style))
+def measure(metric, result, content, style):
+    figures = metric.measure(result, metric.of_content(content), metric.of_style(style))
     return {key.partition("@")[0]: value for key, value in figures.items()}
 
 
@@ -26,7 +26,7 @@ def features(encoder, picture):
     return {name: np.asarray(x[0], np.float64) for name, x in found.items()}
 
 
-def test_the_definitions(gauge, encoder, paint):
+def test_the_definitions(metric, encoder, paint):
     result, content, style = paint(0), paint(1), paint(2)
     mine, of_content, of_style = (
         features(encoder, x) for x in (result, content, style)
@@ -39,7 +39,7 @@ def test_the_definitions(gauge, encoder, paint):
         moments.append(distance / np.sum(b.mean(0) ** 2 + b.std(0) ** 2))
         gram_a, gram_b = a.T @ a / len(a), b.T @ b / len(b)
         grams.append(np.sum((gram_a - gram_b) ** 2) / np.sum(gram_b**2))
-    figures = measure(gauge, result, content, style)
+    figures = measure(metric, result, content, style)
     assert figures["content"] == pytest.approx(
         np.sum((mine["relu4_1"] - wanted) ** 2) / np.sum(wanted**2), rel=1e-3
     )
@@ -48,27 +48,27 @@ def test_the_definitions(gauge, encoder, paint):
     assert figures["gram"] == pytest.approx(np.mean(grams), rel=1e-2)
 
 
-def test_a_picture_is_its_own_best_content_and_style(gauge, paint):
+def test_a_picture_is_its_own_best_content_and_style(metric, paint):
     content, style = paint(0), paint(1, 1.0)
-    assert measure(gauge, content, content, style)["content"] == 0
-    figures = measure(gauge, style, content, style)
+    assert measure(metric, content, content, style)["content"] == 0
+    figures = measure(metric, style, content, style)
     assert figures["style"] == pytest.approx(0, abs=1e-9)
     assert figures["gram"] == pytest.approx(0, abs=1e-9)
-    assert measure(gauge, content, content, style)["style"] > 1e-3
+    assert measure(metric, content, content, style)["style"] > 1e-3
 
 
-def test_content_is_lost_step_by_step(gauge, paint):
+def test_content_is_lost_step_by_step(metric, paint):
     content = paint(0)
     blurred = [gaussian_filter(content, (s, s, 0)) for s in (0.5, 1.5, 4)]
-    losses = [measure(gauge, x, content, content)["content"] for x in blurred]
+    losses = [measure(metric, x, content, content)["content"] for x in blurred]
     assert 0 < losses[0] < losses[1] < losses[2]
 
 
-def test_style_is_lost_step_by_step(gauge, paint):
+def test_style_is_lost_step_by_step(metric, paint):
     style = paint(0)
     darker = [style * share for share in (0.9, 0.6, 0.2)]
     for metric in ("style", "gram"):
-        losses = [measure(gauge, x, style, style)[metric] for x in darker]
+        losses = [measure(metric, x, style, style)[metric] for x in darker]
         assert 0 < losses[0] < losses[1] < losses[2]
 
 
@@ -77,10 +77,10 @@ def test_a_shallow_encoder_judges_as_deep_as_it_goes(encoder, paint):
     params = {name: encoder.params[name] for name in vgg.CONVOLUTIONS[:5]}
     assert judge_layers(spec) == ("relu3_1", LAYERS[:3])
     shallow = Encoder(params, spec, encoder.metadata, "other")
-    gauge = make_feature_gauge(shallow, name="shallow")
-    assert "relu3_1" in gauge.title and "relu4_1" not in gauge.title
-    figures = gauge.measure(
-        paint(0), gauge.of_content(paint(1)), gauge.of_style(paint(2))
+    metric = make_feature_metric(shallow, name="shallow")
+    assert "relu3_1" in metric.title and "relu4_1" not in metric.title
+    figures = metric.measure(
+        paint(0), metric.of_content(paint(1)), metric.of_style(paint(2))
     )
     wanted, mine = (features(encoder, paint(n))["relu3_1"] for n in (1, 0))
     assert figures["content@shallow"] == pytest.approx(

@@ -5,8 +5,8 @@ import collections
 import numpy as np
 import pytest
 
-from nstjax.evaluation.gauges import LOWER, Column, Gauge
 from nstjax.evaluation.judging import CONTENT_ITSELF, STYLE_ITSELF, measure_all
+from nstjax.evaluation.metrics import LOWER, Column, Metric
 from nstjax.evaluation.protocol import Input, hash_pixels
 from nstjax.evaluation.records import Folder, Pair
 from nstjax.io.images import write_image
@@ -30,14 +30,14 @@ def counts():
 
 
 @pytest.fixture
-def gauge(counts):
+def metric(counts):
     """A hundred times the result's level, the content's and twice the style's."""
 
     def count(name, value):
         counts[name] += 1
         return value
 
-    return Gauge(
+    return Metric(
         title="levels",
         identity="levels 1",
         columns=(Column("level@judge", LOWER),),
@@ -49,10 +49,10 @@ def gauge(counts):
     )
 
 
-def measure(folder, pairs, gauge):
+def measure(folder, pairs, metric):
     done = []
     everything = {"method": pairs, CONTENT_ITSELF: pairs, STYLE_ITSELF: pairs}
-    found = measure_all(folder, everything, [gauge], on_measured=done.append)
+    found = measure_all(folder, everything, [metric], on_measured=done.append)
     assert sum(done) == 3 * len(pairs)
     return found
 
@@ -62,11 +62,11 @@ def paint(folder, pair, level):
     write_image(folder.picture("method", pair), image, overwrite=True)
 
 
-def test_figures_of_results_and_of_both_ends(tmp_path, pairs, gauge, counts):
+def test_figures_of_results_and_of_both_ends(tmp_path, pairs, metric, counts):
     folder = Folder(tmp_path)
     for pair in pairs[:3]:
         paint(folder, pair, 51)
-    found = measure(folder, pairs, gauge)
+    found = measure(folder, pairs, metric)
     # The fourth was never painted.
     assert list(found["method"]) == ["c1 in s1", "c1 in s2", "c2 in s1"]
     value = found["method"]["c1 in s2"]["level@judge"]
@@ -78,30 +78,30 @@ def test_figures_of_results_and_of_both_ends(tmp_path, pairs, gauge, counts):
     assert counts == {"content": 2, "style": 2, "result": 11}
 
 
-def test_nothing_is_measured_twice(tmp_path, pairs, gauge, counts):
+def test_nothing_is_measured_twice(tmp_path, pairs, metric, counts):
     folder = Folder(tmp_path)
     for pair in pairs:
         paint(folder, pair, 51)
-    first = measure(folder, pairs, gauge)
+    first = measure(folder, pairs, metric)
     counts.clear()
     # The judge may be called otherwise the next time.
-    renamed = gauge._replace(columns=(Column("level@other", LOWER),))
+    renamed = metric._replace(columns=(Column("level@other", LOWER),))
     second = measure(folder, pairs, renamed)
     assert not counts
     value = second["method"]["c1 in s1"]["level@other"]
     assert value == first["method"]["c1 in s1"]["level@judge"]
 
 
-def test_a_changed_picture_is_measured_again(tmp_path, pairs, gauge, counts):
+def test_a_changed_picture_is_measured_again(tmp_path, pairs, metric, counts):
     folder = Folder(tmp_path)
     for pair in pairs:
         paint(folder, pair, 51)
-    measure(folder, pairs, gauge)
+    measure(folder, pairs, metric)
     counts.clear()
     paint(folder, pairs[0], 102)
-    found = measure(folder, pairs, gauge)
+    found = measure(folder, pairs, metric)
     assert counts == {"content": 1, "style": 1, "result": 1}
     assert found["method"]["c1 in s1"]["level@judge"] == pytest.approx(41.4, abs=1e-4)
     counts.clear()
-    measure(folder, pairs, gauge._replace(identity="levels 2"))
+    measure(folder, pairs, metric._replace(identity="levels 2"))
     assert counts["result"] == 12

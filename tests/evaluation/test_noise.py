@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from scipy.ndimage import uniform_filter
 
-from nstjax.evaluation.noise import make_noise_gauge
+from nstjax.evaluation.noise import make_noise_metric
 
-GAUGE = make_noise_gauge()
+METRIC = make_noise_metric()
 
 
 def energy(picture):
@@ -18,7 +18,7 @@ def energy(picture):
 
 
 def measure(result, content, style):
-    return GAUGE.measure(result, GAUGE.of_content(content), GAUGE.of_style(style))
+    return METRIC.measure(result, METRIC.of_content(content), METRIC.of_style(style))
 
 
 @pytest.fixture

@@ -50,15 +50,15 @@ def test_styles_are_compared_as_defined():
 
 
 @pytest.mark.parametrize("trunk", ["vgg16", "alexnet"])
-def test_gauge_gives_its_columns(trunk):
+def test_metric_gives_its_columns(trunk):
     judge = network(trunk)
-    gauge = perceptual.make_perceptual_gauge(judge, name="x")
+    metric = perceptual.make_perceptual_metric(judge, name="x")
     content, style = RNG.random((2, 48, 40, 3), np.float32)
-    seen, target = gauge.of_content(content), gauge.of_style(style)
-    figures = gauge.measure(style, seen, target)
-    assert figures.keys() == {column.key for column in gauge.columns}
+    seen, target = metric.of_content(content), metric.of_style(style)
+    figures = metric.measure(style, seen, target)
+    assert figures.keys() == {column.key for column in metric.columns}
     assert all(np.isfinite(value) for value in figures.values())
-    itself = gauge.measure(content, seen, target)
+    itself = metric.measure(content, seen, target)
     assert itself["lpips@x"] == pytest.approx(0, abs=1e-6)
     if trunk == "vgg16":
         assert itself["content16@x"] == 0

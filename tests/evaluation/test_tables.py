@@ -7,7 +7,7 @@ import pytest
 
 from nstjax.evaluation import tables
 from nstjax.evaluation.claims import HOLDS, Verdict
-from nstjax.evaluation.gauges import HIGHER, LOWER, NEITHER, Column, Gauge, nothing
+from nstjax.evaluation.metrics import HIGHER, LOWER, NEITHER, Column, Metric, nothing
 from nstjax.evaluation.summary import summarise
 
 COLUMNS = (
@@ -15,7 +15,7 @@ COLUMNS = (
     Column("ssim@judge", HIGHER),
     Column("mine@judge", NEITHER),
 )
-GAUGE = Gauge("title", "1", COLUMNS, nothing, nothing, nothing)
+METRIC = Metric("title", "1", COLUMNS, nothing, nothing, nothing)
 
 
 def figures(*values):
@@ -62,7 +62,7 @@ def test_means_medians_and_peaks(rows):
 
 def test_the_best_method_is_in_bold_and_the_ends_do_not_compete(rows):
     parts = {"judge": {"gatys": "loss network", "adain": "none"}}
-    header, _, *lines = cells(tables.gauge_table(GAUGE, rows, parts))
+    header, _, *lines = cells(tables.metric_table(METRIC, rows, parts))
     assert header[1:4] == ["style ↓", "ssim ↑", "mine"]
     assert lines[0] == ["gatys", "**2**", "0.3", "5", "loss network"]
     assert lines[1] == ["adain", "4", "**0.9**", "6", "none"]

@@ -11,7 +11,7 @@ from nstjax.evaluation.wasserstein import (
     derivatives,
     describe_style,
     directions,
-    make_wasserstein_gauge,
+    make_wasserstein_metric,
     project,
 )
 
@@ -74,9 +74,9 @@ def test_directions_are_fixed_unit_vectors():
 
 
 def test_the_style_itself_has_the_styles_colors_and_strokes(paint):
-    gauge = make_wasserstein_gauge()
+    metric = make_wasserstein_metric()
     style = paint(0)
-    found = gauge.measure(style, None, gauge.of_style(style))
+    found = metric.measure(style, None, metric.of_style(style))
     assert found == {"color": 0, "texture": 0}
 
 

@@ -7,7 +7,7 @@ from PIL import Image
 from nstjax.errors import NstjaxError
 from nstjax.io.pairs import PairSource, Repainting, View, pair_loader, view_loader
 
-VIEW = View((32, 48), least_share=0.4, flip=True)
+VIEW = View((32, 48), min_crop_scale=0.4, flip=True)
 
 
 def save(path, array):
@@ -128,8 +128,8 @@ def test_names_that_do_not_fit_are_refused(folders, tmp_path):
     "options",
     [
         {"size": (0, 3)},
-        {"size": (3, 3), "least_share": 0.0},
-        {"size": (3, 3), "least_share": 1.5},
+        {"size": (3, 3), "min_crop_scale": 0.0},
+        {"size": (3, 3), "min_crop_scale": 1.5},
     ],
 )
 def test_impossible_views_are_refused(options):
@@ -160,7 +160,7 @@ def test_without_labels_the_photo_stands_beside_what_became_of_it(folders):
 
 def test_views_of_single_pictures(folders):
     picture = folders / "photos/a/one.png"
-    view = View((32, 48), least_share=0.4, largest_share=0.5, flip=True)
+    view = View((32, 48), min_crop_scale=0.4, largest_share=0.5, flip=True)
     with Image.open(picture) as photo:
         expected = photo.resize((48, 32), Image.Resampling.BICUBIC)
         np.testing.assert_array_equal(view_loader(view)(picture, None), expected)

@@ -8,6 +8,7 @@ import pytest
 from nstjax import api
 from nstjax.errors import NstjaxError
 from nstjax.io.weights import WeightsMetadata, save_weights, sha256_of
+from nstjax.methods import images
 from nstjax.methods.feedforward import TransferSpec, style_swap_transfer
 from nstjax.methods.options import method_options
 from nstjax.models import decoders, vgg
@@ -79,6 +80,20 @@ def test_masks_choose_between_styles(params):
     np.testing.assert_allclose(image[:, :, :4], one[:, :, :4], atol=1e-5)
     np.testing.assert_allclose(image[:, :, -4:], other[:, :, -4:], atol=1e-5)
     assert np.abs(one - other)[:, :, :4].max() > 1e-3
+
+
+def test_where_no_mask_is_the_content_stays(params):
+    content, first, second = pictures((32, 40), (36, 28), (28, 48))
+    c, f, s = (features_of(params, x) for x in (content, first, second))
+    left = np.zeros((1, 32, 40, 1), np.float32)
+    left[:, :, :20] = 1
+    image = style_swap_transfer(
+        params, content[None], [f, s], masks=[left, 0 * left], spec=SPEC
+    )
+    painted, kept = decoded(params, style_swap(c, f)), decoded(params, c)
+    np.testing.assert_allclose(image[:, :, :4], painted[:, :, :4], atol=1e-5)
+    np.testing.assert_allclose(image[:, :, -4:], kept[:, :, -4:], atol=1e-5)
+    assert np.abs(painted - kept)[:, :, -4:].max() > 1e-3
 
 
 @pytest.fixture(scope="module")
@@ -171,8 +186,8 @@ def test_the_bundled_network_comes_near_the_swapped_features():
         layers = ("relu3_1",)
         return vgg.features(encoder.params, image, layers, spec=encoder.spec)["relu3_1"]
 
-    content = api.read_picture("astronaut")[40:232, 100:292]
-    style = api.read_picture("wave")[:192, :192]
+    content = images.read_picture("astronaut")[40:232, 100:292]
+    style = images.read_picture("wave")[:192, :192]
     target = np.asarray(style_swap(encode(content), encode(style)))
 
     def distance(picture):

@@ -56,13 +56,13 @@ def networks(block="basic"):
 @pytest.mark.parametrize("block", ["basic", "bottleneck", "separable"])
 def test_folded_network_computes_the_same_on_that_batch(block):
     spec, params, image = networks(block)
-    trained = monodepth.see(params, image, spec=spec, normalise=True)
+    trained = monodepth.forward(params, image, spec=spec, normalise=True)
     moments = monodepth.encoder_moments(params, image, spec=spec, normalise=True)
     encoder = batch_norm.fold(params["encoder"], moments)
     folded = params | {"encoder": encoder}
     expected = jax.tree.map(lambda x: x.shape, folded)
     assert expected == monodepth.param_shapes(spec)
-    found = monodepth.see(folded, image, spec=spec)
+    found = monodepth.forward(folded, image, spec=spec)
     for one, other in zip(found.encoder, trained.encoder, strict=True):
         assert np.asarray(other).std() > 0.05
         np.testing.assert_allclose(one, other, rtol=2e-3, atol=2e-3)
@@ -76,8 +76,8 @@ def test_unfolding_goes_back(block):
     folded = params | {"encoder": batch_norm.fold(params["encoder"], moments)}
     moments = monodepth.encoder_moments(folded, image, spec=spec, normalise=False)
     encoder = batch_norm.unfold(folded["encoder"], moments)
-    again = monodepth.see(
+    again = monodepth.forward(
         folded | {"encoder": encoder}, image, spec=spec, normalise=True
     )
-    expected = monodepth.see(folded, image, spec=spec)
+    expected = monodepth.forward(folded, image, spec=spec)
     np.testing.assert_allclose(again.disparities[3], expected.disparities[3], atol=1e-3)

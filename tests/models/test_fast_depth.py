@@ -11,7 +11,7 @@ from scipy.stats import spearmanr
 from nstjax.errors import NstjaxError
 from nstjax.io.weights import load_weights, save_weights
 from nstjax.models.depth import disparity
-from nstjax.models.fast_depth import see
+from nstjax.models.fast_depth import forward
 from nstjax.training.recipes.depth_teacher import label
 from nstjax.weights.conversion.command import convert
 from nstjax.weights.pretrained import load_depth
@@ -22,7 +22,7 @@ def test_same_depth_as_torch(fast_depth_layers, fast_depth_file, torch_reference
     expected = torch_reference("torch_fast_depth").run(fast_depth_layers, image)
     assert expected.std() > 0.01
     params = convert("fast_depth", fast_depth_file).params
-    seen = jax.jit(see)(params, image)
+    seen = jax.jit(forward)(params, image)
     for rows, columns in ((0, 0), (1, 1)):
         np.testing.assert_allclose(
             seen.depth, expected[:, rows::2, columns::2], rtol=1e-3, atol=1e-4
@@ -40,8 +40,8 @@ def test_same_depth_as_torch(fast_depth_layers, fast_depth_file, torch_reference
 def test_parts_are_looked_at_as_they_are(fast_depth_converted):
     params = load_depth(fast_depth_converted).params
     image = np.random.default_rng(1).random((1, 224, 224, 3), np.float32)
-    whole = jax.jit(see)(params, image)
-    part = jax.jit(see, static_argnames="resized")(
+    whole = jax.jit(forward)(params, image)
+    part = jax.jit(forward, static_argnames="resized")(
         params, image[:, 64:160, 32:160], resized=False
     )
     assert part.depth.shape == (1, 48, 64, 1)
@@ -63,7 +63,7 @@ def test_disparity_is_one_over_the_depth_at_the_pictures_size(fast_depth_convert
     network = load_depth(fast_depth_converted)
     look = jax.jit(disparity, static_argnames="spec")
     image = np.random.default_rng(1).random((2, 112, 112, 3), np.float32)
-    seen = jax.jit(see)(network.params, image).depth
+    seen = jax.jit(forward)(network.params, image).depth
     assert seen.shape == (2, 112, 112, 1)
     found = look(network.params, image, spec=network.spec)
     np.testing.assert_allclose(found, 1 / np.maximum(seen, 0.1), rtol=1e-5)
@@ -88,7 +88,7 @@ def test_a_file_of_other_widths_is_refused(fast_depth_converted, tmp_path):
 
 def test_real_weights_give_the_labels_they_gave(shared, fast_depth_weights):
     params = convert("fast_depth", fast_depth_weights).params
-    look = jax.jit(lambda image: label(see(params, image).depth, (56, 56)))
+    look = jax.jit(lambda image: label(forward(params, image).depth, (56, 56)))
     photos = sorted((shared / "data/train/photos").iterdir())[::700]
     correlations = []
     for photo in photos:

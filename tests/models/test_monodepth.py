@@ -17,9 +17,9 @@ from nstjax.models.monodepth import (
     disp_to_depth,
     disparities,
     disparity,
+    forward,
     init_params,
     param_shapes,
-    see,
 )
 
 # Widths that make the tests quick; full ones are compared where they are
@@ -127,7 +127,7 @@ def test_separable_units_are_grouped_convolutions():
     spec = dataclasses.replace(SLIM, block="separable", layers=(2, 1, 1, 1))
     params = random_params(spec)
     image = np.random.default_rng(0).random((2, 64, 96, 3), np.float32)
-    found = jax.jit(partial(see, spec=spec))(params, image).encoder
+    found = jax.jit(partial(forward, spec=spec))(params, image).encoder
 
     def convolve(x, layer, stride, groups=1):
         kernel = layer["kernel"]
@@ -254,10 +254,10 @@ def test_specs_survive_json():
 
     data = json.loads(json.dumps(SLIM.to_dict()))
     assert MonodepthSpec.from_dict(data) == SLIM
-    mirrored = dataclasses.replace(SLIM, mirrored=True)
-    data_of_mirrored = json.loads(json.dumps(mirrored.to_dict()))
-    assert MonodepthSpec.from_dict(data_of_mirrored) == mirrored
-    assert data == {k: v for k, v in data_of_mirrored.items() if k != "mirrored"}
+    flipping = dataclasses.replace(SLIM, flip_tta=True)
+    data_of_flipping = json.loads(json.dumps(flipping.to_dict()))
+    assert MonodepthSpec.from_dict(data_of_flipping) == flipping
+    assert data == {k: v for k, v in data_of_flipping.items() if k != "flip_tta"}
     with pytest.raises(NstjaxError, match="has the fields"):
         MonodepthSpec.from_dict(data | {"depth": 18})
 
@@ -276,7 +276,7 @@ def test_specs_survive_json():
         ({"input_size": (192, 650)}, "multiples of 32"),
         ({"input_size": (32, 640)}, "64 or more"),
         ({"input_size": (192,)}, "height, width"),
-        ({"mirrored": "yes"}, "true or false"),
+        ({"flip_tta": "yes"}, "true or false"),
     ],
 )
 def test_unusable_specs_are_refused(change, message):
@@ -284,12 +284,12 @@ def test_unusable_specs_are_refused(change, message):
         dataclasses.replace(SLIM, **change)
 
 
-def test_a_mirrored_network_takes_the_mean_over_two_views():
+def test_a_network_with_flip_tta_takes_the_mean_over_two_views():
     params = random_params(SLIM)
     image = np.random.default_rng(0).random((2, 70, 90, 3), np.float32)
     one = jax.jit(partial(disparity, spec=SLIM))
     expected = (one(params, image) + one(params, image[:, :, ::-1])[:, :, ::-1]) / 2
-    spec = dataclasses.replace(SLIM, mirrored=True)
+    spec = dataclasses.replace(SLIM, flip_tta=True)
     both = jax.jit(partial(disparity, spec=spec))
     np.testing.assert_allclose(both(params, image), expected, atol=1e-5)
     # It is one thing, then, whether a picture is mirrored or what is seen in it.

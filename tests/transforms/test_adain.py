@@ -172,3 +172,17 @@ def test_where_no_region_is_the_content_stays():
     left[:, :, :4] = 1
     result = adain_regions(content, [feature_statistics(features(1))], [left])
     np.testing.assert_allclose(result[:, :, 4:], content[:, :, 4:], rtol=1e-4)
+
+
+@pytest.mark.parametrize("ddof", [0, 1])
+def test_one_region_that_is_everywhere_is_plain_adain(ddof):
+    # Four positions, where one more or less in the divisor shows.
+    content, style = features(0, (1, 2, 2, 3)), features(1, (1, 2, 2, 3), scale=5.0)
+    ones = np.ones((1, 2, 2, 1), np.float32)
+    wanted = feature_statistics(style, ddof=ddof)
+    flat, target = content.reshape(-1, 3), style.reshape(-1, 3)
+    deviations = (np.sqrt(x.var(axis=0, ddof=ddof) + EPS) for x in (flat, target))
+    own, other = deviations
+    expected = (flat - flat.mean(0)) / own * other + target.mean(0)
+    result = adain_regions(content, [wanted], [ones], ddof=ddof)
+    np.testing.assert_allclose(result.reshape(-1, 3), expected, rtol=1e-3, atol=1e-3)

@@ -10,7 +10,7 @@ sees or gives.
 from nstjax.methods.feedforward import TransferSpec
 from nstjax.models.vgg import VGGSpec
 from nstjax.ops.convolution import UPSAMPLING_CHANNELS, WINOGRAD_CHANNELS
-from nstjax.ops.cpu.rgb_conv import FEW_CHANNELS
+from nstjax.ops.cpu.rgb_conv import RGB_CHANNELS
 
 _FLOAT = 4
 # The interpreter, jax and the compiler.
@@ -84,9 +84,9 @@ def weight_bytes(spec: TransferSpec) -> int:
 
 def _convolution(before: float, width: float) -> float:
     factors = 0.0
-    if before <= FEW_CHANNELS:
+    if before <= RGB_CHANNELS:
         factors = 6 * before
-    elif width <= FEW_CHANNELS:
+    elif width <= RGB_CHANNELS:
         return _FLOAT * (before + 9 * width)
     elif min(before, width) >= WINOGRAD_CHANNELS:
         factors = 5.5 * max(before, width)

@@ -54,8 +54,9 @@ def merge(one: Moments | None, other: Moments) -> Moments:
 
 def to_statistics(moments: Moments, *, eps: float, ddof: int = 0) -> Statistics:
     """What `nstjax.transforms.adain.feature_statistics` gives for all positions."""
-    positions = moments.weight - ddof
+    weight = moments.weight
     # A region without any position has statistics of no effect, not NaN.
-    variance = moments.squares / positions if positions > 0 else moments.squares
+    divisor = weight - ddof if weight > ddof else max(weight, 1e-6)
+    variance = moments.squares / divisor
     mean, std = moments.mean, np.sqrt(variance + eps)
     return Statistics(*(x.astype(np.float32)[None, None, None] for x in (mean, std)))

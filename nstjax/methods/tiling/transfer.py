@@ -16,7 +16,10 @@ import numpy as np
 from nstjax.methods import feedforward
 from nstjax.methods.feedforward import TransferSpec
 from nstjax.methods.tiling import moments
-from nstjax.methods.tiling.reach import decoder_reach, encoder_reach
+from nstjax.methods.tiling.receptive_field import (
+    decoder_field_radius,
+    receptive_field_radius,
+)
 from nstjax.methods.tiling.spans import Span, count, read_window, tiles
 from nstjax.ops.stats import Statistics
 from nstjax.types import Array, Params
@@ -91,9 +94,7 @@ def adain_in_tiles(
         for i in range(len(found)):
             shares = None if cells is None else cells[i][rows.core, columns.core]
             found[i] = moments.merge(found[i], moments.moments_of(part, shares))
-    # The statistics of regions are those of ddof=0.
-    ddof = spec.ddof if cells is None else 0
-    own = [moments.to_statistics(m, eps=spec.eps, ddof=ddof) for m in found]
+    own = [moments.to_statistics(m, eps=spec.eps, ddof=spec.ddof) for m in found]
     if on_statistics is not None:
         own = on_statistics(own)
 
@@ -247,7 +248,7 @@ class _Work:
 
 def _halos(spec: TransferSpec, keep_features: bool) -> tuple[int, int]:
     """Halos of the first and the second pass, in cells."""
-    first, second = encoder_reach(spec), decoder_reach(spec)
+    first, second = receptive_field_radius(spec), decoder_field_radius(spec)
     return first, second if keep_features else first + second
 
 

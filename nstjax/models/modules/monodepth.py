@@ -7,7 +7,7 @@ import jax.numpy as jnp
 
 from nstjax.models import batch_norm
 from nstjax.models.modules.layers import Conv3x3, parameter
-from nstjax.models.monodepth import EXPANSION, MonodepthSpec, Seen
+from nstjax.models.monodepth import EXPANSION, DepthOutputs, MonodepthSpec
 from nstjax.ops.convolution import (
     conv3x3,
     conv3x3_stride2,
@@ -227,7 +227,7 @@ class Monodepth(nn.Module):
     normalise: bool = False
 
     @nn.compact
-    def __call__(self, pixels: Array) -> Seen:
+    def __call__(self, pixels: Array) -> DepthOutputs:
         features = Encoder(self.spec, self.normalise, name="encoder")(pixels)
         found, decoded = Decoder(self.spec, name="decoder")(features)
-        return Seen(found, features, decoded)
+        return DepthOutputs(found, features, decoded)

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from nstjax.lazy import chex
+from nstjax.ops.cpu import forms
 from nstjax.ops.cpu.sums import sum_over_positions
 from nstjax.types import Array
 
@@ -34,7 +35,21 @@ def depthwise_conv(x: Array, kernel: Array, *, stride: int = 1) -> Array:
     """
     chex.assert_rank([x, kernel], [4, 3])
     chex.assert_shape(kernel, (kernel.shape[0], kernel.shape[0], x.shape[-1]))
+    if forms.are_plain():
+        return _grouped(x, kernel, stride)
     return _convolve(x, kernel, stride)
+
+
+def _grouped(x: Array, kernel: Array, stride: int) -> Array:
+    margin = (kernel.shape[0] // 2,) * 2
+    return lax.conv_general_dilated(
+        x,
+        kernel[:, :, None],
+        window_strides=(stride, stride),
+        padding=(margin, margin),
+        dimension_numbers=("NHWC", "HWIO", "NHWC"),
+        feature_group_count=x.shape[-1],
+    )
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(2,))

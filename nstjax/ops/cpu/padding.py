@@ -12,6 +12,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from nstjax.lazy import chex
+from nstjax.ops.cpu import forms
 from nstjax.types import Array
 
 # How far inside the picture lies what the border repeats.
@@ -36,7 +37,11 @@ def pad_border(x: Array, *, mode: str) -> Array:
     chex.assert_rank(x, 4)
     if mode not in _DEPTHS:
         raise ValueError(f"the mode must be one of {sorted(_DEPTHS)}, not {mode!r}")
-    return _pad(x, mode) if min(x.shape[1:3]) > 1 else _joined(x, mode)
+    if min(x.shape[1:3]) == 1:
+        return _joined(x, mode)
+    if forms.are_plain():
+        return jnp.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)), mode=mode)
+    return _pad(x, mode)
 
 
 def _joined(x: Array, mode: str) -> Array:

@@ -11,10 +11,10 @@ from nstjax.lazy import chex
 from nstjax.types import Array
 
 # Up to so many channels count as few.
-FEW_CHANNELS = 4
+RGB_CHANNELS = 4
 
 
-def conv3x3_from_few(x: Array, kernel: Array) -> Array:
+def conv3x3_from_rgb(x: Array, kernel: Array) -> Array:
     """Convolves few channels with a 3x3 kernel without padding.
 
     Two neighbours in a row see 3 x 4 pixels, which are a row of one matrix; the other
@@ -52,7 +52,7 @@ def conv3x3_from_few(x: Array, kernel: Array) -> Array:
     return y.reshape(batch, height, 2 * pairs, -1)[:, :, :width]
 
 
-def conv3x3_to_few(x: Array, kernel: Array) -> Array:
+def conv3x3_to_rgb(x: Array, kernel: Array) -> Array:
     """Convolves to few channels with a 3x3 kernel without padding.
 
     Every pixel is multiplied with all nine taps; sums of shifted products follow.

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from nstjax.lazy import chex
+from nstjax.ops.cpu import forms
 from nstjax.types import Array
 
 
@@ -23,11 +24,13 @@ def sum_over_positions(x: Array) -> Array:
         Sums of shape [B, 1, 1, C], in float32 at least.
     """
     chex.assert_rank(x, 4)
-    columns = x.sum(1, dtype=jnp.promote_types(x.dtype, jnp.float32), keepdims=True)
+    dtype = jnp.promote_types(x.dtype, jnp.float32)
+    if forms.are_plain():
+        return x.sum((1, 2), dtype=dtype, keepdims=True)
+    columns = x.sum(1, dtype=dtype, keepdims=True)
     return lax.optimization_barrier(columns).sum(2, keepdims=True)
 
 
-@jax.custom_vjp
 def add_bias(x: Array, bias: Array) -> Array:
     """Adds one number to each channel; the gradient is such a sum.
 
@@ -38,11 +41,16 @@ def add_bias(x: Array, bias: Array) -> Array:
     Returns:
         Of the shape of `x`.
     """
+    return x + bias if forms.are_plain() else _add_bias(x, bias)
+
+
+@jax.custom_vjp
+def _add_bias(x: Array, bias: Array) -> Array:
     return x + bias
 
 
 def _add_bias_forward(x, bias):
-    return add_bias(x, bias), None
+    return x + bias, None
 
 
 def _add_bias_backward(_, cotangent):
@@ -50,4 +58,4 @@ def _add_bias_backward(_, cotangent):
     return cotangent, sums.astype(cotangent.dtype)
 
 
-add_bias.defvjp(_add_bias_forward, _add_bias_backward)
+_add_bias.defvjp(_add_bias_forward, _add_bias_backward)

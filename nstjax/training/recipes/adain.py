@@ -22,8 +22,12 @@ from nstjax.losses.adain import (
     color_loss,
     color_statistics,
 )
+from nstjax.losses.artifacts import (
+    CHECKERBOARD_BLOCK,
+    checkerboard_loss,
+    flat_noise_loss,
+)
 from nstjax.losses.depth import DEPTH_NORMS, depth_loss
-from nstjax.losses.grain import GRID_BLOCK, flat_noise_loss, grid_loss
 from nstjax.losses.laplacian import laplacian_loss, laplacian_targets
 from nstjax.losses.variation import total_variation_loss
 from nstjax.models import decoders, vgg
@@ -56,7 +60,7 @@ _TERMS = (
 
 
 def make_task(config: ConfigDict) -> Task:
-    """Builds the training that ``configs/adain.py`` and its kin describe.
+    """Builds the training that ``configs/adain.py`` and the like describe.
 
     Raises:
         NstjaxError: for missing pictures or networks, or impossible options.
@@ -158,8 +162,8 @@ def make_task(config: ConfigDict) -> Task:
             terms["color"] = color_loss(image, color_statistics(style))
         if config.flat_weight:
             terms["flat"] = flat_noise_loss(image, content, style)
-        if config.grid_weight:
-            terms["grid"] = grid_loss(image)
+        if config.checkerboard_weight:
+            terms["grid"] = checkerboard_loss(image)
         if config.range_weight:
             outside = jnp.maximum(-image, 0) + jnp.maximum(image - 1, 0)
             terms["range"] = jnp.square(outside).mean()
@@ -246,10 +250,10 @@ def _check(config: ConfigDict) -> None:
             f"and --config.style_crop_size must be equal, not {config.crop_size} and "
             f"{config.style_crop_size}"
         )
-    if config.grid_weight and config.crop_size < GRID_BLOCK:
+    if config.checkerboard_weight and config.crop_size < CHECKERBOARD_BLOCK:
         raise NstjaxError(
-            f"with --config.grid_weight, --config.crop_size must be {GRID_BLOCK} or "
-            f"more, not {config.crop_size}"
+            "with --config.checkerboard_weight, --config.crop_size must be "
+            f"{CHECKERBOARD_BLOCK} or more, not {config.crop_size}"
         )
     if config.depth_norm not in DEPTH_NORMS:
         raise NstjaxError(

@@ -26,6 +26,7 @@ from nstjax.losses.depth import (
 )
 from nstjax.models import batch_norm, fast_depth, monodepth
 from nstjax.ops.resample import resize
+from nstjax.training.recipes.adversarial import adversarial_step
 from nstjax.training.recipes.depth_network import (
     calibration_batches,
     freeze,
@@ -34,7 +35,6 @@ from nstjax.training.recipes.depth_network import (
     network_spec,
     normalised,
 )
-from nstjax.training.recipes.depth_pull import pull
 from nstjax.training.recipes.depth_start import check_solvable, solve_network
 from nstjax.training.recipes.depth_teacher import (
     empty_maps,
@@ -73,20 +73,20 @@ def make_task(config: ConfigDict) -> Task:
         config.jitter, config.painted_share, config.transfer_share, styles
     )
     size = spec.input_size if teacher is None else (fast_depth.SIZE,) * 2
-    view = View(size, config.least_share, flip=True)
+    view = View(size, config.min_crop_scale, flip=True)
     if teacher is None:
         training = Stream(photos, pair_loader(view, repainting))
     else:
         load = pair_loader(view, repainting, labelled=False)
         training = Stream(Joined(photos, styles), load)
-    see = partial(monodepth.see, spec=spec, normalise=config.batch_norm)
+    forward = partial(monodepth.forward, spec=spec, normalise=config.batch_norm)
     fit = partial(resize, size=spec.input_size, method="lanczos3")
     examples = partial(calibration_batches, training, config.batch_size)
     moments = make_moments(spec, examples, fit)
 
     def init(key: Array) -> Any:
         network = monodepth.init_params(key, spec, normalise=config.batch_norm)
-        maps = {} if teacher is None else empty_maps(network, teacher, see)
+        maps = {} if teacher is None else empty_maps(network, teacher, forward)
         return {"network": network, "maps": maps}
 
     def begin(params: Any) -> Any:
@@ -101,10 +101,10 @@ def make_task(config: ConfigDict) -> Task:
             network = normalised(network, network["encoder"], known)
         if teacher is not None:
             maps = fit_maps(
-                lambda example: see(
+                lambda example: forward(
                     network, fit(to_unit(example[..., :3], jnp.float32))
                 ),
-                lambda example: fast_depth.see(
+                lambda example: fast_depth.forward(
                     teacher, to_unit(example[..., 3:], jnp.float32)
                 ),
                 examples(),
@@ -143,7 +143,9 @@ def make_task(config: ConfigDict) -> Task:
         init=init,
         begin=begin if config.initial or teacher is not None else None,
         frozen={} if teacher is None else {"teacher": teacher},
-        loss=_make_loss(config, spec.scales, lambda network, x: see(network, fit(x))),
+        loss=_make_loss(
+            config, spec.scales, lambda network, x: forward(network, fit(x))
+        ),
         training={"pair": training},
         validation={
             "held_out": Stream(
@@ -158,14 +160,14 @@ def make_task(config: ConfigDict) -> Task:
 def _make_loss(
     config: ConfigDict,
     scales: Sequence[int],
-    see: Callable[[Params, Array], monodepth.Seen],
+    forward: Callable[[Params, Array], monodepth.DepthOutputs],
 ) -> Callable[..., tuple[Array, dict[str, Array]]]:
     """The loss of a batch and its terms, see `Task`.
 
     Args:
         config: the training's.
         scales: of the disparities, finest first.
-        see: from the network and pictures of the views' size to what it sees.
+        forward: from the network and pictures of the views' size to what it sees.
     """
     finest = scales[0]
 
@@ -179,13 +181,13 @@ def _make_loss(
         )
         # Beside a picture is its label, or in training the teacher's own view of it.
         image, beside = example[..., :3], example[..., 3:]
-        if not held_out and config.pulled_share:
-            image, beside = pulled(params["network"], image, beside, key)
-        seen = see(freeze(params["network"], config.frozen_stages), image)
+        if not held_out and config.adversarial_fraction:
+            image, beside = attacked(params["network"], image, beside, key)
+        seen = forward(freeze(params["network"], config.frozen_stages), image)
         found = {s: x.astype(jnp.float32) for s, x in seen.disparities.items()}
         if config.teacher:
             view = image if held_out else beside
-            looked_at = fast_depth.see(frozen["teacher"], view)
+            looked_at = fast_depth.forward(frozen["teacher"], view)
             wanted = label(
                 looked_at.depth.astype(jnp.float32), found[finest].shape[1:3]
             )
@@ -215,18 +217,18 @@ def _make_loss(
             terms["spearman"] = rank_correlation(found[finest], known)
         return total, terms
 
-    def pulled(
+    def attacked(
         network: Params, image: Array, beside: Array, key: Array
     ) -> tuple[Array, Array]:
-        """The batch with its first pictures pulled, and the same for the teacher."""
-        count = round(config.pulled_share * len(image))
-        changed = pull(
-            lambda x: see(network, x).disparities[finest],
+        """The batch with its first pictures attacked; the same for the teacher."""
+        count = round(config.adversarial_fraction * len(image))
+        changed = adversarial_step(
+            lambda x: forward(network, x).disparities[finest],
             image[:count],
             jnp.roll(image, 1, axis=0)[:count],
             key,
-            steps=config.pull_steps,
-            sizes=config.pull_sizes,
+            steps=config.adversarial_steps,
+            sizes=config.adversarial_sizes,
         )
         return image.at[:count].set(changed), beside.at[:count].set(changed)
 
@@ -242,7 +244,7 @@ def _check(config: ConfigDict) -> None:
     for name, what in (("content", "photos"), ("labels", "their disparity maps")):
         if not config[name]:
             raise NstjaxError(f"no {what}: give --config.{name}=FOLDER")
-    for name in ("painted_share", "transfer_share", "pulled_share"):
+    for name in ("painted_share", "transfer_share", "adversarial_fraction"):
         if not 0 <= config[name] <= 1:
             raise NstjaxError(
                 f"--config.{name} must be from 0 to 1, not {config[name]}"
@@ -258,7 +260,7 @@ def _check(config: ConfigDict) -> None:
             "a network is solved for from a teacher's features: give "
             "--config.teacher=FILE, or --config.solved_start=False"
         )
-    _check_pull(config)
+    _check_adversarial(config)
     if config.frozen_stages not in range(5):
         raise NstjaxError(
             "--config.frozen_stages must be from 0 to 4, the encoder's stages, not "
@@ -270,22 +272,23 @@ def _check(config: ConfigDict) -> None:
         )
 
 
-def _check_pull(config: ConfigDict) -> None:
-    if not config.pulled_share:
+def _check_adversarial(config: ConfigDict) -> None:
+    if not config.adversarial_fraction:
         return
     if not config.teacher:
         raise NstjaxError(
-            "pulled pictures have no label but what a teacher sees in them: give "
-            "--config.teacher=FILE, or --config.pulled_share=0"
+            "adversarial pictures have no label but what a teacher sees in them: give "
+            "--config.teacher=FILE, or --config.adversarial_fraction=0"
         )
-    sizes = tuple(config.pull_sizes)
-    if config.pull_steps < 1 or len(sizes) != 2 or not 0 < sizes[0] <= sizes[1]:
+    sizes = tuple(config.adversarial_sizes)
+    if config.adversarial_steps < 1 or len(sizes) != 2 or not 0 < sizes[0] <= sizes[1]:
         raise NstjaxError(
-            "--config.pull_steps must be 1 or more, and --config.pull_sizes two "
-            f"positive numbers in order, not {config.pull_steps} and {sizes}"
+            "--config.adversarial_steps must be 1 or more, and "
+            "--config.adversarial_sizes two "
+            f"positive numbers in order, not {config.adversarial_steps} and {sizes}"
         )
     if config.batch_size < 2:
         raise NstjaxError(
-            "pictures are pulled towards others of their batch: "
-            "--config.pulled_share needs --config.batch_size=2 or more"
+            "pictures are moved towards others of their batch: "
+            "--config.adversarial_fraction needs --config.batch_size=2 or more"
         )

@@ -35,7 +35,7 @@ def network_spec(config: ConfigDict) -> monodepth.MonodepthSpec:
         decoder_widths=config.decoder_widths,
         scales=config.scales,
         input_size=config.input_size,
-        mirrored=config.mirrored,
+        flip_tta=config.flip_tta,
     )
 
 
@@ -83,7 +83,7 @@ def initial_network(
         spec=spec,
         part_kind=STAGES_KIND,
         # How often a network looks is no matter of its weights.
-        ignored=("mirrored",),
+        ignored=("flip_tta",),
     )
     joined = {
         part: {**network[part], **params.get(part, {})}

@@ -40,7 +40,7 @@ def load_teacher(path: str | os.PathLike) -> tuple[Params, WeightsMetadata]:
     if not isinstance(network.spec, fast_depth.FastDepthSpec):
         raise NstjaxError(
             f"{path} holds {network.metadata.name}, no FastDepth; it cannot teach "
-            "depth (convert one with 'python -m converters.fast_depth')"
+            "depth (convert one with 'nstjax convert fast_depth')"
         )
     return network.params, network.metadata
 
@@ -67,7 +67,7 @@ def label(depth: Array, size: tuple[int, int]) -> Array:
 def empty_maps(
     network: Params,
     teacher: Params,
-    see: Callable[[Params, Array], monodepth.Seen],
+    forward: Callable[[Params, Array], monodepth.DepthOutputs],
     *,
     stages: int = 0,
 ) -> dict[str, Any]:
@@ -76,13 +76,13 @@ def empty_maps(
     Args:
         network: the student's params.
         teacher: see `load_teacher`.
-        see: ``see(network, image)``, of the student.
+        forward: ``forward(network, image)``, of the student.
         stages: see `taught`.
     """
 
     def shapes(network, teacher, image):
-        mine = taught(see(network, image), stages=stages)
-        return mine, targets(fast_depth.see(teacher, image), mine)
+        mine = taught(forward(network, image), stages=stages)
+        return mine, targets(fast_depth.forward(teacher, image), mine)
 
     image = jax.ShapeDtypeStruct((1, 64, 64, 3), jnp.float32)
     mine, wanted = jax.eval_shape(shapes, network, teacher, image)
@@ -96,8 +96,8 @@ def empty_maps(
 
 
 def fit_maps(
-    look: Callable[[Array], monodepth.Seen],
-    teach: Callable[[Array], fast_depth.Seen],
+    look: Callable[[Array], monodepth.DepthOutputs],
+    teach: Callable[[Array], fast_depth.DepthOutputs],
     examples: Iterable[np.ndarray],
     *,
     stages: int = 0,
@@ -123,7 +123,9 @@ def fit_maps(
     return solve_maps(mine, wanted, examples)
 
 
-def hints(maps: Params, student: monodepth.Seen, teacher: fast_depth.Seen) -> Array:
+def hints(
+    maps: Params, student: monodepth.DepthOutputs, teacher: fast_depth.DepthOutputs
+) -> Array:
     """The share of the teacher's features' variance that the maps leave unexplained.
 
     Args:
@@ -145,7 +147,7 @@ def hints(maps: Params, student: monodepth.Seen, teacher: fast_depth.Seen) -> Ar
     return sum(terms) / len(terms)
 
 
-def taught(student: monodepth.Seen, *, stages: int = 0) -> dict[str, Array]:
+def taught(student: monodepth.DepthOutputs, *, stages: int = 0) -> dict[str, Array]:
     """The student's features that hints are for, by name.
 
     Args:
@@ -158,7 +160,9 @@ def taught(student: monodepth.Seen, *, stages: int = 0) -> dict[str, Array]:
     return {f"encoder{i}": everything[f"encoder{i}"] for i in range(1, stages + 1)}
 
 
-def targets(teacher: fast_depth.Seen, mine: Mapping[str, Array]) -> dict[str, Array]:
+def targets(
+    teacher: fast_depth.DepthOutputs, mine: Mapping[str, Array]
+) -> dict[str, Array]:
     """The teacher's features under the names of the student's, averaged to the sizes.
 
     Args:
@@ -172,7 +176,7 @@ def targets(teacher: fast_depth.Seen, mine: Mapping[str, Array]) -> dict[str, Ar
     }
 
 
-def _named(seen: monodepth.Seen | fast_depth.Seen) -> dict[str, Array]:
+def _named(seen: monodepth.DepthOutputs | fast_depth.DepthOutputs) -> dict[str, Array]:
     return {f"encoder{i}": seen.encoder[i] for i in _STAGES} | {
         f"decoder{i}": seen.decoder[i] for i in _LEVELS
     }

@@ -1,7 +1,7 @@
-"""What all `python -m converters.NAME SOURCE DEST` commands have in common.
+"""The converters, and what all `nstjax convert NAME SOURCE DEST` have in common.
 
-A new converter is an entry in `COMMANDS`, the function it names, and a file
-``converters/NAME.py`` of three lines.
+A new converter is an entry in `COMMANDS`, the function it names, and, for a
+checkout, a file ``converters/NAME.py`` of three lines.
 """
 
 import argparse
@@ -132,7 +132,7 @@ def convert(name: str, source: str | os.PathLike) -> Any:
 
 def _parser(name: str, command: Command) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog=f"python -m converters.{name}", description=command.description
+        prog=f"nstjax convert {name}", description=command.description
     )
     parser.add_argument("source", metavar="SOURCE", help=command.source_help)
     parser.add_argument("dest", metavar="DEST", help="the .safetensors file to write")

@@ -34,7 +34,7 @@ _CLASSIFIER = r"classifier\.|pre_logits\.|head\.|fc\d?\."
 # The levels at which decoders and distilled networks were published.
 _LEVELS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
 # Networks without a table here, by one telling name, and what to do with them.
-_TO_MONODEPTH2 = "give its folder to 'python -m converters.monodepth2'"
+_TO_MONODEPTH2 = "give its folder to 'nstjax convert monodepth2'"
 _OTHERS = {
     "encoder.layer1.0.conv1.weight": ("monodepth2's ResNet encoder", _TO_MONODEPTH2),
     "decoder.0.conv.conv.weight": ("monodepth2's depth decoder", _TO_MONODEPTH2),
@@ -124,7 +124,7 @@ def recognise(source: Source, *, converter: str) -> Layout:
     if layout.converter == "lpips" and converter == layout.naming:
         return _trunk_of(layout)  # the VGG-16 within LPIPS
     advice = (
-        f"use 'python -m converters.{layout.converter}'"
+        f"use 'nstjax convert {layout.converter}'"
         if layout.converter
         else "give another file"
     )

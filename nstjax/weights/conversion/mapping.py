@@ -85,7 +85,7 @@ def origin(
         "source": where,
         "licence": licence,
         "origin_sha256": source.sha256,
-        "recipe": f"python -m converters.{command}, nstjax {__version__}",
+        "recipe": f"nstjax convert {command}, nstjax {__version__}",
     }
 
 

@@ -19,7 +19,8 @@ from nstjax.io.weights import (
     load_weights,
     sha256_of,
 )
-from nstjax.methods.options import METHODS, ONE_PASS, method_options
+from nstjax.methods.options import method_options
+from nstjax.methods.table import METHODS
 from nstjax.models import decoders, vgg
 from nstjax.weights.conversion.command import convert
 from nstjax.weights.conversion.layouts import converter_of
@@ -131,7 +132,7 @@ def inspect_weights(
 
     Args:
         name_or_path: see `open_network`.
-        method: the method it is wanted for, one of `nstjax.methods.options.METHODS`.
+        method: the method it is wanted for, one of `nstjax.methods.table.METHODS`.
         encoder: for a decoder, the encoder to try it with.
 
     Raises:
@@ -365,7 +366,7 @@ def _misfit(metadata: WeightsMetadata, method: str) -> str:
     """Why a network does not serve a method; "" if it does."""
     needs = ["an encoder"]
     kinds = set(vgg.KINDS)
-    if method in ONE_PASS:
+    if METHODS[method].in_one_pass:
         needs.append("a decoder")
         kinds.add("decoder")
     elif method_options(method).get("depth_weight"):
@@ -388,7 +389,7 @@ def _misfit(metadata: WeightsMetadata, method: str) -> str:
 
 def needed_layers(method: str) -> tuple[str, ...]:
     """The activations of a VGG-19 that a method uses by default."""
-    if method in ONE_PASS:
+    if METHODS[method].in_one_pass:
         return (_DECODED_LAYERS.get(method, _DECODED_LAYER),)
     leaves = method_options(method)
     used = set()

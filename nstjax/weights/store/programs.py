@@ -36,7 +36,7 @@ def keep_programs_in(folder: Path | None) -> None:
     _folder = folder
 
 
-class KeptFunction:
+class CachedJit:
     """`jax.jit`, with programs that outlive the process where a folder was chosen.
 
     They are kept for a single CPU device only; elsewhere jax's own cache has to do.
@@ -85,6 +85,8 @@ class KeptFunction:
         import jax
         import jaxlib
 
+        from nstjax.ops.cpu import forms
+
         leaves, tree = jax.tree.flatten(arrays)
         parts = (
             self._options,
@@ -95,6 +97,7 @@ class KeptFunction:
             _sources(),
             os.environ.get("XLA_FLAGS", ""),
             jax.config.jax_default_matmul_precision,
+            forms.are_plain(),
         )
         return hashlib.sha256(repr(parts).encode()).hexdigest()[:32]
 

@@ -99,9 +99,9 @@ def test_tiles_make_the_same_picture(layer, size, sides):
             np.testing.assert_allclose(*steps, atol=1e-4)
 
 
-@pytest.mark.parametrize("kind", ["blend", "masks"])
-def test_blends_and_masks_are_the_same(kind):
-    params, spec = make_networks("relu3_1")
+@pytest.mark.parametrize(("kind", "ddof"), [("blend", 0), ("masks", 0), ("masks", 1)])
+def test_blends_and_masks_are_the_same(kind, ddof):
+    params, spec = make_networks("relu3_1", "reflect", ddof)
     content, styles = picture(101, 147), styles_of(params, spec, 3)
     weights, masks = None, None
     if kind == "blend":

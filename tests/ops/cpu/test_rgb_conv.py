@@ -10,11 +10,11 @@ from jax import lax
 from scipy.signal import correlate
 
 from nstjax.ops.convolution import conv3x3
-from nstjax.ops.cpu.rgb_conv import conv3x3_from_few, conv3x3_to_few
+from nstjax.ops.cpu.rgb_conv import conv3x3_from_rgb, conv3x3_to_rgb
 
 
 @pytest.mark.parametrize(
-    ("form", "channels"), [(conv3x3_from_few, (3, 5)), (conv3x3_to_few, (5, 3))]
+    ("form", "channels"), [(conv3x3_from_rgb, (3, 5)), (conv3x3_to_rgb, (5, 3))]
 )
 @pytest.mark.parametrize("size", [(6, 8), (5, 7), (3, 1), (1, 1)])
 def test_same_as_scipy(form, channels, size):

@@ -183,7 +183,7 @@ def test_pictures_in_their_own_style_come_first(pictures):
 def test_extra_terms_join_in_by_their_weights(pictures):
     make_encoder(pictures / "encoder.safetensors")
     leaves = {"style_weight": 7.0, "lap_weight": 0.5}
-    leaves |= {"tv_weight": 2.0, "flat_weight": 3.0, "grid_weight": 4.0}
+    leaves |= {"tv_weight": 2.0, "flat_weight": 3.0, "checkerboard_weight": 4.0}
     task = make_task(
         make_config(
             pictures,

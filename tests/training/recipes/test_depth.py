@@ -8,7 +8,7 @@ from PIL import Image
 from nstjax.configuration import load_config
 from nstjax.errors import NstjaxError
 from nstjax.io.weights import check_shapes, load_weights
-from nstjax.models.monodepth import MonodepthSpec, param_shapes, see
+from nstjax.models.monodepth import MonodepthSpec, forward, param_shapes
 from nstjax.training import trainer
 from nstjax.training.recipes.depth_network import network_spec
 from nstjax.training.recipes.depth_teacher import NEAREST, label
@@ -151,7 +151,7 @@ def test_it_learns_from_a_teacher_and_loses_its_normalisation(
         np.asarray(Image.open(photo).resize((96, 64)), np.float32) / 255
         for photo in sorted((folders / "photos").iterdir())
     ]
-    look = jax.jit(see, static_argnames=("spec", "normalise"))
+    look = jax.jit(forward, static_argnames=("spec", "normalise"))
     expected = look(params, np.stack(photos), spec=spec)
     found = look(begun["network"], np.stack(photos), spec=spec, normalise=True)
     for one, other in zip(found.encoder, expected.encoder, strict=True):
@@ -164,13 +164,16 @@ def test_it_learns_from_pictures_that_its_own_gradient_made(
 ):
     settings = (
         f"--config.teacher={fast_depth_converted}",
-        "--config.pull_steps=1",
-        "--config.pull_sizes=(0.05, 0.05)",
+        "--config.adversarial_steps=1",
+        "--config.adversarial_sizes=(0.05, 0.05)",
     )
     found = {}
     for share in (0.0, 0.5, 1.0):
         config = configure(
-            folders, *settings, f"--config.pulled_share={share}", preset="taught"
+            folders,
+            *settings,
+            f"--config.adversarial_fraction={share}",
+            preset="taught",
         )
         task = make_task(config)
         params = jax.tree.map(lambda x: x + 0.01, task.init(jax.random.key(0)))
@@ -183,7 +186,7 @@ def test_it_learns_from_pictures_that_its_own_gradient_made(
         held_out = {"held_out": np.zeros((4, 64, 96, 4), np.uint8)}
         found[share, "held_out"] = loss(params, task.frozen, held_out, key)[0]
     assert len({float(found[share]) for share in (0.0, 0.5, 1.0)}) == 3
-    # What it is judged by, nothing pulls at.
+    # What it is judged by, nothing is changed in.
     assert found[1.0, "held_out"] == found[0.0, "held_out"]
 
 
@@ -212,14 +215,19 @@ def test_held_out_photos_are_measured_by_the_teacher_and_ranked_by_their_labels(
 @pytest.mark.parametrize(
     ("override", "message"),
     [
-        ("--config.pull_steps=0", "pull_steps"),
-        ("--config.pull_sizes=(0.1, 0.01)", "pull_sizes"),
-        ("--config.pull_sizes=(0.0, 0.01)", "pull_sizes"),
+        ("--config.adversarial_steps=0", "adversarial_steps"),
+        ("--config.adversarial_sizes=(0.1, 0.01)", "adversarial_sizes"),
+        ("--config.adversarial_sizes=(0.0, 0.01)", "adversarial_sizes"),
         ("--config.batch_size=1", "batch_size"),
     ],
 )
-def test_impossible_pulls_are_refused(override, message, folders, fast_depth_converted):
-    settings = (f"--config.teacher={fast_depth_converted}", "--config.pulled_share=0.5")
+def test_impossible_adversaries_are_refused(
+    override, message, folders, fast_depth_converted
+):
+    settings = (
+        f"--config.teacher={fast_depth_converted}",
+        "--config.adversarial_fraction=0.5",
+    )
     with pytest.raises(NstjaxError, match=message):
         make_task(configure(folders, *settings, override, preset="taught"))
 
@@ -295,8 +303,8 @@ def test_shipped_network_is_of_the_default_shape():
         ("--config.frozen_stages=5", "frozen_stages"),
         ("--config.scales=(0,)", "5 decoder widths"),
         ("--config.style=", "--config.style"),
-        ("--config.pulled_share=1.5", "pulled_share"),
-        ("--config.pulled_share=0.5", "config.teacher"),
+        ("--config.adversarial_fraction=1.5", "adversarial_fraction"),
+        ("--config.adversarial_fraction=0.5", "config.teacher"),
     ],
 )
 def test_impossible_settings_are_refused(override, message, folders):

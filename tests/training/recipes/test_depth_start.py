@@ -72,7 +72,7 @@ def test_the_solved_encoder_explains_a_linear_teacher():
     found = fast_depth.activations(teacher, image)
     ends = ("block1", "block3", "block5", "block11", "block13")
     targets = [np.maximum(found.encoder[name][1], 0) for name in ends]
-    seen = monodepth.see(begun | {"encoder": encoder}, image, spec=SPEC)
+    seen = monodepth.forward(begun | {"encoder": encoder}, image, spec=SPEC)
     shares = [explained(*pair) for pair in zip(seen.encoder, targets, strict=True)]
     # Of random features it is a twentieth at most. The border's zeros, of another
     # colour than the teacher's, keep it from all.

@@ -38,7 +38,7 @@ def test_written_files_load_and_fit_their_network(encoder, tmp_path, capsys):
     assert main("distilled_vgg", [str(encoder), str(dest), "--aux", str(aux)]) == 0
     params, metadata = load_weights(dest)
     assert metadata.kind == "vgg19"
-    assert "converters.distilled_vgg" in metadata.recipe
+    assert "convert distilled_vgg" in metadata.recipe
     assert "Collaborative-Distillation" in metadata.source
     assert "MIT" in metadata.licence
     check_shapes(params, param_shapes(VGGSpec.from_dict(metadata.spec)), where="dest")
@@ -114,8 +114,8 @@ def files(networks, tmp_path_factory):
         ("vgg19", "evil.pth", "is refused because it asks for posix.remove"),
         ("vgg19", "truncated.pth", "is no complete file of torch.save"),
         ("vgg19", "vgg16.pth", "is a VGG-16, not a VGG-19 encoder"),
-        ("vgg19", "decoder.pth", "use 'python -m converters.adain_decoder'"),
-        ("adain_decoder", "encoder.pth", "use 'python -m converters.vgg19'"),
+        ("vgg19", "decoder.pth", "use 'nstjax convert adain_decoder'"),
+        ("adain_decoder", "encoder.pth", "use 'nstjax convert vgg19'"),
         ("monodepth2", "encoder.pth", "encoder.pth"),
     ],
 )
@@ -158,7 +158,7 @@ def test_wrong_usage_exits_with_2(arguments, capsys):
     with pytest.raises(SystemExit) as caught:
         main("vgg19", arguments)
     assert caught.value.code == 2
-    assert "usage: python -m converters.vgg19" in capsys.readouterr().err
+    assert "usage: nstjax convert vgg19" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -176,7 +176,7 @@ def test_every_command_is_a_module_whose_help_needs_no_jax(name):
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    assert f"python -m converters.{name}" in done.stdout
+    assert f"nstjax convert {name}" in done.stdout
     assert "SOURCE" in done.stdout and "--overwrite" in done.stdout
 
 

@@ -131,11 +131,11 @@ def test_mistaken_files_are_called_by_their_names(networks, tmp_path):
         (convert_adain_decoder, encoder, "a normalised VGG-19, not an AdaIN.*vgg19'"),
         (convert_style_swap_decoder, encoder, "a normalised VGG-19, not a Style-Swap"),
         (convert_adain_decoder, style_swap, "Style-Swap decoder.*style_swap_decoder'"),
-        (convert_vgg19, sequential, "a decoder from relu3_1.*converters.adain_decoder"),
+        (convert_vgg19, sequential, "a decoder from relu3_1.*convert adain_decoder"),
         (
             convert_adain_decoder,
             vgg16,
-            "a VGG-16, not an AdaIN.*use .python -m converters.vgg16",
+            "a VGG-16, not an AdaIN.*use .nstjax convert vgg16",
         ),
     ):
         with pytest.raises(NstjaxError, match=message):

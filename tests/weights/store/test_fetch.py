@@ -126,13 +126,15 @@ def test_a_dead_link_says_what_to_do(site, cache, entry):
         fetch("small", progress=False)
     message = str(caught.value)
     assert entry.url in message and "404" in message and "\n" not in message
-    assert "vgg19-small.pth" in message and "converters.vgg19" in message
+    assert "vgg19-small.pth" in message and "nstjax convert vgg19" in message
     assert entry.publisher.url in message
 
 
 def test_no_network_says_what_to_do(nowhere, cache, add_entry):
     add_entry(url=f"{nowhere}/vgg19-small.pth")
-    with pytest.raises(NstjaxError, match="no connection.*converters.vgg19") as caught:
+    with pytest.raises(
+        NstjaxError, match="no connection.*nstjax convert vgg19"
+    ) as caught:
         weights_path("small")
     assert "\n" not in str(caught.value)
     assert files(cache) == []

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from nstjax.weights.store import programs
-from nstjax.weights.store.programs import KeptFunction, keep_programs_in
+from nstjax.weights.store.programs import CachedJit, keep_programs_in
 
 
 @pytest.fixture
@@ -21,7 +21,7 @@ class Traced:
 
     def __init__(self, options=("a",)):
         self.count = 0
-        self.call = KeptFunction(
+        self.call = CachedJit(
             self.function,
             name="affine",
             options=options,

@@ -1,4 +1,4 @@
-"""Pictures that a depth term has pulled at, for a network to learn from.
+"""Adversarial pictures for depth networks: a few steps down a depth term.
 
 What optimises a picture finds those changes of pixels that please the network most,
 and they need not be changes of depth. A network that has seen such pictures with its
@@ -21,7 +21,7 @@ from nstjax.types import Array
 _LEAST_GRADIENT = 1e-12
 
 
-def pull(
+def adversarial_step(
     look: Callable[[Array], Array],
     image: Array,
     other: Array,
@@ -35,7 +35,7 @@ def pull(
     Args:
         look: from pictures to disparities [B, h, w, 1].
         image: pictures [B, H, W, 3] in [0, 1].
-        other: those whose disparities they are pulled to, of the same shape.
+        other: those whose disparities they move towards, of the same shape.
         key: for the steps' sizes, one for each picture.
         steps: how many.
         sizes: the least and the largest root mean square of a step.
@@ -62,5 +62,5 @@ def pull(
         moved = x - size * slope / jnp.maximum(length, _LEAST_GRADIENT)
         return jnp.clip(moved, 0, 1), None
 
-    pulled, _ = jax.lax.scan(step, image, length=steps)
-    return jax.lax.stop_gradient(pulled)
+    moved_image, _ = jax.lax.scan(step, image, length=steps)
+    return jax.lax.stop_gradient(moved_image)

@@ -1,6 +1,6 @@
-"""What is measured of a picture: gauges, each with the columns that it fills.
+"""What is measured of a picture: metrics, each with the columns that it fills.
 
-A gauge looks once at every content and once at every style, however many
+A metric looks once at every content and once at every style, however many
 pictures are made of them, and then compares results with what it has seen.
 Pictures are float32 [H, W, 3], RGB in [0, 1], all of one size.
 """
@@ -38,7 +38,7 @@ class Column(NamedTuple):
         return self.key.partition(JUDGED_BY)[2]
 
 
-class Gauge(NamedTuple):
+class Metric(NamedTuple):
     """A group of figures that are measured together.
 
     Attributes:
@@ -60,7 +60,7 @@ class Gauge(NamedTuple):
 
 
 def nothing(picture: np.ndarray) -> None:
-    """For a gauge that does not look at contents, or at styles."""
+    """For a metric that does not look at contents, or at styles."""
     del picture
 
 

@@ -8,7 +8,7 @@ Walking along the layers gives how far; halos are as wide as that.
 from nstjax.methods.feedforward import TransferSpec
 
 
-def encoder_reach(spec: TransferSpec) -> int:
+def receptive_field_radius(spec: TransferSpec) -> int:
     """Cells of the features beside a tile's border that depend on what is outside."""
     reach, previous_block = 0, "1"
     for name in reversed(spec.decoder.convolutions):
@@ -21,7 +21,7 @@ def encoder_reach(spec: TransferSpec) -> int:
     return reach
 
 
-def decoder_reach(spec: TransferSpec) -> int:
+def decoder_field_radius(spec: TransferSpec) -> int:
     """The same for the decoder's pixels, in whole cells of its input."""
     pixels = 0
     for name in spec.decoder.convolutions:

@@ -1,4 +1,4 @@
-"""Two prices on how decoders paint flat places: noise, and a grid.
+"""Two penalties on how decoders paint flat places: noise, and a grid.
 
 Neither is in a publication.
 """
@@ -14,7 +14,7 @@ def flat_noise_loss(image: Array, content: Array, style: Array) -> Array:
     """Fine noise where the content is flat, as far as the style has none of it.
 
     AdaIN's decoders are known to paint a restless pattern into clear skies.
-    This is a price on it that is not in any publication: the local energy of
+    This penalty, which is in no publication, is the local energy of
     the picture's high frequencies (what a 3x3 mean takes away), beyond the
     style's mean energy, where the content's own local energy is low.
 
@@ -64,19 +64,20 @@ def local_energy(image: Array) -> Array:
 
 # Pixels between two cells of relu4_1, the coarsest lattice that a decoder has, and
 # the side of the squares in which its repetitions are looked for.
-GRID_PERIOD = 8
-GRID_BLOCK = 32
+CHECKERBOARD_PERIOD = 8
+CHECKERBOARD_BLOCK = 32
 
 
-def grid_loss(image: Array) -> Array:
+def checkerboard_loss(image: Array) -> Array:
     """The share of a picture's fine detail that repeats from cell to cell.
 
     A decoder builds pixels from cells by the same steps each time, and is tempted to
     give every cell the same little pattern: a grid of dots over flat places. In
-    squares of `GRID_BLOCK` pixels this compares the detail (what a 3x3 mean takes
-    away) of every two different cells of `GRID_PERIOD` pixels: products of pixels
-    at the same place in their cells, over the mean square of all detail. That is
-    what repeats at 8, 4 or 2 pixels; detail that knows no cells has 0 on average.
+    squares of `CHECKERBOARD_BLOCK` pixels this compares the detail (what a 3x3 mean
+    takes away) of every two different cells of `CHECKERBOARD_PERIOD` pixels: products
+    of pixels at the same place in their cells, over the mean square of all detail.
+    That is what repeats at 8, 4 or 2 pixels; detail independent of the lattice has 0
+    on average.
 
     Args:
         image: pictures of shape [B, H, W, 3]; rows and columns beyond the last whole
@@ -87,17 +88,18 @@ def grid_loss(image: Array) -> Array:
         the mean square for given: adding other noise is no way to lower it.
 
     Raises:
-        ValueError: for a picture with a side below `GRID_BLOCK`.
+        ValueError: for a picture with a side below `CHECKERBOARD_BLOCK`.
     """
     border = ((0, 0), (1, 1), (1, 1), (0, 0))
     detail = _detail(jnp.pad(image, border, mode="reflect"))
     batch, height, width, channels = detail.shape
-    rows, columns = height // GRID_BLOCK, width // GRID_BLOCK
+    block, period = CHECKERBOARD_BLOCK, CHECKERBOARD_PERIOD
+    rows, columns = height // block, width // block
     if not rows * columns:
-        raise ValueError(f"a picture's sides must be {GRID_BLOCK} or more")
-    side = GRID_BLOCK // GRID_PERIOD
-    squares = detail[:, : rows * GRID_BLOCK, : columns * GRID_BLOCK].reshape(
-        batch, rows, side, GRID_PERIOD, columns, side, GRID_PERIOD, channels
+        raise ValueError(f"a picture's sides must be {CHECKERBOARD_BLOCK} or more")
+    side = block // period
+    squares = detail[:, : rows * block, : columns * block].reshape(
+        batch, rows, side, period, columns, side, period, channels
     )
     cells = side**2
     total = squares.sum(axis=(2, 5))

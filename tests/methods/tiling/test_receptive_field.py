@@ -8,7 +8,10 @@ import pytest
 
 from nstjax.methods import feedforward
 from nstjax.methods.feedforward import TransferSpec
-from nstjax.methods.tiling.reach import decoder_reach, encoder_reach
+from nstjax.methods.tiling.receptive_field import (
+    decoder_field_radius,
+    receptive_field_radius,
+)
 from nstjax.models import decoders, vgg
 from nstjax.models.decoders import DecoderSpec
 from nstjax.models.vgg import LAYERS, VGGSpec
@@ -54,7 +57,7 @@ def test_the_encoder_reaches_as_far_as_said_and_no_farther(layer):
     encode = jax.jit(functools.partial(feedforward.encode, spec=spec))
     difference = np.asarray(encode(params, changed) - encode(params, image))
     moved = np.flatnonzero(np.abs(difference).max(axis=(0, 1, 3)) > 0)
-    assert moved.max() == 5 + encoder_reach(spec) - 1
+    assert moved.max() == 5 + receptive_field_radius(spec) - 1
 
 
 @pytest.mark.parametrize("layer", ["relu4_1", "relu3_1", "relu2_1"])
@@ -71,4 +74,4 @@ def test_the_decoder_reaches_as_far_as_said_and_no_farther(layer):
     # Cell 4 ends where cell 5 begins; the farthest pixel lies in the last cell
     # of the halo.
     farthest = moved.max() - 5 * spec.multiple
-    assert farthest // spec.multiple + 1 == decoder_reach(spec)
+    assert farthest // spec.multiple + 1 == decoder_field_radius(spec)

@@ -1,4 +1,4 @@
-"""The prices on noise and on grids, against NumPy and closed forms."""
+"""The penalties on noise and on grids, against NumPy and closed forms."""
 
 import itertools
 
@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy.ndimage import uniform_filter
 
-from nstjax.losses.grain import flat_noise_loss, grid_loss
+from nstjax.losses.artifacts import checkerboard_loss, flat_noise_loss
 
 
 class TestFlatNoise:
@@ -62,15 +62,15 @@ class TestGrid:
             self.noise(2, period, period, 3), (1, 96 // period, 96 // period, 1)
         )
         # The picture ends, and with it the pattern: its last pixels differ.
-        assert 0.95 < grid_loss(image[:, :, :90]) < 1.001
+        assert 0.95 < checkerboard_loss(image[:, :, :90]) < 1.001
 
     def test_noise_and_other_periods_are_none(self):
-        assert grid_loss(self.noise(1, 258, 258, 3)) < 0.01
+        assert checkerboard_loss(self.noise(1, 258, 258, 3)) < 0.01
         image = np.tile(self.noise(1, 7, 7, 3), (1, 37, 37, 1))
-        assert grid_loss(image) < 0.05
+        assert checkerboard_loss(image) < 0.05
 
     def test_a_plain_picture_has_none(self):
-        assert grid_loss(np.full((1, 40, 40, 3), 0.5, np.float32)) == 0
+        assert checkerboard_loss(np.full((1, 40, 40, 3), 0.5, np.float32)) == 0
 
     def test_a_mixture_by_products_of_all_pairs_of_cells(self):
         image = np.tile(self.noise(1, 8, 8, 3), (1, 5, 5, 1)) + self.noise(1, 40, 40, 3)
@@ -82,15 +82,15 @@ class TestGrid:
         products = [(a * b).mean() for a, b in itertools.permutations(cells, 2)]
         expected = np.mean(products) / np.square(cells).mean()
         assert 0.3 < expected < 0.7
-        np.testing.assert_allclose(grid_loss(image), expected, rtol=1e-3)
+        np.testing.assert_allclose(checkerboard_loss(image), expected, rtol=1e-3)
 
     def test_more_of_anything_is_no_way_out(self):
         image = np.tile(self.noise(1, 8, 8, 3), (1, 5, 5, 1)) + self.noise(1, 40, 40, 3)
         # Twice the contrast has the same share, but a gradient that takes the
         # energy for given sees the square of the contrast.
-        share, slope = jax.jvp(grid_loss, (image,), (image,))
+        share, slope = jax.jvp(checkerboard_loss, (image,), (image,))
         np.testing.assert_allclose(slope, 2 * share, rtol=1e-3)
 
     def test_small_pictures_are_refused(self):
         with pytest.raises(ValueError, match="32 or more"):
-            grid_loss(np.zeros((1, 31, 40, 3), np.float32))
+            checkerboard_loss(np.zeros((1, 31, 40, 3), np.float32))

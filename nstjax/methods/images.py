@@ -1,0 +1,215 @@
+"""The pictures of a run: how they are given, their sizes and their colours."""
+
+import os
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import numpy as np
+from PIL import Image
+
+from nstjax import examples
+from nstjax.errors import NstjaxError, NstjaxWarning
+from nstjax.io.images import MIN_SIDE, read_image
+from nstjax.io.resizing import fit_size, resize_image
+from nstjax.methods.one_pass import SavedStyle
+from nstjax.models.depth import disparity
+from nstjax.ops.color import luminance_transfer, match_color
+from nstjax.weights.pretrained import Depth
+
+# A picture: a file, an example's name, a PIL picture, or an array [H, W, 3], of
+# floats in [0, 1] or of uint8.
+Picture = str | os.PathLike | np.ndarray | jax.Array | Image.Image
+# A style: the same; or a saved one, by its file or as `load_style` gives it.
+Style = Picture | SavedStyle
+# A mask: the same as a picture, or an array [H, W].
+Mask = Picture
+
+# The share of a mask below which it is likely to be a mistake.
+_LEAST_MASKED = 0.005
+# Pixels whose colours are worked on at a time.
+_STRIP = 2**22
+
+_disparity = jax.jit(disparity, static_argnames="spec")
+_luminance_transfer = jax.jit(luminance_transfer)
+
+
+def read_picture(picture: Picture) -> np.ndarray:
+    """Reads a picture as [H, W, 3] float32, RGB in [0, 1].
+
+    Raises:
+        NstjaxError: if it cannot be used as a picture.
+    """
+    if isinstance(picture, Image.Image):
+        picture = np.asarray(picture.convert("RGB"))
+    if isinstance(picture, (np.ndarray, jax.Array)):
+        return _check_array(np.asarray(picture))
+    if not isinstance(picture, (str, os.PathLike)):
+        raise NstjaxError(
+            "a picture is a file, an example's name, a PIL picture or an array "
+            f"[H, W, 3], not {type(picture).__name__}"
+        )
+    if isinstance(picture, str) and not os.path.exists(picture):
+        if picture in examples.content_names():
+            return examples.content_image(picture)
+        if picture in examples.style_names():
+            return read_image(examples.style_path(picture))
+    return read_image(picture)
+
+
+def _check_array(picture: np.ndarray) -> np.ndarray:
+    kind = picture.dtype.kind
+    known = kind == "f" or picture.dtype == np.uint8
+    if picture.ndim != 3 or picture.shape[2] != 3 or not known:
+        raise NstjaxError(
+            "a picture given as an array must be floating-point or uint8 with the "
+            f"shape [H, W, 3], not {picture.dtype} {list(picture.shape)}"
+        )
+    if min(picture.shape[:2]) < MIN_SIDE:
+        raise NstjaxError(f"a picture needs sides of at least {MIN_SIDE} pixels")
+    if kind != "f":
+        return picture.astype(np.float32) / 255
+    if not (picture.min() >= 0 and picture.max() <= 1):
+        raise NstjaxError("a picture given as an array must have values in [0, 1]")
+    return np.asarray(picture, np.float32)
+
+
+def read_mask(mask: Mask) -> np.ndarray:
+    """Reads a mask as [H, W, 1] float32 in [0, 1].
+
+    Raises:
+        NstjaxError: if it cannot be used as a mask.
+    """
+    if isinstance(mask, (str, os.PathLike)):
+        return _read_mask_file(mask)
+    if isinstance(mask, Image.Image):
+        mask = np.asarray(mask.convert("L"))
+    array = np.asarray(mask)
+    if array.ndim == 2 and array.dtype == np.uint8:
+        return array.astype(np.float32)[..., None] / 255
+    fits = array.ndim == 2 and array.dtype.kind in "fb"
+    if not (fits and array.min() >= 0 and array.max() <= 1):
+        raise NstjaxError(
+            "a mask given as an array must be [H, W], with values in [0, 1]"
+        )
+    return array.astype(np.float32)[..., None]
+
+
+def _read_mask_file(path: str | os.PathLike) -> np.ndarray:
+    # What is transparent is not there: strokes on a layer of their own.
+    read = read_image(path, background=0.0).mean(axis=2, keepdims=True)
+    if not _LEAST_MASKED < read.mean() < 1 - _LEAST_MASKED:
+        shade = "black" if read.mean() < 0.5 else "white"
+        warnings.warn(
+            f"the mask {path} is {shade} nearly everywhere (where it is "
+            "transparent, it counts as black)",
+            NstjaxWarning,
+            stacklevel=3,
+        )
+    return read
+
+
+def share_out(
+    masks: Sequence[np.ndarray], *, styles: int, size: tuple[int, int]
+) -> tuple[np.ndarray, ...]:
+    """Each style's weight at every position.
+
+    Args:
+        masks: [H, W, 1] in [0, 1], one for each style; or one for two styles,
+            1 where the first goes.
+        styles: how many there are.
+        size: (height, width) of the result.
+
+    Returns:
+        A weight for each style, [H, W] of `size`, together 1 at most.
+
+    Raises:
+        NstjaxError: if styles and masks do not fit.
+    """
+    if not (len(masks) == styles or (len(masks) == 1 and styles == 2)):
+        raise NstjaxError(
+            f"{styles} styles and {len(masks)} masks do not fit; give a mask for each "
+            "style, or one mask and two styles"
+        )
+    weights = [resize_image(mask, size)[..., 0] for mask in masks]
+    if len(weights) < styles:
+        weights.append(1 - weights[0])
+    total = np.maximum(sum(weights), 1)
+    return tuple(weight / total for weight in weights)
+
+
+def recolour(style: np.ndarray | SavedStyle, content: np.ndarray) -> np.ndarray:
+    """The style with the content's colours.
+
+    Raises:
+        NstjaxError: for a saved style, which has none.
+    """
+    if isinstance(style, SavedStyle):
+        raise NstjaxError(
+            f"the saved style {style.name} cannot take on the content's colours; give "
+            "its picture, or use --preserve-color luminance"
+        )
+    return np.asarray(match_color(style, content))
+
+
+def with_colours_of(content: np.ndarray, image: np.ndarray) -> np.ndarray:
+    """`luminance_transfer` in strips, for large pictures."""
+    result = np.empty(image.shape, np.float32)
+    rows = max(1, _STRIP // image.shape[1])
+    for first in range(0, len(image), rows):
+        strip = slice(first, first + rows)
+        result[strip] = _luminance_transfer(image[strip], content[strip])
+    return result
+
+
+def output_size(
+    height: int, width: int, size: int | tuple[int, int] | None
+) -> tuple[int, int]:
+    """(height, width) of a result: as asked for, or the content's.
+
+    Raises:
+        NstjaxError: if that is too small.
+    """
+    if size is None:
+        return height, width
+    if isinstance(size, int):
+        size = fit_size(height, width, long_side=size)
+    if min(size) < MIN_SIDE:
+        raise NstjaxError(
+            f"a result of {size[1]} x {size[0]} pixels is too small; both sides must "
+            f"be at least {MIN_SIDE}"
+        )
+    return size[0], size[1]
+
+
+def disparity_pictures(
+    content: np.ndarray, image: np.ndarray, *, depth: Depth
+) -> tuple[np.ndarray, np.ndarray]:
+    """The disparities of a content and of what was made of it, as pictures.
+
+    Args:
+        content: the content, [H, W, 3] in [0, 1].
+        image: the result, of any size.
+        depth: the network.
+
+    Returns:
+        Both, [H, W, 3] in [0, 1], grey, bright where it is near. Each is divided
+        by its mean, as the depth loss does; black and white are then the
+        content's farthest and nearest point in both.
+    """
+    maps = []
+    for picture in (content, image):
+        found = np.asarray(_disparity(depth.params, picture[None], spec=depth.spec))[0]
+        maps.append(found / max(found.mean(), 1e-6))
+    least, most = maps[0].min(), maps[0].max()
+    first, second = (
+        np.repeat(np.clip((x - least) / max(most - least, 1e-6), 0, 1), 3, axis=2)
+        for x in maps
+    )
+    return first, second
+
+
+def to_pil(image: np.ndarray) -> Any:
+    """A picture [H, W, 3] in [0, 1] as PIL has it, rounded to 8 bits."""
+    return Image.fromarray(np.rint(255 * np.clip(image, 0, 1)).astype(np.uint8))

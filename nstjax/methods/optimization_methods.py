@@ -1,0 +1,143 @@
+"""Methods that optimise every picture, by the config of their name."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from nstjax.configuration import config_to_dict, load_config
+from nstjax.errors import NstjaxError
+from nstjax.methods.base import (
+    COMMON_OPTIONS,
+    Checkpoint,
+    Method,
+    OnProgress,
+    OnTile,
+    Outcome,
+    Plan,
+    merge_options,
+)
+from nstjax.methods.decoder_methods import SWAP_OPTIONS
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from nstjax.weights.pretrained import Encoder
+
+
+class OptimizationMethod(Method):
+    """A method that minimises an objective over the picture's pixels.
+
+    Its config has its name, with underscores for hyphens.
+    """
+
+    in_one_pass = False
+
+    def options(
+        self, preset: str, overrides: Sequence[str], changes: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        config = f"{self.name.replace('-', '_')}:{preset}"
+        return self.options_of(config, overrides, changes)
+
+    def options_of(
+        self, config: str, overrides: Sequence[str], changes: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """`options`, from the leaves of a config file."""
+        leaves = config_to_dict(load_config(config, overrides))
+        if "method" not in leaves:
+            raise NstjaxError(
+                f"{config} is no config of a method; use it with train.py"
+            )
+        leaves = merge_options({**COMMON_OPTIONS, **leaves}, changes)
+        for name in ("alpha", *SWAP_OPTIONS):
+            if changes.get(name) is not None and not leaves["swap_weight"]:
+                raise NstjaxError(
+                    f"the option {name} says how patches are swapped, which the method "
+                    f"{leaves['method']} does not do; choose style-swap"
+                )
+        if leaves["iterations"] < 1:
+            raise NstjaxError(
+                f"iterations must be 1 or more, not {leaves['iterations']}"
+            )
+        rate = leaves["learning_rate"]
+        if not (math.isfinite(rate) and rate > 0):
+            raise NstjaxError(
+                f"learning_rate must be positive and finite, not {rate!r}"
+            )
+        return leaves
+
+    def load(self, options: Mapping[str, Any]) -> Encoder:
+        from nstjax.weights.pretrained import load_encoder
+
+        return load_encoder(options["encoder"], pooling=options["pooling"])
+
+    def prepare(
+        self,
+        plan: Plan,
+        *,
+        masks: Sequence[np.ndarray] | None,
+        sized: bool,
+        max_memory: int | None,
+    ) -> Plan:
+        from nstjax.methods.images import read_picture
+        from nstjax.methods.memory.planner import check_optimisation
+        from nstjax.methods.per_image import (
+            INITS,
+            solver_state_images,
+            working_size,
+        )
+        from nstjax.weights.pretrained import load_depth
+
+        options = plan.options
+        super().prepare(plan, masks=masks, sized=sized, max_memory=max_memory)
+        # A size that is asked for is worked at; a preset's own rule is for
+        # pictures that may be of any size.
+        rule = {"size_rule": "content"} if sized else {}
+        working = working_size(*plan.output_size, {**options, **rule})
+        check_optimisation(
+            working,
+            plan.networks.spec,
+            solver_pictures=solver_state_images(options),
+            max_memory=max_memory,
+        )
+        init = options["init"]
+        named = isinstance(init, str) and init in INITS
+        return dataclasses.replace(
+            plan,
+            working_size=working,
+            init_image=None if named else read_picture(init),
+            depth=load_depth(options["depth_model"])
+            if options["depth_weight"]
+            else None,
+        )
+
+    def paint(
+        self,
+        plan: Plan,
+        *,
+        on_progress: OnProgress | None = None,
+        tell_every: int = 0,
+        checkpoint: Checkpoint | None = None,
+        on_tile: OnTile | None = None,
+    ) -> Outcome:
+        from nstjax.methods.per_image import optimise_picture
+
+        return optimise_picture(
+            plan.content,
+            plan.styles,
+            options=plan.options,
+            encoder=plan.networks,
+            size=plan.working_size,
+            depth=plan.depth,
+            seed=plan.seed,
+            style_blend=plan.blend,
+            init_image=plan.init_image,
+            on_progress=on_progress,
+            tell_every=tell_every,
+            checkpoint=checkpoint,
+        )
+
+    def networks_used(self, plan: Plan) -> list[Any]:
+        return [plan.networks] if plan.depth is None else [plan.networks, plan.depth]

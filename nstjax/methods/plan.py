@@ -1,0 +1,190 @@
+"""From what a user gives to a picture: read, checked, painted, finished."""
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nstjax.errors import NstjaxError
+from nstjax.io.resizing import resize_image
+from nstjax.methods import one_pass
+from nstjax.methods.base import Checkpoint, OnProgress, OnTile, Outcome, Plan
+from nstjax.methods.images import (
+    Mask,
+    Picture,
+    Style,
+    output_size,
+    read_mask,
+    read_picture,
+    recolour,
+    with_colours_of,
+)
+from nstjax.methods.memory.amounts import parse_amount
+from nstjax.methods.one_pass import LEAST_SIDE, STYLE_SUFFIX, SavedStyle
+from nstjax.methods.table import method_of
+
+
+def make_plan(
+    content: Picture,
+    styles: Sequence[Style],
+    *,
+    options: Mapping[str, Any],
+    size: int | tuple[int, int] | None = None,
+    seed: int = 0,
+    blend: Sequence[float] | None = None,
+    masks: Sequence[Mask] | None = None,
+    max_memory: int | str | None = None,
+    networks: Any = None,
+) -> Plan:
+    """Reads and checks everything that a picture needs.
+
+    Args:
+        content, styles, size, seed, blend, masks, max_memory: see
+            `nstjax.api.stylize`.
+        options: from `nstjax.methods.options.method_options`.
+        networks: from `load_networks`, where they have been loaded already.
+
+    Raises:
+        NstjaxError: for anything that cannot be used.
+    """
+    if not styles:
+        raise NstjaxError("no style picture was given; name at least one")
+    if blend is not None and len(blend) != len(styles):
+        raise NstjaxError(
+            f"{len(styles)} styles need as many weights to blend, not {len(blend)}"
+        )
+    if not 0 <= seed < 2**32:
+        raise NstjaxError(f"the seed must be from 0 to 4294967295, not {seed}")
+    method = method_of(options)
+    image = read_picture(content)
+    networks = networks or method.load(options)
+    chosen = read_styles(styles, networks=networks, options=options)
+    if options["preserve_color"] == "histogram":
+        chosen = tuple(recolour(style, image) for style in chosen)
+    output = output_size(*image.shape[:2], size)
+    plan = Plan(
+        method=method,
+        options=options,
+        content=image,
+        styles=chosen,
+        networks=networks,
+        seed=seed,
+        blend=None if blend is None else tuple(blend),
+        working_size=output,
+        output_size=output,
+    )
+    return method.prepare(
+        plan,
+        masks=None if masks is None else [read_mask(mask) for mask in masks],
+        sized=size is not None,
+        max_memory=None if max_memory is None else parse_amount(max_memory),
+    )
+
+
+def read_styles(
+    styles: Sequence[Style], *, networks: Any, options: Mapping[str, Any]
+) -> tuple[np.ndarray | SavedStyle, ...]:
+    """Reads what `make_plan` would, for many plans of the same styles.
+
+    Args:
+        styles: see `nstjax.api.stylize`.
+        networks: from `load_networks`.
+        options: from `nstjax.methods.options.method_options`.
+
+    Raises:
+        NstjaxError: for a file that cannot be used.
+    """
+    return tuple(_read_style(style, networks, options) for style in styles)
+
+
+def _read_style(
+    style: Style, networks: Any, options: Mapping[str, Any]
+) -> np.ndarray | SavedStyle:
+    if isinstance(style, SavedStyle):
+        return style
+    is_file = isinstance(style, (str, os.PathLike))
+    if is_file and Path(style).suffix == STYLE_SUFFIX:
+        return method_of(options).read_style(str(style), networks)
+    return read_picture(style)
+
+
+def load_networks(options: Mapping[str, Any]) -> Any:
+    """Loads the networks that a method's options name.
+
+    Raises:
+        NstjaxError: if there are no such networks, or they do not fit.
+    """
+    return method_of(options).load(options)
+
+
+def run(
+    plan: Plan,
+    *,
+    on_progress: OnProgress | None = None,
+    tell_every: int = 0,
+    checkpoint: Checkpoint | None = None,
+    on_tile: OnTile | None = None,
+) -> Outcome:
+    """Makes a planned picture, see `nstjax.methods.base.Method.paint`."""
+    return plan.method.paint(
+        plan,
+        on_progress=on_progress,
+        tell_every=tell_every,
+        checkpoint=checkpoint,
+        on_tile=on_tile,
+    )
+
+
+def finish(plan: Plan, image: np.ndarray) -> np.ndarray:
+    """Brings a picture [H, W, 3] to the size and the colours asked for."""
+    image = resize_image(image, plan.output_size)
+    if plan.options["preserve_color"] == "luminance":
+        content = resize_image(plan.content, plan.output_size)
+        image = with_colours_of(content, image)
+    return image
+
+
+def can_share(plan: Plan) -> bool:
+    """Whether the picture can be made together with others by `run_batch`.
+
+    It must be painted whole, and the styles nobody's own.
+    """
+    return (
+        plan.method.paints_batches
+        and plan.masks is None
+        and plan.tiling is None
+        and plan.options["preserve_color"] != "histogram"
+        and min(plan.working_size) >= LEAST_SIDE
+    )
+
+
+def style_side(plan: Plan) -> int:
+    """The shorter side at which a method of one pass sees the plan's styles."""
+    return one_pass.style_side(plan.working_size, plan.options["style_scale"])
+
+
+def encode_styles(plan: Plan) -> tuple[SavedStyle, ...]:
+    """What AdaIN needs of a plan's styles, for all plans of their `style_side`."""
+    how = {"networks": plan.networks, "short_side": style_side(plan)}
+    return tuple(one_pass.make_style(style, name="", **how) for style in plan.styles)
+
+
+def run_batch(plans: Sequence[Plan]) -> list[Outcome]:
+    """Makes planned pictures together, shared out over all devices.
+
+    Args:
+        plans: of one working size, which `can_share`, and which agree in all
+            that is not the content's.
+    """
+    first = plans[0]
+    images = one_pass.transfer_batch(
+        np.stack([resize_image(plan.content, plan.working_size) for plan in plans]),
+        first.styles,
+        networks=first.networks,
+        alpha=first.options["alpha"],
+        style_scale=first.options["style_scale"],
+        blend=first.blend,
+    )
+    return [Outcome(image) for image in images]
