@@ -2,6 +2,7 @@
 
     python benchmarks/video.py --frames 48
     python benchmarks/video.py --clip clip.mp4 --method gatys --frames 6 --size 256
+    python benchmarks/video.py --frames 16 --strip docs/images/video.jpg
 
 Without ``--clip`` it measures two clips whose motion is known: a camera that pans
 over a photograph, and a figure that moves before a still ground. It prints a table in
@@ -15,6 +16,10 @@ Markdown, with a line for each of ``--temporal``:
 - sharpness: the variance of the Laplacian, over that of frames painted one by one.
 - SSIM: structural similarity to the frames painted one by one.
 - frames/s: of the whole run after the first frames, without loading and compiling.
+
+With ``--strip`` it also draws eight frames of the pan, every second one: the content,
+and under it what each of ``--temporal`` makes of it. Each is cut out where the same
+part of the photograph is seen.
 """
 
 import argparse
@@ -34,6 +39,8 @@ PAN = (3, 1)
 FIGURE = 4
 # Frames that compiling is part of.
 WARM_UP = 3
+# The strip's pieces: how many, from which frames, where, and how large.
+PIECES, STEP, CORNER, SIDE = 8, 2, (125, 310), 160
 
 
 def main() -> None:
@@ -44,6 +51,7 @@ def main() -> None:
     parser.add_argument("--style", default="night")
     parser.add_argument("--frames", type=int, default=48)
     parser.add_argument("--size", type=int, default=512, help="the longer side")
+    parser.add_argument("--strip", help="a picture to draw, of the pan")
     parser.add_argument("--iterations", type=int, help="of methods that optimise")
     options = parser.parse_args()
     xla.set_flags()
@@ -53,7 +61,9 @@ def main() -> None:
     )
     for name, frames, motions in _clips(options):
         for method in options.method:
-            _measure(name, method, frames, motions, options)
+            rows = _measure(name, method, frames, motions, options)
+            if options.strip and name == "pan":
+                Image.fromarray(_strip(rows)).save(options.strip, quality=88)
 
 
 def _clips(options) -> Iterator[tuple]:
@@ -122,15 +132,33 @@ def _uniform(size, motion) -> tuple[np.ndarray, np.ndarray]:
     return np.broadcast_to(np.array(motion, np.float32), (*size, 2)).copy(), holds
 
 
-def _measure(name, method, frames, motions, options) -> None:
+def _strip(rows: list[list[np.ndarray]]) -> np.ndarray:
+    """Pieces of frames [H, W, 3] in [0, 1], beside one another; rows below."""
+    height = SIDE + 2
+    picture = np.full((len(rows) * height, PIECES * height, 3), 255, np.uint8)
+    for row, frames in enumerate(rows):
+        for column, frame in enumerate(frames[: PIECES * STEP : STEP]):
+            # The photograph goes the other way than the camera.
+            top, left = (
+                c - STEP * column * p for c, p in zip(CORNER, PAN[::-1], strict=True)
+            )
+            piece = np.rint(frame[top : top + SIDE, left : left + SIDE] * 255)
+            down, right = row * height, column * height
+            picture[down : down + SIDE, right : right + SIDE] = piece
+    return picture
+
+
+def _measure(name, method, frames, motions, options) -> list[list[np.ndarray]]:
+    """Prints the lines of a clip; the content, and what was made of it."""
     content = [frame / np.float32(255) for frame in frames]
     own = _error(content, motions)
-    alone = None
+    alone, rows = None, [content]
     for temporal in options.temporal:
         if temporal == "statistics" and not method.startswith("adain"):
             continue
         painted, rate = _paint(frames, method, temporal, options)
         alone = alone or painted
+        rows.append(painted)
         error = _error(painted, motions)
         sharp = _sharpness(painted) / _sharpness(alone)
         alike = np.mean(
@@ -147,6 +175,7 @@ def _measure(name, method, frames, motions, options) -> None:
             f"| {sharp:.2f} | {alike:.2f} | {rate:.2f} |",
             flush=True,
         )
+    return rows
 
 
 def _paint(frames, method, temporal, options) -> tuple[list[np.ndarray], float]:

@@ -5,6 +5,7 @@ becomes then depends on its own segment only, so that a run that goes on after a
 stop writes the same bits as one that was never stopped.
 """
 
+import contextlib
 import dataclasses
 import heapq
 from collections.abc import Iterable, Iterator, Sequence
@@ -146,21 +147,37 @@ def choose_coding(
             f"there is no encoder {name}; choose {', '.join(ENCODERS)}, or another of "
             "FFmpeg's"
         ) from error
-    with av.open(_Nowhere(), "w", format=container) as trial:
-        fits = found.canonical_name in trial.supported_codecs
-    if found.type != "video" or not fits:
+    fits = found.type == "video" and found.video_formats
+    # Segments are Matroska files.
+    for kind in (container, "matroska"):
+        with av.open(_Nowhere(), "w", format=kind) as trial:
+            fits = fits and found.canonical_name in trial.supported_codecs
+    if not fits:
         raise NstjaxError(f"{suffix} cannot hold {name}; choose another --codec")
     return Coding(container, encoder, **shared)
 
 
+@contextlib.contextmanager
+def reporting(path: Path) -> Iterator[None]:
+    """Says in one sentence what FFmpeg refuses to write, as NstjaxError."""
+    try:
+        yield
+    except pyav().FFmpegError as error:
+        reason = getattr(error, "strerror", None) or error
+        raise NstjaxError(
+            f"{path} cannot be coded ({reason}); choose another --codec or another "
+            "kind of clip"
+        ) from error
+
+
 class SegmentEncoder:
-    """Codes frames to a file of FFmpeg's own container NUT, numbered from 0."""
+    """Codes frames to a Matroska file, whose times mean nothing."""
 
     def __init__(self, path: Path, coding: Coding):
         av = pyav()
         self._coding = coding
         self._path = path
-        self._container = av.open(str(path), "w", format="nut")
+        self._container = av.open(str(path), "w", format="matroska")
         rate = coding.rate
         stream = self._container.add_stream(coding.encoder, rate=rate)
         height, width = coding.coded_size
@@ -173,7 +190,9 @@ class SegmentEncoder:
         context.max_b_frames = 0
         context.sample_aspect_ratio = coding.pixel_aspect
         # Players guess the matrix from the size where none is named.
-        context.colorspace = context.color_primaries = context.color_trc = _BT709
+        self._matrix = "ITU709" if stream.pix_fmt.startswith("yuv") else None
+        if self._matrix:
+            context.colorspace = context.color_primaries = context.color_trc = _BT709
         context.options = _encoder_options(coding)
         self._stream = stream
         self._count = 0
@@ -182,10 +201,9 @@ class SegmentEncoder:
         """Codes a frame, uint8 [H, W, 3]."""
         av = pyav()
         frame = av.VideoFrame.from_ndarray(_padded(image, self._coding.coded_size))
-        frame = frame.reformat(
-            format=self._stream.pix_fmt, dst_colorspace="ITU709", src_colorspace=None
-        )
-        frame.colorspace = frame.color_primaries = frame.color_trc = _BT709
+        frame = frame.reformat(format=self._stream.pix_fmt, dst_colorspace=self._matrix)
+        if self._matrix:
+            frame.colorspace = frame.color_primaries = frame.color_trc = _BT709
         frame.pts = self._count
         frame.time_base = 1 / self._coding.rate
         self._count += 1
@@ -235,7 +253,7 @@ def join(
         str(path), "w", format=coding.container, container_options=options
     ) as out:
         with av.open(str(segments[0])) as first:
-            stream = out.add_stream_from_template(first.streams.video[0])
+            stream = out.add_stream_from_template(first.streams.video[0], opaque=True)
         stream.time_base = coding.time_base
         stream.sample_aspect_ratio = coding.pixel_aspect
         sources = [_coded_packets(segments, times, end, coding, stream)]
@@ -247,7 +265,7 @@ def join(
                 sound, note = _sound(container, out, shift, until)
                 sources.append(sound)
             # Containers want what is played together to lie together.
-            for _, _, packet in heapq.merge(*map(_dated, range(9), sources)):
+            for _, _, packet in heapq.merge(*map(_dated, range(2), sources)):
                 out.mux(packet)
         finally:
             if container is not None:
@@ -349,7 +367,7 @@ def _sound(
     begin = origin(container) + shift
     stop = None if until is None else origin(container) + until
     if source.codec_context.codec.canonical_name in out.supported_codecs:
-        stream = out.add_stream_from_template(source)
+        stream = out.add_stream_from_template(source, opaque=True)
         return _copied(container, source, stream, begin, stop), None
     name = _SOUND.get(out.format.name, _OTHER_SOUND)
     rate = 48_000 if name == "libopus" else source.rate
@@ -393,7 +411,7 @@ def _recoded(
     )
     fifo = av.AudioFifo()
     size = stream.codec_context.frame_size or 1024
-    written = 0
+    written: int | None = None
 
     def coded(block: Any) -> Iterator[Any]:
         nonlocal written
@@ -404,9 +422,12 @@ def _recoded(
     for packet in sound_packets(container, source):
         if stop is not None and packet.pts * base >= stop:
             break
-        for frame in packet.decode():
-            if frame.pts is not None and frame.pts * base < begin:
+        for frame in _decoded(packet):
+            time = begin if frame.pts is None else frame.pts * base
+            if time < begin:
                 continue
+            if written is None:
+                written = round((time - begin) * stream.rate)
             for piece in resampler.resample(frame):
                 piece.pts = None
                 fifo.write(piece)
@@ -418,6 +439,14 @@ def _recoded(
     while (block := fifo.read(size, partial=True)) is not None and block.samples:
         yield from coded(block)
     yield from stream.encode(None)
+
+
+def _decoded(packet: Any) -> list[Any]:
+    """A packet's frames; none of a damaged one."""
+    try:
+        return packet.decode()
+    except pyav().FFmpegError:
+        return []
 
 
 def _dated(source: int, packets: Iterator[Any]) -> Iterator[tuple]:

@@ -19,7 +19,13 @@ from nstjax.io.files import fit_name, refuse_to_overwrite, written_atomically
 from nstjax.io.images import write_image
 from nstjax.io.run_state import load_run_state, save_run_state
 from nstjax.video.clips import Clip
-from nstjax.video.encoding import Coding, SegmentEncoder, join, write_animation
+from nstjax.video.encoding import (
+    Coding,
+    SegmentEncoder,
+    join,
+    reporting,
+    write_animation,
+)
 
 # Frames of a segment: two to three seconds.
 SEGMENT = 64
@@ -105,7 +111,8 @@ class ClipStore:
             with _disk(self._folder):
                 np.save(self._frame(number), image)
             if self._coding.in_segments:
-                self._code(image)
+                with reporting(self._output):
+                    self._code(image)
         self.times.append(time)
         self.end = end
         if self._encoder is not None and len(self.times) % SEGMENT == 0:
@@ -136,7 +143,10 @@ class ClipStore:
         """
         note = None
         if self._coding is not None:
-            with written_atomically(self._output, overwrite=self._replace) as path:
+            with (
+                written_atomically(self._output, overwrite=self._replace) as path,
+                reporting(self._output),
+            ):
                 note = self._write(path, complete)
         elif self._clip.sound:
             note = "a folder of pictures has no sound"
@@ -206,7 +216,7 @@ class ClipStore:
         return self._folder / f"frame-{number:07d}.npy"
 
     def _segment(self, number: int) -> Path:
-        return self._folder / f"segment-{number:05d}.nut"
+        return self._folder / f"segment-{number:05d}.mkv"
 
 
 class _disk:

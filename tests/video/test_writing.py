@@ -24,7 +24,7 @@ def _write(path, clip, images, times, tmp_path, **options):
         return None
     segments = []
     for first in range(0, len(images), 3):
-        segments.append(tmp_path / f"{first}.nut")
+        segments.append(tmp_path / f"{first}.segment")
         encoder = SegmentEncoder(segments[-1], coding)
         for image in images[first : first + 3]:
             encoder.add(image)
