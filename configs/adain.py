@@ -103,14 +103,7 @@ def base(name):
     # weight of their pixels' squared error.
     config.identity_pictures = 0
     config.identity_weight = 0.0
-    # Weight of the picture's colours, their mean and deviation.
-    config.color_weight = 0.0
-    # Weight of fine noise where the content is flat.
-    config.flat_weight = 0.0
-    # Weight of detail that repeats from cell to cell.
-    config.checkerboard_weight = 0.0
-    # Weight of squared distances of pixels to [0, 1].
-    config.range_weight = 0.0
+    common.picture_losses(config)
     config.tv_weight = 0.0
     # The Laplacian of pooled pictures against the content's.
     config.lap_weight = 0.0

@@ -77,6 +77,18 @@ def depth_network(config: ConfigDict) -> None:
     config.flip_tta = False
 
 
+def picture_losses(config: ConfigDict) -> None:
+    """Adds the weights of the losses in nstjax/losses/table.py."""
+    # The picture's colours, their mean and deviation, against the style's.
+    config.color_weight = 0.0
+    # Fine noise where the content is flat.
+    config.flat_weight = 0.0
+    # Detail that repeats every 8, 4 or 2 pixels.
+    config.checkerboard_weight = 0.0
+    # Squared distances of pixels to [0, 1].
+    config.range_weight = 0.0
+
+
 def per_image(method: str) -> ConfigDict:
     """A per-image config's common leaves, each explained where it stands.
 
@@ -108,6 +120,7 @@ def per_image(method: str) -> ConfigDict:
     config.lap_weight = 0.0
     config.tv_weight = 0.0
     config.depth_weight = 0.0
+    picture_losses(config)
     # Of clips only: likeness to the last frame, brought to where this one shows it.
     config.temporal_weight = 100.0
     config.content_layers = {"relu4_2": 1.0}

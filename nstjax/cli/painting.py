@@ -283,16 +283,35 @@ def _save(job: Job, checkpoint: Checkpoint, fingerprint: dict[str, Any]) -> None
     )
 
 
+def _without_news(fingerprint: dict[str, Any], saved: dict[str, Any]) -> dict[str, Any]:
+    """A fingerprint without terms that an older release did not have, and it has not.
+
+    Terms of weight 0 change nothing, nor does the temporal one of a single picture.
+    """
+    known = saved.get("options")
+    if not isinstance(known, dict):
+        return fingerprint
+    options = {
+        name: value
+        for name, value in fingerprint["options"].items()
+        if name in known
+        or not name.endswith("_weight")
+        or (value and name != "temporal_weight")
+    }
+    return fingerprint | {"options": options}
+
+
 def _load(job: Job, plan: Plan, fingerprint: dict[str, Any]) -> Checkpoint | None:
     if not job.state.is_file():
         return None
-    stage = read_run_options(job.state).get("stage")
+    saved = read_run_options(job.state)
+    stage = saved.get("stage")
     if not isinstance(stage, int):
         raise NstjaxError(f"{job.state} is damaged; start without --resume")
     state, trace = load_run_state(
         job.state,
         like=state_template(plan.options, plan.working_size, stage),
-        options=fingerprint | {"stage": stage},
+        options=_without_news(fingerprint, saved) | {"stage": stage},
     )
     # Loaded as NumPy, which the engine takes as it is.
     trace = Trace.from_arrays({name: np.asarray(a) for name, a in trace.items()})

@@ -48,3 +48,16 @@ def total_variation_loss(image: Array, *, kind: str) -> Array:
         down, right = down[:, :, :-1], right[:, :-1]
         return (jnp.square(down).sum() + jnp.square(right).sum()) / (2 * len(image))
     raise ValueError(f"the kind must be one of {TV_KINDS}, not {kind!r}")
+
+
+def range_loss(image: Array) -> Array:
+    """The mean squared distance of a picture's values to [0, 1].
+
+    Args:
+        image: pictures of shape [B, H, W, C].
+
+    Returns:
+        A scalar, averaged over the batch.
+    """
+    outside = jnp.maximum(-image, 0) + jnp.maximum(image - 1, 0)
+    return jnp.square(outside).mean()

@@ -7,7 +7,7 @@ many terms look at its features. A term of weight 0 is left out altogether.
 
 The terms are "content" and "style" (Gatys), "swap" (Style-Swap), "lap"
 (Lapstyle), "tv" (total variation), "depth" and, for frames of a clip, "temporal";
-any of them can be added to any other.
+and those of `nstjax.losses.table`; any of them can be added to any other.
 """
 
 import dataclasses
@@ -32,6 +32,7 @@ from nstjax.losses.laplacian import (
     laplacian_targets,
 )
 from nstjax.losses.style_swap import SWAP_GRADIENTS, swap_loss
+from nstjax.losses.table import PICTURE_LOSSES
 from nstjax.losses.temporal import temporal_loss
 from nstjax.losses.variation import TV_KINDS, total_variation_loss
 from nstjax.models import vgg
@@ -59,6 +60,8 @@ class ObjectiveSpec:
     Attributes:
         content_weight, style_weight, swap_weight, lap_weight, tv_weight,
             depth_weight, temporal_weight: the factor of each term; 0 leaves it out.
+        picture_losses: pairs of a name in `nstjax.losses.table.PICTURE_LOSSES` and
+            the factor of that term.
         content_layers: pairs of an encoder layer, such as "relu4_2", and its
             factor within the content term.
         style_layers: the same for the style term.
@@ -98,6 +101,7 @@ class ObjectiveSpec:
     tv_weight: float = 0.0
     depth_weight: float = 0.0
     temporal_weight: float = 0.0
+    picture_losses: tuple[tuple[str, float], ...] = ()
     content_layers: tuple[tuple[str, float], ...] = (("relu4_2", 1.0),)
     style_layers: tuple[tuple[str, float], ...] = tuple(
         (f"relu{block}_1", 1.0) for block in range(1, 6)
@@ -124,7 +128,7 @@ class ObjectiveSpec:
 
     def __post_init__(self):
         check_compute_dtype(self.compute_dtype)
-        for name in ("content_layers", "style_layers"):
+        for name in ("content_layers", "style_layers", "picture_losses"):
             object.__setattr__(self, name, _layer_pairs(name, getattr(self, name)))
         for name in ("lap_pools", "lap_pool_weights"):
             object.__setattr__(self, name, tuple(getattr(self, name)))
@@ -139,7 +143,12 @@ class ObjectiveSpec:
             KeyError: if one is missing.
             NstjaxError: if one is out of range.
         """
-        return cls(**{field.name: options[field.name] for field in _fields(cls)})
+        names = [field.name for field in _fields(cls) if field.name != "picture_losses"]
+        weights = {name: options.get(f"{name}_weight", 0.0) for name in PICTURE_LOSSES}
+        return cls(
+            picture_losses=tuple(weights.items()),
+            **{name: options[name] for name in names},
+        )
 
     @property
     def layers(self) -> tuple[str, ...]:
@@ -188,6 +197,7 @@ class ObjectiveSpec:
             _check_weight(name, weight)
         # A picture by itself has no temporal term.
         del weights["temporal_weight"]
+        weights |= {f"{name}_weight": weight for name, weight in self.picture_losses}
         if not any(weights.values()):
             raise NstjaxError(
                 f"there is nothing to optimise: {', '.join(weights)} are all 0; "
@@ -253,7 +263,8 @@ def make_targets(
         A dict of arrays with an entry for each term that has a target:
         "content" {layer: [B, H'', W'', C]}, "style" {layer: [B, C, C]}, "swap"
         [B, H'', W'', C], "lap" (one response for each pool), "depth"
-        [B, H'', W'', 1], "temporal" (both arrays of `last`).
+        [B, H'', W'', 1], "temporal" (both arrays of `last`), and for each of
+        `spec.picture_losses` what it prepares of every style, with the styles' weights.
 
     Raises:
         NstjaxError: if a layer is beyond the weights, a picture too small, or
@@ -290,6 +301,9 @@ def make_targets(
         )
     if spec.depth_weight:
         targets["depth"] = _disparity(disparity, params, content)
+    for name, _ in spec.picture_losses:
+        prepare = PICTURE_LOSSES[name].prepare
+        targets[name] = [prepare(content, picture) for picture in styles], shares
     if spec.temporal_weight and last is not None:
         targets["temporal"] = last
     return targets
@@ -369,8 +383,16 @@ def objective(
         )
     if "temporal" in targets:
         terms["temporal"] = temporal_loss(image, *targets["temporal"])
-    total = sum(getattr(spec, f"{name}_weight") * term for name, term in terms.items())
-    return total, terms
+    weights = {name: getattr(spec, f"{name}_weight") for name in terms}
+    for name, weight in spec.picture_losses:
+        loss = PICTURE_LOSSES[name].loss
+        prepared, shares = targets[name]
+        terms[name] = sum(
+            share * loss(image, one)
+            for share, one in zip(shares, prepared, strict=True)
+        )
+        weights[name] = weight
+    return sum(weights[name] * term for name, term in terms.items()), terms
 
 
 def initial_pixels(

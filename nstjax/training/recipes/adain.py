@@ -19,16 +19,11 @@ from nstjax.losses.adain import (
     ADAIN_NORMALISATIONS,
     adain_content_loss,
     adain_style_loss,
-    color_loss,
-    color_statistics,
 )
-from nstjax.losses.artifacts import (
-    CHECKERBOARD_BLOCK,
-    checkerboard_loss,
-    flat_noise_loss,
-)
+from nstjax.losses.artifacts import CHECKERBOARD_BLOCK
 from nstjax.losses.depth import DEPTH_NORMS, depth_loss
 from nstjax.losses.laplacian import laplacian_loss, laplacian_targets
+from nstjax.losses.table import PICTURE_LOSSES
 from nstjax.losses.variation import total_variation_loss
 from nstjax.models import decoders, vgg
 from nstjax.models.depth import disparity
@@ -49,10 +44,6 @@ _TERMS = (
     "content",
     "style",
     "identity",
-    "color",
-    "flat",
-    "grid",
-    "range",
     "tv",
     "lap",
     "depth",
@@ -158,15 +149,7 @@ def make_task(config: ConfigDict) -> Task:
         image = image.astype(jnp.float32)
         if count:
             terms["identity"] = jnp.square(image[:count] - content[:count]).mean()
-        if config.color_weight:
-            terms["color"] = color_loss(image, color_statistics(style))
-        if config.flat_weight:
-            terms["flat"] = flat_noise_loss(image, content, style)
-        if config.checkerboard_weight:
-            terms["grid"] = checkerboard_loss(image)
-        if config.range_weight:
-            outside = jnp.maximum(-image, 0) + jnp.maximum(image - 1, 0)
-            terms["range"] = jnp.square(outside).mean()
+        terms |= picture_terms(image, content, style, config=config)
         if config.tv_weight:
             terms["tv"] = total_variation_loss(image, kind="mean_squares")
         if config.lap_weight:
@@ -233,6 +216,23 @@ def make_task(config: ConfigDict) -> Task:
     )
 
 
+def picture_terms(
+    image: Array, content: Array, style: Array, *, config: ConfigDict
+) -> dict[str, Array]:
+    """The terms of `nstjax.losses.table` that have a weight, unweighted.
+
+    Args:
+        image: results [B, H, W, 3], nominally in [0, 1].
+        content, style: what they were painted from, [B, H, W, 3] in [0, 1].
+        config: holds the weights.
+    """
+    return {
+        name: term.loss(image, term.prepare(content, style))
+        for name, term in PICTURE_LOSSES.items()
+        if config[f"{name}_weight"]
+    }
+
+
 def _check(config: ConfigDict) -> None:
     if config.normalisation not in ADAIN_NORMALISATIONS:
         raise NstjaxError(
@@ -260,4 +260,4 @@ def _check(config: ConfigDict) -> None:
             f"--config.depth_norm must be one of {', '.join(DEPTH_NORMS)}, "
             f"not {config.depth_norm!r}"
         )
-    check_weights(config, _TERMS)
+    check_weights(config, (*_TERMS, *PICTURE_LOSSES))

@@ -196,14 +196,14 @@ def test_extra_terms_join_in_by_their_weights(pictures):
     params = task.init(jax.random.key(1))
     pair = batch(np.random.default_rng(2))
     total, terms = task.loss(params, task.frozen, pair, jax.random.key(0))
-    assert {"lap", "tv", "flat", "grid"} <= set(terms)
+    assert {"lap", "tv", "flat", "checkerboard"} <= set(terms)
     weights = {"content": 1.0, "style": 7.0, "identity": 20.0} | {
         "range": 10.0,
         "color": 20.0,
         "lap": 0.5,
         "tv": 2.0,
         "flat": 3.0,
-        "grid": 4.0,
+        "checkerboard": 4.0,
     }
     np.testing.assert_allclose(
         total, sum(weights[name] * term for name, term in terms.items()), rtol=1e-5
