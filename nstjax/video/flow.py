@@ -12,6 +12,7 @@ References:
 from typing import NamedTuple
 
 import numpy as np
+from scipy.ndimage import uniform_filter
 from skimage.registration import optical_flow_ilk
 from skimage.transform import resize, warp
 
@@ -21,7 +22,7 @@ from nstjax.video.needs import opencv
 _LONGEST = 768
 # How far going back and forth may miss: a part of the way, and squared pixels.
 _RELATIVE, _ABSOLUTE = 0.01, 0.5
-# Differences of brightness, 0 to 1, up to which two frames show the same thing, and
+# Differences of colours, 0 to 1, up to which two frames show the same thing, and
 # from which they do not. A departure from Ruder et al., whose scenes are lit evenly.
 _SAME, _OTHER = 0.04, 0.12
 # Displacements in pixels that are noise: 8-bit frames say no more.
@@ -56,9 +57,10 @@ def find_motion(before: np.ndarray, after: np.ndarray) -> Motion:
     size = before.shape[:2]
     scale = min(1.0, _LONGEST / max(size))
     small = tuple(max(16, round(side * scale)) for side in size)
-    grey = [_shrink(_grey(frame), small) for frame in (before, after)]
+    seen = [_shrink(frame, small) for frame in (before, after)]
+    grey = [_grey(frame) for frame in seen]
     backward, forward = optical_flow(grey[1], grey[0]), optical_flow(*grey)
-    holds = consistent(backward, forward) * _same_brightness(grey, backward)
+    holds = consistent(backward, forward) * _same_colours(*seen, backward)
     flow = enlarge_flow(backward, size)
     flow[np.abs(flow).max(axis=2) < _STILL] = 0
     return Motion(flow, _soft(_enlarge(holds, size)))
@@ -84,7 +86,7 @@ def consistent(backward: np.ndarray, forward: np.ndarray) -> np.ndarray:
     """Where going back and forth ends at the same place.
 
     A departure from Ruder et al.: what lies at an edge of motion is not left out. It
-    flickers when painted anew, and `_same_brightness` leaves out what has changed.
+    flickers when painted anew, and `_same_colours` leaves out what has changed.
 
     Args:
         backward: flow of the later frame, [H, W, 2].
@@ -155,10 +157,12 @@ def enlarge_flow(flow: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     return resize(flow, size, order=1, preserve_range=True).astype(np.float32) * scale
 
 
-def _same_brightness(grey: list[np.ndarray], flow: np.ndarray) -> np.ndarray:
-    """How alike both frames are along a flow, [H, W] in [0, 1]."""
-    before, after = (frame.astype(np.float32) / 255 for frame in grey)
-    difference = np.abs(after - warp_image(before, flow))
+def _same_colours(
+    before: np.ndarray, after: np.ndarray, flow: np.ndarray
+) -> np.ndarray:
+    """How alike two frames are along a flow, [H, W] in [0, 1]."""
+    moved = warp_image(before.astype(np.float32), flow)
+    difference = np.abs(after - moved).max(axis=2) / 255
     # Noise of single pixels says nothing of what they show.
     difference = _blur(difference)
     return np.clip((_OTHER - difference) / (_OTHER - _SAME), 0, 1)
@@ -169,12 +173,11 @@ def _grey(frame: np.ndarray) -> np.ndarray:
     return np.rint(frame.astype(np.float32) @ weights).astype(np.uint8)
 
 
-def _shrink(grey: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    if grey.shape == size:
-        return grey
-    return np.rint(resize(grey, size, anti_aliasing=True, preserve_range=True)).astype(
-        np.uint8
-    )
+def _shrink(frame: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    if frame.shape[:2] == size:
+        return frame
+    smaller = resize(frame, size, anti_aliasing=True, preserve_range=True)
+    return np.rint(smaller).astype(np.uint8)
 
 
 def _enlarge(mask: np.ndarray, size: tuple[int, int]) -> np.ndarray:
@@ -189,6 +192,4 @@ def _soft(mask: np.ndarray) -> np.ndarray:
 
 
 def _blur(mask: np.ndarray) -> np.ndarray:
-    from scipy.ndimage import uniform_filter
-
     return uniform_filter(mask, 5, mode="nearest")

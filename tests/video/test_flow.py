@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from nstjax.video import blending
 from nstjax.video import flow as flows
 from nstjax.video.blending import blend
 from nstjax.video.cuts import CutDetector
@@ -17,7 +18,8 @@ def library(request, monkeypatch):
     if request.param == "opencv":
         pytest.importorskip("cv2")
     else:
-        monkeypatch.setattr(flows, "opencv", lambda: None)
+        for module in (flows, blending):
+            monkeypatch.setattr(module, "opencv", lambda: None)
 
 
 def test_flow_of_a_pan(library, pan):
@@ -77,14 +79,14 @@ def test_sharpness_is_the_laplacians_variance():
     assert sharpness(image) == pytest.approx((16 + 4) / 81)
 
 
-def test_blending_equal_pictures_changes_nothing(pan):
+def test_blending_equal_pictures_changes_nothing(library, pan):
     image = pan[0] / np.float32(255)
     np.testing.assert_allclose(
         blend(image, image, np.ones(image.shape[:2], np.float32)), image, atol=1e-6
     )
 
 
-def test_blending_keeps_the_energy_of_detail():
+def test_blending_keeps_the_energy_of_detail(library):
     rng = np.random.default_rng(0)
     one, other = rng.normal(0.5, 0.08, (2, 96, 96, 3)).astype(np.float32)
     holds = np.ones((96, 96), np.float32)

@@ -140,6 +140,33 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_bits(
     assert not (tmp_path / "out.mp4.parts").exists()
 
 
+def test_a_run_that_broke_goes_on_to_the_same_bits(
+    pan, make_video, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(store, "SEGMENT", 3)
+    clip = make_video(pan)
+    _paint(clip, tmp_path / "whole.mp4")
+
+    def fail(progress):
+        if progress.frames == 7:
+            raise OSError("the disk went away")
+
+    with pytest.raises(OSError, match="went away"):
+        _paint(clip, tmp_path / "out.mp4", on_progress=fail)
+    assert not (tmp_path / "out.mp4").exists()
+    assert _paint(clip, tmp_path / "out.mp4", resume=True).painted <= 2
+    assert (tmp_path / "out.mp4").read_bytes() == (tmp_path / "whole.mp4").read_bytes()
+
+
+def test_without_pyav_one_sentence_says_what_to_install(
+    pan, make_video, tmp_path, monkeypatch, capsys
+):
+    clip = make_video(pan[:1])
+    monkeypatch.setitem(sys.modules, "av", None)
+    assert main(["--content", str(clip), "--style", "night"]) == 2
+    assert 'pip install "nstjax[video]"' in capsys.readouterr().err
+
+
 @pytest.mark.slow
 def test_optimised_frames_are_held_to_the_last_one(pan, make_video, tmp_path):
     frames = [frame[:64, :64] for frame in pan[:2]]
