@@ -71,7 +71,7 @@ def stylize(
         NstjaxError: in one sentence, for anything that cannot be used.
     """
     styles = [style] if isinstance(style, _SINGLE) else style
-    masks = [mask] if isinstance(mask, _SINGLE) else mask
+    masks: Any = [mask] if isinstance(mask, _SINGLE) else mask
     plan = make_plan(
         content,
         styles,

@@ -37,6 +37,18 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 _SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 
+# Tests that need real pictures or weights, or compile the same again in PyTorch.
+_SLOW_FIXTURES = {"shared", "torch_reference", "fast_depth_weights", "eval_photo"}
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Marks what is slow by what it needs; `-m` chooses afterwards."""
+    for item in items:
+        if _SLOW_FIXTURES & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.slow)
+
+
 @pytest.fixture(scope="session")
 def shared() -> Path:
     """The folder of real pictures and weights that some tests compare with."""

@@ -16,6 +16,8 @@ from nstjax.models import vgg
 from nstjax.precision import cast_floating, check_compute_dtype
 from nstjax.weights.pretrained import load_decoder, load_encoder
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def networks():

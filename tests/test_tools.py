@@ -10,6 +10,8 @@ import pytest
 
 from nstjax.io.weights import WeightsMetadata, load_weights, save_weights
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[1]
 
 

@@ -23,6 +23,8 @@ from safetensors.numpy import load_file
 from nstjax.io.weights import WeightsMetadata, save_weights
 from nstjax.models import vgg
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[1]
 STEPS = 48
 NAME = "tiny"

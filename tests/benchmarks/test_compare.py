@@ -13,6 +13,8 @@ import pytest
 from nstjax.models import decoders, monodepth, vgg
 from nstjax.weights.pretrained import load_decoder, load_encoder
 
+pytestmark = pytest.mark.slow
+
 BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
 
 

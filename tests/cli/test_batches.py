@@ -15,6 +15,8 @@ from nstjax.methods import images, one_pass
 from nstjax.methods import plan as planning
 from nstjax.methods.options import method_options
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[2]
 SIZES = [(48, 40)] * 3 + [(33, 50)] + [(48, 40)] * 2 + [(20, 30)]
 

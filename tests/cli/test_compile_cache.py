@@ -12,6 +12,8 @@ from nstjax.cli import compile_cache
 from nstjax.cli.compile_cache import VARIABLE, set_compile_cache
 from nstjax.weights.store import programs
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[2]
 SETTINGS = (
     "JAX_COMPILATION_CACHE_DIR",

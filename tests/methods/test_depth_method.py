@@ -15,6 +15,8 @@ from nstjax.methods.options import method_options
 from nstjax.models.depth import disparity
 from nstjax.weights.pretrained import load_depth
 
+pytestmark = pytest.mark.slow
+
 SMALL = ("--iterations", "2", "--config.stages=()", "--quiet")
 
 

@@ -13,6 +13,8 @@ from nstjax.errors import NstjaxError
 from nstjax.methods.objectives import ObjectiveSpec, make_targets, objective
 from nstjax.models import vgg
 
+pytestmark = pytest.mark.slow
+
 WIDTHS = (3, 4, 5, 6, 7)
 SWAP = ObjectiveSpec(content_weight=0.0, style_weight=0.0, swap_weight=2.0)
 

@@ -13,6 +13,8 @@ from nstjax.models.fast_depth import FastDepthSpec
 from nstjax.weights.conversion.command import convert
 from nstjax.weights.pretrained import load_depth
 
+pytestmark = pytest.mark.slow
+
 SIZE, CELLS = 224, 32
 
 

@@ -22,6 +22,8 @@ from nstjax.models.monodepth import (
     param_shapes,
 )
 
+pytestmark = pytest.mark.slow
+
 # Widths that make the tests quick; full ones are compared where they are
 # converted.
 SLIM = MonodepthSpec(

@@ -13,6 +13,8 @@ from nstjax.optimize.engine import start
 from nstjax.optimize.minimise import minimise
 from nstjax.optimize.torch_lbfgs import torch_lbfgs
 
+pytestmark = pytest.mark.slow
+
 torch = pytest.importorskip("torch")
 
 

@@ -19,6 +19,8 @@ from nstjax.video import store
 from nstjax.video.clips import open_clip, read_frames
 from nstjax.video.measures import sharpness, warping_error
 
+pytestmark = pytest.mark.slow
+
 pytest.importorskip("av", reason="clips need the extra [video]")
 pytest.importorskip("cv2", reason="clips need the extra [video]")
 

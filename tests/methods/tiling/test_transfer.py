@@ -19,6 +19,8 @@ from nstjax.models import decoders, vgg
 from nstjax.models.decoders import DecoderSpec
 from nstjax.models.vgg import VGGSpec
 
+pytestmark = pytest.mark.slow
+
 WIDTHS = (4, 4, 6, 6, 8, 8, 8, 8, 12)
 
 

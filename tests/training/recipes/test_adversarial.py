@@ -6,6 +6,8 @@ import pytest
 
 from nstjax.training.recipes.adversarial import adversarial_step
 
+pytestmark = pytest.mark.slow
+
 
 def look(image):
     """A network whose disparity is a pixel's red."""

@@ -15,6 +15,8 @@ from nstjax.training.recipes.depth_teacher import NEAREST, label
 from nstjax.training.recipes.table import make_task
 from nstjax.weights.pretrained import load_depth
 
+pytestmark = pytest.mark.slow
+
 SMALL = (
     "--config.stem_width=4",
     "--config.widths=(4, 4, 8, 8)",

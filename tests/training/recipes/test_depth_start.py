@@ -11,6 +11,8 @@ from nstjax.models import fast_depth, monodepth
 from nstjax.training.recipes.depth_start import check_solvable, solve_network
 from nstjax.training.recipes.depth_teacher import label
 
+pytestmark = pytest.mark.slow
+
 WIDTH = 5
 SPEC = monodepth.MonodepthSpec(
     block="separable",

@@ -9,6 +9,8 @@ from nstjax.errors import NstjaxError
 from nstjax.models import vgg
 from nstjax.training.recipes.distill import make_task, normalise_activations
 
+pytestmark = pytest.mark.slow
+
 SPEC = vgg.VGGSpec(
     widths=(6, 6, 8, 8, 10),
     padding="reflect",

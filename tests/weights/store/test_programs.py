@@ -7,6 +7,8 @@ import pytest
 from nstjax.weights.store import programs
 from nstjax.weights.store.programs import CachedJit, keep_programs_in
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
