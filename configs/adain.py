@@ -21,6 +21,9 @@ Presets:
     irasin: irasin/Pytorch_AdaIN, ``train.py``, the base of "Style Transfer:
         Laplacian, Depth loss and AdaIN".
 
+No published recipe mirrors its crops at random; all begin from torch's random
+weights, where here a decoder begins with grey pictures.
+
 The published presets expect a full VGG-19: the normalised one, or torchvision's
 for irasin. With it the decoder mirrors the encoder.
 """
@@ -168,6 +171,7 @@ def huang(config):
     config.schedule = "inverse_time"
     config.decay_rate = 5e-5
     config.steps = 160_000
+    common.as_published(config)
 
 
 def naoto0804(config):
@@ -178,6 +182,7 @@ def naoto0804(config):
     config.schedule = "inverse_time"
     config.decay_rate = 5e-5
     config.steps = 160_000
+    common.as_published(config)
 
 
 def irasin(config):
@@ -188,3 +193,4 @@ def irasin(config):
     config.learning_rate = 5e-5
     # 20 epochs of 80,000 photographs.
     config.steps = 200_000
+    common.as_published(config)

@@ -22,6 +22,8 @@ def training(task: str, name: str) -> ConfigDict:
     config.short_side = 512
     config.crop_size = 256
     config.largest_scale = 1.0
+    # Whether half of the crops are mirrored left to right.
+    config.flip = True
     # Every n-th picture is held out for validation.
     config.validation_every_nth = 50
     config.validation_batches = 4
@@ -58,6 +60,12 @@ def training(task: str, name: str) -> ConfigDict:
     config.workers = 0
     config.export_dtype = "float16"
     return config
+
+
+def as_published(config: ConfigDict) -> None:
+    """What the published trainings of decoders have in common."""
+    config.flip = False
+    config.export_dtype = "float32"
 
 
 def depth_network(config: ConfigDict) -> None:
@@ -112,6 +120,11 @@ def per_image(method: str) -> ConfigDict:
     # Coarser stages before the last: pairs of a share of its sides, and a
     # share of its iterations (more than 1 for longer ones).
     config.stages = ()
+    # What a stage begins with: the last one's "pixels" as they are, enlarged, or
+    # its "picture", clipped and rounded to 8 bits first.
+    config.stage_start = "pixels"
+    # How content and styles are brought to size: "lanczos" or "bilinear".
+    config.resampling = "lanczos"
 
     # The terms' weights, and the weights of layers within a term. 0 leaves out.
     config.content_weight = 1.0
@@ -154,7 +167,8 @@ def per_image(method: str) -> ConfigDict:
     config.depth_model = "slim"
     # "l1" or "l2".
     config.depth_norm = "l1"
-    # The losses see this many times the encoder's activations.
+    # The losses see this many times the encoder's activations; 0 for as many times
+    # as brings them to the scale of Caffe's VGG-19, by the encoder's input map.
     config.feature_scale = 1.0
     # The Laplacian and the variation see this many times a [0, 1] picture.
     config.pixel_scale = 1.0
@@ -184,13 +198,8 @@ def per_image(method: str) -> ConfigDict:
 
 
 def caffe_scale(config: ConfigDict) -> None:
-    """Makes weights that were chosen for Caffe's VGG-19 fit the bundled encoder.
-
-    Its activations, like those of torchvision's VGG-19, are about 57 times
-    smaller: 255 times the deviation of 0.225 that the input is divided by. With
-    Caffe's own weights, set feature_scale to 1.
-    """
-    config.feature_scale = 57.0
+    """Makes weights that were chosen for Caffe's VGG-19 fit any encoder."""
+    config.feature_scale = 0.0
     # 200 for pixels from 0 to 255 (Ruder et al., 2016, section 6).
     config.temporal_weight = 200 * 255.0**2
 

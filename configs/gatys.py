@@ -1,16 +1,16 @@
 """Gatys et al.: content features kept, Gram matrices of the style matched.
 
     python stylize.py --method gatys --content PHOTO --style PAINTING --output PICTURE
-    python stylize.py --config configs/gatys.py:reference --config.feature_scale=1.0 \\
-        --encoder CAFFE_VGG19 ...
+    python stylize.py --method gatys --preset reference --encoder vgg19 ...
     python stylize.py --config configs/gatys.py:paper --config.style_weight=1e4 ...
 
 Presets:
     best: good pictures with the bundled encoder; from under a minute at 256 to
         a few at 512 pixels on two CPU cores. Every loss is relative to its
         target, so that the weights hold for any encoder and size.
-    reference: the notebook of leongatys/PytorchNeuralStyleTransfer; with the
-        encoder it loads, Caffe's full VGG-19, converted, set feature_scale to 1.
+    reference: the notebook of leongatys/PytorchNeuralStyleTransfer, which loads
+        Caffe's VGG-19, "vgg19". It cuts the longer side's fraction of a pixel off,
+        where here it is rounded.
     paper: Gatys et al., 2015, https://arxiv.org/abs/1508.06576, which gives
         neither optimiser nor number of iterations.
 """
@@ -63,6 +63,8 @@ def reference(config):
     config.size = 800
     config.iterations = 220
     config.stages = ((512 / 800, 520 / 220),)
+    config.stage_start = "picture"
+    config.resampling = "bilinear"
 
 
 def paper(config):

@@ -2,15 +2,14 @@
 
     python stylize.py --method lapstyle --content PHOTO --style PAINTING \\
         --output PICTURE
-    python stylize.py --config configs/lapstyle.py:reference \\
-        --config.feature_scale=1.0 --encoder CAFFE_VGG19 ...
+    python stylize.py --method lapstyle --preset reference --encoder vgg19 ...
     python stylize.py --config configs/lapstyle.py --config.lap_weight=1.0 ...
 
 Presets:
     best: the preset of configs/gatys.py and a Laplacian term at pools 4 and 16.
     reference: ``lap_style.lua`` of askerlee/lapstyle with its defaults (its
-        sample scripts use content weight 20); with the encoder it loads,
-        Caffe's full VGG-19, converted, set feature_scale to 1.
+        sample scripts use content weight 20), which loads Caffe's VGG-19,
+        "vgg19".
     paper: the sum over ij of (D_p - D_x)^2 added to Gatys' paper form; Li et
         al., 2017, https://arxiv.org/abs/1707.01253, pool before the filter.
 """

@@ -2,18 +2,17 @@
 
     python stylize.py --method style-swap --content PHOTO --style PAINTING \\
         --output PICTURE
-    python stylize.py --config configs/style_swap.py:reference \\
-        --config.feature_scale=1.0 --encoder CAFFE_VGG19 ...
+    python stylize.py --method style-swap --preset reference --encoder vgg19 ...
     python stylize.py --method style-swap --config.patch_size=5 ...
 
 Presets:
     best: good pictures with the bundled encoder; the loss is relative to its
         target, so that the weights hold for any encoder and size.
-    reference: ``style-swap.lua`` of rtqichen/style-swap with its defaults; with
-        the encoder it loads, Caffe's full VGG-19, converted, set feature_scale
-        to 1. Its pictures have at most 640 pixels a side, its styles 512; here
-        a style gets the content's size. Torch's Adam adds its epsilon before it
-        corrects the bias of the squares, Optax's after, which is 1e-8 of either.
+    reference: ``style-swap.lua`` of rtqichen/style-swap with its defaults, which
+        loads Caffe's VGG-19, "vgg19". Its pictures have at most 640 pixels a side,
+        its styles 512; here a style gets the content's size. Torch's Adam adds its
+        epsilon before it corrects the bias of the squares, Optax's after, which is
+        1e-8 of either.
     paper: the squared norm and variation of Chen & Schmidt, 2016,
         https://arxiv.org/abs/1612.04337, by their code's optimiser and weight.
 """
@@ -57,6 +56,8 @@ def reference(config):
     config.swap_gradient = "unit_l1"
     config.tv_weight = 1e-7
     config.tv_kind = "sum_squares"
+    # Its variation module stands behind the preprocessing, which multiplies by 255.
+    config.pixel_scale = 255.0
     config.size = 640
     config.learning_rate = 0.05
     config.iterations = 100

@@ -9,11 +9,12 @@ Presets:
     best: the bundled decoder's recipe, with small crops and every feature
         distance relative to its target.
     chen: ``train-vgg-decoder.lua`` of rtqichen/style-swap with its defaults,
-        for Caffe's full VGG-19. Every content is swapped for every style of
-        the batch. Its decoder has batch normalisation, or instance
-        normalisation if asked for; the decoder here has neither.
+        for Caffe's VGG-19, "vgg19". Every content is swapped for every style of
+        the batch. Its decoder pads with zeros and has batch normalisation, or
+        instance normalisation if asked for; the decoder here reflects and has
+        neither.
     irasin: ``train.py`` of irasin/Pytorch_Style_Swap, for torchvision's
-        VGG-19.
+        VGG-19, "vgg19-torchvision".
 
 With a full VGG-19 the published presets' decoders mirror the encoder.
 """
@@ -36,6 +37,8 @@ def base():
     config.decoder_widths = ()
     # The pixels that the decoder emits: "unit" or "imagenet".
     config.output_map = "unit"
+    # The pixels that the image and the variation term compare: the same.
+    config.pixel_map = "unit"
 
     # The swap's patches, in cells.
     config.patch_size = 3
@@ -83,8 +86,9 @@ def chen(config):
     config.image_weight = 0.0
     config.feature_weight = 2 / 8
     config.swapped_weight = 4 / 8
-    # A sum over the eight.
-    config.tv_weight = 8 * 1e-6
+    # A sum over the eight, of pixels times 255.
+    config.tv_weight = 8 * 1e-6 * 255**2
+    common.as_published(config)
     config.learning_rate = 1e-3
     config.schedule = "inverse_time"
     config.decay_rate = 1e-4
@@ -95,10 +99,11 @@ def irasin(config):
     config.batch_size = 4
     config.patch_size = 5
     config.output_map = "imagenet"
-    # It sees pixels divided by a deviation of about 0.225, and sums the variation
-    # over twelve pictures.
-    config.image_weight = 0.225**-2
-    config.tv_weight = 12 * 1e-6 * 0.225**-2
+    # It compares pixels normalised by ImageNet's mean and deviations, and sums the
+    # variation over twelve pictures.
+    config.pixel_map = "imagenet"
+    config.tv_weight = 12 * 1e-6
+    common.as_published(config)
     config.learning_rate = 1e-4
     # 3 epochs of 80,000 photographs.
     config.steps = 60_000

@@ -5,6 +5,8 @@ from PIL import Image
 
 from nstjax.errors import NstjaxError
 
+RESAMPLINGS = ("lanczos", "bilinear")
+
 
 def fit_size(
     height: int,
@@ -49,29 +51,38 @@ def fit_size(
     return scale(height), scale(width)
 
 
-def resize_image(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+def resize_image(
+    image: np.ndarray, size: tuple[int, int], *, resampling: str = "lanczos"
+) -> np.ndarray:
     """Resizes a picture to exactly (height, width).
 
-    Lanczos of order 3 on the sRGB values; when it reduces, the filter widens
-    with the factor, so that nothing aliases. Its overshoot is clipped.
+    Works on the sRGB values; when it reduces, the filter widens with the factor,
+    so that nothing aliases. Overshoot is clipped.
 
     Args:
         image: array [H, W, C] in [0, 1].
         size: height and width of the result.
+        resampling: one of `RESAMPLINGS`; "lanczos" is of order 3.
 
     Returns:
         float32 array [height, width, C] in [0, 1]; `image` itself if it has that
         size and type.
+
+    Raises:
+        NstjaxError: for an unknown resampling.
     """
+    if resampling not in RESAMPLINGS:
+        raise NstjaxError(
+            f"resampling must be {' or '.join(RESAMPLINGS)}, not {resampling!r}"
+        )
     height, width = size
     if image.shape[:2] == (height, width):
         return np.asarray(image, np.float32)
+    filter_ = Image.Resampling[resampling.upper()]
     result = np.empty((height, width, image.shape[2]), np.float32)
     # One channel at a time, for pictures may fill much of the memory.
     for number in range(image.shape[2]):
         channel = np.ascontiguousarray(image[..., number], np.float32)
-        resized = Image.fromarray(channel).resize(
-            (width, height), Image.Resampling.LANCZOS
-        )
+        resized = Image.fromarray(channel).resize((width, height), filter_)
         np.clip(np.asarray(resized), 0, 1, out=result[..., number])
     return result

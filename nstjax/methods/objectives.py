@@ -411,7 +411,10 @@ def noise_pixels(
     spec: ObjectiveSpec,
     encoder_spec: vgg.VGGSpec,
 ) -> Array:
-    """White Gaussian noise around ImageNet's mean colour, to start from.
+    """White Gaussian noise to start from.
+
+    It lies around 0, which is the mean colour, where the domain has a mean taken
+    off, as in the references; elsewhere around ImageNet's mean.
 
     Args:
         key: a random key.
@@ -424,8 +427,11 @@ def noise_pixels(
     Returns:
         Pixels in the optimiser's domain.
     """
-    mean = jnp.broadcast_to(jnp.asarray(IMAGENET_MEAN), shape)
-    centre = initial_pixels(mean, params, spec=spec, encoder_spec=encoder_spec)
+    if _domain(spec, encoder_spec) in ("caffe", "imagenet"):
+        centre = 0.0
+    else:
+        mean = jnp.broadcast_to(jnp.asarray(IMAGENET_MEAN), shape)
+        centre = initial_pixels(mean, params, spec=spec, encoder_spec=encoder_spec)
     return centre + deviation * jax.random.normal(key, tuple(shape))
 
 

@@ -85,12 +85,13 @@ class OptimizationMethod(Method):
         from nstjax.methods.memory.planner import check_optimisation
         from nstjax.methods.per_image import (
             INITS,
+            for_encoder,
             solver_state_images,
             working_size,
         )
         from nstjax.weights.pretrained import load_depth
 
-        options = plan.options
+        options = for_encoder(plan.options, plan.networks.spec)
         super().prepare(plan, masks=masks, sized=sized, max_memory=max_memory)
         # A size that is asked for is worked at; a preset's own rule is for
         # pictures that may be of any size.
@@ -106,6 +107,7 @@ class OptimizationMethod(Method):
         named = isinstance(init, str) and init in INITS
         return dataclasses.replace(
             plan,
+            options=options,
             working_size=working,
             init_image=None if named else read_picture(init),
             depth=load_depth(options["depth_model"])

@@ -27,11 +27,13 @@ from nstjax.weights.pretrained import Depth, Encoder
 
 OPTIMIZERS = ("adam", "lbfgs", "torch_lbfgs")
 INITS = ("content", "recoloured", "style", "noise")
+STAGE_STARTS = ("pixels", "picture")
 
 # Evaluations between two looks at the keyboard and the clock.
 _CHUNK = 10
 # The shorter side below which relu5_1 has too few cells to be of use.
 _LEAST_SIDE = 64
+_CAFFE_SCALE = 57.0
 
 
 def working_size(height: int, width: int, options: Mapping[str, Any]):
@@ -54,6 +56,26 @@ def working_size(height: int, width: int, options: Mapping[str, Any]):
     if min(height, width) < _LEAST_SIDE:
         return fit_size(height, width, short_side=_LEAST_SIDE)
     return height, width
+
+
+def for_encoder(options: Mapping[str, Any], encoder: VGGSpec) -> Mapping[str, Any]:
+    """The options with what depends on the encoder filled in.
+
+    A ``feature_scale`` of 0 becomes 1 for Caffe's pixels and 57 for any others:
+    activations for normalised input are smaller by 255 times a deviation of 0.225.
+
+    Raises:
+        NstjaxError: for an unknown ``stage_start``.
+    """
+    if options["stage_start"] not in STAGE_STARTS:
+        raise NstjaxError(
+            f"stage_start must be {' or '.join(STAGE_STARTS)}, "
+            f"not {options['stage_start']!r}"
+        )
+    if options["feature_scale"] != 0:
+        return options
+    scale = 1.0 if encoder.input_map == "caffe" else _CAFFE_SCALE
+    return {**options, "feature_scale": scale}
 
 
 def solver_state_images(options: Mapping[str, Any]) -> int:
@@ -105,6 +127,7 @@ def optimise_picture(
     Raises:
         NstjaxError: for options that cannot be used.
     """
+    options = for_encoder(options, encoder.spec)
     spec = ObjectiveSpec.from_mapping(options)
     if last is not None:
         options = {**options, "stages": ()}
@@ -125,15 +148,21 @@ def optimise_picture(
     for number in range(first, len(stages)):
         stage = stages[number]
         done = sum(earlier.evaluations for earlier in stages[:number])
-        small_content = resize_image(content, stage.size)[None]
+        resize = functools.partial(resize_image, resampling=options["resampling"])
+        small_content = resize(content, stage.size)[None]
         small_styles = [
-            resize_image(style, _style_size(style.shape[:2], stage.size, options))[None]
+            resize(style, _style_size(style.shape[:2], stage.size, options))[None]
             for style in styles
         ]
         if checkpoint is not None and number == first:
             state = checkpoint.state
         else:
-            if x is not None:
+            if x is not None and options["stage_start"] == "picture":
+                begin = resize(
+                    _to_levels(_to_picture(functions, x, params)), stage.size
+                )
+                x = functions.from_unit(begin[None], params)
+            elif x is not None:
                 x = _resize_pixels(x, stage.size)
             elif init_image is not None or options["init"] != "noise":
                 begin = _initial_picture(
@@ -340,6 +369,11 @@ def _initial_picture(
     raise NstjaxError(
         f"init must be {', '.join(INITS)} or a picture, not {options['init']!r}"
     )
+
+
+def _to_levels(image: np.ndarray) -> np.ndarray:
+    """A picture as it comes back from a file of 8 bits."""
+    return np.rint(255 * image).astype(np.float32) / 255
 
 
 def _resize_pixels(x: Any, size: tuple[int, int]) -> Any:

@@ -45,7 +45,7 @@ def pictures_of(config: ConfigDict) -> Source:
 
 
 def make_crop(config: ConfigDict, *, prefix: str = "") -> Crop:
-    """How pictures are cut: the leaves crop_size, short_side, largest_scale.
+    """How pictures are cut: the leaves crop_size, short_side, largest_scale, flip.
 
     Args:
         config: a training config.
@@ -55,7 +55,7 @@ def make_crop(config: ConfigDict, *, prefix: str = "") -> Crop:
         config[f"{prefix}crop_size"],
         config[f"{prefix}short_side"],
         config[f"{prefix}largest_scale"],
-        flip=True,
+        flip=config.flip,
     )
 
 

@@ -12,7 +12,9 @@ from nstjax.configuration import config_to_dict, load_config
 from nstjax.errors import NstjaxError
 from nstjax.methods.objectives import ObjectiveSpec
 from nstjax.methods.options import method_options
+from nstjax.methods.per_image import for_encoder
 from nstjax.models.depth import disparity
+from nstjax.models.vgg import VGGSpec
 from nstjax.weights.pretrained import load_depth
 
 pytestmark = pytest.mark.slow
@@ -52,7 +54,8 @@ def test_presets_are_those_of_gatys_with_a_depth_term(preset):
         config_to_dict(load_config(f"{name}:{preset}"))
         for name in ("gatys_depth", "gatys")
     )
-    assert ObjectiveSpec.from_mapping(depth).depth_weight > 0
+    spec = ObjectiveSpec.from_mapping(for_encoder(depth, VGGSpec()))
+    assert spec.depth_weight > 0
     changed = {name for name in gatys if gatys[name] != depth[name]}
     assert changed == {"method", "depth_weight"}
 

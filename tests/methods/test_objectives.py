@@ -21,6 +21,7 @@ from nstjax.methods.objectives import (
     noise_pixels,
     objective,
 )
+from nstjax.methods.per_image import for_encoder
 from nstjax.models import vgg
 
 WIDTHS = (3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15)
@@ -239,8 +240,13 @@ def test_final_image_is_clipped():
 
 
 def test_noise_is_around_the_mean_colour():
+    """Of the domain: torch.randn and torch.randn's Lua form lie around 0 there."""
     params, encoder_spec = encoder()
-    for domain, mean in (("unit", [0.485, 0.456, 0.406]), ("imagenet", [0, 0, 0])):
+    for domain, mean in (
+        ("unit", [0.485, 0.456, 0.406]),
+        ("imagenet", [0, 0, 0]),
+        ("caffe", [0, 0, 0]),
+    ):
         x = noise_pixels(
             jax.random.key(0),
             (1, 100, 120, 3),
@@ -333,7 +339,7 @@ def preset(method, name):
 @pytest.mark.parametrize("name", ["best", "reference", "paper"])
 def test_presets_are_whole(method, name):
     options = preset(method, name)
-    spec = ObjectiveSpec.from_mapping(options)
+    spec = ObjectiveSpec.from_mapping(for_encoder(options, vgg.VGGSpec()))
     assert options["method"] == method
     assert (spec.lap_weight > 0) == (method == "lapstyle")
     vgg.check_layers(spec.layers, vgg.VGGSpec(vgg.FULL_WIDTHS[:13]))
@@ -374,8 +380,7 @@ def assert_same_total_and_gradient(reference, method, weights, torch_total):
 
     network, params, encoder_spec = caffe_network(reference, weights)
     spec = ObjectiveSpec.from_mapping(
-        # These weights stand for Caffe's, which the presets were made for.
-        preset(method, "reference") | {"feature_scale": 1.0}
+        for_encoder(preset(method, "reference"), encoder_spec)
     )
     assert spec.pixel_domain == "caffe"
     pictures = random_pictures(*[(1, 45, 38, 3)] * 3)

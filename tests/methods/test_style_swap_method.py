@@ -11,6 +11,7 @@ from nstjax import api
 from nstjax.configuration import config_to_dict, load_config
 from nstjax.errors import NstjaxError
 from nstjax.methods.objectives import ObjectiveSpec, make_targets, objective
+from nstjax.methods.per_image import for_encoder
 from nstjax.models import vgg
 
 pytestmark = pytest.mark.slow
@@ -123,7 +124,7 @@ def preset(name):
 @pytest.mark.parametrize("name", ["best", "reference", "paper"])
 def test_presets_are_whole(name):
     options = preset(name)
-    spec = ObjectiveSpec.from_mapping(options)
+    spec = ObjectiveSpec.from_mapping(for_encoder(options, vgg.VGGSpec()))
     assert options["method"] == "style-swap"
     assert (spec.layers, spec.patch_size, spec.stride) == (("relu3_1",), 3, 1)
     assert spec.tv_weight > 0
@@ -154,9 +155,7 @@ def test_reference_is_the_lua_script(torch_reference):
     encoder_spec = vgg.VGGSpec(
         [len(bias) for _, bias in weights.values()], input_map="caffe"
     )
-    # These weights stand for Caffe's; and the variation would not show.
-    options = preset("reference") | {"feature_scale": 1.0, "tv_weight": 1e-2}
-    spec = ObjectiveSpec.from_mapping(options)
+    spec = ObjectiveSpec.from_mapping(for_encoder(preset("reference"), encoder_spec))
     assert spec.pixel_domain == "unit"
     content, style = pictures((45, 38), (33, 50))
     (x,) = pictures((45, 38), seed=1)
@@ -173,12 +172,13 @@ def test_reference_is_the_lua_script(torch_reference):
     loss = torch.nn.functional.mse_loss(features, target)
     (at_layer,) = torch.autograd.grad(loss, features, retain_graph=True)
     features.backward(at_layer / (at_layer.norm(1) + 1e-8), retain_graph=True)
-    picture = tensors[0]
+    # TotalVariation stands behind the preprocessing, so it sees 255 times as much.
+    picture = 255 * tensors[0]
     variation = (picture[:, :, 1:] - picture[:, :, :-1]).square().sum() + (
         picture[:, :, :, 1:] - picture[:, :, :, :-1]
     ).square().sum()
-    (1e-2 * variation).backward()
-    expected = reference.to_numpy(picture.grad)
+    (1e-7 * variation).backward()
+    expected = reference.to_numpy(tensors[0].grad)
 
     shared = dict(spec=spec, encoder_spec=encoder_spec)
     targets = make_targets(params, content, style, **shared)

@@ -19,6 +19,7 @@ from nstjax.io.datasets import Stream, picture_loader, split_source
 from nstjax.losses.gatys import CONTENT_NORMALISATIONS, content_loss
 from nstjax.losses.variation import TV_KINDS, total_variation_loss
 from nstjax.models import decoders, vgg
+from nstjax.ops.preprocess import to_network
 from nstjax.training.recipes.decoding import (
     check_weights,
     decoder_metadata,
@@ -39,11 +40,11 @@ def make_task(config: ConfigDict) -> Task:
 
     The terms:
 
-        image: mean squared error of pixels, of contents decoded again plus
-            that of styles decoded again.
+        image: mean squared error of the pixels of ``pixel_map``, of contents
+            decoded again plus that of styles decoded again.
         feature: distance of their features to those they were decoded from.
         swapped: the same for content features swapped for the style's.
-        tv: total variation, a mean over all decoded pictures.
+        tv: total variation of the same pixels, a mean over all decoded pictures.
 
     Raises:
         NstjaxError: for missing pictures or networks, or impossible options.
@@ -95,7 +96,7 @@ def make_task(config: ConfigDict) -> Task:
             params, jnp.concatenate(list(targets.values())), spec=spec
         )
         features = encode(frozen, images)
-        images = images.astype(jnp.float32)
+        images = _pixels(images.astype(jnp.float32), config.pixel_map)
         variation = total_variation_loss(images, kind=config.tv_kind)
         ends = np.cumsum([len(target) for target in targets.values()])[:-1]
         images, features = (
@@ -111,8 +112,10 @@ def make_task(config: ConfigDict) -> Task:
             for name, target in targets.items()
         }
         terms = {
-            "image": jnp.square(images["content"] - content).mean()
-            + jnp.square(images["style"] - style).mean(),
+            "image": sum(
+                jnp.square(images[name] - _pixels(picture, config.pixel_map)).mean()
+                for name, picture in (("content", content), ("style", style))
+            ),
             "feature": distances["content"] + distances["style"],
             "swapped": distances["swapped"],
             "tv": variation,
@@ -160,10 +163,15 @@ def make_task(config: ConfigDict) -> Task:
     )
 
 
+def _pixels(images: Array, pixel_map: str) -> Array:
+    return images if pixel_map == "unit" else to_network(images, pixel_map)
+
+
 def _check(config: ConfigDict, spec: decoders.DecoderSpec) -> None:
     for name, allowed in (
         ("feature_normalisation", CONTENT_NORMALISATIONS),
         ("tv_kind", TV_KINDS),
+        ("pixel_map", decoders.OUTPUT_MAPS),
     ):
         if config[name] not in allowed:
             raise NstjaxError(

@@ -32,6 +32,15 @@ _LINEAGES = {
 }
 
 
+# How their AdaIN takes statistics: torch's unbiased variance; naoto0804 adds eps to
+# the variance, irasin 1e-6 to the deviation, which is this on a variance of 0 and
+# within 1e-6 of it anywhere else.
+_STATISTICS = {
+    "irasin": {"ddof": 1, "eps": 1e-12},
+    "naoto0804": {"ddof": 1, "eps": 1e-5},
+}
+
+
 def convert_adain_decoder(source: Source, *, lineage: str | None = None) -> Converted:
     """Converts irasin's or naoto0804's AdaIN decoder or an invertor of deep-transfer.
 
@@ -79,11 +88,14 @@ def _convert(
         input_width=widths[0],
         widths=widths[1:],
     )
+    notes = {"lineage": lineage, "recognised": reason, "encoder": encoder}
+    if command == "adain_decoder":
+        notes |= _STATISTICS.get(lineage, {})
     metadata = WeightsMetadata(
         kind="decoder",
         name=f"{command.replace('_', '-')}-{lineage}-{layout.layer}",
         spec=spec.to_dict(),
-        notes={"lineage": lineage, "recognised": reason, "encoder": encoder},
+        notes=notes,
         **origin(source, publisher, command=command),
     )
     summary = f"decoder from {layout.layer}, lineage {lineage} ({reason})"

@@ -58,7 +58,11 @@ def make_batch(seed=0, shape=(2, 16, 24, 3)):
     }
 
 
-def numpy_terms(encoder, params, batch, spec, *, relative, pairs=None):
+# ImageNet's standard deviations, by which irasin's pixels are divided.
+DEVIATIONS = np.array([0.229, 0.224, 0.225])
+
+
+def numpy_terms(encoder, params, batch, spec, *, relative, pairs=None, deviations=1.0):
     """The terms, from the networks' outputs on, in NumPy."""
     weights, metadata = load_weights(encoder)
     encoder_spec = vgg.VGGSpec.from_dict(metadata.spec)
@@ -91,12 +95,14 @@ def numpy_terms(encoder, params, batch, spec, *, relative, pairs=None):
     variations = [
         (np.diff(x, axis=0) ** 2, np.diff(x, axis=1) ** 2)
         for image in images.values()
-        for x in image
+        for x in image / deviations
     ]
     reduce = np.mean if relative else np.sum
     distances = {n: distance(images[n], features[n]) for n in images}
     return {
-        "image": sum(((images[n] - pictures[n]) ** 2).mean() for n in pictures),
+        "image": sum(
+            (((images[n] - pictures[n]) / deviations) ** 2).mean() for n in pictures
+        ),
         "feature": distances["content"] + distances["style"],
         "swapped": distances["swapped"],
         "tv": np.mean([reduce(a) + reduce(b) for a, b in variations]),
@@ -121,6 +127,7 @@ def test_terms_equal_numpy(encoder, preset):
         spec,
         relative=preset == "best",
         pairs=([0, 0, 1, 1], [0, 1, 0, 1]) if preset == "chen" else None,
+        **({"deviations": DEVIATIONS} if preset == "irasin" else {}),
     )
     assert set(terms) == set(expected)
     for name, value in expected.items():
@@ -133,14 +140,14 @@ def test_published_weights_per_picture():
     """A picture's variation counts 1e-6 in both publications' own pixels."""
     chen, irasin = (load_config(f"style_swap_net:{n}") for n in ("chen", "irasin"))
     # Two contents, two styles and four swaps; four of each.
-    np.testing.assert_allclose(chen.tv_weight / (2 + 2 + 4), 1e-6)
-    normalised = (1 / 0.225) ** 2
-    np.testing.assert_allclose(irasin.tv_weight / (3 * 4), 1e-6 * normalised)
-    np.testing.assert_allclose(irasin.image_weight, normalised)
+    np.testing.assert_allclose(chen.tv_weight / (2 + 2 + 4), 1e-6 * 255**2)
+    np.testing.assert_allclose(irasin.tv_weight / (3 * 4), 1e-6)
+    assert irasin.image_weight == 1 and irasin.pixel_map == "imagenet"
     # Eight pictures' mean: a quarter is contents, a quarter styles.
     assert (chen.feature_weight, chen.swapped_weight) == (0.25, 0.5)
     for config in (chen, irasin):
         assert config.layer == "relu3_1" and config.decoder_widths == ()
+        assert not config.flip and config.export_dtype == "float32"
 
 
 def test_only_the_decoder_is_trained(encoder):

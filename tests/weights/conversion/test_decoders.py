@@ -8,6 +8,7 @@ from nstjax.errors import NstjaxError
 from nstjax.io.weights import check_shapes
 from nstjax.models.decoders import DecoderSpec, decode, param_shapes
 from nstjax.models.vgg import FULL_WIDTHS, VGGSpec, features
+from nstjax.ops.stats import channel_mean_std
 from nstjax.weights.conversion.decoders import (
     convert_adain_decoder,
     convert_style_swap_decoder,
@@ -50,6 +51,8 @@ def test_naoto0804_adain(networks, tmp_path):
     assert result.metadata.spec == DecoderSpec().to_dict()
     assert result.metadata.notes["lineage"] == "naoto0804"
     assert result.metadata.notes["encoder"] == "normalised"
+    # calc_mean_std of its function.py: torch's unbiased variance, plus 1e-5.
+    assert (result.metadata.notes["ddof"], result.metadata.notes["eps"]) == (1, 1e-5)
     assert_same_pictures(result, networks, network)
 
 
@@ -65,6 +68,21 @@ def test_irasin_adain(networks, tmp_path):
     assert result.metadata.notes["lineage"] == "irasin"
     assert result.metadata.notes["encoder"] == "torchvision"
     assert_same_pictures(result, networks, network, imagenet=True)
+
+
+def test_statistics_of_irasin_s_adain(networks, tmp_path):
+    """calc_mean_std of its model.py: torch's deviation plus 1e-6, 0 or not."""
+    torch = pytest.importorskip("torch")
+    network = networks.sequential_decoder(ADAIN, (0, 4, 6))
+    names = [f"decoder.rc{i}.conv" for i in range(1, 10)]
+    state = networks.rename_convolutions(network, names)
+    result = convert(convert_adain_decoder, networks, state, tmp_path)
+    features = np.random.default_rng(0).normal(size=(2, 5, 4, 3)).astype(np.float32)
+    features[0, ..., 1] = 0.25
+    expected = torch.tensor(features).flatten(1, 2).std(dim=1) + 1e-6
+    notes = result.metadata.notes
+    found = channel_mean_std(features, eps=notes["eps"], ddof=notes["ddof"]).std
+    np.testing.assert_allclose(found[:, 0, 0], expected, rtol=3e-6)
 
 
 def test_irasin_style_swap(networks, tmp_path):
