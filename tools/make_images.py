@@ -1,10 +1,12 @@
 """Paints the pictures that the README shows.
 
-    python tools/make_images.py
+    python tools/make_images.py [adain|vgg19 ...]
 
-Every one is what ``python stylize.py --content C --style S`` paints.
+Every one is what ``python stylize.py --content C --style S`` paints, and those of
+vgg19, after ``nstjax weights get vgg19``, with ``--method gatys --size 256``.
 """
 
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -29,17 +31,36 @@ def tile(image: np.ndarray) -> np.ndarray:
     return np.rint(resize_image(square, (SIDE, SIDE)) * 255).astype(np.uint8)
 
 
-def main() -> None:
+def adain() -> np.ndarray:
+    """A row for each content, a column for each style."""
     white = np.full((SIDE, SIDE, 3), 255, np.uint8)
     rows = [[white, *(tile(read_picture(style)) for style in STYLES)]]
     for content in CONTENTS:
         painted = [tile(nstjax.stylize(content, style)) for style in STYLES]
         rows.append([tile(read_picture(content)), *painted])
-    sheet = np.concatenate([np.concatenate(row, axis=1) for row in rows])
+    return np.concatenate([np.concatenate(row, axis=1) for row in rows])
+
+
+def vgg19() -> np.ndarray:
+    """Content, style, and Gatys' method with the bundled network and with VGG-19."""
+    content, style = CONTENTS[0], STYLES[0]
+    painted = [
+        nstjax.stylize(content, style, method="gatys", size=256, encoder=encoder)
+        for encoder in ("vgg19-slim", "vgg19")
+    ]
+    pictures = (read_picture(content), read_picture(style), *painted)
+    return np.concatenate([tile(picture) for picture in pictures], axis=1)
+
+
+SHEETS = {"adain": adain, "vgg19": vgg19}
+
+
+def main() -> None:
     IMAGES.mkdir(exist_ok=True)
-    path = IMAGES / "adain.jpg"
-    Image.fromarray(sheet).save(path, quality=85, optimize=True)
-    print(f"wrote {path}: {path.stat().st_size / 1e3:.0f} kB")
+    for name in sys.argv[1:] or SHEETS:
+        path = IMAGES / f"{name}.jpg"
+        Image.fromarray(SHEETS[name]()).save(path, quality=85, optimize=True)
+        print(f"wrote {path}: {path.stat().st_size / 1e3:.0f} kB")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,67 @@
+"""The real VGG-19 and VGG-16, once 'nstjax weights get' has fetched them."""
+
+import dataclasses
+from functools import partial
+
+import jax
+import numpy as np
+import pytest
+
+from nstjax.examples import content_image
+from nstjax.models.vgg import VGGSpec, features
+from nstjax.weights.conversion.sources import open_source
+from nstjax.weights.conversion.vgg19 import convert_vgg19
+from nstjax.weights.pretrained import load_encoder
+
+LAYERS = ("relu1_1", "relu2_1", "relu3_1")
+
+
+def test_vgg19_at_8_bits_is_the_normalised_one_rescaled(fetched, shared):
+    """Channel by channel; padding and pooling set alike."""
+    folder = shared / "weights" / "vgg19-normalised-relu3_1"
+    other = convert_vgg19(open_source(folder / "vgg_normalised_conv3_1.pth"))
+    spec = VGGSpec.from_dict(other.metadata.spec)
+    encoder = load_encoder(fetched("vgg19"))
+    alike = dataclasses.replace(
+        encoder.spec, padding=spec.padding, rounding=spec.rounding
+    )
+    image = content_image("chelsea")[None, :128, :160]
+    mine = jax.jit(partial(features, layers=LAYERS, spec=alike))(encoder.params, image)
+    theirs = jax.jit(partial(features, layers=LAYERS, spec=spec))(other.params, image)
+    for layer in LAYERS:
+        pairs = zip(
+            *(
+                np.float64(x[layer]).reshape(-1, x[layer].shape[-1]).T
+                for x in (mine, theirs)
+            ),
+            strict=True,
+        )
+        found = [np.corrcoef(a, b)[0, 1] for a, b in pairs if a.std() and b.std()]
+        assert len(found) > 0.9 * mine[layer].shape[-1]
+        assert np.median(found) > 0.999 and min(found) > 0.99
+
+
+@pytest.mark.parametrize("name", ["vgg19", "vgg16"])
+def test_same_as_torch(fetched, torch_reference, name):
+    torch = pytest.importorskip("torch")
+    reference = torch_reference("torch_vgg")
+    encoder = load_encoder(fetched(name))
+    spec, layer = encoder.spec, encoder.spec.layers[-1]
+    image = content_image("coffee")[None, :64, :80]
+    found = jax.jit(partial(features, layers=(layer,), spec=spec))(
+        encoder.params, image
+    )[layer]
+    with torch.no_grad():
+        x = reference.InputMap(spec.input_map)(reference.from_numpy(image))
+        for convolution, before in zip(
+            spec.convolutions, ("", *spec.convolutions), strict=False
+        ):
+            if before and convolution[4] != before[4]:
+                x = torch.nn.functional.max_pool2d(x, 2)
+            kernel = torch.tensor(encoder.params[convolution]["kernel"]).permute(
+                3, 2, 0, 1
+            )
+            bias = torch.tensor(encoder.params[convolution]["bias"])
+            x = torch.relu(torch.nn.functional.conv2d(x, kernel, bias, padding=1))
+    expected = reference.to_numpy(x)
+    assert np.linalg.norm(found - expected) < 1e-5 * np.linalg.norm(expected)
