@@ -17,6 +17,13 @@ class Parser(argparse.ArgumentParser):
         options.setdefault("formatter_class", argparse.RawDescriptionHelpFormatter)
         super().__init__(allow_abbrev=False, **options)
 
+    def parse_known_args(self, args=None, namespace=None):
+        """As argparse's, which gives options with the value "--" an empty list."""
+        for argument in args or ():
+            if argument.startswith("--") and argument.endswith("=--"):
+                self.error(f"{argument!r} has no value")
+        return super().parse_known_args(args, namespace)
+
     def error(self, message: str) -> None:
         """Raises NstjaxError in place of printing the usage."""
         raise NstjaxError(f"{message}; --help explains the options")

@@ -256,6 +256,8 @@ BAD = {
     "output in a file": (["--output={tmp}/content.png/out.png"], "content.png"),
     "method and config": (["--method=gatys"], "--config"),
     "preset of a config": (["--preset=paper"], "not both"),
+    "two dashes": (["--content=--"], "has no value"),
+    "config leaf without a value": (["--config.tv_weight"], "needs a value"),
     "seed too large": (["--seed=99999999999999999999"], "more than 2147483647"),
     "several contents": (["a.jpg", "b.jpg"], "'a.jpg' belongs to no option"),
     "depth network without a use": (["--depth-model=x"], "sees no depth"),

@@ -53,7 +53,7 @@ def material(tmp_path_factory) -> Path:
     """Small pictures, a random VGG-19, a config."""
     folder = tmp_path_factory.mktemp("material")
     generator = np.random.default_rng(SEED)
-    for kind, count in (("photos", 6), ("paintings", 2)):
+    for kind, count in (("photos", 5), ("paintings", 2)):
         (folder / kind).mkdir()
         for number in range(count):
             side = 64 + 8 * (number % 3)
@@ -89,7 +89,7 @@ def commands(material: Path) -> dict[str, list[str]]:
         "crop_size": 32,
         "batch_size": 2,
         "validation_batches": 1,
-        "steps": 60,
+        "steps": 40,
         "checkpoint_every": 7,
         "export_dtype": "float32",
     }
@@ -99,7 +99,7 @@ def commands(material: Path) -> dict[str, list[str]]:
             *("--config", str(material / "short.py")),
             *("--content", f"{photos}/0.png", "--style", f"{paintings}/0.png"),
             *("--encoder", str(material / "tiny.safetensors")),
-            *("--iterations", "1500", "--output", "out/result.png", "--resume"),
+            *("--iterations", "600", "--output", "out/result.png", "--resume"),
         ],
         "folders": [
             "stylize.py",
@@ -113,8 +113,8 @@ def commands(material: Path) -> dict[str, list[str]]:
         ],
         "evaluate": [
             "evaluate.py",
-            *("--content", f"{photos}/0.png", f"{photos}/3.png"),
-            *("--style", f"{paintings}/0.png", "--methods", "adain", "adain-lap"),
+            *("--content", photos),
+            *("--style", f"{paintings}/0.png", "--methods", "adain"),
             *("--size", "64", "--figure-pairs", "0", "--output", "out"),
         ],
     }
@@ -233,5 +233,5 @@ def test_nothing_is_lost_whenever_a_command_is_killed(material, tmp_path):
             problems.append(f"{what} goes on to another result")
         else:
             counts["went on to the same result"] += 1
-    print("\nkills:", json.dumps(counts))
+        print(f"{what}: {json.dumps(counts)}", flush=True)
     assert not problems, "\n".join(problems)
