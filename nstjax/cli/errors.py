@@ -22,6 +22,8 @@ def reports_errors(main: Callable[..., int]) -> Callable[..., int]:
 
     @functools.wraps(main)
     def wrapped(*args, **kwargs) -> int:
+        # The compiler's own remarks; what matters of them is raised.
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
         with reliable_streams(), raising_stopped(), warnings.catch_warnings():
             _show_only_our_warnings()
             try:

@@ -128,9 +128,14 @@ def prepare_folder(
             "another place"
         ) from error
     except Exception as error:
-        if len(unreadable) < len(files):
-            raise
-        raise NstjaxError(f"no picture in {source} can be read") from error
+        if len(unreadable) == len(files):
+            raise NstjaxError(f"no picture in {source} can be read") from error
+        # array_record, in C++, raises nearly anything where a disk is full.
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise NstjaxError(
+            f"{destination} cannot be written ({reason[:200]}); make room, or choose "
+            "another place"
+        ) from error
     return len(files) - len(unreadable), unreadable
 
 
