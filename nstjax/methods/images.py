@@ -11,6 +11,7 @@ from PIL import Image
 
 from nstjax import examples
 from nstjax.errors import NstjaxError, NstjaxWarning
+from nstjax.io.decoding import decode_pixels
 from nstjax.io.images import MIN_SIDE, read_image
 from nstjax.io.resizing import fit_size, resize_image
 from nstjax.methods.one_pass import SavedStyle
@@ -84,7 +85,7 @@ def read_mask(mask: Mask) -> np.ndarray:
     if isinstance(mask, (str, os.PathLike)):
         return _read_mask_file(mask)
     if isinstance(mask, Image.Image):
-        mask = np.asarray(mask.convert("L"))
+        return _from_pixels(decode_pixels(mask, background=0.0), "given as a picture")
     array = np.asarray(mask)
     if array.ndim == 2 and array.dtype == np.uint8:
         return array.astype(np.float32)[..., None] / 255
@@ -97,12 +98,19 @@ def read_mask(mask: Mask) -> np.ndarray:
 
 
 def _read_mask_file(path: str | os.PathLike) -> np.ndarray:
-    # What is transparent is not there: strokes on a layer of their own.
-    read = read_image(path, background=0.0).mean(axis=2, keepdims=True)
+    return _from_pixels(read_image(path, background=0.0), str(path))
+
+
+def _from_pixels(pixels: np.ndarray, name: str) -> np.ndarray:
+    """A mask of pixels [H, W, 3] in which what is transparent is black.
+
+    It is not there: strokes on a layer of their own.
+    """
+    read = pixels.mean(axis=2, keepdims=True)
     if not _LEAST_MASKED < read.mean() < 1 - _LEAST_MASKED:
         shade = "black" if read.mean() < 0.5 else "white"
         warnings.warn(
-            f"the mask {path} is {shade} nearly everywhere (where it is "
+            f"the mask {name} is {shade} nearly everywhere (where it is "
             "transparent, it counts as black)",
             NstjaxWarning,
             stacklevel=3,

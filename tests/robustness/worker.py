@@ -111,11 +111,10 @@ class Cases:
         return lambda: _check_picture(read_image(path, min_side=1))
 
     def _mask(self, draw):
-        from nstjax import api
+        from nstjax.methods.images import read_mask
 
         path = self._file(draw, self.pictures, ".png")
-
-        return lambda: api._read_mask(str(path))
+        return lambda: read_mask(str(path))
 
     def _training_picture(self, draw):
         from nstjax.io.crops import Crop
@@ -144,13 +143,13 @@ class Cases:
         return read
 
     def _style(self, draw):
-        from nstjax import api
+        from nstjax.methods import plan
         from nstjax.methods.options import method_options
 
         if not hasattr(self, "networks"):
-            self.networks = api.load_networks(method_options("adain"))
+            self.networks = plan.load_networks(method_options("adain"))
         path = self._file(draw, self.weights + self.states, ".style")
-        return lambda: api.read_styles([str(path)], networks=self.networks)
+        return lambda: plan.read_styles([str(path)], networks=self.networks)
 
     def _state(self, draw):
         from nstjax.io.run_state import load_run_state, read_run_options
