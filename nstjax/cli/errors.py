@@ -54,9 +54,24 @@ def explain(error: Exception) -> str | None:
         where = f"{error.filename}: " if error.filename else ""
         remedy = "make room" if error.errno in _EXHAUSTED else "check it"
         return f"{where}{os.strerror(error.errno)}; {remedy} and try again"
-    if isinstance(error, RuntimeError) and "Unable to initialize backend" in text:
-        return f"{text}; unset JAX_PLATFORMS, or set it to cpu"
+    if "Unable to initialize backend" in text or _comes_from(error, "xla_bridge.py"):
+        platforms = os.environ.get("JAX_PLATFORMS", "")
+        return (
+            f"jax cannot use the devices that JAX_PLATFORMS={platforms} asks for; "
+            "unset it, or set it to cpu"
+        )
     return None
+
+
+def _comes_from(error: Exception, file: str) -> bool:
+    """Whether an error was raised in a module of jax that has this name.
+
+    Of platforms that are not there, jax may say no more than AssertionError.
+    """
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return trace is not None and trace.tb_frame.f_code.co_filename.endswith(file)
 
 
 def run_command(main: Callable[[], int]) -> None:

@@ -71,6 +71,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from nstjax.training import trainer
     from nstjax.training.recipes.table import make_task
     from nstjax.training.watch import Watcher
+    from nstjax.training.workdirs import has_checkpoint
 
     first = jax.process_index() == 0
     workdir = Path(options.workdir or Path("runs") / config.name)
@@ -87,11 +88,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             except Stopped as stop:
                 watcher.close()
                 if first:
-                    print(
-                        f"nstjax: stopped; {workdir} has it all, and the same "
-                        "command goes on",
-                        file=sys.stderr,
-                    )
+                    what = f"{workdir} has it all, and the same command goes on"
+                    if not has_checkpoint(workdir):
+                        what = "nothing had been trained yet"
+                    print(f"nstjax: stopped; {what}", file=sys.stderr)
                 return stop.status
     if first:
         print(f"wrote {path}")

@@ -43,7 +43,7 @@ def check(workdir: Path, config: ConfigDict) -> None:
     """
     note = workdir / _NOTE
     if not note.is_file():
-        if any((workdir / CHECKPOINTS).glob("[0-9]*")):
+        if has_checkpoint(workdir):
             raise NstjaxError(
                 f"{workdir} has checkpoints but no {_NOTE}; choose another --workdir"
             )
@@ -72,6 +72,11 @@ def check(workdir: Path, config: ConfigDict) -> None:
             f"{workdir} holds a run with other settings: {differences}; resume it "
             "with the same settings or choose another --workdir"
         )
+
+
+def has_checkpoint(workdir: Path) -> bool:
+    """Whether a folder holds a checkpoint, finished or not."""
+    return any((workdir / CHECKPOINTS).glob("[0-9]*"))
 
 
 def claim(workdir: Path, config: ConfigDict) -> None:

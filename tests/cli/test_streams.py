@@ -79,7 +79,10 @@ def test_our_warnings_are_sentences_and_others_are_not_shown():
         (MemoryError(), "memory ran out; choose a smaller --size"),
         (RuntimeError("RESOURCE_EXHAUSTED: Out of memory"), "memory ran out"),
         (OSError(28, "No space left on device", "f"), "f: No space left on device;"),
-        (RuntimeError("Unable to initialize backend 'cuda'"), "unset JAX_PLATFORMS"),
+        (
+            RuntimeError("Unable to initialize backend 'cuda'"),
+            "unset it, or set it to cpu",
+        ),
     ],
 )
 def test_what_a_user_can_mend_is_one_sentence(error, sentence, capsys):
@@ -112,3 +115,13 @@ def test_warnings_are_given_back(capsys):
     before = warnings.showwarning
     assert main() == 0 and warnings.showwarning is before
     assert capsys.readouterr().err == "nstjax: warning: said\n"
+
+
+def test_devices_that_are_not_there_are_one_sentence(monkeypatch, capsys):
+    @reports_errors
+    def main():
+        exec(compile("assert False", "jax/_src/xla_bridge.py", "exec"))
+
+    monkeypatch.setenv("JAX_PLATFORMS", "cuda")
+    assert main() == 2
+    assert "JAX_PLATFORMS=cuda" in capsys.readouterr().err

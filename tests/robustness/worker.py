@@ -146,10 +146,13 @@ class Cases:
         from nstjax.methods import plan
         from nstjax.methods.options import method_options
 
+        options = method_options("adain")
         if not hasattr(self, "networks"):
-            self.networks = plan.load_networks(method_options("adain"))
+            self.networks = plan.load_networks(options)
         path = self._file(draw, self.weights + self.states, ".style")
-        return lambda: plan.read_styles([str(path)], networks=self.networks)
+        return lambda: plan.read_styles(
+            [str(path)], networks=self.networks, options=options
+        )
 
     def _state(self, draw):
         from nstjax.io.run_state import load_run_state, read_run_options
