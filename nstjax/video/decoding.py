@@ -25,7 +25,7 @@ def open_video(path: Path) -> Clip:
     Raises:
         NstjaxError: if it is no video, is damaged or cannot be decoded.
     """
-    with _opened(path) as container:
+    with open_container(path) as container:
         stream = container.streams.video[0]
         first = _first_frame(path, container, stream)
         turns = _quarter_turns(first)
@@ -62,10 +62,15 @@ def origin(container: Any) -> Fraction:
     return Fraction(container.start_time or 0, 1_000_000)
 
 
-def _opened(path: Path) -> Any:
+def open_container(path: Path) -> Any:
+    """Opens a video file, whatever its titles are written in.
+
+    Raises:
+        NstjaxError: if it cannot be read or decoded, or has no pictures.
+    """
     av = pyav()
     try:
-        container = av.open(str(path))
+        container = av.open(str(path), metadata_errors="replace")
     except (av.FFmpegError, OSError) as error:
         raise NstjaxError(f"{path} {_why_unreadable(path, error)}") from error
     if not container.streams.video:
@@ -101,7 +106,7 @@ def _first_frame(path: Path, container: Any, stream: Any) -> Any:
 
 def _read(path: Path, start: Fraction, tell: Callable[[str], None]) -> Iterator[Frame]:
     av = pyav()
-    with _opened(path) as container:
+    with open_container(path) as container:
         stream = container.streams.video[0]
         began = origin(container)
         base = Fraction(stream.time_base)

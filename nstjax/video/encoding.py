@@ -18,7 +18,7 @@ from PIL import Image
 
 from nstjax.errors import NstjaxError
 from nstjax.video.clips import Clip
-from nstjax.video.decoding import origin, sound_packets
+from nstjax.video.decoding import open_container, origin, sound_packets
 from nstjax.video.needs import pyav
 
 # FFmpeg's name of each container.
@@ -260,7 +260,7 @@ def join(
         container = None
         try:
             if clip.sound:
-                container = av.open(str(clip.path))
+                container = open_container(clip.path)
                 until = shift + end * coding.time_base if cut_sound else None
                 sound, note = _sound(container, out, shift, until)
                 sources.append(sound)
@@ -366,12 +366,13 @@ def _sound(
     source = found[0]
     begin = origin(container) + shift
     stop = None if until is None else origin(container) + until
-    if source.codec_context.codec.canonical_name in out.supported_codecs:
+    if _can_hold(out.format.name, source):
         stream = out.add_stream_from_template(source, opaque=True)
         return _copied(container, source, stream, begin, stop), None
     name = _SOUND.get(out.format.name, _OTHER_SOUND)
-    rate = 48_000 if name == "libopus" else source.rate
-    stream = out.add_stream(name, rate=rate, layout=source.layout.name)
+    keeps_rate = name == _OTHER_SOUND and source.rate == 44_100
+    layout = "mono" if source.channels == 1 else "stereo"
+    stream = out.add_stream(name, rate=44_100 if keeps_rate else 48_000, layout=layout)
     note = (
         f"the sound is {source.codec_context.name}, which {out.format.name} cannot "
         f"hold, and was coded anew as {name.removeprefix('lib')}"
@@ -379,11 +380,26 @@ def _sound(
     return _recoded(container, source, stream, begin, stop), note
 
 
+def _can_hold(container: str, source: Any) -> bool:
+    """Whether a container can hold a stream as it is coded, and players take it."""
+    if container == "mp4" and source.codec_context.name.startswith("pcm_"):
+        return False
+    av = pyav()
+    # What FFmpeg lists as supported it may refuse all the same.
+    try:
+        with av.open(_Nowhere(), "w", format=container) as trial:
+            trial.add_stream_from_template(source, opaque=True)
+            trial.start_encoding()
+    except (av.FFmpegError, ValueError):
+        return False
+    return True
+
+
 def _copied(
     container: Any, source: Any, stream: Any, begin: Fraction, stop: Fraction | None
 ) -> Iterator[Any]:
     base = Fraction(source.time_base)
-    offset = round(begin / base)
+    offset, before = round(begin / base), None
     if offset:
         container.seek(offset, stream=source, backward=True)
     for packet in sound_packets(container, source):
@@ -393,6 +409,10 @@ def _copied(
             continue
         if stop is not None and packet.pts * base >= stop:
             break
+        if before is not None and packet.pts <= before:
+            # A damaged file's; containers take times in order only.
+            continue
+        before = packet.pts
         packet.pts -= offset
         packet.dts = packet.pts
         packet.stream = stream
@@ -428,7 +448,12 @@ def _recoded(
                 continue
             if written is None:
                 written = round((time - begin) * stream.rate)
-            for piece in resampler.resample(frame):
+            try:
+                pieces = resampler.resample(frame)
+            except ValueError:
+                # A damaged file's frame, unlike those before it.
+                continue
+            for piece in pieces:
                 piece.pts = None
                 fifo.write(piece)
             while (block := fifo.read(size)) is not None:

@@ -30,7 +30,7 @@ def open_animation(path: Path) -> Clip:
             loop = int(image.info.get("loop", 1))
             _frame_pixels(image)
             shown = _shown(image)
-    except (OSError, SyntaxError, ValueError, EOFError) as error:
+    except Exception as error:  # Pillow raises nearly anything for damaged files
         raise NstjaxError(
             f"{path} is damaged or incomplete ({error}); get an intact copy"
         ) from error
@@ -79,7 +79,7 @@ def _read_animation(path: Path, tell: Callable[[str], None]) -> Iterator[Frame]:
                 shown = _shown(image)
             except EOFError:
                 return
-            except (OSError, SyntaxError, ValueError) as error:
+            except Exception as error:  # as above
                 tell(
                     f"{path} breaks off after {index} frames ({error}); what there is "
                     "of it is painted"

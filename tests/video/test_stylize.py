@@ -142,6 +142,19 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_bits(
     assert not (tmp_path / "out.mp4.parts").exists()
 
 
+def test_frames_that_are_painted_together_are_those_painted_alone(
+    pan, make_video, tmp_path
+):
+    clip = make_video(pan, "clip.mkv", encoder="ffv1")
+    found = {}
+    for count in (1, 3):
+        _paint(clip, tmp_path / str(count), batch_size=count)
+        found[count] = np.array(_images(tmp_path / str(count), fps=25)).astype(int)
+    assert len(found[3]) == len(pan)
+    # Rounding to 8 bits may fall to either side.
+    assert np.abs(found[3] - found[1]).max() <= 2
+
+
 def test_a_run_that_broke_goes_on_to_the_same_bits(
     pan, make_video, tmp_path, monkeypatch
 ):

@@ -109,14 +109,22 @@ def test_sound_is_copied_sample_by_sample(
     assert samples.shape[1] > 40_000
 
 
+@pytest.mark.parametrize(
+    "name, sound, out, coded",
+    [
+        ("clip.mkv", "pcm_s16le", "out.webm", "opus"),
+        ("clip.mkv", "pcm_s16le", "out.mp4", "aac"),
+        ("clip.webm", "libopus", "out.mov", "aac"),
+    ],
+)
 def test_sound_is_coded_anew_where_the_container_needs_it(
-    pan, make_video, sound_of, tmp_path
+    pan, make_video, sound_of, tmp_path, name, sound, out, coded
 ):
-    source = make_video(pan * 4, "clip.mkv", sound="pcm_s16le")
+    source = make_video(pan * 4, name, sound=sound)
     times = [40 * i for i in range(33)]
-    note = _write(tmp_path / "out.webm", open_clip(source), pan * 4, times, tmp_path)
-    assert "coded anew as opus" in note
-    samples = sound_of(tmp_path / "out.webm")[0]
+    note = _write(tmp_path / out, open_clip(source), pan * 4, times, tmp_path)
+    assert f"coded anew as {coded}" in note
+    samples = sound_of(tmp_path / out)[0]
     spectrum = np.abs(np.fft.rfft(samples[4800:43200]))
     assert np.argmax(spectrum) * 48000 / 38400 == pytest.approx(440, abs=2)
 
