@@ -11,7 +11,7 @@ else that is slow; its functions do, when they are first asked for.
 from importlib import import_module as _import_module
 from typing import TYPE_CHECKING as _TYPE_CHECKING
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 if _TYPE_CHECKING:
     from nstjax.api import stylize as stylize
