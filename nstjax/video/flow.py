@@ -60,7 +60,7 @@ def find_motion(before: np.ndarray, after: np.ndarray) -> Motion:
     seen = [_shrink(frame, small) for frame in (before, after)]
     grey = [_grey(frame) for frame in seen]
     backward, forward = optical_flow(grey[1], grey[0]), optical_flow(*grey)
-    holds = consistent(backward, forward) * _same_colours(*seen, backward)
+    holds = consistent(backward, forward) * _same_colours(seen[0], seen[1], backward)
     flow = enlarge_flow(backward, size)
     flow[np.abs(flow).max(axis=2) < _STILL] = 0
     return Motion(flow, _soft(_enlarge(holds, size)))
