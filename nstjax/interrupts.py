@@ -1,7 +1,9 @@
 """Requests to stop: Ctrl-C, and the signals of schedulers and closed terminals."""
 
 import contextlib
+import os
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 
@@ -36,8 +38,34 @@ def raising_stopped() -> Iterator[None]:
     def stop(number, frame):
         raise Stopped(number)
 
-    with _handling(stop, only=signal.SIG_DFL):
+    with _handling(stop, only=signal.SIG_DFL), _sending_again():
         yield
+
+
+@contextlib.contextmanager
+def _sending_again() -> Iterator[None]:
+    """Sends a signal again whose exception was raised where Python drops those.
+
+    That is in destructors and callbacks, such as jax's at every collection of garbage.
+    """
+    before = sys.unraisablehook
+
+    def hook(unraisable) -> None:
+        error = unraisable.exc_value
+        if not isinstance(error, KeyboardInterrupt):
+            before(unraisable)
+            return
+        number = error.status - 128 if isinstance(error, Stopped) else signal.SIGINT
+        # A moment later, when this callback, too, has ended.
+        timer = threading.Timer(0.05, os.kill, (os.getpid(), number))
+        timer.daemon = True
+        timer.start()
+
+    sys.unraisablehook = hook
+    try:
+        yield
+    finally:
+        sys.unraisablehook = before
 
 
 class StopRequest:

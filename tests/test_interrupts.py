@@ -3,6 +3,7 @@
 import os
 import signal
 import threading
+import time
 
 import pytest
 
@@ -33,6 +34,18 @@ def test_unarmed_it_interrupts_at_once():
         with pytest.raises(Stopped) as stopped:
             os.kill(os.getpid(), signal.SIGTERM)
         assert stopped.value.status == 143 and not request.requested
+
+
+def test_a_signal_that_falls_into_a_callback_is_not_lost():
+    class Dropped:
+        def __del__(self):
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(0)  # where the handler runs, whose exception Python drops
+
+    with pytest.raises(Stopped) as stopped, raising_stopped():
+        Dropped()
+        time.sleep(10)
+    assert stopped.value.status == 143
 
 
 def test_an_ignored_signal_stays_ignored():
