@@ -5,7 +5,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 # SIGHUP, which Windows does not know, is what a closed terminal sends.
 SIGNALS = tuple(
@@ -28,18 +28,34 @@ class Stopped(KeyboardInterrupt):
 
 
 @contextlib.contextmanager
-def raising_stopped() -> Iterator[None]:
-    """Lets the other signals raise `Stopped`, as Ctrl-C raises KeyboardInterrupt.
+def raising_stopped(end: Callable[[int], None] | None = None) -> Iterator[None]:
+    """Lets all signals raise `Stopped`, as Ctrl-C raises KeyboardInterrupt.
 
     Signals that the process was told to ignore, as by nohup, stay ignored. Outside
     the main thread, where Python allows no handlers, this does nothing.
+
+    Args:
+        end: ends the process with a status, at once. It is called where an exception
+            would pass through jax, which may crash by it while it compiles.
     """
 
     def stop(number, frame):
-        raise Stopped(number)
+        stopped = Stopped(number)
+        if end is not None and _is_in_jax(frame):
+            end(stopped.status)
+        raise stopped
 
-    with _handling(stop, only=signal.SIG_DFL), _sending_again():
+    defaults = (signal.SIG_DFL, signal.default_int_handler)
+    with _handling(stop, only=lambda present: present in defaults), _sending_again():
         yield
+
+
+def _is_in_jax(frame) -> bool:
+    while frame is not None:
+        if frame.f_globals.get("__name__", "").partition(".")[0] in ("jax", "jaxlib"):
+            return True
+        frame = frame.f_back
+    return False
 
 
 @contextlib.contextmanager
@@ -84,6 +100,7 @@ class StopRequest:
         self.requested = 0
         self.armed = armed
         self._handling = _handling(self._handle)
+        self._before = {number: signal.getsignal(number) for number in SIGNALS}
 
     def __enter__(self) -> "StopRequest":
         self._handling.__enter__()
@@ -94,6 +111,9 @@ class StopRequest:
 
     def _handle(self, number, frame) -> None:
         if not self.armed or (self.requested and number == signal.SIGINT):
+            before = self._before[number]
+            if callable(before) and before is not signal.default_int_handler:
+                before(number, frame)
             raise Stopped(number)
         self.requested = self.requested or number
 
@@ -130,14 +150,13 @@ def _handling(handler, *, only=None) -> Iterator[None]:
 
     Args:
         handler: a function of a signal's number and a frame.
-        only: leaves all signals alone whose handler is not this one, or does not
-            answer it with True.
+        only: tells of a present handler whether it may be replaced; by default all.
     """
     previous = {}
     if threading.current_thread() is threading.main_thread():
         for number in SIGNALS:
             present = signal.getsignal(number)
-            wanted = only(present) if callable(only) else only in (None, present)
+            wanted = only is None or only(present)
             if wanted and present not in (None, signal.SIG_IGN):
                 previous[number] = signal.signal(number, handler)
     try:

@@ -87,3 +87,18 @@ def test_does_nothing_in_other_threads():
     thread.start()
     thread.join()
     assert outcome == [0]
+
+
+def test_no_exception_passes_through_jax():
+    ended = []
+    inside = {"__name__": "jax.lowering"}
+    exec("def lower(work): work()", inside)
+    for number in SIGNALS:
+        with pytest.raises(Stopped), raising_stopped(ended.append):
+            os.kill(os.getpid(), number)
+        assert ended == []
+        with pytest.raises(Stopped), raising_stopped(ended.append):
+            with StopRequest(armed=False):
+                inside["lower"](lambda number=number: os.kill(os.getpid(), number))
+        assert ended == [128 + number]
+        ended.clear()

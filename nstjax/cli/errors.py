@@ -10,11 +10,18 @@ from collections.abc import Callable
 from nstjax.cli.streams import reliable_streams
 from nstjax.errors import NstjaxError, NstjaxWarning
 from nstjax.interrupts import Stopped, raising_stopped
+from nstjax.io.files import remove_unfinished
 
 USAGE_ERROR = 2
 INTERRUPTED = 130
 # Of these a machine may run out at any time, wherever in a command.
 _EXHAUSTED = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EMFILE, errno.ENOMEM)
+
+
+class _process:
+    """Whether this process is a command's own, and may be ended by it."""
+
+    owned = False
 
 
 def reports_errors(main: Callable[..., int]) -> Callable[..., int]:
@@ -24,7 +31,8 @@ def reports_errors(main: Callable[..., int]) -> Callable[..., int]:
     def wrapped(*args, **kwargs) -> int:
         # The compiler's own remarks; what matters of them is raised.
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-        with reliable_streams(), raising_stopped(), warnings.catch_warnings():
+        end = _end if _process.owned else None
+        with reliable_streams(), raising_stopped(end), warnings.catch_warnings():
             _show_only_our_warnings()
             try:
                 status = main(*args, **kwargs)
@@ -80,9 +88,18 @@ def run_command(main: Callable[[], int]) -> None:
     After an interruption at once: the compiler's threads may still be at work, and
     where the interpreter ended below them, the process would crash.
     """
+    _process.owned = True
     status = main()
     if status <= 128:
         sys.exit(status)
+    _end(status, said=True)
+
+
+def _end(status: int, *, said: bool = False) -> None:
+    """Ends the process, less what is still being written."""
+    if not said:
+        print("nstjax: stopped", file=sys.stderr)
+    remove_unfinished()
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()

@@ -13,6 +13,8 @@ from nstjax.errors import NstjaxError
 LONGEST_NAME = 255
 # Characters of a name that its temporary file's begins with.
 _PREFIX = 32
+# Temporary files that have not taken their place yet.
+_unfinished: set[str | None] = set()
 
 
 def write_atomically(
@@ -68,6 +70,7 @@ def written_atomically(
         # A part of the name, for a whole one may be as long as names can be.
         prefix = f".{target.name[:_PREFIX]}."
         handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=prefix)
+        _unfinished.add(temporary)
         os.close(handle)
         yield Path(temporary)
         with open(temporary, "r+b") as file:
@@ -86,6 +89,15 @@ def written_atomically(
                 f"{path} cannot be written ({reason}); choose another place"
             ) from error
         raise
+    finally:
+        _unfinished.discard(temporary)
+
+
+def remove_unfinished() -> None:
+    """Removes what is being written, where the process is about to end."""
+    for temporary in tuple(_unfinished):
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
 
 
 def refuse_to_overwrite(path: str | os.PathLike, *, overwrite: bool) -> None:

@@ -10,6 +10,7 @@ from nstjax.io.files import (
     LONGEST_NAME,
     fit_name,
     refuse_to_overwrite,
+    remove_unfinished,
     write_atomically,
     written_atomically,
 )
@@ -163,3 +164,12 @@ def test_names_are_fitted(tmp_path):
             "_disparity.png"
         )
         assert stem.startswith(name[:100])
+
+
+def test_what_is_unfinished_when_the_process_ends_is_removed(tmp_path):
+    write_atomically(tmp_path / "before", b"data")
+    with pytest.raises(NstjaxError), written_atomically(tmp_path / "file") as temporary:
+        temporary.write_bytes(b"half")
+        remove_unfinished()
+        assert names(tmp_path) == ["before"]
+    assert names(tmp_path) == ["before"]
