@@ -26,6 +26,8 @@ from nstjax.weights.conversion.publishers import (
     Publisher,
 )
 
+_SHA256_DIGITS = 64
+
 
 @dataclasses.dataclass(frozen=True)
 class Entry:
@@ -75,7 +77,9 @@ class Entry:
         if not digits:
             return "no hash stated"
         name = {"sha256": "SHA-256", "md5": "MD5"}[algorithm]
-        return f"{name} {digits}" + ("..." if algorithm == "sha256" else "")
+        # torch's convention gives the first digits only.
+        cut = algorithm == "sha256" and len(digits) < _SHA256_DIGITS
+        return f"{name} {digits}{'...' if cut else ''}"
 
 
 _NAOTO0804 = "https://github.com/naoto0804/pytorch-AdaIN/releases/download/v0.0.0"
