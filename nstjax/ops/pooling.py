@@ -74,3 +74,17 @@ def _max_of_three(x: Array, *, axis: int) -> Array:
         lax.slice_in_dim(padded, i, i + 2 * length - 1, 2, axis) for i in range(3)
     )
     return jnp.maximum(jnp.maximum(first, middle), last)
+
+
+def mean_over_cells(x: Array, side: int) -> Array:
+    """Means over squares of `side` pixels, [B, H, W, C] to [B, H / side, W / side, C].
+
+    Raises:
+        ValueError: if H or W is no multiple of `side`.
+    """
+    chex.assert_rank(x, 4)
+    batch, height, width, channels = x.shape
+    if height % side or width % side:
+        raise ValueError(f"{height} x {width} is no multiple of {side}")
+    blocks = x.reshape(batch, height // side, side, width // side, side, channels)
+    return blocks.mean(axis=(2, 4))

@@ -14,6 +14,7 @@ _MODULES = {
     "depth": "nstjax.training.recipes.depth",
     "distill": "nstjax.training.recipes.distill",
     "style_swap": "nstjax.training.recipes.style_swap",
+    "painter": "nstjax.training.recipes.painter",
 }
 
 

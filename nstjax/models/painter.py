@@ -1,0 +1,342 @@
+"""The painter: an encoder and a decoder for AdaIN at three levels, trained as one.
+
+AdaIN's own decoder must invent a picture from relu4_1 alone. The painter restyles
+features at a half, a quarter and an eighth of the picture's sides, each by AdaIN, and
+decodes all three. The style's means and deviations also set a scale and a shift,
+within bounds, of every channel that the decoder computes. Its encoder is no VGG: it is
+trained together with the decoder, at a third of a slim VGG's cost, and nothing is
+computed at the picture's full size, whose pixels are folded 2 x 2 into channels.
+
+The decoder normalises nothing by statistics of its own features: each pixel depends on
+a neighbourhood and on statistics of the encoder's features alone, so that tiles of a
+picture come out as the whole does.
+
+References:
+    Huang & Belongie, 2017, https://arxiv.org/abs/1703.06868 (AdaIN, at relu4_1);
+    Dumoulin et al., 2016, https://arxiv.org/abs/1610.07629 (a scale and a shift of
+    channels for each style);
+    Shi et al., 2016, https://arxiv.org/abs/1609.05158 (pixels folded into channels).
+"""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from nstjax.errors import NstjaxError
+from nstjax.lazy import chex
+from nstjax.ops.convolution import conv3x3, upsample_reflect_conv3x3
+from nstjax.ops.cpu.sums import add_bias
+from nstjax.ops.pooling import mean_over_cells, pool2x2
+from nstjax.ops.stats import Statistics
+from nstjax.precision import cast_floating
+from nstjax.types import Array, Features, Params
+
+# The levels, each of half the sides of the one before.
+LEVELS = ("half", "quarter", "eighth")
+# Pixels of a side that one position of the last level stands for.
+MULTIPLE = 8
+# Added to the variances of the encoder's features, whose scale is about 1: a channel
+# that hardly fires must not be blown up.
+EPS = 1e-3
+# The largest relative change that a style makes to a channel.
+_LARGEST_SCALE = 0.8
+# Means and deviations are told as what lies this far above or below usual, at most.
+_LARGEST_STATISTIC = 4.0
+
+
+@dataclasses.dataclass(frozen=True)
+class PainterSpec:
+    """What distinguishes one painter from another.
+
+    Attributes:
+        encoder_widths: channels of the encoder's convolutions at each of `LEVELS`.
+        trunk_blocks: residual blocks of two convolutions at an eighth.
+        decoder_widths: channels of the decoder's convolutions at a quarter and at a
+            half.
+        style_width: numbers that the style's statistics are condensed to.
+    """
+
+    encoder_widths: tuple[tuple[int, ...], ...] = ((32, 40), (80, 80), (112, 112))
+    trunk_blocks: int = 2
+    decoder_widths: tuple[tuple[int, ...], ...] = ((80, 80), (48, 48))
+    style_width: int = 80
+
+    def __post_init__(self):
+        try:
+            encoder, decoder = (
+                tuple(tuple(int(width) for width in level) for level in levels)
+                for levels in (self.encoder_widths, self.decoder_widths)
+            )
+            least = min(
+                int(self.style_width),
+                int(self.trunk_blocks) + 1,
+                *(min(level) for level in (*encoder, *decoder)),
+            )
+        except (TypeError, ValueError) as error:
+            raise NstjaxError(
+                f"a painter spec has a malformed field: {error}"
+            ) from error
+        if len(encoder) != 3 or len(decoder) != 2 or least < 1:
+            raise NstjaxError(
+                "a painter has three lists of encoder widths, two of decoder widths, "
+                f"and no width below 1, not {encoder} and {decoder}"
+            )
+        object.__setattr__(self, "encoder_widths", encoder)
+        object.__setattr__(self, "decoder_widths", decoder)
+
+    @property
+    def level_widths(self) -> dict[str, int]:
+        """Channels of the encoder's features by level."""
+        return {
+            level: widths[-1]
+            for level, widths in zip(LEVELS, self.encoder_widths, strict=True)
+        }
+
+    @property
+    def encoder_convolutions(self) -> dict[str, tuple[int, int]]:
+        """Input and output channels of each, in order of use."""
+        found, width = {}, 12
+        for level, widths in zip(LEVELS, self.encoder_widths, strict=True):
+            for number, after in enumerate(widths):
+                found[f"{level}_{number}"] = (width, after)
+                width = after
+        return found
+
+    @property
+    def decoder_convolutions(self) -> dict[str, tuple[int, int]]:
+        """Input and output channels of each, in order of use."""
+        width = self.level_widths["eighth"]
+        found = {}
+        for block in range(self.trunk_blocks):
+            found[f"block{block}_0"] = (width, width)
+            found[f"block{block}_1"] = (width, width)
+        for level, widths in zip(("quarter", "half"), self.decoder_widths, strict=True):
+            found[f"{level}_skip"] = (self.level_widths[level], widths[0])
+            for number, after in enumerate(widths):
+                found[f"{level}_{number}"] = (width, after)
+                width = after
+        return found | {"pixels": (width, 12)}
+
+    @property
+    def styled(self) -> tuple[str, ...]:
+        """The decoder's convolutions whose channels the style scales and shifts."""
+        return tuple(
+            name
+            for name in self.decoder_convolutions
+            if not name.endswith("_skip") and name != "pixels"
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """The spec as plain JSON data."""
+        return dataclasses.asdict(self) | {
+            "encoder_widths": [list(level) for level in self.encoder_widths],
+            "decoder_widths": [list(level) for level in self.decoder_widths],
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> "PainterSpec":
+        """Reads what `to_dict` wrote.
+
+        Raises:
+            NstjaxError: if a field is missing, unknown or out of range.
+        """
+        names = {field.name for field in dataclasses.fields(cls)}
+        if set(data) != names:
+            raise NstjaxError(
+                f"a painter spec has the fields {sorted(names)}, not {sorted(data)}"
+            )
+        return cls(**data)
+
+
+def encode(
+    params: Params,
+    image: Array,
+    *,
+    spec: PainterSpec,
+    compute_dtype: str | None = None,
+) -> Features:
+    """Computes the features that AdaIN restyles.
+
+    Args:
+        params: ``{"encoder": ..., "decoder": ..., "style": ...}``.
+        image: pictures [B, H, W, 3], RGB in [0, 1]; H and W are multiples of 8 and at
+            least 16.
+        spec: what `params` belong to.
+        compute_dtype: what convolutions compute in, one of
+            `nstjax.precision.COMPUTE_DTYPES`; by default the picture's dtype.
+
+    Returns:
+        ``{"half": [B, H / 2, W / 2, C], "quarter": ..., "eighth": ...}`` after ReLUs,
+        of the picture's dtype.
+
+    Raises:
+        NstjaxError: if the picture is too small, or no multiple of 8.
+    """
+    chex.assert_rank(image, 4)
+    height, width = image.shape[1:3]
+    if min(height, width) < 2 * MULTIPLE or height % MULTIPLE or width % MULTIPLE:
+        raise NstjaxError(
+            f"a painter takes pictures whose sides are multiples of {MULTIPLE} from "
+            f"{2 * MULTIPLE} on, not {width} x {height} pixels"
+        )
+    weights = params["encoder"]
+    # Centred, so that the first layer sees black as far as white.
+    x = cast_floating(_fold(2 * image - 1), compute_dtype)
+    found = {}
+    for level, widths in zip(LEVELS, spec.encoder_widths, strict=True):
+        if level != LEVELS[0]:
+            x = pool2x2(x, kind="max", rounding="floor")
+        for number in range(len(widths)):
+            x = jax.nn.relu(_convolve(weights[f"{level}_{number}"], x))
+        found[level] = x
+    return cast_floating(found, image.dtype)
+
+
+def decode(
+    params: Params,
+    features: Features,
+    styles: Sequence[Mapping[str, Statistics]],
+    shares: Sequence[Array] | None = None,
+    *,
+    spec: PainterSpec,
+    compute_dtype: str | None = None,
+) -> Array:
+    """Turns restyled features into pictures.
+
+    Args:
+        params: see `encode`.
+        features: from `encode`, restyled by AdaIN.
+        styles: the statistics that AdaIN gave them, by level, each [B or 1, 1, 1, C]:
+            one style, or one for each of `shares`.
+        shares: how much of each style holds where, [B, H, W, 1] at the picture's size,
+            summing to 1.
+        spec: what `params` belong to.
+        compute_dtype: see `encode`.
+
+    Returns:
+        Pictures [B, H, W, 3] of the features' dtype, RGB, nominally in [0, 1] and not
+        clipped.
+    """
+    weights = params["decoder"]
+    dtype = features["eighth"].dtype
+    features = cast_floating(dict(features), compute_dtype)
+    told = [_condense(params["style"], style) for style in styles]
+
+    def styled(name: str, x: Array) -> Array:
+        wanted = [_adjustment(params["style"][name], style) for style in told]
+        if shares is not None:
+            side = shares[0].shape[1] // x.shape[1]
+            wanted = [
+                mean_over_cells(share, side) * value
+                for share, value in zip(shares, wanted, strict=True)
+            ]
+        scale, shift = jnp.split(sum(wanted), 2, axis=-1)
+        scale = 1 + _LARGEST_SCALE * jnp.tanh(scale)
+        return x * scale.astype(x.dtype) + shift.astype(x.dtype)
+
+    x = features["eighth"]
+    for block in range(spec.trunk_blocks):
+        first, second = f"block{block}_0", f"block{block}_1"
+        inner = jax.nn.relu(styled(first, _convolve(weights[first], x)))
+        x = jax.nn.relu(x + styled(second, _convolve(weights[second], inner)))
+    for level, widths in zip(("quarter", "half"), spec.decoder_widths, strict=True):
+        skip = _convolve(weights[f"{level}_skip"], features[level])
+        for number in range(len(widths)):
+            name = f"{level}_{number}"
+            y = _convolve(weights[name], x, upsample=number == 0)
+            x = jax.nn.relu(styled(name, y + skip if number == 0 else y))
+    # Zero is grey: a painter begins with that, not with black.
+    pixels = _unfold(_convolve(weights["pixels"], x)) + 0.5
+    return cast_floating(pixels, dtype)
+
+
+def init_params(key: Array, spec: PainterSpec) -> dict[str, Any]:
+    """Random weights of the spec's shapes (He initialisation), which paint grey."""
+    shapes = param_shapes(spec)
+    flat, tree = jax.tree.flatten(shapes, is_leaf=lambda x: isinstance(x, tuple))
+    he = jax.nn.initializers.he_normal()
+    keys = jax.random.split(key, len(flat))
+    params = jax.tree.unflatten(
+        tree,
+        [
+            he(key, shape) if len(shape) > 1 else jnp.zeros(shape)
+            for key, shape in zip(keys, flat, strict=True)
+        ],
+    )
+    for name in spec.styled:
+        # Begins with no change of any channel.
+        kernel = params["style"][name]["kernel"]
+        params["style"][name]["kernel"] = jnp.zeros_like(kernel)
+    for block in range(spec.trunk_blocks):
+        last = params["decoder"][f"block{block}_1"]
+        last["kernel"] = 0.1 * last["kernel"]
+    last = params["decoder"]["pixels"]
+    last["kernel"] = 0.1 * last["kernel"]
+    return params
+
+
+def param_shapes(spec: PainterSpec) -> dict[str, Any]:
+    """The tree of shapes that weights of this spec must have."""
+
+    def chain(convolutions: Mapping[str, tuple[int, int]]) -> dict[str, Any]:
+        return {
+            name: {"kernel": (3, 3, before, after)}
+            # A skip is added to a convolution that has a bias.
+            | ({} if name.endswith("_skip") else {"bias": (after,)})
+            for name, (before, after) in convolutions.items()
+        }
+
+    def dense(before: int, after: int) -> dict[str, Any]:
+        return {"kernel": (before, after), "bias": (after,)}
+
+    style = {
+        name: dense(spec.style_width, 2 * spec.decoder_convolutions[name][1])
+        for name in spec.styled
+    }
+    numbers = 2 * sum(spec.level_widths.values())
+    return {
+        "encoder": chain(spec.encoder_convolutions),
+        "decoder": chain(spec.decoder_convolutions),
+        "style": style | {"condense": dense(numbers, spec.style_width)},
+    }
+
+
+def _convolve(weights: Params, x: Array, *, upsample: bool = False) -> Array:
+    kernel = weights["kernel"].astype(x.dtype)
+    if upsample:
+        y = upsample_reflect_conv3x3(x, kernel)
+    else:
+        y = conv3x3(x, kernel, padding="reflect")
+    return add_bias(y, weights["bias"].astype(x.dtype)) if "bias" in weights else y
+
+
+def _condense(weights: Params, style: Mapping[str, Statistics]) -> Array:
+    """A style's statistics to a few numbers, [B, style_width], within bounds."""
+    numbers = [value[:, 0, 0] for level in LEVELS for value in style[level]]
+    dense = weights["condense"]
+    told = jnp.concatenate(numbers, axis=1) @ dense["kernel"] + dense["bias"]
+    return _LARGEST_STATISTIC * jnp.tanh(told / _LARGEST_STATISTIC)
+
+
+def _adjustment(weights: Params, told: Array) -> Array:
+    """The scale and shift of channels side by side, [B, 1, 1, 2 C]."""
+    return (told @ weights["kernel"] + weights["bias"])[:, None, None]
+
+
+def _fold(image: Array) -> Array:
+    """Squares of 2 x 2 pixels into channels: [B, H, W, C] to [B, H/2, W/2, 4 C]."""
+    batch, height, width, channels = image.shape
+    blocks = image.reshape(batch, height // 2, 2, width // 2, 2, channels)
+    blocks = blocks.transpose(0, 1, 3, 2, 4, 5)
+    return blocks.reshape(batch, height // 2, width // 2, 4 * channels)
+
+
+def _unfold(x: Array) -> Array:
+    """The inverse of `_fold`."""
+    batch, height, width, channels = x.shape
+    blocks = x.reshape(batch, height, width, 2, 2, channels // 4)
+    blocks = blocks.transpose(0, 1, 3, 2, 4, 5)
+    return blocks.reshape(batch, 2 * height, 2 * width, channels // 4)
