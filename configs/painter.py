@@ -59,15 +59,15 @@ def base():
     )
     config.content_weight = 1.0
     config.gram_weight = 10.0
-    config.moments_weight = 10.0
+    config.moments_weight = 5.0
     # Distance of the colours.
-    config.palette_weight = 20.0
+    config.palette_weight = 150.0
     # Colour fringes at edges; noise where the content is flat; detail that repeats
     # from position to position; pixels out of range.
-    config.fringe_weight = 0.2
-    config.flat_weight = 50.0
+    config.fringe_weight = 0.5
+    config.flat_weight = 100.0
     config.grid_weight = 1.0
-    config.identity_weight = 20.0
+    config.identity_weight = 40.0
     config.range_weight = 10.0
     config.tv_weight = 0.1
     # The Laplacian of pooled pictures against the content's.

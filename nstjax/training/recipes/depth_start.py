@@ -98,7 +98,7 @@ class _Lessons(NamedTuple):
         found = sum_over(
             self.pictures,
             lambda picture: activation_covariance(
-                {"teacher": _given(self.teacher, picture, part, block, 1)}
+                _given(self.teacher, picture, part, block, 1)
             ),
         )
         return _Channels(1, part, block, select_channels(np.asarray(found), count))

@@ -26,23 +26,21 @@ from nstjax.io.datasets import (
     picture_loader,
     split_source,
 )
-from nstjax.io.weights import WeightsMetadata, load_weights
+from nstjax.io.weights import WeightsMetadata
 from nstjax.losses.hints import hint_loss
 from nstjax.models import vgg
 from nstjax.training.recipes.initial import load_initial, teacher_notes
 from nstjax.training.recipes.warm_start import solve_maps, solve_student
 from nstjax.training.sources import make_crop, pictures_of
 from nstjax.training.task import Task, to_unit
-from nstjax.types import Array
+from nstjax.types import Array, Features
+from nstjax.weights.pretrained import Encoder, load_encoder
 
 # The highest activation of a rescaled channel (most of VGG-19 reach 5 to 30
 # times their mean), and the least that a channel's size may be taken for, as a
 # share of the median one's.
 _HIGHEST_PEAK = 30.0
 _LEAST_SIZE = 0.2
-
-# (teacher's name, layer) of one supervised activation.
-Hint = tuple[str, str]
 
 
 def make_task(config: ConfigDict) -> Task:
@@ -63,23 +61,25 @@ def make_task(config: ConfigDict) -> Task:
         rounding="floor",
         input_map="imagenet",
     )
-    teachers = _load_teachers(config)
-    hints = _choose_hints(config, spec, teachers)
-    weights = _weigh_hints(config, hints)
-    specs = {name: teacher["spec"] for name, teacher in teachers.items()}
-    frozen = {name: teacher["params"] for name, teacher in teachers.items()}
+    teacher = _load_teacher(config)
+    check_layers(config, spec, teacher.spec)
+    hints = spec.layers
+    weights = {
+        layer: config.layer_weights.get(layer, config.hint_weight) for layer in hints
+    }
+    frozen = {"teacher": teacher.params}
     source = pictures_of(config)
     training, validation = split_source(source, every=config.validation_every_nth)
     load = picture_loader(make_crop(config))
 
-    def targets(frozen: Any, image: Array) -> dict[str, Array]:
-        return {
-            name: value
-            for teacher in specs
-            for name, value in _teach(
-                frozen[teacher], image, teacher, specs[teacher], hints
-            ).items()
-        }
+    def targets(frozen: Any, image: Array) -> Features:
+        return vgg.features(
+            frozen["teacher"],
+            image,
+            hints,
+            spec=teacher.spec,
+            compute_dtype=config.teacher_dtype,
+        )
 
     def init(key: Array) -> dict[str, Any]:
         student_key, map_key = jax.random.split(key)
@@ -87,40 +87,30 @@ def make_task(config: ConfigDict) -> Task:
         widths = jax.eval_shape(targets, frozen, image)
         maps = {}
         keys = jax.random.split(map_key, len(hints))
-        for (teacher, layer), key in zip(hints, keys, strict=True):
-            shape = (spec.width(layer), widths[_name(teacher, layer)].shape[-1])
+        for layer, key in zip(hints, keys, strict=True):
+            shape = (spec.width(layer), widths[layer].shape[-1])
             kernel = jax.random.normal(key, shape) / np.sqrt(shape[0])
-            maps[_name(teacher, layer)] = {
-                "kernel": kernel,
-                "bias": jnp.zeros(shape[1]),
-            }
+            maps[layer] = {"kernel": kernel, "bias": jnp.zeros(shape[1])}
         return {"student": vgg.init_params(student_key, spec), "maps": maps}
 
     def loss(params: Any, frozen: Any, batch: Mapping[str, Array], key: Array):
         del key
         dtype = params["student"]["conv1_1"]["kernel"].dtype
         image = to_unit(batch["content"], dtype)
-        layers = dict.fromkeys(layer for _, layer in hints)
-        mine = vgg.features(params["student"], image, layers, spec=spec)
+        mine = vgg.features(params["student"], image, hints, spec=spec)
         wanted = targets(frozen, image)
-        terms, total = {}, 0.0
-        for teacher, layer in hints:
-            name = _name(teacher, layer)
-            terms[name] = hint_loss(params["maps"][name], mine[layer], wanted[name])
-            weight = weights[teacher, layer]
-            total += weight * terms[name]
+        terms = {
+            layer: hint_loss(params["maps"][layer], mine[layer], wanted[layer])
+            for layer in hints
+        }
+        total = sum(weights[layer] * term for layer, term in terms.items())
         return total / sum(weights.values()), terms
 
     @partial(jax.jit, static_argnums=1)
-    def teach(image: Array, convolution: str) -> dict[str, Array]:
-        layer = convolution.replace("conv", "relu")
-        return {
-            teacher: vgg.features(
-                frozen[teacher]["network"], image, (convolution,), spec=specs[teacher]
-            )[convolution]
-            for teacher, hinted in hints
-            if hinted == layer
-        }
+    def teach(image: Array, convolution: str) -> Array:
+        return vgg.features(
+            frozen["teacher"], image, (convolution,), spec=teacher.spec
+        )[convolution]
 
     def begin(params: Any) -> Any:
         images = [
@@ -138,9 +128,7 @@ def make_task(config: ConfigDict) -> Task:
 
         @jax.jit
         def mine(image):
-            layers = dict.fromkeys(layer for _, layer in hints)
-            features = vgg.features(student, image, layers, spec=spec)
-            return {_name(teacher, layer): features[layer] for teacher, layer in hints}
+            return vgg.features(student, image, hints, spec=spec)
 
         maps = solve_maps(mine, jax.jit(partial(targets, frozen)), images)
         return {"student": student, "maps": maps}
@@ -156,7 +144,7 @@ def make_task(config: ConfigDict) -> Task:
             source="trained by nstjax, by feature distillation",
             licence="Apache-2.0",
             recipe=recipe,
-            notes={"teachers": {n: t["notes"] for n, t in teachers.items()}},
+            notes={"teacher": teacher_notes(teacher.metadata)},
         )
         return student, metadata
 
@@ -206,96 +194,27 @@ def normalise_activations(params: Any, image: Array, spec: vgg.VGGSpec) -> Any:
     return {k: v for k, v in params.items() if k not in result} | result
 
 
-def _load_teachers(config: ConfigDict) -> dict[str, dict[str, Any]]:
+def _load_teacher(config: ConfigDict) -> Encoder:
     if not config.teacher:
         raise NstjaxError(
-            "distillation needs a teacher: give a converted VGG-19 with "
-            "--config.teacher=FILE"
+            "distillation needs a teacher: fetch one with 'nstjax weights get vgg19', "
+            "and name it with --config.teacher=vgg19"
         )
-    teachers = {}
-    for name in ("teacher", "deep_teacher"):
-        if not config[name]:
-            continue
-        params, metadata = load_weights(config[name])
-        if metadata.kind != "vgg19":
-            raise NstjaxError(
-                f"{config[name]} holds a {metadata.kind}, no VGG-19; it cannot teach"
-            )
-        teachers[name] = {
-            "spec": vgg.VGGSpec.from_dict(metadata.spec),
-            "params": {"network": params},
-            "notes": teacher_notes(metadata),
-        }
-    if config.deep_maps:
-        maps, metadata = load_weights(config.deep_maps)
-        if metadata.kind != "linear_maps" or "deep_teacher" not in teachers:
-            raise NstjaxError(
-                "--config.deep_maps takes the deep teacher's linear maps, which "
-                f"{config.deep_maps} is not"
-            )
-        teachers["deep_teacher"]["params"]["maps"] = maps
-    return teachers
+    return load_encoder(config.teacher)
 
 
-def _choose_hints(config: ConfigDict, spec: vgg.VGGSpec, teachers: Any) -> list[Hint]:
-    """Every layer that a teacher has; the deep one from relu3_1 on.
-
-    The student's deep layers can only say what its relu3_1 lets through, so
-    the deep teacher's own relu3_1 is a hint too.
-    """
-    reach = teachers["teacher"]["spec"].layers
-    hints = [("teacher", layer) for layer in spec.layers if layer in reach]
-    if "deep_teacher" in teachers:
-        deep = teachers["deep_teacher"]["spec"].layers
-        first = vgg.LAYERS.index("relu3_1")
-        hints += [
-            ("deep_teacher", layer)
-            for layer in spec.layers
-            if layer in deep
-            and vgg.LAYERS.index(layer) >= first
-            and (layer not in reach or layer == "relu3_1")
-        ]
-    untaught = set(spec.layers) - {layer for _, layer in hints}
-    if missing := sorted(untaught & set(config.layer_weights)):
+def check_layers(config: ConfigDict, spec: vgg.VGGSpec, teacher: vgg.VGGSpec) -> None:
+    """Raises NstjaxError unless the teacher has what the student is to learn."""
+    if missing := [layer for layer in spec.layers if layer not in teacher.layers]:
         raise NstjaxError(
-            f"no teacher reaches {', '.join(missing)}; give a deeper one with "
-            "--config.deep_teacher or a student of fewer --config.widths"
+            f"the teacher does not reach {', '.join(missing)}; give a deeper one with "
+            "--config.teacher, or fewer --config.widths"
         )
-    return hints
-
-
-def _weigh_hints(config: ConfigDict, hints: list[Hint]) -> dict[Hint, float]:
-    """A layer's own weight goes to the first teacher that has it."""
-    weights: dict[Hint, float] = {}
-    seen: set[str] = set()
-    for teacher, layer in hints:
-        own = layer in config.layer_weights and layer not in seen
-        weight = config.layer_weights[layer] if own else config.hint_weight
-        weights[teacher, layer] = weight
-        seen.add(layer)
-    return weights
-
-
-def _teach(
-    params: Any, image: Array, teacher: str, spec: vgg.VGGSpec, hints: list[Hint]
-) -> dict[str, Array]:
-    layers = [layer for name, layer in hints if name == teacher]
-    features = vgg.features(params["network"], image, layers, spec=spec)
-    result = {}
-    for layer, value in features.items():
-        # Only at its end: before, the deep teacher's own features are wanted,
-        # since its next layer is computed from them.
-        if layer == layers[-1] and layer.replace("relu", "conv") in params.get(
-            "maps", {}
-        ):
-            linear_map = params["maps"][layer.replace("relu", "conv")]
-            value = value @ linear_map["kernel"][0, 0] + linear_map["bias"]
-        result[_name(teacher, layer)] = value
-    return result
-
-
-def _name(teacher: str, layer: str) -> str:
-    return f"{layer}_of_{teacher}"
+    if unknown := sorted(set(config.layer_weights) - set(spec.layers)):
+        raise NstjaxError(
+            f"--config.layer_weights names {', '.join(unknown)}, which a student of "
+            f"{len(spec.widths)} --config.widths does not have"
+        )
 
 
 def _calibration_image(source: Any, load: Any) -> Array:

@@ -11,7 +11,7 @@ References:
     and layer-wise least-squares reconstruction, there for pruning).
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
 
@@ -27,9 +27,9 @@ from nstjax.types import Array
 # Share of the mean squared feature added to the normal equations' diagonal.
 _RIDGE = 1e-4
 
-# teach(image, convolution): a teacher's pre-activations [B, H, W, C] by the
-# teacher's name, such as at "conv4_2".
-Teach = Callable[[Array, str], Mapping[str, Array]]
+# teach(image, convolution): the teacher's pre-activations [B, H, W, C], such as those
+# of "conv4_2".
+Teach = Callable[[Array, str], Array]
 
 
 def solve_student(
@@ -57,7 +57,7 @@ def solve_student(
             images,
             lambda image, name=name, layer=layer, chosen=chosen: products(
                 _patches_before(params, image, layer=layer, spec=spec),
-                _join(teach(image, name))[..., chosen],
+                teach(image, name)[..., chosen],
             ),
         )
         solution = least_squares(inner, cross)
@@ -165,20 +165,14 @@ def patches3x3(x: Array, *, mode: str) -> Array:
     return jnp.concatenate(shifts, axis=-1)
 
 
-def _join(targets: Mapping[str, Array]) -> Array:
-    return jnp.concatenate([targets[name] for name in sorted(targets)], -1)
-
-
 @jax.jit
-def activation_covariance(targets: Mapping[str, Array]) -> Array:
-    """Covariance of all teachers' activations, each teacher's scaled alike."""
-    activations = {}
-    for name, value in targets.items():
-        value = jax.nn.relu(value)
-        value = value - value.mean((0, 1, 2), keepdims=True)
-        activations[name] = value / jnp.sqrt(jnp.sum(value.var((0, 1, 2))) + 1e-12)
-    joined = _join(activations)
-    flat = joined.reshape(-1, joined.shape[-1])
+def activation_covariance(target: Array) -> Array:
+    """Covariance of the channels' activations, for pre-activations [B, H, W, C]."""
+    value = jax.nn.relu(target)
+    value = value - value.mean((0, 1, 2), keepdims=True)
+    # To a scale at which float32 holds the sums.
+    value = value / jnp.sqrt(jnp.sum(value.var((0, 1, 2))) + 1e-12)
+    flat = value.reshape(-1, value.shape[-1])
     return jnp.matmul(flat.T, flat, precision="highest") / len(flat)
 
 
