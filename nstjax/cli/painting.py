@@ -186,8 +186,7 @@ def save_style(job: Job, plan: Plan, options: Any) -> None:
         return
     networks = plan.networks
     saved = one_pass.make_style(style, name=job.styles[0], networks=networks)
-    layer = networks.spec.decoder.layer
-    one_pass.save_style(path, saved, layer=layer, overwrite=options.overwrite)
+    one_pass.save_style(path, saved, overwrite=options.overwrite)
 
 
 def _paint_at_once(

@@ -53,6 +53,15 @@ class Network:
     digest: str
     metadata: WeightsMetadata
 
+    @property
+    def is_painter(self) -> bool:
+        """Whether it encodes pictures itself."""
+        return self.metadata.kind == "painter"
+
+
+# Kinds of files that serve as what a method asks for.
+_KINDS = {"encoder": tuple(vgg.KINDS), "decoder": ("decoder", "painter")}
+
 
 def open_network(argument: str, *, kind: str) -> Network:
     """Finds and reads a weight file, without starting jax.
@@ -66,7 +75,7 @@ def open_network(argument: str, *, kind: str) -> Network:
     """
     path = weights_path(argument)
     params, metadata = load_weights(path)
-    if metadata.kind not in (vgg.KINDS if kind == "encoder" else (kind,)):
+    if metadata.kind not in _KINDS.get(kind, (kind,)):
         needed = "an encoder" if kind == "encoder" else f"a {kind}"
         raise NstjaxError(
             f"{argument} holds a {metadata.kind}, but {needed} is needed here"

@@ -8,7 +8,7 @@ from nstjax.errors import NstjaxError
 from nstjax.evaluation.lineage import Network, open_network
 from nstjax.methods.options import method_options
 from nstjax.methods.table import METHODS, method_of
-from nstjax.weights.pretrained import depth_name
+from nstjax.weights.pretrained import DEFAULT_ENCODER, depth_name
 
 # The method that optimises against a depth network.
 _WITH_DEPTH = "gatys-depth"
@@ -103,16 +103,16 @@ def budget_name(evaluations: int) -> str:
 
 
 def _variant(name: str, options: Mapping[str, Any]) -> Variant:
-    wanted = {"encoder": (options["encoder"], "encoder")}
-    if method_of(options).in_one_pass:
-        wanted["decoder"] = (options["decoder"], "decoder")
-    elif options["depth_weight"]:
-        wanted["depth"] = (depth_name(options["depth_model"]), "depth")
+    networks = {}
     try:
-        networks = {
-            role: open_network(argument, kind=kind)
-            for role, (argument, kind) in wanted.items()
-        }
+        if method_of(options).in_one_pass:
+            networks["decoder"] = open_network(options["decoder"], kind="decoder")
+        if "decoder" not in networks or not networks["decoder"].is_painter:
+            encoder = options["encoder"] or DEFAULT_ENCODER
+            networks["encoder"] = open_network(encoder, kind="encoder")
+        if options.get("depth_weight"):
+            model = str(depth_name(options["depth_model"]))
+            networks["depth"] = open_network(model, kind="depth")
     except NstjaxError as error:
         raise NstjaxError(
             f"the method {name} cannot run, so leave it out of --methods: {error}"

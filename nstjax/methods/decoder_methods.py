@@ -38,7 +38,8 @@ class DecoderMethod(Method):
 
     takes_masks = True
     defaults = {
-        "encoder": "vgg19-slim",
+        # "" for the decoder's own.
+        "encoder": "",
         "alpha": 1.0,
         "style_scale": 1.0,
         "depth_model": "slim",
@@ -89,10 +90,9 @@ class DecoderMethod(Method):
 
     def load(self, options: Mapping[str, Any]) -> Networks:
         from nstjax.methods import one_pass
-        from nstjax.weights.pretrained import load_encoder
 
         return one_pass.load_networks(
-            load_encoder(options["encoder"]),
+            options["encoder"],
             options["decoder"],
             transform=self.transform,
             compute_dtype=options["compute_dtype"],
@@ -160,4 +160,4 @@ class DecoderMethod(Method):
         return Outcome(image)
 
     def networks_used(self, plan: Plan) -> list[Any]:
-        return [plan.networks.encoder, plan.networks.decoder]
+        return list(plan.networks.files)

@@ -5,124 +5,89 @@ they are continued by reflection to a multiple of what the decoder multiplies
 cells by, and the result is cut back.
 """
 
-import dataclasses
 from collections.abc import Sequence
+from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
 
-from nstjax.errors import NstjaxError
 from nstjax.lazy import chex
-from nstjax.models import decoders, vgg
-from nstjax.models.decoders import DecoderSpec
-from nstjax.models.vgg import VGGSpec
-from nstjax.ops.stats import Statistics
-from nstjax.precision import check_compute_dtype
+from nstjax.methods.specs import LevelStatistics, OnePassSpec
+from nstjax.ops.pooling import mean_over_cells
 from nstjax.transforms.adain import (
-    EPS,
     adain,
     adain_regions,
     blend_statistics,
     feature_statistics,
 )
 from nstjax.transforms.style_swap import style_swap
-from nstjax.types import Array, Params
+from nstjax.types import Array, Features, Params
 
 
-@dataclasses.dataclass(frozen=True)
-class TransferSpec:
-    """The networks of a transfer in one pass, and how AdaIN was trained.
+class Restyled(NamedTuple):
+    """Features that AdaIN has transformed, and what a decoder may be told of that.
 
     Attributes:
-        encoder, decoder: their specs.
-        eps: added to variances.
-        ddof: 1 for torch's unbiased variance.
-        compute_dtype: what convolutions compute in, one of
-            `nstjax.precision.COMPUTE_DTYPES`; the rest is float32.
-
-    Raises:
-        NstjaxError: if the decoder does not fit the encoder.
+        features: by level, each [B, H, W, C].
+        styles: the statistics that they were given, by level: of one style, or of each
+            of `shares`.
+        shares: how much of each of `styles` holds where, as `to_cells` gives it; or
+            None.
     """
 
-    encoder: VGGSpec
-    decoder: DecoderSpec
-    eps: float = EPS
-    ddof: int = 0
-    compute_dtype: str = "float32"
-
-    def __post_init__(self):
-        check_compute_dtype(self.compute_dtype)
-        layer, width = self.decoder.layer, self.decoder.input_width
-        vgg.check_layers((layer,), self.encoder)
-        if self.encoder.width(layer) != width:
-            raise NstjaxError(
-                f"the decoder takes {width} channels of {layer}, but the encoder "
-                f"has {self.encoder.width(layer)}; use the encoder it was trained with"
-            )
-
-    @property
-    def multiple(self) -> int:
-        """Pixels of a side that one cell of the features stands for."""
-        return 2 ** len(self.decoder.upsample_before)
+    features: Features
+    styles: Sequence[LevelStatistics]
+    shares: Sequence[Array] | None = None
 
 
-def encode(params: Params, image: Array, *, spec: TransferSpec) -> Array:
+def encode(params: Params, image: Array, *, spec: OnePassSpec) -> Features:
     """Computes the features that a decoder starts from.
 
     Args:
-        params: ``{"encoder": ..., "decoder": ...}``.
+        params: the networks' weights.
         image: pictures [B, H, W, 3], RGB in [0, 1], of any size.
         spec: of `params`.
 
     Returns:
-        Features [B, ceil(H / m), ceil(W / m), C], for m = `spec.multiple`.
+        Features by level, [B, ceil(H / m) m / s, ceil(W / m) m / s, C] for m =
+        `spec.multiple` and s = `spec.strides[level]`.
 
     Raises:
         NstjaxError: if the picture is too small.
     """
-    padded = _pad(image, spec.multiple)
-    layer = spec.decoder.layer
-    return vgg.features(
-        params["encoder"],
-        padded,
-        (layer,),
-        spec=spec.encoder,
-        compute_dtype=spec.compute_dtype,
-    )[layer]
+    return spec.encode(params, _pad(image, spec.multiple))
 
 
 def decode(
-    params: Params, features: Array, *, size: tuple[int, int], spec: TransferSpec
+    params: Params, restyled: Restyled, *, size: tuple[int, int], spec: OnePassSpec
 ) -> Array:
     """Turns features into pictures of a size (height, width), in [0, 1]."""
-    image = decoders.decode(
-        params["decoder"],
-        features,
-        spec=spec.decoder,
-        compute_dtype=spec.compute_dtype,
-    )
+    image = spec.decode(params, *restyled)
     return jnp.clip(image[:, : size[0], : size[1]], 0, 1)
 
 
-def encode_style(params: Params, style: Array, *, spec: TransferSpec) -> Statistics:
-    """All that AdaIN takes of a style picture [B, H, W, 3]."""
-    features = encode(params, style, spec=spec)
-    return feature_statistics(features, eps=spec.eps, ddof=spec.ddof)
+def encode_style(params: Params, style: Array, *, spec: OnePassSpec) -> LevelStatistics:
+    """All that AdaIN takes of a style picture [B, H, W, 3], by level."""
+    return {
+        level: feature_statistics(value, eps=spec.eps, ddof=spec.ddof)
+        for level, value in encode(params, style, spec=spec).items()
+    }
 
 
 def adain_transfer(
     params: Params,
     content: Array,
-    styles: Sequence[Statistics],
+    styles: Sequence[LevelStatistics],
     *,
     weights: Sequence[float] | None = None,
     masks: Sequence[Array] | None = None,
     alpha: float | Array = 1.0,
-    spec: TransferSpec,
+    spec: OnePassSpec,
 ) -> Array:
     """Paints pictures with AdaIN.
 
     Args:
-        params: ``{"encoder": ..., "decoder": ...}``.
+        params: the networks' weights.
         content: pictures [B, H, W, 3], RGB in [0, 1].
         styles: from `encode_style`; with masks one for each.
         weights: each style's share, summing to 1; equal by default. Not with
@@ -144,76 +109,112 @@ def adain_transfer(
     """
     chex.assert_rank(content, 4)
     features = encode(params, content, spec=spec)
-    cells = None
-    if masks is not None:
-        cells = [to_cells(mask, spec.multiple) for mask in masks]
-    features = restyle(
-        features, styles, weights=weights, cells=cells, alpha=alpha, spec=spec
+    cells = masks and [to_cells(mask, spec=spec) for mask in masks]
+    own = content_statistics(features, cells=cells, spec=spec)
+    restyled = restyle(
+        features, styles, weights=weights, cells=cells, alpha=alpha, own=own, spec=spec
     )
-    return decode(params, features, size=content.shape[1:3], spec=spec)
+    return decode(params, restyled, size=content.shape[1:3], spec=spec)
 
 
 def content_statistics(
-    features: Array, *, cells: Sequence[Array] | None = None, spec: TransferSpec
-) -> list[Statistics]:
-    """What `restyle` takes of a content by itself where nothing else is given.
+    features: Features, *, cells: Sequence[Array] | None = None, spec: OnePassSpec
+) -> list[LevelStatistics]:
+    """What AdaIN takes of a content.
 
     Args:
-        features: from `encode`, [B, H, W, C].
-        cells, spec: see `restyle`.
+        features: from `encode`.
+        cells: masks, as `to_cells` gives them.
+        spec: of the networks.
 
     Returns:
-        Each picture's own, for each of `cells`; a single one without them.
+        The statistics of the whole; with `cells`, those of each region and then those
+        of what no region covers.
     """
     if cells is None:
-        return [feature_statistics(features, eps=spec.eps, ddof=spec.ddof)]
-    return [feature_statistics(features, cell, eps=spec.eps) for cell in cells]
+        return [
+            {
+                level: feature_statistics(value, eps=spec.eps, ddof=spec.ddof)
+                for level, value in features.items()
+            }
+        ]
+    return [
+        {
+            level: feature_statistics(
+                value, at_level(share, level, spec=spec), eps=spec.eps, ddof=spec.ddof
+            )
+            for level, value in features.items()
+        }
+        for share in (*cells, uncovered(cells))
+    ]
 
 
 def restyle(
-    features: Array,
-    styles: Sequence[Statistics],
+    features: Features,
+    styles: Sequence[LevelStatistics],
     *,
+    own: Sequence[LevelStatistics],
     weights: Sequence[float] | None = None,
     cells: Sequence[Array] | None = None,
     alpha: float | Array = 1.0,
-    own: Sequence[Statistics] | None = None,
-    spec: TransferSpec,
-) -> Array:
+    spec: OnePassSpec,
+) -> Restyled:
     """The part of `adain_transfer` between encoding and decoding.
 
     Args:
-        features: from `encode`, [B, H, W, C], or a part of them.
+        features: from `encode`, or a part of them.
         styles, weights, alpha, spec: see `adain_transfer`.
-        cells: its masks, as `to_cells` gives them.
-        own: the content's statistics, as `content_statistics` gives them: for
-            `features` that are a part only, or averaged over a clip's frames.
-
-    Returns:
-        Features of the same shape.
+        own: the content's statistics, as `content_statistics` gives them.
+        cells: masks, as `to_cells` gives them.
     """
-    if cells is not None:
-        return adain_regions(
-            features, styles, cells, alpha=alpha, own=own, eps=spec.eps, ddof=spec.ddof
+    if cells is None:
+        if weights is None:
+            weights = [1 / len(styles)] * len(styles)
+        style = {
+            level: blend_statistics([style[level] for style in styles], weights)
+            for level in features
+        }
+        restyled = {
+            level: adain(value, style[level], alpha=alpha, own=own[0][level])
+            for level, value in features.items()
+        }
+        return Restyled(restyled, [_towards(own[0], style, alpha)])
+    *regions, rest = own
+    restyled = {
+        level: adain_regions(
+            value,
+            [style[level] for style in styles],
+            [at_level(cell, level, spec=spec) for cell in cells],
+            alpha=alpha,
+            own=[region[level] for region in regions],
         )
-    if weights is None:
-        weights = [1 / len(styles)] * len(styles)
-    style = blend_statistics(styles, weights)
-    known = None if own is None else own[0]
-    return adain(features, style, alpha=alpha, own=known, eps=spec.eps, ddof=spec.ddof)
+        for level, value in features.items()
+    }
+    wanted = [
+        _towards(region, style, alpha)
+        for region, style in zip(regions, styles, strict=True)
+    ]
+    return Restyled(restyled, [*wanted, rest], [*cells, uncovered(cells)])
+
+
+def _towards(
+    own: LevelStatistics, style: LevelStatistics, alpha: float | Array
+) -> LevelStatistics:
+    """The statistics that features have after AdaIN of a strength."""
+    return jax.tree.map(lambda mine, its: mine + alpha * (its - mine), own, dict(style))
 
 
 def style_swap_transfer(
     params: Params,
     content: Array,
-    styles: Sequence[Array],
+    styles: Sequence[Features],
     *,
     weights: Sequence[float] | None = None,
     masks: Sequence[Array] | None = None,
     alpha: float | Array = 1.0,
     patch_size: int = 3,
     stride: int = 1,
-    spec: TransferSpec,
+    spec: OnePassSpec,
 ) -> Array:
     """Paints pictures with Style-Swap and its inverse network.
 
@@ -243,47 +244,45 @@ def style_swap_transfer(
     """
     chex.assert_rank(content, 4)
     features = encode(params, content, spec=spec)
-    cells = None
-    if masks is not None:
-        cells = [to_cells(mask, spec.multiple) for mask in masks]
+    cells = masks and [to_cells(mask, spec=spec) for mask in masks]
     options = {"alpha": alpha, "patch_size": patch_size, "stride": stride}
     swapped = swap_features(features, styles, weights=weights, cells=cells, **options)
     return decode(params, swapped, size=content.shape[1:3], spec=spec)
 
 
 def swap_features(
-    features: Array,
-    styles: Sequence[Array],
+    features: Features,
+    styles: Sequence[Features],
     *,
     weights: Sequence[float] | None = None,
     cells: Sequence[Array] | None = None,
     alpha: float | Array = 1.0,
     patch_size: int = 3,
     stride: int = 1,
-) -> Array:
+) -> Restyled:
     """The part of `style_swap_transfer` between encoding and decoding.
 
     Args:
-        features: from `encode`, [B, H, W, C].
+        features: from `encode`, of one level.
         styles, weights, alpha, patch_size, stride: see `style_swap_transfer`.
         cells: its masks, as `to_cells` gives them.
-
-    Returns:
-        Features of the same shape.
     """
+    ((level, own),) = features.items()
+    pictures = [style[level] for style in styles]
 
     def swap(style: Array | Sequence[Array]) -> Array:
         options = {"patch_size": patch_size, "stride": stride, "alpha": alpha}
-        return style_swap(features, style, **options)
+        return style_swap(own, style, **options)
 
     shares: Sequence[float | Array] | None = weights if cells is None else cells
     if shares is None:
-        return swap(styles)
-    mixed = sum(
-        share * swap(style) for share, style in zip(shares, styles, strict=True)
+        return Restyled({level: swap(pictures)}, [])
+    swapped = sum(
+        share * swap(style) for share, style in zip(shares, pictures, strict=True)
     )
-    # Weights sum to 1; masks need not cover the picture.
-    return mixed if cells is None else mixed + (1 - sum(cells)) * features
+    if cells is not None:
+        swapped += uncovered(cells) * own
+    return Restyled({level: swapped}, [])
 
 
 def _pad(image: Array, multiple: int) -> Array:
@@ -294,10 +293,25 @@ def _pad(image: Array, multiple: int) -> Array:
     return jnp.pad(image, ((0, 0), (0, below), (0, right), (0, 0)), mode="reflect")
 
 
-def to_cells(mask: Array, multiple: int) -> Array:
-    """A mask's mean over each cell: [B, H, W, 1] to [B, H / m, W / m, 1]."""
-    padded = _pad(mask, multiple)
-    batch, height, width, _ = padded.shape
-    rows, columns = height // multiple, width // multiple
-    blocks = padded.reshape(batch, rows, multiple, columns, multiple, 1)
-    return blocks.mean(axis=(2, 4))
+def to_cells(mask: Array, *, spec: OnePassSpec) -> Array:
+    """A mask's means over the positions of the finest features.
+
+    Args:
+        mask: [B, H, W, 1], of any size.
+        spec: of the networks.
+
+    Returns:
+        [B, ceil(H / m) m / s, ceil(W / m) m / s, 1] for m = `spec.multiple` and s the
+        finest of `spec.strides`.
+    """
+    return mean_over_cells(_pad(mask, spec.multiple), min(spec.strides.values()))
+
+
+def at_level(cells: Array, level: str, *, spec: OnePassSpec) -> Array:
+    """What `to_cells` gave, at the size of a level's features."""
+    return mean_over_cells(cells, spec.strides[level] // min(spec.strides.values()))
+
+
+def uncovered(cells: Sequence[Array]) -> Array:
+    """How much of every position no mask covers."""
+    return 1 - sum(cells)

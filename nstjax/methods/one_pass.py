@@ -1,7 +1,7 @@
 """Methods of one pass from end to end: a picture in, a painted one out."""
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,7 +13,12 @@ from nstjax.errors import NstjaxError
 from nstjax.io.resizing import fit_size, resize_image
 from nstjax.io.weights import WeightsMetadata, load_weights, save_weights
 from nstjax.methods import feedforward
-from nstjax.methods.feedforward import TransferSpec
+from nstjax.methods.specs import (
+    LevelStatistics,
+    OnePassSpec,
+    PainterTransferSpec,
+    TransferSpec,
+)
 from nstjax.methods.tiling.transfer import (
     OnStatistics,
     OnTile,
@@ -21,10 +26,17 @@ from nstjax.methods.tiling.transfer import (
     adain_in_tiles,
     style_swap_in_tiles,
 )
+from nstjax.models.painter import PainterSpec
 from nstjax.ops.stats import Statistics
 from nstjax.sharding import batch_sharded, make_data_mesh, replicated
 from nstjax.transforms.adain import EPS
-from nstjax.weights.pretrained import Decoder, Encoder, load_decoder
+from nstjax.weights.pretrained import (
+    DEFAULT_ENCODER,
+    Decoder,
+    Encoder,
+    load_decoder,
+    load_encoder,
+)
 from nstjax.weights.store.programs import CachedJit
 
 STYLE_SUFFIX = ".style"
@@ -42,53 +54,58 @@ LEAST_SIDE = 32
 
 
 class Networks(NamedTuple):
-    """An encoder and a decoder that belong together.
+    """The networks of a transfer in one pass.
 
     Attributes:
-        encoder, decoder: the networks.
+        params: their weights, for `nstjax.methods.feedforward`.
         spec: theirs.
-        transform: what the decoder paints, one of `TRANSFORMS`.
+        files: what they were loaded from: an encoder and a decoder, or a painter.
+        transform: what they paint, one of `TRANSFORMS`.
     """
 
-    encoder: Encoder
-    decoder: Decoder
-    spec: TransferSpec
+    params: Mapping[str, Any]
+    spec: OnePassSpec
+    files: tuple[Encoder | Decoder, ...]
     transform: str = "adain"
 
     @property
-    def params(self) -> dict[str, Any]:
-        """Both networks' weights, for `nstjax.methods.feedforward`."""
-        return {"encoder": self.encoder.params, "decoder": self.decoder.params}
+    def encoder_sha256(self) -> str:
+        """Of the file of what sees styles: the encoder's, or the painter's."""
+        return self.files[0].sha256
 
 
 class SavedStyle(NamedTuple):
     """A style without its picture.
 
     Attributes:
-        statistics: what AdaIN takes of it.
+        statistics: what AdaIN takes of it, by level.
         encoder: SHA-256 of the encoder they were computed by.
         name: of the picture, for people.
     """
 
-    statistics: Statistics
+    statistics: LevelStatistics
     encoder: str
     name: str
 
 
 def load_networks(
-    encoder: Encoder,
+    encoder: str | Path,
     decoder: str | Path,
     *,
     transform: str = "adain",
     compute_dtype: str = "float32",
 ) -> Networks:
-    """Loads the decoder for an encoder, and for one of `TRANSFORMS`.
+    """Loads a decoder with the encoder it was made for, or a painter.
 
-    They will compute in `compute_dtype`, see `nstjax.methods.feedforward.TransferSpec`.
+    Args:
+        encoder: a VGG-19's name or file; "" for the bundled one. A painter has its own.
+        decoder: a decoder's name or file, or a painter's.
+        transform: what it is to paint, one of `TRANSFORMS`.
+        compute_dtype: see `nstjax.methods.specs.TransferSpec`.
 
     Raises:
-        NstjaxError: if there is no such decoder, or it is another encoder's,
-            or made for another transform.
+        NstjaxError: if there are no such networks, they do not belong together, or
+            were made for another transform.
     """
     loaded = load_decoder(decoder)
     notes = loaded.metadata.notes
@@ -98,21 +115,30 @@ def load_networks(
             f"{notes['transform']}, not {transform}; choose another --method or "
             "--decoder"
         )
-    trained_with = notes.get("encoder_sha256", encoder.sha256)
-    if trained_with != encoder.sha256:
+    numbers = {"eps": float(notes.get("eps", EPS)), "ddof": int(notes.get("ddof", 0))}
+    if isinstance(loaded.spec, PainterSpec):
+        if encoder:
+            raise NstjaxError(
+                f"{loaded.metadata.name} encodes pictures itself, so that "
+                f"--encoder={encoder} would change nothing; leave it out, or name a "
+                "decoder of that encoder with --decoder"
+            )
+        own = PainterTransferSpec(
+            painter=loaded.spec, compute_dtype=compute_dtype, **numbers
+        )
+        return Networks(loaded.params, own, (loaded,), transform)
+    seen = load_encoder(encoder or DEFAULT_ENCODER)
+    if notes.get("encoder_sha256", seen.sha256) != seen.sha256:
         raise NstjaxError(
             f"the decoder {loaded.metadata.name} was trained with another encoder "
-            f"({notes.get('encoder')}) than {encoder.metadata.name}; give both, "
+            f"({notes.get('encoder')}) than {seen.metadata.name}; give both, "
             "--encoder and --decoder"
         )
     spec = TransferSpec(
-        encoder=encoder.spec,
-        decoder=loaded.spec,
-        eps=float(notes.get("eps", EPS)),
-        ddof=int(notes.get("ddof", 0)),
-        compute_dtype=compute_dtype,
+        encoder=seen.spec, decoder=loaded.spec, compute_dtype=compute_dtype, **numbers
     )
-    return Networks(encoder, loaded, spec, transform)
+    params = {"encoder": seen.params, "decoder": loaded.params}
+    return Networks(params, spec, (seen, loaded), transform)
 
 
 def transfer_picture(
@@ -332,7 +358,7 @@ def style_side(size: Sequence[int], style_scale: float) -> int:
 
 def _all_statistics(
     styles: Sequence[np.ndarray | SavedStyle], *, networks: Networks, short_side: int
-) -> list[Statistics]:
+) -> list[LevelStatistics]:
     return [
         style.statistics
         if isinstance(style, SavedStyle)
@@ -343,10 +369,15 @@ def _all_statistics(
 
 def encode_style(
     style: np.ndarray, *, networks: Networks, short_side: int = _STYLE_SIDE
-) -> Statistics:
-    """A style picture's [H, W, 3] statistics, seen at a size."""
+) -> LevelStatistics:
+    """A style picture's [H, W, 3] statistics by level, seen at a size."""
     functions = _compiled(networks.spec)
-    return Statistics(*functions.encode_style(networks.params, _see(style, short_side)))
+    found = functions.encode_style(networks.params, _see(style, short_side))
+    pairs = zip(found[::2], found[1::2], strict=True)
+    return {
+        level: Statistics(*pair)
+        for level, pair in zip(networks.spec.strides, pairs, strict=True)
+    }
 
 
 def make_style(
@@ -363,33 +394,33 @@ def make_style(
         return style
     side = short_side or min(_STYLE_SIDE, *style.shape[:2])
     statistics = encode_style(style, networks=networks, short_side=side)
-    return SavedStyle(statistics, networks.encoder.sha256, name)
+    return SavedStyle(statistics, networks.encoder_sha256, name)
 
 
-def save_style(
-    path: str | Path, style: SavedStyle, *, layer: str, overwrite: bool = False
-) -> None:
+def save_style(path: str | Path, style: SavedStyle, *, overwrite: bool = False) -> None:
     """Writes a style to a file that can be painted with again.
 
     Args:
         path: the file, which ends in ".style" by custom.
         style: from `make_style`.
-        layer: whose features its statistics are of, such as "relu4_1".
         overwrite: whether an existing file may be replaced.
 
     Raises:
         NstjaxError: if it cannot be written, or exists and may not be replaced.
     """
-    mean, std = (np.asarray(x) for x in style.statistics)
+    params = {
+        level: {"mean": np.asarray(value.mean), "std": np.asarray(value.std)}
+        for level, value in style.statistics.items()
+    }
     metadata = WeightsMetadata(
         kind="style",
         name=style.name,
-        spec={"layer": layer},
+        spec={"levels": list(params)},
         source="a style picture",
         licence="that of the picture",
         notes={"encoder_sha256": style.encoder},
     )
-    save_weights(path, {"mean": mean, "std": std}, metadata, overwrite=overwrite)
+    save_weights(path, params, metadata, overwrite=overwrite)
 
 
 def load_style(path: str | Path, *, networks: Networks) -> SavedStyle:
@@ -408,14 +439,16 @@ def load_style(path: str | Path, *, networks: Networks) -> SavedStyle:
     params, metadata = load_weights(path)
     if metadata.kind != "style":
         raise NstjaxError(f"{path} holds a {metadata.kind}, not a saved style")
+    if "layer" in metadata.spec:  # as releases before 0.2 wrote it
+        params = {metadata.spec["layer"]: params}
     encoder = metadata.notes.get("encoder_sha256")
-    layer = networks.spec.decoder.layer
-    if encoder != networks.encoder.sha256 or metadata.spec.get("layer") != layer:
+    levels = networks.spec.strides
+    if encoder != networks.encoder_sha256 or set(params) != set(levels):
         raise NstjaxError(
             f"the style {path} was saved with another encoder; save it again from its "
             "picture, with --save-style"
         )
-    statistics = Statistics(params["mean"], params["std"])
+    statistics = {level: Statistics(**params[level]) for level in levels}
     return SavedStyle(statistics, encoder, metadata.name)
 
 
@@ -436,7 +469,7 @@ class _Functions(NamedTuple):
 
 
 @functools.lru_cache(maxsize=8)
-def _compiled(spec: TransferSpec) -> _Functions:
+def _compiled(spec: OnePassSpec) -> _Functions:
     def transfer(params, content, styles, weights, masks, alpha):
         return feedforward.adain_transfer(
             params,
@@ -462,7 +495,7 @@ def _compiled(spec: TransferSpec) -> _Functions:
         )
 
     def to_cells(masks):
-        return masks and [feedforward.to_cells(mask, spec.multiple) for mask in masks]
+        return masks and [feedforward.to_cells(mask, spec=spec) for mask in masks]
 
     def measure(params, frames, masks):
         features = feedforward.encode(params, frames, spec=spec)
@@ -477,12 +510,17 @@ def _compiled(spec: TransferSpec) -> _Functions:
         return feedforward.decode(params, restyled, size=size, spec=spec)
 
     def encode_style(params, style):
-        return tuple(feedforward.encode_style(params, style, spec=spec))
+        # Flat, as programs are kept: mean and deviation of one level after another.
+        found = feedforward.encode_style(params, style, spec=spec)
+        return tuple(value for level in spec.strides for value in found[level])
 
     return _Functions(
         encode=jax.jit(functools.partial(feedforward.encode, spec=spec)),
         encode_style=CachedJit(
-            encode_style, name="encode_style", options=spec, outputs=2
+            encode_style,
+            name="encode_style",
+            options=spec,
+            outputs=2 * len(spec.strides),
         ),
         transfer=CachedJit(
             lambda *arguments: (transfer(*arguments),),

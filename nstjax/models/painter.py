@@ -36,8 +36,10 @@ from nstjax.types import Array, Features, Params
 
 # The levels, each of half the sides of the one before.
 LEVELS = ("half", "quarter", "eighth")
-# Pixels of a side that one position of the last level stands for.
-MULTIPLE = 8
+# Pixels of a side that one position of a level stands for.
+STRIDES = {"half": 2, "quarter": 4, "eighth": 8}
+# What pictures' sides must be multiples of.
+MULTIPLE = STRIDES["eighth"]
 # Added to the variances of the encoder's features, whose scale is about 1: a channel
 # that hardly fires must not be blown up.
 EPS = 1e-3
@@ -211,8 +213,8 @@ def decode(
         features: from `encode`, restyled by AdaIN.
         styles: the statistics that AdaIN gave them, by level, each [B or 1, 1, 1, C]:
             one style, or one for each of `shares`.
-        shares: how much of each style holds where, [B, H, W, 1] at the picture's size,
-            summing to 1.
+        shares: how much of each style holds where, [B, H / 2, W / 2, 1], summing to
+            1.
         spec: what `params` belong to.
         compute_dtype: see `encode`.
 

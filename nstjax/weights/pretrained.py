@@ -11,11 +11,13 @@ from nstjax.io.weights import (
     load_weights,
     sha256_of,
 )
-from nstjax.models import decoders, depth, lpips, vgg
+from nstjax.models import decoders, depth, lpips, painter, vgg
 from nstjax.weights.store.entries import known
 from nstjax.weights.store.fetch import fetch
 
 _BUNDLED = Path(__file__).parent / "bundled"
+# The encoder where none is named.
+DEFAULT_ENCODER = "vgg19-slim"
 
 
 class Encoder(NamedTuple):
@@ -45,7 +47,7 @@ class Decoder(NamedTuple):
     """
 
     params: dict[str, Any]
-    spec: decoders.DecoderSpec
+    spec: decoders.DecoderSpec | painter.PainterSpec
     metadata: WeightsMetadata
     sha256: str
 
@@ -134,7 +136,7 @@ def load_encoder(name_or_path: str | Path, *, pooling: str = "") -> Encoder:
 
 
 def load_decoder(name_or_path: str | Path) -> Decoder:
-    """Loads a decoder.
+    """Loads a decoder, or a painter, which has an encoder of its own.
 
     Args:
         name_or_path: see `weights_path`.
@@ -144,33 +146,17 @@ def load_decoder(name_or_path: str | Path) -> Decoder:
     """
     path, params, metadata = _open(
         name_or_path,
-        kinds=("decoder",),
+        kinds=("decoder", "painter"),
         needed="a decoder",
         remedy="convert one with 'nstjax convert adain_decoder', or train one",
     )
-    spec = decoders.DecoderSpec.from_dict(metadata.spec)
-    check_shapes(params, decoders.param_shapes(spec), where=str(path))
+    if metadata.kind == "painter":
+        spec = painter.PainterSpec.from_dict(metadata.spec)
+        check_shapes(params, painter.param_shapes(spec), where=str(path))
+    else:
+        spec = decoders.DecoderSpec.from_dict(metadata.spec)
+        check_shapes(params, decoders.param_shapes(spec), where=str(path))
     return Decoder(params, spec, metadata, sha256_of(path))
-
-
-def load_lpips(name_or_path: str | Path) -> Lpips:
-    """Loads LPIPS.
-
-    Args:
-        name_or_path: see `weights_path`.
-
-    Raises:
-        NstjaxError: if there is no such network, or it is not LPIPS.
-    """
-    path, params, metadata = _open(
-        name_or_path,
-        kinds=("lpips",),
-        needed="LPIPS",
-        remedy="run 'nstjax weights get lpips'",
-    )
-    spec = lpips.LpipsSpec.from_dict(metadata.spec)
-    check_shapes(params, lpips.param_shapes(spec), where=str(path))
-    return Lpips(params, spec, metadata, sha256_of(path))
 
 
 def load_depth(name_or_path: str | Path) -> Depth:

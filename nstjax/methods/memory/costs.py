@@ -7,7 +7,7 @@ sees or gives.
 `benchmarks/tiled_memory.py` compares these figures with what processes take.
 """
 
-from nstjax.methods.feedforward import TransferSpec
+from nstjax.methods.specs import Convolution, OnePassSpec
 from nstjax.models.vgg import VGGSpec
 from nstjax.ops.convolution import UPSAMPLING_CHANNELS, WINOGRAD_CHANNELS
 from nstjax.ops.cpu.rgb_conv import RGB_CHANNELS
@@ -24,38 +24,24 @@ _GRADIENT_COPIES = 5
 _PICTURES_OF_A_RUN = 6
 
 
-def encoder_bytes(spec: TransferSpec) -> float:
+def encoder_bytes(spec: OnePassSpec) -> float:
     """Bytes that the encoder's activations take for each pixel."""
-    costs, before, scale, previous_block = [], 3, 1.0, "1"
-    widths = spec.encoder.widths[: len(spec.decoder.convolutions)]
-    for name, width in zip(spec.encoder.convolutions, widths, strict=False):
-        if (block := name[len("conv")]) != previous_block:
-            scale, previous_block = scale / 4, block
-        costs.append(_convolution(before, width) * scale)
-        before = width
-    return max(costs)
+    return max(map(_activations, spec.encoder_convolutions))
 
 
-def decoder_bytes(spec: TransferSpec) -> float:
+def decoder_bytes(spec: OnePassSpec) -> float:
     """The same for the decoder's, for each pixel of the result."""
-    decoder = spec.decoder
-    costs, before, scale = [], decoder.input_width, 1 / spec.multiple**2
-    for name, width in zip(decoder.convolutions, decoder.widths, strict=True):
-        if name in decoder.upsample_before:
-            scale *= 4
-            costs.append(_upsampling(before, width) * scale)
-        else:
-            costs.append(_convolution(before, width) * scale)
-        before = width
-    return max(costs)
+    return max(map(_activations, spec.decoder_convolutions))
 
 
-def feature_bytes(spec: TransferSpec) -> float:
+def feature_bytes(spec: OnePassSpec) -> float:
     """Bytes of the features between both, for each pixel."""
-    return _FLOAT * spec.decoder.input_width / spec.multiple**2
+    return _FLOAT * sum(
+        spec.widths[level] / stride**2 for level, stride in spec.strides.items()
+    )
 
 
-def transfer_bytes(spec: TransferSpec) -> float:
+def transfer_bytes(spec: OnePassSpec) -> float:
     """Bytes of encoding and decoding a picture, for each pixel."""
     pass_bytes = max(encoder_bytes(spec), decoder_bytes(spec))
     return pass_bytes + feature_bytes(spec) + 2 * PICTURE
@@ -72,14 +58,16 @@ def gradient_bytes(spec: VGGSpec, *, solver_pictures: int) -> float:
     return _GRADIENT_COPIES * _FLOAT * sum(spec.widths[:2]) + pictures
 
 
-def weight_bytes(spec: TransferSpec) -> int:
-    """Bytes of both networks' weights."""
-    encoder = spec.encoder.widths[: len(spec.decoder.convolutions)]
-    decoder = (spec.decoder.input_width, *spec.decoder.widths)
-    total = 0
-    for widths in ((3, *encoder), decoder):
-        total += sum(a * b for a, b in zip(widths[:-1], widths[1:], strict=True))
-    return 9 * _FLOAT * total
+def weight_bytes(spec: OnePassSpec) -> int:
+    """Bytes of the networks' weights."""
+    convolutions = (*spec.encoder_convolutions, *spec.decoder_convolutions)
+    return 9 * _FLOAT * sum(c.before * c.after for c in convolutions)
+
+
+def _activations(convolution: Convolution) -> float:
+    """Bytes of what is alive at a convolution, for each pixel of the picture."""
+    cost = _upsampling if convolution.doubles else _convolution
+    return cost(convolution.before, convolution.after) / convolution.stride**2
 
 
 def _convolution(before: float, width: float) -> float:

@@ -1,9 +1,9 @@
 """Which way to make a picture in the memory that there is."""
 
 from nstjax.errors import NstjaxError
-from nstjax.methods.feedforward import TransferSpec
 from nstjax.methods.memory import costs
 from nstjax.methods.memory.amounts import available_memory, show_amount
+from nstjax.methods.specs import OnePassSpec
 from nstjax.methods.tiling.transfer import Tiling, least_side
 from nstjax.models.vgg import VGGSpec
 
@@ -17,7 +17,7 @@ _SWAP_COPIES = 5
 
 def plan_transfer(
     size: tuple[int, int],
-    spec: TransferSpec,
+    spec: OnePassSpec,
     *,
     max_memory: int | None = None,
     swaps: bool = False,
@@ -59,7 +59,7 @@ def plan_transfer(
 
 def largest_batch(
     size: tuple[int, int],
-    spec: TransferSpec,
+    spec: OnePassSpec,
     *,
     wanted: int,
     max_memory: int | None = None,
@@ -106,7 +106,7 @@ def check_optimisation(
 
 
 def whole_bytes(
-    size: tuple[int, int], spec: TransferSpec, *, swaps: bool = False
+    size: tuple[int, int], spec: OnePassSpec, *, swaps: bool = False
 ) -> float:
     """Bytes that a process takes which paints a picture all at once."""
     pixels = size[0] * size[1]
@@ -117,7 +117,7 @@ def whole_bytes(
 
 
 def tiled_bytes(
-    size: tuple[int, int], spec: TransferSpec, tiling: Tiling, *, swaps: bool = False
+    size: tuple[int, int], spec: OnePassSpec, tiling: Tiling, *, swaps: bool = False
 ) -> float:
     """The same in tiles."""
     pixels = size[0] * size[1]
@@ -133,7 +133,7 @@ def tiled_bytes(
     return fixed + pixels * pixel + tile * tile_pixel
 
 
-def _choices(spec: TransferSpec, swaps: bool) -> list[Tiling]:
+def _choices(spec: OnePassSpec, swaps: bool) -> list[Tiling]:
     """All tilings, the quickest first."""
 
     choices = []

@@ -7,27 +7,26 @@ tiles whose halos cover the networks' receptive fields. The result is that of
 """
 
 import functools
-from collections.abc import Callable, Iterable, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 
 from nstjax.methods import feedforward
-from nstjax.methods.feedforward import TransferSpec
+from nstjax.methods.specs import LevelStatistics, OnePassSpec
 from nstjax.methods.tiling import moments
 from nstjax.methods.tiling.receptive_field import (
     decoder_field_radius,
     receptive_field_radius,
 )
 from nstjax.methods.tiling.spans import Span, count, read_window, tiles
-from nstjax.ops.stats import Statistics
-from nstjax.types import Array, Params
+from nstjax.types import Array, Features, Params
 
 # Told after every tile: how many are done, and how many there are in all.
 OnTile = Callable[[int, int], None]
 # Takes the content's statistics, and gives those to be used in their place.
-OnStatistics = Callable[[Sequence[Statistics]], Sequence[Statistics]]
+OnStatistics = Callable[[Sequence[LevelStatistics]], Sequence[LevelStatistics]]
 
 
 class Tiling(NamedTuple):
@@ -43,7 +42,7 @@ class Tiling(NamedTuple):
     keep_features: bool = True
 
 
-def least_side(spec: TransferSpec, *, keep_features: bool) -> int:
+def least_side(spec: OnePassSpec, *, keep_features: bool) -> int:
     """The least side of a tile, in pixels, that halos leave a cell of."""
     halo = max(_halos(spec, keep_features))
     return (2 * halo + 1) * spec.multiple
@@ -52,20 +51,20 @@ def least_side(spec: TransferSpec, *, keep_features: bool) -> int:
 def adain_in_tiles(
     params: Params,
     content: np.ndarray,
-    styles: Sequence[Statistics],
+    styles: Sequence[LevelStatistics],
     *,
     tiling: Tiling,
     weights: tuple[float, ...] | None = None,
     masks: Sequence[np.ndarray] | None = None,
     alpha: float = 1.0,
-    spec: TransferSpec,
+    spec: OnePassSpec,
     on_tile: OnTile | None = None,
     on_statistics: OnStatistics | None = None,
 ) -> np.ndarray:
     """Paints a picture with AdaIN.
 
     Args:
-        params: ``{"encoder": ..., "decoder": ...}``.
+        params: the networks' weights.
         content: picture [H, W, 3], RGB in [0, 1].
         styles: from `nstjax.methods.feedforward.encode_style`; with masks one for each.
         tiling: how to cut it.
@@ -86,22 +85,40 @@ def adain_in_tiles(
     """
     work = _Work(params, content, tiling, spec, on_tile)
     cells = None if masks is None else [work.to_cells(mask) for mask in masks]
-    found: list[moments.Moments | None] = [None] * (1 if cells is None else len(cells))
+    regions = [None] if cells is None else [*cells, feedforward.uncovered(cells)]
+    found: list[dict[str, moments.Moments | None]] = [
+        dict.fromkeys(spec.strides) for _ in regions
+    ]
     kept = work.empty_features() if tiling.keep_features else None
     for rows, columns, part in work.encoded():
-        if kept is not None:
-            kept[rows.core, columns.core] = part
-        for i in range(len(found)):
-            shares = None if cells is None else cells[i][rows.core, columns.core]
-            found[i] = moments.merge(found[i], moments.moments_of(part, shares))
-    own = [moments.to_statistics(m, eps=spec.eps, ddof=spec.ddof) for m in found]
+        for level, value in part.items():
+            if kept is not None:
+                kept[level][work.at(level, rows.core, columns.core)] = value
+            for region, known in zip(regions, found, strict=True):
+                shares = None
+                if region is not None:
+                    window = region[work.at_cells(rows.core, columns.core)]
+                    shares = np.asarray(
+                        feedforward.at_level(window[None], level, spec=spec)
+                    )[0]
+                known[level] = moments.merge(
+                    known[level], moments.moments_of(value, shares)
+                )
+    own: Sequence[LevelStatistics] = [
+        {
+            level: moments.to_statistics(value, eps=spec.eps, ddof=spec.ddof)
+            for level, value in known.items()
+        }
+        for known in found
+    ]
     if on_statistics is not None:
         own = on_statistics(own)
 
-    def paint(tile: np.ndarray, rows: Span, columns: Span) -> Array:
+    def paint(tile: Any, rows: Span, columns: Span) -> Array:
         shares = None
         if cells is not None:
-            shares = [cell[None, rows.window, columns.window] for cell in cells]
+            window = work.at_cells(rows.window, columns.window)
+            shares = [cell[window][None] for cell in cells]
         function = work.functions.paint if kept is None else work.functions.restyle
         return function(params, tile, styles, weights, shares, np.float32(alpha), own)
 
@@ -111,7 +128,7 @@ def adain_in_tiles(
 def style_swap_in_tiles(
     params: Params,
     content: np.ndarray,
-    styles: Sequence[Array],
+    styles: Sequence[Features],
     *,
     tiling: Tiling,
     weights: tuple[float, ...] | None = None,
@@ -119,7 +136,7 @@ def style_swap_in_tiles(
     alpha: float = 1.0,
     patch_size: int = 3,
     stride: int = 1,
-    spec: TransferSpec,
+    spec: OnePassSpec,
     on_tile: OnTile | None = None,
 ) -> np.ndarray:
     """Paints a picture with Style-Swap's inverse network.
@@ -147,17 +164,22 @@ def style_swap_in_tiles(
         cells = [work.to_cells(mask)[None] for mask in masks]
     features = work.empty_features()
     for rows, columns, part in work.encoded():
-        features[rows.core, columns.core] = part
+        for level, value in part.items():
+            features[level][work.at(level, rows.core, columns.core)] = value
+    whole = {level: value[None] for level, value in features.items()}
     swapped = work.functions.swap(
-        features[None], styles, weights, cells, np.float32(alpha), patch_size, stride
+        whole, styles, weights, cells, np.float32(alpha), patch_size, stride
     )
-    del features
+    del features, whole
 
-    def paint(tile: np.ndarray, rows: Span, columns: Span) -> Array:
+    def paint(tile: Any, rows: Span, columns: Span) -> Array:
         del rows, columns
-        return work.functions.decode(params, tile)
+        return work.functions.decode(params, feedforward.Restyled(tile, []))
 
-    return work.decoded(np.asarray(swapped)[0], paint)
+    return work.decoded(
+        {level: np.asarray(value)[0] for level, value in swapped.features.items()},
+        paint,
+    )
 
 
 class _Work:
@@ -168,7 +190,7 @@ class _Work:
         params: Params,
         content: np.ndarray,
         tiling: Tiling,
-        spec: TransferSpec,
+        spec: OnePassSpec,
         on_tile: OnTile | None,
     ) -> None:
         self._params = params
@@ -187,43 +209,77 @@ class _Work:
         )
         self._done = 0
 
-    def empty_features(self) -> np.ndarray:
-        """Room for the features of the whole picture, [H / m, W / m, C]."""
-        channels = self._spec.decoder.input_width
-        return np.empty((self._height, self._width, channels), np.float32)
+    def at(self, level: str, rows: slice, columns: slice) -> tuple[slice, slice]:
+        """Where a part of the picture, in its coarsest cells, is in a level."""
+        return _scaled(rows, columns, self._spec.multiple // self._spec.strides[level])
+
+    def at_cells(self, rows: slice, columns: slice) -> tuple[slice, slice]:
+        """Where it is in what `to_cells` gave."""
+        factor = self._spec.multiple // min(self._spec.strides.values())
+        return _scaled(rows, columns, factor)
+
+    def empty_features(self) -> dict[str, np.ndarray]:
+        """Room for the features of the whole picture by level, [H / s, W / s, C]."""
+        spec = self._spec
+        return {
+            level: np.empty(
+                (
+                    self._height * spec.multiple // stride,
+                    self._width * spec.multiple // stride,
+                    spec.widths[level],
+                ),
+                np.float32,
+            )
+            for level, stride in spec.strides.items()
+        }
 
     def to_cells(self, mask: np.ndarray) -> np.ndarray:
-        """A mask [H, W, 1] to [H / m, W / m, 1]."""
-        found = np.empty((self._height, self._width, 1), np.float32)
+        """A mask [H, W, 1] to the positions of the finest features."""
+        factor = self._spec.multiple // min(self._spec.strides.values())
+        found = np.empty((factor * self._height, factor * self._width, 1), np.float32)
         for rows, columns in self._tiles(0):
             window = self._read(mask, rows, columns)
             cells = np.asarray(self.functions.to_cells(window))
-            found[rows.window, columns.window] = cells[0]
+            found[self.at_cells(rows.window, columns.window)] = cells[0]
         return found
 
-    def encoded(self) -> Iterable[tuple[Span, Span, np.ndarray]]:
+    def encoded(self) -> Iterable[tuple[Span, Span, dict[str, np.ndarray]]]:
         """The features of one tile after another, their halos cut off."""
         for rows, columns in self._tiles(self._halos[0]):
             window = self._read(self._content, rows, columns)
             # Indexed as NumPy arrays: jax would compile a program for it.
-            features = np.asarray(self.functions.encode(self._params, window))[0]
-            yield rows, columns, features[rows.inner, columns.inner]
+            features = self.functions.encode(self._params, window)
+            yield (
+                rows,
+                columns,
+                {
+                    level: np.asarray(value)[0][
+                        self.at(level, rows.inner, columns.inner)
+                    ]
+                    for level, value in features.items()
+                },
+            )
             self._tell()
 
     def decoded(
         self,
-        features: np.ndarray | None,
-        paint: Callable[[np.ndarray, Span, Span], Array],
+        features: Mapping[str, np.ndarray] | None,
+        paint: Callable[[Any, Span, Span], Array],
     ) -> np.ndarray:
         """The picture, of tiles that are painted from features or pixels."""
         height, width = self._content.shape[:2]
         picture = np.empty((height, width, 3), np.float32)
         for rows, columns in self._tiles(self._halos[1]):
+            tile: Any
             if features is None:
                 tile = self._read(self._content, rows, columns)
             else:
-                window = features[None, rows.window, columns.window]
-                tile = np.ascontiguousarray(window)
+                tile = {
+                    level: np.ascontiguousarray(
+                        value[self.at(level, rows.window, columns.window)][None]
+                    )
+                    for level, value in features.items()
+                }
             painted = np.asarray(paint(tile, rows, columns))[0]
             down, across = (s.scaled(self._spec.multiple) for s in (rows, columns))
             target = picture[down.core, across.core]
@@ -246,7 +302,14 @@ class _Work:
             self._on_tile(self._done, self._total)
 
 
-def _halos(spec: TransferSpec, keep_features: bool) -> tuple[int, int]:
+def _scaled(rows: slice, columns: slice, factor: int) -> tuple[slice, slice]:
+    return (
+        slice(factor * rows.start, factor * rows.stop),
+        slice(factor * columns.start, factor * columns.stop),
+    )
+
+
+def _halos(spec: OnePassSpec, keep_features: bool) -> tuple[int, int]:
     """Halos of the first and the second pass, in cells."""
     first, second = receptive_field_radius(spec), decoder_field_radius(spec)
     return first, second if keep_features else first + second
@@ -262,13 +325,15 @@ class _Functions(NamedTuple):
 
 
 @functools.lru_cache(maxsize=8)
-def _compiled(spec: TransferSpec) -> _Functions:
+def _compiled(spec: OnePassSpec) -> _Functions:
     def encode(params, window):
         return feedforward.encode(params, window, spec=spec)
 
-    def decode(params, features):
-        size = tuple(spec.multiple * side for side in features.shape[1:3])
-        return feedforward.decode(params, features, size=size, spec=spec)
+    def decode(params, restyled):
+        stride = spec.multiple
+        level = next(name for name, s in spec.strides.items() if s == stride)
+        size = tuple(stride * side for side in restyled.features[level].shape[1:3])
+        return feedforward.decode(params, restyled, size=size, spec=spec)
 
     def restyle(params, features, styles, weights, cells, alpha, own):
         options = {"weights": weights, "cells": cells, "alpha": alpha, "own": own}
@@ -285,7 +350,7 @@ def _compiled(spec: TransferSpec) -> _Functions:
         )
 
     def to_cells(mask):
-        return feedforward.to_cells(mask, spec.multiple)
+        return feedforward.to_cells(mask, spec=spec)
 
     return _Functions(
         encode=jax.jit(encode),

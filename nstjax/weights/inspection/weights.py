@@ -21,7 +21,8 @@ from nstjax.io.weights import (
 )
 from nstjax.methods.options import method_options
 from nstjax.methods.table import METHODS
-from nstjax.models import decoders, vgg
+from nstjax.models import decoders, painter, vgg
+from nstjax.transforms.adain import feature_statistics
 from nstjax.weights.conversion.command import convert
 from nstjax.weights.conversion.layouts import converter_of
 from nstjax.weights.conversion.scale import measure_scale
@@ -41,6 +42,7 @@ _KINDS = {
     "vgg16": "a VGG-16 encoder",
     "lpips": "an LPIPS network, which judges pictures",
     "decoder": "a decoder",
+    "painter": "a painter, an encoder and a decoder in one",
     "depth": "a depth network",
     "linear_maps": "a set of linear maps, which served training only",
 }
@@ -170,6 +172,9 @@ def inspect_weights(
         if encoder is not None:
             found, problem = _try_decoder(network, spec, open_network(encoder))
             facts += [("tried", found)] if found else []
+    elif metadata.kind == "painter" and not problem:
+        found, problem = _try_painter(network)
+        facts.append(("tried", found))
     if method is not None:
         problem = problem or _misfit(metadata, method)
     return Report(
@@ -248,6 +253,8 @@ def _check_own(path: Path, params: Mapping[str, Any], about: WeightsMetadata) ->
             shapes = vgg.param_shapes(vgg.VGGSpec.from_dict(about.spec))
         elif about.kind == "decoder":
             shapes = decoders.param_shapes(decoders.DecoderSpec.from_dict(about.spec))
+        elif about.kind == "painter":
+            shapes = painter.param_shapes(painter.PainterSpec.from_dict(about.spec))
         else:
             return
     except NstjaxError:
@@ -350,9 +357,7 @@ def _try_decoder(
         found = vgg.features(encoder_params, image, (spec.layer,), spec=encoder_spec)
         return decoders.decode(params, found[spec.layer], spec=spec)
 
-    image = _picture()
-    found = np.clip(reconstruct(encoder.params, network.params, image), 0, 1)
-    psnr = -10 * np.log10(np.mean(np.square(found - image)))
+    psnr = _psnr(reconstruct(encoder.params, network.params, _picture()))
     words = f"gives a picture back through {encoder.path} at {psnr:.1f} dB"
     if psnr >= _LEAST_PSNR:
         return words, ""
@@ -362,13 +367,37 @@ def _try_decoder(
     )
 
 
+def _try_painter(network: Network) -> tuple[str, str]:
+    """How well a painter gives a picture back in its own style, and what is wrong."""
+    spec = painter.PainterSpec.from_dict(network.metadata.spec)
+
+    @jax.jit
+    def reconstruct(params, image):
+        features = painter.encode(params, image, spec=spec)
+        own = {
+            level: feature_statistics(value, eps=painter.EPS)
+            for level, value in features.items()
+        }
+        return painter.decode(params, features, [own], spec=spec)
+
+    psnr = _psnr(reconstruct(network.params, _picture()))
+    words = f"gives a picture back in its own style at {psnr:.1f} dB"
+    return words, "" if psnr >= _LEAST_PSNR else f"is no working painter: it {words}"
+
+
+def _psnr(image: jax.Array) -> float:
+    """How near a picture comes to the test picture, in dB."""
+    found = np.clip(image, 0, 1)
+    return float(-10 * np.log10(np.mean(np.square(found - _picture()))))
+
+
 def _misfit(metadata: WeightsMetadata, method: str) -> str:
     """Why a network does not serve a method; "" if it does."""
     needs = ["an encoder"]
     kinds = set(vgg.KINDS)
     if METHODS[method].in_one_pass:
         needs.append("a decoder")
-        kinds.add("decoder")
+        kinds |= {"decoder", "painter"}
     elif method_options(method).get("depth_weight"):
         needs.append("a depth network")
         kinds.add("depth")

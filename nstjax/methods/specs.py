@@ -1,0 +1,212 @@
+"""The networks of methods of one pass: how they encode, decode, and reach.
+
+Each spec has the same properties and functions, so that the rest of the methods asks
+none of them what it is. Features are named by their level, such as "relu4_1", and so
+are statistics of them.
+"""
+
+import dataclasses
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from nstjax.errors import NstjaxError
+from nstjax.models import decoders, painter, vgg
+from nstjax.models.decoders import DecoderSpec
+from nstjax.models.painter import PainterSpec
+from nstjax.models.vgg import VGGSpec
+from nstjax.ops.stats import Statistics
+from nstjax.precision import check_compute_dtype
+from nstjax.transforms.adain import EPS
+from nstjax.types import Array, Features, Params
+
+# A picture's statistics by level.
+LevelStatistics = Mapping[str, Statistics]
+
+
+class Convolution(NamedTuple):
+    """A 3x3 convolution of a network, for what it costs and how far it sees.
+
+    Attributes:
+        before, after: its channels.
+        stride: pixels of a side that one position of its output stands for.
+        doubles: whether it works on a doubled input.
+    """
+
+    before: int
+    after: int
+    stride: int
+    doubles: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class TransferSpec:
+    """A VGG-19 and a decoder of one of its activations.
+
+    Attributes:
+        encoder, decoder: their specs.
+        eps: added to variances.
+        ddof: 1 for torch's unbiased variance.
+        compute_dtype: what convolutions compute in, one of
+            `nstjax.precision.COMPUTE_DTYPES`; the rest is float32.
+
+    Raises:
+        NstjaxError: if the decoder does not fit the encoder.
+    """
+
+    encoder: VGGSpec
+    decoder: DecoderSpec
+    eps: float = EPS
+    ddof: int = 0
+    compute_dtype: str = "float32"
+
+    def __post_init__(self):
+        check_compute_dtype(self.compute_dtype)
+        layer, width = self.decoder.layer, self.decoder.input_width
+        vgg.check_layers((layer,), self.encoder)
+        if self.encoder.width(layer) != width:
+            raise NstjaxError(
+                f"the decoder takes {width} channels of {layer}, but the encoder "
+                f"has {self.encoder.width(layer)}; use the encoder it was trained with"
+            )
+
+    @property
+    def multiple(self) -> int:
+        """Pixels of a side that one position of the coarsest features stands for."""
+        return 2 ** len(self.decoder.upsample_before)
+
+    @property
+    def strides(self) -> dict[str, int]:
+        """The same of the features of every level, finest first."""
+        return {self.decoder.layer: self.multiple}
+
+    @property
+    def widths(self) -> dict[str, int]:
+        """Channels of the features of every level."""
+        return {self.decoder.layer: self.decoder.input_width}
+
+    @property
+    def encoder_convolutions(self) -> Iterator[Convolution]:
+        """What `encode` computes, in order."""
+        before, stride, previous_block = 3, 1, "1"
+        widths = self.encoder.widths[: len(self.decoder.convolutions)]
+        for name, width in zip(self.encoder.convolutions, widths, strict=False):
+            if (block := name[len("conv")]) != previous_block:
+                stride, previous_block = 2 * stride, block
+            yield Convolution(before, width, stride)
+            before = width
+
+    @property
+    def decoder_convolutions(self) -> Iterator[Convolution]:
+        """What `decode` computes, in order."""
+        before, stride = self.decoder.input_width, self.multiple
+        for name, width in zip(
+            self.decoder.convolutions, self.decoder.widths, strict=True
+        ):
+            doubles = name in self.decoder.upsample_before
+            stride = stride // 2 if doubles else stride
+            yield Convolution(before, width, stride, doubles)
+            before = width
+
+    def encode(self, params: Params, image: Array) -> Features:
+        """Features by level of pictures whose sides are multiples of `multiple`."""
+        return vgg.features(
+            params["encoder"],
+            image,
+            (self.decoder.layer,),
+            spec=self.encoder,
+            compute_dtype=self.compute_dtype,
+        )
+
+    def decode(
+        self,
+        params: Params,
+        features: Features,
+        styles: Sequence[LevelStatistics],
+        shares: Sequence[Array] | None,
+    ) -> Array:
+        """Pictures, not clipped, of features with `styles` where `shares` say so."""
+        del styles, shares  # all that this decoder is told is in the features
+        return decoders.decode(
+            params["decoder"],
+            features[self.decoder.layer],
+            spec=self.decoder,
+            compute_dtype=self.compute_dtype,
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class PainterTransferSpec:
+    """A painter, which encodes and decodes; see `nstjax.models.painter`.
+
+    Attributes:
+        painter: its spec.
+        eps, ddof, compute_dtype: see `TransferSpec`.
+    """
+
+    painter: PainterSpec
+    eps: float = painter.EPS
+    ddof: int = 0
+    compute_dtype: str = "float32"
+
+    def __post_init__(self):
+        check_compute_dtype(self.compute_dtype)
+
+    @property
+    def multiple(self) -> int:
+        """See `TransferSpec`."""
+        return painter.MULTIPLE
+
+    @property
+    def strides(self) -> dict[str, int]:
+        """See `TransferSpec`."""
+        return dict(painter.STRIDES)
+
+    @property
+    def widths(self) -> dict[str, int]:
+        """See `TransferSpec`."""
+        return self.painter.level_widths
+
+    @property
+    def encoder_convolutions(self) -> Iterator[Convolution]:
+        """See `TransferSpec`."""
+        for name, (before, after) in self.painter.encoder_convolutions.items():
+            yield Convolution(before, after, painter.STRIDES[name.split("_")[0]])
+
+    @property
+    def decoder_convolutions(self) -> Iterator[Convolution]:
+        """See `TransferSpec`."""
+        for name, (before, after) in self.painter.decoder_convolutions.items():
+            if name.endswith("_skip"):
+                continue  # beside the convolution that it is added to
+            level = name.split("_")[0]
+            stride = painter.STRIDES.get(level, painter.MULTIPLE)
+            if name == "pixels":
+                stride = painter.STRIDES["half"]
+            doubles = level in painter.LEVELS and name.endswith("_0")
+            yield Convolution(before, after, stride, doubles)
+
+    def encode(self, params: Params, image: Array) -> Features:
+        """See `TransferSpec`."""
+        return painter.encode(
+            params, image, spec=self.painter, compute_dtype=self.compute_dtype
+        )
+
+    def decode(
+        self,
+        params: Params,
+        features: Features,
+        styles: Sequence[LevelStatistics],
+        shares: Sequence[Array] | None,
+    ) -> Array:
+        """See `TransferSpec`."""
+        return painter.decode(
+            params,
+            features,
+            styles,
+            shares,
+            spec=self.painter,
+            compute_dtype=self.compute_dtype,
+        )
+
+
+OnePassSpec = TransferSpec | PainterTransferSpec
