@@ -12,6 +12,7 @@ from nstjax.errors import NstjaxError
 from nstjax.io.images import read_image
 from nstjax.io.resizing import resize_image
 from nstjax.methods import feedforward, objectives
+from nstjax.methods.specs import TransferSpec
 from nstjax.models import vgg
 from nstjax.precision import cast_floating, check_compute_dtype
 from nstjax.weights.pretrained import load_decoder, load_encoder
@@ -67,7 +68,7 @@ def test_a_transfer_is_within_three_per_cent(networks, paintable):
     params = {"encoder": encoder.params, "decoder": decoder.params}
     images = {}
     for dtype in ("float32", "bfloat16"):
-        spec = feedforward.TransferSpec(encoder.spec, decoder.spec, compute_dtype=dtype)
+        spec = TransferSpec(encoder.spec, decoder.spec, compute_dtype=dtype)
 
         @jax.jit
         def transfer(params, content, style, spec=spec):
@@ -112,7 +113,7 @@ def test_unknown_dtypes_are_refused(networks):
     with pytest.raises(NstjaxError, match="compute_dtype"):
         objectives.ObjectiveSpec(compute_dtype="half")
     with pytest.raises(NstjaxError, match="compute_dtype"):
-        feedforward.TransferSpec(encoder.spec, decoder.spec, compute_dtype="half")
+        TransferSpec(encoder.spec, decoder.spec, compute_dtype="half")
 
 
 def test_only_floating_point_arrays_are_cast():

@@ -9,6 +9,7 @@ import jax
 import numpy as np
 
 from nstjax.methods import feedforward, objectives
+from nstjax.methods.specs import TransferSpec
 from nstjax.models import monodepth, vgg
 from nstjax.models.decoders import DecoderSpec
 from nstjax.optimize import engine
@@ -98,7 +99,7 @@ def _paint(case: Case):
 
 def _transfer(case: Case):
     """AdaIN's weights, what encodes a style, and what paints a content in it."""
-    spec = feedforward.TransferSpec(
+    spec = TransferSpec(
         encoder=_encoder_spec(case, "reflect"),
         decoder=_decoder_spec(case),
         compute_dtype=_dtype(case),

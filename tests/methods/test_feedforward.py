@@ -7,9 +7,10 @@ import pytest
 
 from nstjax.errors import NstjaxError
 from nstjax.methods import feedforward
-from nstjax.methods.feedforward import TransferSpec
-from nstjax.models import decoders, vgg
+from nstjax.methods.specs import PainterTransferSpec, TransferSpec
+from nstjax.models import decoders, painter, vgg
 from nstjax.models.decoders import DecoderSpec
+from nstjax.models.painter import PainterSpec
 from nstjax.models.vgg import VGGSpec
 
 WIDTHS = (4, 4, 6, 6, 8, 8, 8, 8, 12)
@@ -29,22 +30,39 @@ def make_networks(layer="relu4_1"):
     return params, TransferSpec(encoder, decoder)
 
 
+def make_painter():
+    spec = PainterSpec(((4, 6), (8,), (10,)), 1, ((8,), (6,)), 5)
+    params = painter.init_params(jax.random.key(0), spec)
+    rng = np.random.default_rng(0)
+    for name in spec.styled:  # which begin without any effect
+        kernel = params["style"][name]["kernel"]
+        params["style"][name]["kernel"] = 0.3 * rng.standard_normal(
+            kernel.shape
+        ).astype(np.float32)
+    return params, PainterTransferSpec(spec)
+
+
+BOTH = pytest.mark.parametrize("make", [make_networks, make_painter])
+
+
 def picture(height, width, seed=0):
     rng = np.random.default_rng(seed)
     return rng.random((1, height, width, 3)).astype(np.float32)
 
 
-@pytest.mark.parametrize("size", [(32, 40), (33, 47), (39, 32), (41, 35)])
-def test_the_result_has_the_contents_size_and_range(size):
-    params, spec = make_networks()
+@BOTH
+@pytest.mark.parametrize("size", [(32, 40), (33, 47)])
+def test_the_result_has_the_contents_size_and_range(size, make):
+    params, spec = make()
     style = feedforward.encode_style(params, picture(48, 48, 1), spec=spec)
     image = feedforward.adain_transfer(params, picture(*size), [style], spec=spec)
     chex.assert_shape(image, (1, *size, 3))
     assert 0 <= image.min() and image.max() <= 1
 
 
-def test_odd_sizes_are_those_of_the_picture_continued_by_reflection():
-    params, spec = make_networks()
+@BOTH
+def test_odd_sizes_are_those_of_the_picture_continued_by_reflection(make):
+    params, spec = make()
     style = feedforward.encode_style(params, picture(48, 48, 1), spec=spec)
     content = picture(33, 37)
     continued = np.pad(content, ((0, 0), (0, 7), (0, 3), (0, 0)), mode="reflect")
@@ -65,8 +83,9 @@ def test_alpha_0_is_the_decoders_reconstruction():
     np.testing.assert_allclose(image, np.clip(expected, 0, 1), atol=1e-5)
 
 
-def test_a_picture_in_its_own_style_is_its_reconstruction():
-    params, spec = make_networks()
+@BOTH
+def test_a_picture_in_its_own_style_is_its_reconstruction(make):
+    params, spec = make()
     content = picture(32, 32)
     own = feedforward.encode_style(params, content, spec=spec)
     both = [
@@ -76,8 +95,9 @@ def test_a_picture_in_its_own_style_is_its_reconstruction():
     np.testing.assert_allclose(both[0], both[1], atol=1e-4)
 
 
-def test_a_blend_of_1_and_0_is_the_first_style_bit_for_bit():
-    params, spec = make_networks()
+@BOTH
+def test_a_blend_of_1_and_0_is_the_first_style_bit_for_bit(make):
+    params, spec = make()
     styles = [
         feedforward.encode_style(params, picture(48, 48, seed), spec=spec)
         for seed in (1, 2)
@@ -89,8 +109,9 @@ def test_a_blend_of_1_and_0_is_the_first_style_bit_for_bit():
     np.testing.assert_array_equal(alone, blended)
 
 
-def test_far_from_the_border_a_region_shows_its_own_style_alone():
-    params, spec = make_networks()
+@BOTH
+def test_far_from_the_border_a_region_shows_its_own_style_alone(make):
+    params, spec = make()
     content = picture(32, 160)
     styles = [
         feedforward.encode_style(params, picture(48, 48, seed) ** power, spec=spec)
@@ -115,6 +136,25 @@ def test_far_from_the_border_a_region_shows_its_own_style_alone():
         both[:, :, 112:], paint(styles[1], styles[1])[:, :, 112:], atol=1e-4
     )
     assert np.abs(both[:, :, :48] - paint(styles[1], styles[1])[:, :, :48]).max() > 1e-3
+
+
+def test_what_no_mask_covers_is_painted_in_the_contents_own_style():
+    params, spec = make_painter()
+    content = picture(32, 160)
+    style = feedforward.encode_style(params, picture(48, 48, 1) ** 4, spec=spec)
+    left = np.zeros((1, 32, 160, 1), np.float32)
+    left[:, :, :80] = 1
+    image = feedforward.adain_transfer(
+        params, content, [style], masks=[left], spec=spec
+    )
+    # The same with the rest's own statistics as a second style.
+    right = feedforward.encode_style(params, content[:, :, 80:], spec=spec)
+    both = feedforward.adain_transfer(
+        params, content, [style, right], masks=[left, 1 - left], spec=spec
+    )
+    np.testing.assert_allclose(image[:, :, 112:], both[:, :, 112:], atol=2e-3)
+    plain = feedforward.adain_transfer(params, content, [style], spec=spec)
+    assert np.abs(image - plain)[:, :, 112:].max() > 0.05
 
 
 def test_a_decoder_of_another_encoder_is_refused():

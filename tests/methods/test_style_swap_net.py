@@ -9,8 +9,9 @@ from nstjax import api
 from nstjax.errors import NstjaxError
 from nstjax.io.weights import WeightsMetadata, save_weights, sha256_of
 from nstjax.methods import images
-from nstjax.methods.feedforward import TransferSpec, style_swap_transfer
+from nstjax.methods.feedforward import style_swap_transfer
 from nstjax.methods.options import method_options
+from nstjax.methods.specs import TransferSpec
 from nstjax.models import decoders, vgg
 from nstjax.transforms.style_swap import style_swap
 from nstjax.weights.pretrained import load_decoder, load_encoder
@@ -51,7 +52,13 @@ def test_it_decodes_the_swapped_features(params):
     c, f, s = (features_of(params, x) for x in (content, first, second))
 
     def transfer(**options):
-        return style_swap_transfer(params, content[None], [f, s], spec=SPEC, **options)
+        return style_swap_transfer(
+            params,
+            content[None],
+            [{"relu3_1": f}, {"relu3_1": s}],
+            spec=SPEC,
+            **options,
+        )
 
     both = style_swap(c, [f, s])
     alone = [style_swap(c, x) for x in (f, s)]
@@ -73,7 +80,11 @@ def test_masks_choose_between_styles(params):
     left = np.zeros((1, 32, 40, 1), np.float32)
     left[:, :, :20] = 1
     image = style_swap_transfer(
-        params, content[None], [f, s], masks=[left, 1 - left], spec=SPEC
+        params,
+        content[None],
+        [{"relu3_1": f}, {"relu3_1": s}],
+        masks=[left, 1 - left],
+        spec=SPEC,
     )
     one, other = (decoded(params, style_swap(c, x)) for x in (f, s))
     # Away from the seam, whose neighbours the convolutions mix.

@@ -6,15 +6,15 @@ import pytest
 
 from nstjax.errors import NstjaxError
 from nstjax.methods import feedforward
-from nstjax.methods.feedforward import TransferSpec
 from nstjax.methods.memory import costs, planner
 from nstjax.methods.memory.planner import check_optimisation, plan_transfer, tiled_bytes
+from nstjax.methods.specs import PainterTransferSpec, TransferSpec
 from nstjax.methods.tiling.transfer import Tiling
-from nstjax.models import decoders, vgg
+from nstjax.models import decoders, painter, vgg
 from nstjax.models.decoders import DecoderSpec
 from nstjax.models.vgg import VGGSpec
 
-# As the bundled networks are.
+# As the first bundled networks were.
 SLIM = TransferSpec(
     VGGSpec((24, 32, 48, 112, 144, 96, 96, 96, 160), "reflect"),
     DecoderSpec(input_width=160, widths=(128, 80, 80, 64, 48, 32, 24, 16, 3)),
@@ -52,13 +52,42 @@ def test_the_model_is_near_what_the_compiler_plans_and_not_below():
         lambda p, x: feedforward.encode(p, x, spec=SLIM), params, image
     )
     decoding = _needed_by_xla(
-        lambda p, x: feedforward.decode(p, x, size=(128, 128), spec=SLIM),
+        lambda p, x: feedforward.decode(
+            p, feedforward.Restyled({"relu4_1": x}, []), size=(128, 128), spec=SLIM
+        ),
         params,
         features,
     )
     # Padding counts for more in a picture as small as this.
     assert encoding / 1.1 <= costs.encoder_bytes(SLIM) <= 1.5 * encoding
     assert decoding / 1.1 <= costs.decoder_bytes(SLIM) <= 1.5 * decoding
+
+
+def test_the_model_is_near_for_a_painter():
+    spec = PainterTransferSpec(painter.PainterSpec())
+    params = _shapes(painter.param_shapes(spec.painter))
+    image = jax.ShapeDtypeStruct((1, 128, 128, 3), jnp.float32)
+    features = jax.eval_shape(
+        lambda p, x: feedforward.encode(p, x, spec=spec), params, image
+    )
+    told = jax.eval_shape(
+        lambda f: feedforward.content_statistics(f, spec=spec), features
+    )
+    encoding = _needed_by_xla(
+        lambda p, x: feedforward.encode(p, x, spec=spec), params, image
+    )
+    decoding = _needed_by_xla(
+        lambda p, x, told: feedforward.decode(
+            p, feedforward.Restyled(x, told), size=(128, 128), spec=spec
+        ),
+        params,
+        features,
+        told,
+    )
+    kept = costs.feature_bytes(spec)
+    assert kept == 4 * (40 / 4 + 80 / 16 + 112 / 64)
+    assert encoding / 1.2 <= costs.encoder_bytes(spec) + kept <= 2 * encoding
+    assert decoding / 1.2 <= costs.decoder_bytes(spec) + kept <= 2 * decoding
 
 
 def test_costs_of_the_full_networks_by_hand():

@@ -8,15 +8,16 @@ import pytest
 
 from nstjax.errors import NstjaxError
 from nstjax.methods import feedforward
-from nstjax.methods.feedforward import TransferSpec
+from nstjax.methods.specs import PainterTransferSpec, TransferSpec
 from nstjax.methods.tiling.transfer import (
     Tiling,
     adain_in_tiles,
     least_side,
     style_swap_in_tiles,
 )
-from nstjax.models import decoders, vgg
+from nstjax.models import decoders, painter, vgg
 from nstjax.models.decoders import DecoderSpec
+from nstjax.models.painter import PainterSpec
 from nstjax.models.vgg import VGGSpec
 
 pytestmark = pytest.mark.slow
@@ -25,25 +26,38 @@ WIDTHS = (4, 4, 6, 6, 8, 8, 8, 8, 12)
 
 
 def make_networks(layer="relu4_1", padding="reflect", ddof=0):
+    if layer == "painter":
+        return make_painter()
     encoder = VGGSpec(WIDTHS, padding, "max", "floor", "imagenet")
     depth = vgg.LAYERS.index(layer) + 1
     decoder = DecoderSpec.mirror(layer, WIDTHS[:depth])
-    rng = np.random.default_rng(0)
-
-    def draw(shape):
-        # He's initialisation; compiling jax's takes longer than all else here.
-        deviation = np.sqrt(2 / np.prod(shape[:-1])) if len(shape) > 1 else 0
-        return (deviation * rng.standard_normal(shape)).astype(np.float32)
-
     shapes = {
         "encoder": vgg.param_shapes(encoder),
         "decoder": decoders.param_shapes(decoder),
     }
-    params = jax.tree.map(draw, shapes, is_leaf=lambda node: isinstance(node, tuple))
+    params = draw(shapes)
     # Around grey, so that nothing is clipped away.
     params["decoder"]["conv1_1"]["kernel"] *= 0.05
     params["decoder"]["conv1_1"]["bias"] += 0.5
     return params, TransferSpec(encoder, decoder, ddof=ddof)
+
+
+def make_painter():
+    spec = PainterSpec(((4, 6), (8,), (10,)), 1, ((8,), (6,)), 5)
+    params = draw(painter.param_shapes(spec))
+    params["decoder"]["pixels"]["kernel"] *= 0.05
+    return params, PainterTransferSpec(spec)
+
+
+def draw(shapes):
+    """Weights by He's initialisation; compiling jax's takes longer than all else."""
+    rng = np.random.default_rng(0)
+
+    def one(shape):
+        deviation = np.sqrt(2 / np.prod(shape[:-1])) if len(shape) > 1 else 0
+        return (deviation * rng.standard_normal(shape)).astype(np.float32)
+
+    return jax.tree.map(one, shapes, is_leaf=lambda node: isinstance(node, tuple))
 
 
 def picture(height, width, seed=0):
@@ -83,6 +97,7 @@ def masks_of(height, width, count):
         ("relu3_1", (96, 96), (64, 64)),
         ("relu3_1", (33, 307), (48, 80)),
         ("relu3_1", (210, 32), (48, 80)),
+        ("painter", (163, 203), (120, 184)),
     ],
 )
 def test_tiles_make_the_same_picture(layer, size, sides):
@@ -101,19 +116,28 @@ def test_tiles_make_the_same_picture(layer, size, sides):
             np.testing.assert_allclose(*steps, atol=1e-4)
 
 
-@pytest.mark.parametrize(("kind", "ddof"), [("blend", 0), ("masks", 0), ("masks", 1)])
-def test_blends_and_masks_are_the_same(kind, ddof):
-    params, spec = make_networks("relu3_1", "reflect", ddof)
-    content, styles = picture(101, 147), styles_of(params, spec, 3)
+@pytest.mark.parametrize(
+    ("layer", "kind", "ddof", "sides"),
+    [
+        ("relu3_1", "blend", 0, (48, 80)),
+        ("relu3_1", "masks", 0, (48, 80)),
+        ("relu3_1", "masks", 1, (48, 80)),
+        ("painter", "masks", 0, (128, 184)),
+    ],
+)
+def test_blends_and_masks_are_the_same(layer, kind, ddof, sides):
+    params, spec = make_networks(layer, "reflect", ddof)
+    size = (101, 147) if layer != "painter" else (101, 203)
+    content, styles = picture(*size), styles_of(params, spec, 3)
     weights, masks = None, None
     if kind == "blend":
         weights = (0.3, 0.5, 0.2)
     else:
         # A region without any position, besides.
-        masks = [*masks_of(101, 147, 2), np.zeros((101, 147, 1), np.float32)]
+        masks = [*masks_of(*size, 2), np.zeros((*size, 1), np.float32)]
     options = {"weights": weights, "masks": masks, "spec": spec}
     whole = whole_picture(params, content, styles, **options)
-    for tiling in (Tiling(48, True), Tiling(80, False)):
+    for tiling in (Tiling(sides[0], True), Tiling(sides[1], False)):
         tiled = adain_in_tiles(params, content, styles, tiling=tiling, **options)
         np.testing.assert_allclose(tiled, whole, atol=1e-4)
 
