@@ -12,7 +12,7 @@ from nstjax.errors import NstjaxError
 from nstjax.io.images import read_image
 from nstjax.io.resizing import resize_image
 from nstjax.methods import feedforward, objectives
-from nstjax.methods.specs import TransferSpec
+from nstjax.methods.specs import PainterTransferSpec
 from nstjax.models import vgg
 from nstjax.precision import cast_floating, check_compute_dtype
 from nstjax.weights.pretrained import load_decoder, load_encoder
@@ -64,11 +64,11 @@ def paintable() -> list[np.ndarray]:
 
 
 def test_a_transfer_is_within_three_per_cent(networks, paintable):
-    encoder, decoder = networks
-    params = {"encoder": encoder.params, "decoder": decoder.params}
+    _, painter = networks
+    params = painter.params
     images = {}
     for dtype in ("float32", "bfloat16"):
-        spec = TransferSpec(encoder.spec, decoder.spec, compute_dtype=dtype)
+        spec = PainterTransferSpec(painter.spec, compute_dtype=dtype)
 
         @jax.jit
         def transfer(params, content, style, spec=spec):
@@ -107,13 +107,13 @@ def test_an_objective_and_its_gradient_are_near(networks, pictures):
 
 
 def test_unknown_dtypes_are_refused(networks):
-    encoder, decoder = networks
+    _, painter = networks
     with pytest.raises(NstjaxError, match="float32, bfloat16, not 'float16'"):
         check_compute_dtype("float16")
     with pytest.raises(NstjaxError, match="compute_dtype"):
         objectives.ObjectiveSpec(compute_dtype="half")
     with pytest.raises(NstjaxError, match="compute_dtype"):
-        TransferSpec(encoder.spec, decoder.spec, compute_dtype="half")
+        PainterTransferSpec(painter.spec, compute_dtype="half")
 
 
 def test_only_floating_point_arrays_are_cast():

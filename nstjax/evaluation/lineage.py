@@ -22,16 +22,22 @@ from nstjax.io.weights import (
 from nstjax.models import vgg
 from nstjax.weights.pretrained import weights_path
 
-# VGG-19 distilled to a sixteenth, relu5_1 (MingSun-Tse/Collaborative-Distillation),
-# and the normalised VGG-19 up to relu3_1 (pietrocarbo/deep-transfer).
-DISTILLED_16X = "047209a358161bd67c7e0951358649380c3a3364b41cac49e30813f933b7759a"
-NORMALISED_RELU3_1 = "7e62c9cb5cbd6251ab1049a9821f7fa5ff58443df1067f6fc0b37b4a7752eb05"
+# Simonyan & Zisserman's VGG-19, as `nstjax weights get vgg19` brings it.
+TRUE_VGG19 = "7b8ab704a8bc5280862ed47d2409f657b352346b4ced33aa6fe3706d10ed9bad"
 # FastDepth as openmv pruned it.
 PRUNED_FAST_DEPTH = "ccc42ee955cddf586298fda833f1e4975a3d2d2690167b7734ff731e186bfd9b"
 # See the networks' cards in ``nstjax/weights/bundled/``.
 _TEACHERS = {
-    "vgg19-slim": (DISTILLED_16X, NORMALISED_RELU3_1),
+    "vgg19-slim": (TRUE_VGG19,),
     "depth-slim": (PRUNED_FAST_DEPTH,),
+    # By way of depth-slim, which it was trained against.
+    "adain-depth-slim": (PRUNED_FAST_DEPTH,),
+}
+# Networks whose features a bundled painter was trained against.
+_LOSSES = {
+    "adain-slim": (TRUE_VGG19,),
+    "adain-lap-slim": (TRUE_VGG19,),
+    "adain-depth-slim": (TRUE_VGG19,),
 }
 
 LOSS, TEACHER, UNSEEN = "loss network", "teacher of its network", "none"
@@ -114,6 +120,8 @@ def part_of_judge(judge: Network, networks: Sequence[Network]) -> str:
     if judge.sha256 in hashes or judge.digest in {n.digest for n in networks}:
         return LOSS
     for network in networks:
+        if judge.digest in _LOSSES.get(network.metadata.name, ()):
+            return LOSS
         if judge.digest in _TEACHERS.get(network.metadata.name, ()):
             return TEACHER
     return UNSEEN

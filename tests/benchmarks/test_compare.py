@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from nstjax.models import decoders, monodepth, vgg
-from nstjax.weights.pretrained import load_decoder, load_encoder
+from nstjax.weights.pretrained import load_encoder
 
 pytestmark = pytest.mark.slow
 
@@ -91,7 +91,6 @@ def test_slim_widths_are_the_bundled_ones(side_by_side):
     from side_by_side import inputs
 
     assert inputs.ENCODER_WIDTHS["slim"] == load_encoder("vgg19-slim").spec.widths
-    assert inputs.DECODER_WIDTHS["slim"] == load_decoder("adain-slim").spec.widths
 
 
 def test_operations_of_an_encoder_are_xlas(side_by_side):

@@ -195,7 +195,7 @@ def test_an_unreadable_picture_is_skipped_and_counted(arguments, tmp_path, capsy
         (["--size=32"], "--size must be at least 48"),
         (["--size=x"], "whole number"),
         (["--judge", "nothing"], "there is no network 'nothing'"),
-        (["--judge", "adain-slim"], "holds a decoder"),
+        (["--judge", "adain-slim"], "holds a painter"),
         (["--judge", "vgg19-slim", "vgg19-slim"], "given twice"),
         (["--depth-judge", "vgg19-slim"], "holds a vgg19"),
         (["--metric", "nowhere:nothing"], "cannot be imported"),

@@ -42,7 +42,7 @@ def test_paints_by_default_without_a_method(arguments, tmp_path, pictures):
     assert np.abs(result - _read(pictures["content"])).mean() > 0.02
     trace = json.loads((tmp_path / "trace.json").read_text())
     assert trace["options"]["method"] == "adain" and trace["evaluations"] == []
-    assert set(trace["weights"]) == {"vgg19-slim", "adain-slim"}
+    assert set(trace["weights"]) == {"adain-slim"}
 
 
 @pytest.mark.parametrize("size", [(51, 33), (64, 64), (37, 90), (16, 17)])
@@ -187,13 +187,12 @@ def test_the_bundled_decoder_reconstructs_pictures():
         ),
         images.read_picture("chelsea"),
     )
-    assert -10 * np.log10(np.square(image - content).mean()) > 18
+    assert -10 * np.log10(np.square(image - content).mean()) > 22
 
 
-def test_the_bundled_decoders_belong_to_the_bundled_encoder():
-    encoder = load_encoder("vgg19-slim")
-    for name in ("adain-slim", "adain-lap-slim"):
-        assert load_decoder(name).metadata.notes["encoder_sha256"] == encoder.sha256
+def test_the_bundled_decoder_belongs_to_the_bundled_encoder():
+    notes = load_decoder("style-swap-slim").metadata.notes
+    assert notes["encoder_sha256"] == load_encoder("vgg19-slim").sha256
 
 
 USAGE = {

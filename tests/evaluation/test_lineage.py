@@ -5,9 +5,9 @@ import pytest
 
 from nstjax.errors import NstjaxError
 from nstjax.evaluation.lineage import (
-    DISTILLED_16X,
     LOSS,
     TEACHER,
+    TRUE_VGG19,
     UNSEEN,
     Network,
     digest_of,
@@ -31,7 +31,7 @@ def test_the_part_of_a_judge():
         assert part_of_judge(network(sha256), [encoder, decoder]) == part
     same_weights = network("d", digest=encoder.digest)
     assert part_of_judge(same_weights, [encoder]) == LOSS
-    teacher = network("d", digest=DISTILLED_16X)
+    teacher = network("d", digest=TRUE_VGG19)
     assert part_of_judge(teacher, [encoder, decoder]) == TEACHER
     assert part_of_judge(teacher, [network("a", name="vgg19")]) == UNSEEN
 
@@ -51,16 +51,26 @@ def test_fast_depth_is_known_for_the_teacher_of_the_depth_network(converted_fast
 
 
 def test_the_bundled_decoder_was_trained_with_the_bundled_encoder():
-    decoder = open_network("adain-slim", kind="decoder")
+    decoder = open_network("style-swap-slim", kind="decoder")
     encoder = open_network("vgg19-slim", kind="encoder")
     assert part_of_judge(encoder, [decoder]) == LOSS
 
 
-def test_the_bundled_depth_decoder_was_trained_with_fast_depth(converted_fast_depth):
-    decoder = open_network("adain-depth-slim", kind="decoder")
-    assert part_of_judge(converted_fast_depth, [decoder]) == LOSS
+def test_what_the_bundled_painters_were_trained_against():
     depth = open_network("depth-slim", kind="depth")
-    assert part_of_judge(depth, [decoder]) == UNSEEN
+    painters = {
+        name: open_network(name, kind="decoder")
+        for name in ("adain-slim", "adain-lap-slim", "adain-depth-slim")
+    }
+    vgg19 = network("d", digest=TRUE_VGG19)
+    assert {part_of_judge(vgg19, [painter]) for painter in painters.values()} == {LOSS}
+    assert part_of_judge(depth, [painters["adain-depth-slim"]]) == LOSS
+    assert part_of_judge(depth, [painters["adain-slim"]]) == UNSEEN
+
+
+def test_fast_depth_taught_what_the_depth_painter_learnt_from(converted_fast_depth):
+    painter = open_network("adain-depth-slim", kind="decoder")
+    assert part_of_judge(converted_fast_depth, [painter]) == TEACHER
 
 
 def test_the_digest_is_of_the_weights_not_of_the_file(tmp_path, encoder_file):
@@ -75,6 +85,6 @@ def test_the_digest_is_of_the_weights_not_of_the_file(tmp_path, encoder_file):
 
 
 def test_a_network_of_another_kind_is_refused():
-    with pytest.raises(NstjaxError, match="holds a decoder, but an encoder is needed"):
+    with pytest.raises(NstjaxError, match="holds a painter, but an encoder is needed"):
         open_network("adain-slim", kind="encoder")
     assert weights_path("adain-slim").is_file()
