@@ -20,8 +20,6 @@ encode_style = jax.jit(feedforward.encode_style, static_argnames="spec")
 adain_transfer = jax.jit(
     feedforward.adain_transfer, static_argnames=("spec", "weights")
 )
-    feedforward.adain_transfer, static_argnames=("spec", "weights")
-)
 
 WIDTHS = (4, 4, 6, 6, 8, 8, 8, 8, 12)
 
