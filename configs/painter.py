@@ -14,7 +14,7 @@ Needs the true VGG-19, in which the losses are, and an encoder trained by
 ``configs/distill_vgg_slim.py``.
 """
 
-from configs import common
+from nstjax.configs import common
 
 
 def get_config(preset="adain"):
