@@ -30,12 +30,14 @@ class Convolution(NamedTuple):
         before, after: its channels.
         stride: pixels of a side that one position of its output stands for.
         doubles: whether it works on a doubled input.
+        beside: channels of other arrays of its output's size that are alive.
     """
 
     before: int
     after: int
     stride: int
     doubles: bool = False
+    beside: int = 0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -182,8 +184,12 @@ class PainterTransferSpec:
             stride = painter.STRIDES.get(level, painter.MULTIPLE)
             if name == "pixels":
                 stride = painter.STRIDES["half"]
-            doubles = level in painter.LEVELS and name.endswith("_0")
-            yield Convolution(before, after, stride, doubles)
+            if level in painter.LEVELS and name.endswith("_0"):
+                # The encoder's features, what is made of them, and the sum.
+                beside = self.painter.level_widths[level] + 2 * after
+                yield Convolution(before, after, stride, True, beside)
+            else:
+                yield Convolution(before, after, stride)
 
     def encode(self, params: Params, image: Array) -> Features:
         """See `TransferSpec`."""

@@ -67,7 +67,8 @@ def weight_bytes(spec: OnePassSpec) -> int:
 def _activations(convolution: Convolution) -> float:
     """Bytes of what is alive at a convolution, for each pixel of the picture."""
     cost = _upsampling if convolution.doubles else _convolution
-    return cost(convolution.before, convolution.after) / convolution.stride**2
+    alive = cost(convolution.before, convolution.after) + _FLOAT * convolution.beside
+    return alive / convolution.stride**2
 
 
 def _convolution(before: float, width: float) -> float:
