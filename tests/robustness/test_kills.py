@@ -83,7 +83,7 @@ def commands(material: Path) -> dict[str, list[str]]:
         "content": photos,
         "style": paintings,
         "teacher": material / "tiny.safetensors",
-        "widths": (4, 4, 6),
+        "widths": (4,) * 4 + (6,) * 4 + (8,) * 5,
         "warm_start_batches": 0,
         "short_side": 36,
         "crop_size": 32,
