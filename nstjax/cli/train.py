@@ -70,26 +70,40 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from nstjax.interrupts import Stopped
     from nstjax.training import trainer
     from nstjax.training.recipes.table import make_task
+    from nstjax.training.stages import stages_of
     from nstjax.training.watch import Watcher
     from nstjax.training.workdirs import has_checkpoint
 
     first = jax.process_index() == 0
     workdir = Path(options.workdir or Path("runs") / config.name)
     recipe = shlex.join(["python", "train.py", *arguments])
-    task = make_task(config)
+    stages = list(stages_of(config, workdir))
     if options.export_only:
-        path = trainer.export(task, config, workdir, recipe=recipe)
-    else:
-        with Watcher(workdir / "logs" if first else None) as watcher:
+        begun = [stage for stage in stages if has_checkpoint(stage.workdir)]
+        stage = (begun or stages)[-1]
+        task = make_task(stage.config)
+        path = trainer.export(task, stage.config, stage.workdir, recipe=recipe)
+        stages = []
+    for stage in stages:
+        if not stage.last and stage.exported.is_file():
+            continue  # done before
+        task = make_task(stage.config)
+        if stage.name and first:
+            print(f"stage {stage.name}", file=sys.stderr)
+        with Watcher(stage.workdir / "logs" if first else None) as watcher:
             try:
                 path = trainer.train(
-                    task, config, workdir, on_progress=watcher, recipe=recipe
+                    task,
+                    stage.config,
+                    stage.workdir,
+                    on_progress=watcher,
+                    recipe=recipe,
                 )
             except Stopped as stop:
                 watcher.close()
                 if first:
                     what = f"{workdir} has it all, and the same command goes on"
-                    if not has_checkpoint(workdir):
+                    if not has_checkpoint(stage.workdir):
                         what = "nothing had been trained yet"
                     print(f"nstjax: stopped; {what}", file=sys.stderr)
                 return stop.status

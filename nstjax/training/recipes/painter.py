@@ -21,16 +21,18 @@ from nstjax.errors import NstjaxError
 from nstjax.io.datasets import Stream, picture_loader, split_source
 from nstjax.io.weights import WeightsMetadata
 from nstjax.losses.adain import adain_style_loss
+from nstjax.losses.artifacts import CHECKERBOARD_BLOCK
 from nstjax.losses.depth import DEPTH_NORMS, depth_loss
 from nstjax.losses.gatys import style_loss
-from nstjax.losses.grain import GRID_BLOCK, flat_noise_loss, grid_loss
 from nstjax.losses.laplacian import laplacian_loss, laplacian_targets
 from nstjax.losses.palette import fringe_loss, palette_loss
+from nstjax.losses.table import PICTURE_LOSSES
 from nstjax.losses.variation import total_variation_loss
 from nstjax.models import painter, vgg
 from nstjax.models.depth import disparity
 from nstjax.models.painter import PainterSpec
 from nstjax.ops.stats import Statistics, channel_mean_std, gram_matrix
+from nstjax.training.recipes.adain import picture_terms
 from nstjax.training.recipes.decoding import check_weights
 from nstjax.training.recipes.initial import begin_from_initial, teacher_notes
 from nstjax.training.sources import content_source, make_crop, style_source
@@ -45,10 +47,7 @@ _TERMS = (
     "moments",
     "palette",
     "fringe",
-    "flat",
-    "grid",
     "identity",
-    "range",
     "tv",
     "lap",
     "depth",
@@ -144,15 +143,9 @@ def make_task(config: ConfigDict) -> Task:
         }
         if config.fringe_weight:
             terms["fringe"] = fringe_loss(image, style)
-        if config.flat_weight:
-            terms["flat"] = flat_noise_loss(image, content, style)
-        if config.grid_weight:
-            terms["grid"] = grid_loss(image)
+        terms |= picture_terms(image, content, style, config=config)
         if count:
             terms["identity"] = jnp.square(image[:count] - content[:count]).mean()
-        if config.range_weight:
-            outside = jnp.maximum(-image, 0) + jnp.maximum(image - 1, 0)
-            terms["range"] = jnp.square(outside).mean()
         if config.tv_weight:
             terms["tv"] = total_variation_loss(image, kind="mean_squares")
         if config.lap_weight:
@@ -261,14 +254,17 @@ def _check(config: ConfigDict) -> None:
             "--config.identity_pictures must be from 0 to below the batch size, "
             f"not {config.identity_pictures}"
         )
-    if config.crop_size != config.style_crop_size or config.crop_size % GRID_BLOCK:
+    if (
+        config.crop_size != config.style_crop_size
+        or config.crop_size % CHECKERBOARD_BLOCK
+    ):
         raise NstjaxError(
             "--config.crop_size and --config.style_crop_size must be the same multiple "
-            f"of {GRID_BLOCK}, not {config.crop_size} and {config.style_crop_size}"
+            f"of {CHECKERBOARD_BLOCK}, not {config.crop_size} and {config.style_crop_size}"
         )
     if config.depth_norm not in DEPTH_NORMS:
         raise NstjaxError(
             f"--config.depth_norm must be one of {', '.join(DEPTH_NORMS)}, "
             f"not {config.depth_norm!r}"
         )
-    check_weights(config, _TERMS)
+    check_weights(config, (*_TERMS, *PICTURE_LOSSES))
