@@ -254,13 +254,11 @@ def _check(config: ConfigDict) -> None:
             "--config.identity_pictures must be from 0 to below the batch size, "
             f"not {config.identity_pictures}"
         )
-    if (
-        config.crop_size != config.style_crop_size
-        or config.crop_size % CHECKERBOARD_BLOCK
-    ):
+    size, style_size = config.crop_size, config.style_crop_size
+    if size != style_size or size % CHECKERBOARD_BLOCK:
         raise NstjaxError(
             "--config.crop_size and --config.style_crop_size must be the same multiple "
-            f"of {CHECKERBOARD_BLOCK}, not {config.crop_size} and {config.style_crop_size}"
+            f"of {CHECKERBOARD_BLOCK}, not {size} and {style_size}"
         )
     if config.depth_norm not in DEPTH_NORMS:
         raise NstjaxError(
