@@ -14,7 +14,7 @@ LONGEST_NAME = 255
 # Characters of a name that its temporary file's begins with.
 _PREFIX = 32
 # Temporary files that have not taken their place yet.
-_unfinished: set[str | None] = set()
+_unfinished: set[str] = set()
 
 
 def write_atomically(
@@ -90,7 +90,7 @@ def written_atomically(
             ) from error
         raise
     finally:
-        _unfinished.discard(temporary)
+        _unfinished.discard(temporary or "")
 
 
 def remove_unfinished() -> None:

@@ -12,6 +12,7 @@ from typing import NamedTuple
 from nstjax.errors import NstjaxError
 from nstjax.models import decoders, painter, vgg
 from nstjax.models.decoders import DecoderSpec
+from nstjax.models.painter import EPS as PAINTER_EPS
 from nstjax.models.painter import PainterSpec
 from nstjax.models.vgg import VGGSpec
 from nstjax.ops.stats import Statistics
@@ -146,7 +147,7 @@ class PainterTransferSpec:
     """
 
     painter: PainterSpec
-    eps: float = painter.EPS
+    eps: float = PAINTER_EPS
     ddof: int = 0
     compute_dtype: str = "float32"
 

@@ -150,13 +150,35 @@ def load_decoder(name_or_path: str | Path) -> Decoder:
         needed="a decoder",
         remedy="convert one with 'nstjax convert adain_decoder', or train one",
     )
+    spec: decoders.DecoderSpec | painter.PainterSpec
     if metadata.kind == "painter":
         spec = painter.PainterSpec.from_dict(metadata.spec)
-        check_shapes(params, painter.param_shapes(spec), where=str(path))
+        shapes = painter.param_shapes(spec)
     else:
         spec = decoders.DecoderSpec.from_dict(metadata.spec)
-        check_shapes(params, decoders.param_shapes(spec), where=str(path))
+        shapes = decoders.param_shapes(spec)
+    check_shapes(params, shapes, where=str(path))
     return Decoder(params, spec, metadata, sha256_of(path))
+
+
+def load_lpips(name_or_path: str | Path) -> Lpips:
+    """Loads LPIPS.
+
+    Args:
+        name_or_path: see `weights_path`.
+
+    Raises:
+        NstjaxError: if there is no such network, or it is not LPIPS.
+    """
+    path, params, metadata = _open(
+        name_or_path,
+        kinds=("lpips",),
+        needed="LPIPS",
+        remedy="run 'nstjax weights get lpips'",
+    )
+    spec = lpips.LpipsSpec.from_dict(metadata.spec)
+    check_shapes(params, lpips.param_shapes(spec), where=str(path))
+    return Lpips(params, spec, metadata, sha256_of(path))
 
 
 def load_depth(name_or_path: str | Path) -> Depth:

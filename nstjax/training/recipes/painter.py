@@ -216,15 +216,13 @@ def _content_loss(
     features: Features, target: Features, weights: Mapping[str, float]
 ) -> Array:
     """Mean squared distance of instance-normalised features, weighed by layer."""
-    distances = {
-        layer: jnp.square(
+    distances = [
+        jnp.square(
             _instance_normalised(features[layer]) - _instance_normalised(target[layer])
         ).mean()
         for layer in weights
-    }
-    return sum(weights[layer] * value for layer, value in distances.items()) / sum(
-        weights.values()
-    )
+    ]
+    return jnp.average(jnp.stack(distances), weights=jnp.array([*weights.values()]))
 
 
 def _instance_normalised(features: Array) -> Array:
