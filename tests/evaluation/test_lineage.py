@@ -5,6 +5,7 @@ import pytest
 
 from nstjax.errors import NstjaxError
 from nstjax.evaluation.lineage import (
+    DISTILLED_16X,
     LOSS,
     TEACHER,
     TRUE_VGG19,
@@ -31,7 +32,7 @@ def test_the_part_of_a_judge():
         assert part_of_judge(network(sha256), [encoder, decoder]) == part
     same_weights = network("d", digest=encoder.digest)
     assert part_of_judge(same_weights, [encoder]) == LOSS
-    teacher = network("d", digest=TRUE_VGG19)
+    teacher = network("d", digest=DISTILLED_16X)
     assert part_of_judge(teacher, [encoder, decoder]) == TEACHER
     assert part_of_judge(teacher, [network("a", name="vgg19")]) == UNSEEN
 
