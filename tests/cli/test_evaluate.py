@@ -107,7 +107,8 @@ def test_from_end_to_end(arguments, tmp_path, capsys):
     assert 0 < float(table["adain"]["brightness"]) < 1
     assert all(float(table["adain"][f"cost_{x}"]) > 0 for x in ("seconds", "first"))
     assert int(table["adain"]["cost_memory"]) > 5e7
-    assert table["adain"]["part@vgg19-slim"] == "loss network"
+    # The painter was trained against another.
+    assert table["adain"]["part@vgg19-slim"] == "none"
     results = json.loads((run / "table.json").read_text())
     assert {v["verdict"] for v in results["verdicts"]} >= {"not measured"}
     measured = [v for v in results["verdicts"] if v["pairs"]]
