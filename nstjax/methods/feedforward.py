@@ -14,6 +14,7 @@ import jax.numpy as jnp
 from nstjax.lazy import chex
 from nstjax.methods.specs import LevelStatistics, OnePassSpec
 from nstjax.ops.pooling import mean_over_cells
+from nstjax.ops.stats import Statistics
 from nstjax.transforms.adain import (
     adain,
     adain_regions,
@@ -128,24 +129,16 @@ def content_statistics(
         spec: of the networks.
 
     Returns:
-        The statistics of the whole; with `cells`, those of each region and then those
-        of what no region covers.
+        Those of the region of each of `cells`, and last those of the whole.
     """
-    if cells is None:
-        return [
-            {
-                level: feature_statistics(value, eps=spec.eps, ddof=spec.ddof)
-                for level, value in features.items()
-            }
-        ]
+
+    def measure(level: str, share: Array | None) -> Statistics:
+        mask = None if share is None else at_level(share, level, spec=spec)
+        return feature_statistics(features[level], mask, eps=spec.eps, ddof=spec.ddof)
+
     return [
-        {
-            level: feature_statistics(
-                value, at_level(share, level, spec=spec), eps=spec.eps, ddof=spec.ddof
-            )
-            for level, value in features.items()
-        }
-        for share in (*cells, uncovered(cells))
+        {level: measure(level, share) for level in features}
+        for share in (*(cells or ()), None)
     ]
 
 
@@ -179,7 +172,8 @@ def restyle(
             for level, value in features.items()
         }
         return Restyled(restyled, [_towards(own[0], style, alpha)])
-    *regions, rest = own
+    # What no mask covers is painted as the whole would be at no strength.
+    *regions, whole = own
     restyled = {
         level: adain_regions(
             value,
@@ -194,7 +188,7 @@ def restyle(
         _towards(region, style, alpha)
         for region, style in zip(regions, styles, strict=True)
     ]
-    return Restyled(restyled, [*wanted, rest], [*cells, uncovered(cells)])
+    return Restyled(restyled, [*wanted, whole], [*cells, uncovered(cells)])
 
 
 def _towards(

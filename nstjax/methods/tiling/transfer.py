@@ -85,7 +85,7 @@ def adain_in_tiles(
     """
     work = _Work(params, content, tiling, spec, on_tile)
     cells = None if masks is None else [work.to_cells(mask) for mask in masks]
-    regions = [None] if cells is None else [*cells, feedforward.uncovered(cells)]
+    regions = [*(cells or ()), None]
     found: list[dict[str, moments.Moments | None]] = [
         dict.fromkeys(spec.strides) for _ in regions
     ]

@@ -62,7 +62,7 @@ def make_task(config: ConfigDict) -> Task:
         input_map="imagenet",
     )
     teacher = _load_teacher(config)
-    check_layers(config, spec, teacher.spec)
+    _check_layers(spec, teacher.spec)
     hints = spec.layers
     weights = {
         layer: config.layer_weights.get(layer, config.hint_weight) for layer in hints
@@ -203,17 +203,12 @@ def _load_teacher(config: ConfigDict) -> Encoder:
     return load_encoder(config.teacher)
 
 
-def check_layers(config: ConfigDict, spec: vgg.VGGSpec, teacher: vgg.VGGSpec) -> None:
+def _check_layers(spec: vgg.VGGSpec, teacher: vgg.VGGSpec) -> None:
     """Raises NstjaxError unless the teacher has what the student is to learn."""
     if missing := [layer for layer in spec.layers if layer not in teacher.layers]:
         raise NstjaxError(
             f"the teacher does not reach {', '.join(missing)}; give a deeper one with "
             "--config.teacher, or fewer --config.widths"
-        )
-    if unknown := sorted(set(config.layer_weights) - set(spec.layers)):
-        raise NstjaxError(
-            f"--config.layer_weights names {', '.join(unknown)}, which a student of "
-            f"{len(spec.widths)} --config.widths does not have"
         )
 
 
