@@ -75,7 +75,7 @@ def train(material, tmp_path, monkeypatch):
         ({"content": "", "style": ""}, "--config.data=demo"),
         ({"content": "absent"}, "there is no folder of training pictures absent"),
         ({"style": "{0}/empty"}, "/empty has no pictures"),
-        ({"teacher": "absent.safetensors"}, "there is no weight file absent"),
+        ({"teacher": "absent.safetensors"}, "there is no network 'absent.safetensors'"),
         ({"teacher": ""}, "distillation needs a teacher"),
         ({"data": "coco"}, "--config.data must be folders or demo, not 'coco'"),
         ({"crop_size": 64}, "a crop of 64 px needs a short side"),
@@ -137,7 +137,7 @@ def test_export_only_writes_the_file_again(train, tmp_path, capsys):
     before, _ = load_weights(path)
     path.unlink()
     assert train("--export-only", seed=5) == 2
-    assert "holds a run with another seed" in capsys.readouterr().err
+    assert "other settings: seed (0 before, 5 now)" in capsys.readouterr().err
     assert train("--export-only") == 0
     after, metadata = load_weights(path)
     jax.tree.map(np.testing.assert_array_equal, after, before)

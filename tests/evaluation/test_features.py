@@ -67,8 +67,8 @@ def test_content_is_lost_step_by_step(metric, paint):
 def test_style_is_lost_step_by_step(metric, paint):
     style = paint(0)
     darker = [style * share for share in (0.9, 0.6, 0.2)]
-    for metric in ("style", "gram"):
-        losses = [measure(metric, x, style, style)[metric] for x in darker]
+    for name in ("style", "gram"):
+        losses = [measure(metric, x, style, style)[name] for x in darker]
         assert 0 < losses[0] < losses[1] < losses[2]
 
 
