@@ -98,8 +98,9 @@ def test_where_no_mask_is_the_content_stays(params):
     c, f, s = (features_of(params, x) for x in (content, first, second))
     left = np.zeros((1, 32, 40, 1), np.float32)
     left[:, :, :20] = 1
+    styles = [{"relu3_1": f}, {"relu3_1": s}]
     image = style_swap_transfer(
-        params, content[None], [f, s], masks=[left, 0 * left], spec=SPEC
+        params, content[None], styles, masks=[left, 0 * left], spec=SPEC
     )
     painted, kept = decoded(params, style_swap(c, f)), decoded(params, c)
     np.testing.assert_allclose(image[:, :, :4], painted[:, :, :4], atol=1e-5)
