@@ -26,8 +26,11 @@ if _TYPE_CHECKING:
     from nstjax.losses.gatys import style_loss as style_loss
     from nstjax.losses.laplacian import laplacian_loss as laplacian_loss
     from nstjax.losses.laplacian import laplacian_targets as laplacian_targets
+    from nstjax.losses.palette import fringe_loss as fringe_loss
+    from nstjax.losses.palette import palette_loss as palette_loss
     from nstjax.losses.style_swap import swap_loss as swap_loss
     from nstjax.losses.temporal import temporal_loss as temporal_loss
+    from nstjax.losses.variation import range_loss as range_loss
     from nstjax.losses.variation import total_variation_loss as total_variation_loss
     from nstjax.methods.one_pass import load_style as load_style
     from nstjax.methods.one_pass import save_style as save_style
@@ -64,6 +67,7 @@ _WHERE = {
     "disparity": "nstjax.models.depth",
     "features": "nstjax.models.vgg",
     "flat_noise_loss": "nstjax.losses.artifacts",
+    "fringe_loss": "nstjax.losses.palette",
     "gram_matrix": "nstjax.ops.stats",
     "laplacian_loss": "nstjax.losses.laplacian",
     "laplacian_response": "nstjax.ops.laplacian",
@@ -73,7 +77,9 @@ _WHERE = {
     "load_encoder": "nstjax.weights.pretrained",
     "load_style": "nstjax.methods.one_pass",
     "optimise": "nstjax.optimize.minimise",
+    "palette_loss": "nstjax.losses.palette",
     "plain_forms": "nstjax.ops.cpu.forms",
+    "range_loss": "nstjax.losses.variation",
     "save_style": "nstjax.methods.one_pass",
     "set_flags": "nstjax.ops.cpu.xla",
     "style_loss": "nstjax.losses.gatys",

@@ -75,7 +75,7 @@ def test_shipped_ones_go_by_name(path):
         ("--config.steps=1.5", "does not take --config.steps=1.5"),
         ("--config.flip=perhaps", "does not take --config.flip=perhaps"),
         ("--config.widths=(1, 'a')", "--config.widths takes a tuple of int, not"),
-        ("--config.steps", "does not take Missing value"),
+        ("--config.steps", "--config.steps needs a value, as in --config.steps=1"),
         ("--steps=3", "'--steps=3' is no config override; write --config.key=value"),
         ("steps", "'steps' is no config override"),
     ],

@@ -94,7 +94,7 @@ def test_what_flags_say_of_convolutions(monkeypatch, flags, plain):
 def test_xla_takes_the_flag(call, library):
     """Without it a convolution is YNNPACK's."""
     program = (
-        f"from nstjax import xla; {call}\n"
+        f"from nstjax.ops.cpu import xla; {call}\n"
         "import jax, jax.numpy as jnp\n"
         "x, k = jnp.zeros((1, 64, 64, 32)), jnp.zeros((3, 3, 32, 32))\n"
         "f = lambda x, k: jax.lax.conv_general_dilated(\n"
