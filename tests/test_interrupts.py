@@ -10,6 +10,14 @@ import pytest
 from nstjax.interrupts import SIGNALS, Stopped, StopRequest, raising_stopped
 
 
+@pytest.fixture(autouse=True)
+def _heeds_hangups():
+    """Tests may run under nohup, where SIGHUP stays ignored."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
 def test_the_first_is_a_flag_and_a_second_ctrl_c_interrupts():
     for number in SIGNALS:
         with StopRequest() as request:
