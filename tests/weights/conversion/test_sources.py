@@ -101,7 +101,7 @@ def test_own_files_are_known(tmp_path):
         (b"<!DOCTYPE html><html>404</html>", "web page"),
         (b"\n\n <html>", "web page"),
         (b"just some text, no weights at all", "torch.save"),
-        (b"\x89HDF\r\n\x1a\n" + bytes(100), "torch.save"),
+        (b"\x89HDF\r\n\x1a\n" + bytes(100), "HDF5"),
         (b"\x10\0\0\0\0\0\0\0{not json at all}", "safetensors"),
         (b"PK\x03\x04" + bytes(100), "torch.save"),
     ],
