@@ -22,6 +22,7 @@ def test_plain_colours_are_as_far_apart_as_their_squared_distance_over_3():
         plain(0.5, 0.4, 0.2),
         key=jax.random.key(0),
         directions=4096,
+        samples=16,
     )
     assert float(found) == pytest.approx((0.3**2 + 0.4**2) / 3, rel=0.05)
 
