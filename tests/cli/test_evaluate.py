@@ -131,10 +131,10 @@ def test_from_end_to_end(arguments, tmp_path, capsys):
 
     # In this process: other settings do not touch what is there.
     assert main([*arguments, "--seed=1", "--quiet"]) == 2
-    assert "holds an evaluation with another seed" in capsys.readouterr().err
+    assert "other settings: seed (0 before, 1 now)" in capsys.readouterr().err
     smaller = [x for x in arguments if x != str(tmp_path / "content_b.png")]
     assert main([*smaller, "--quiet"]) == 2
-    assert "holds an evaluation with another contents" in capsys.readouterr().err
+    assert "holds an evaluation with other settings: contents" in capsys.readouterr().err
     assert _pictures(run) == again
 
 
