@@ -134,7 +134,9 @@ def test_from_end_to_end(arguments, tmp_path, capsys):
     assert "other settings: seed (0 before, 1 now)" in capsys.readouterr().err
     smaller = [x for x in arguments if x != str(tmp_path / "content_b.png")]
     assert main([*smaller, "--quiet"]) == 2
-    assert "holds an evaluation with other settings: contents" in capsys.readouterr().err
+    assert (
+        "holds an evaluation with other settings: contents" in capsys.readouterr().err
+    )
     assert _pictures(run) == again
 
 
