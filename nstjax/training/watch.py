@@ -44,11 +44,15 @@ class Watcher:
         self._log(progress)
 
     def close(self) -> None:
-        """Leaves the bar as it is; the logs are complete after every report."""
+        """Leaves the bar as it is; the logs are complete after every report.
+
+        Once more, it does nothing.
+        """
         if self._bar is not None:
             self._bar.close()
-        if self._log_file is not None:
-            self._log_file.close()
+        log_file, self._log_file = self._log_file, None
+        if log_file is not None:
+            log_file.close()
 
     def _open(self, folder: Path, progress: Progress) -> None:
         self._bar = tqdm(total=progress.steps, unit="step", initial=progress.step)
