@@ -44,6 +44,7 @@ if _TYPE_CHECKING:
     from nstjax.ops.stats import channel_mean_std as channel_mean_std
     from nstjax.ops.stats import gram_matrix as gram_matrix
     from nstjax.optimize.minimise import optimise as optimise
+    from nstjax.painter import Painter as Painter
     from nstjax.transforms.adain import adain as adain
     from nstjax.transforms.style_swap import style_swap as style_swap
     from nstjax.video.stylize import stylize_video as stylize_video
@@ -55,6 +56,7 @@ if _TYPE_CHECKING:
 _WHERE = {
     "METHODS": "nstjax.methods.table",
     "NstjaxError": "nstjax.errors",
+    "Painter": "nstjax.painter",
     "adain": "nstjax.transforms.adain",
     "adain_content_loss": "nstjax.losses.adain",
     "adain_style_loss": "nstjax.losses.adain",

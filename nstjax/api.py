@@ -70,17 +70,20 @@ def stylize(
     Raises:
         NstjaxError: in one sentence, for anything that cannot be used.
     """
-    styles = [style] if isinstance(style, _SINGLE) else style
-    masks: Any = [mask] if isinstance(mask, _SINGLE) else mask
     plan = make_plan(
         content,
-        styles,
+        as_list(style),
         options=method_options(method, preset, options=options),
         size=size,
         seed=seed,
         blend=style_blend,
-        masks=masks,
+        masks=None if mask is None else as_list(mask),
         max_memory=max_memory,
     )
     image = finish(plan, run(plan, on_progress=on_progress).image)
     return to_pil(image) if as_pil else image
+
+
+def as_list(pictures: Any) -> Sequence[Any]:
+    """One picture as a list of one; several as they are."""
+    return [pictures] if isinstance(pictures, _SINGLE) else pictures

@@ -23,7 +23,7 @@ LAYERS = (
     ("methods",),
     ("training",),
     ("api", "weights/inspection"),
-    ("evaluation", "video"),
+    ("evaluation", "video", "painter"),
     ("cli",),
     ("__main__",),
 )

@@ -15,6 +15,17 @@ CONVENIENT = {"stylize"}
 LOSSES = [name for name in FUNCTIONS if name.endswith("_loss")]
 
 
+def test_the_painter_takes_what_stylize_takes():
+    taken = set(inspect.signature(nstjax.Painter).parameters)
+    taken |= set(inspect.signature(nstjax.Painter.paint).parameters)
+    assert taken >= set(inspect.signature(nstjax.stylize).parameters)
+    for function in (nstjax.Painter.__init__, nstjax.Painter.paint):
+        listed = inspect.getdoc(function).partition("Args:")[2]
+        for parameter in list(inspect.signature(function).parameters.values())[1:]:
+            assert parameter.name in listed, parameter
+            assert parameter.annotation is not inspect.Parameter.empty, parameter
+
+
 def parameters(name):
     return inspect.signature(getattr(nstjax, name)).parameters.values()
 

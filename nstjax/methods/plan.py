@@ -153,8 +153,16 @@ def can_share(plan: Plan) -> bool:
     """
     return (
         plan.method.paints_batches
+        and can_keep_styles(plan)
         and plan.masks is None
         and plan.tiling is None
+    )
+
+
+def can_keep_styles(plan: Plan) -> bool:
+    """Whether what is encoded of the styles serves other contents, too."""
+    return (
+        plan.method.saves_styles
         and plan.options["preserve_color"] != "histogram"
         and min(plan.working_size) >= LEAST_SIDE
     )

@@ -13,6 +13,7 @@ import functools
 import hashlib
 import logging
 import os
+import threading
 import uuid
 from collections.abc import Callable, Hashable
 from pathlib import Path
@@ -68,6 +69,8 @@ class CachedJit:
         self._outputs, self._static = outputs, static_argnums
         self._jitted = jax.jit(function, static_argnums=static_argnums)
         self._programs: dict[str, Callable[..., tuple[Any, ...]]] = {}
+        self._turns: dict[str, threading.Lock] = {}
+        self._lock = threading.Lock()
 
     def __call__(self, *arguments: Any) -> tuple[Any, ...]:
         """Calls the function."""
@@ -76,9 +79,14 @@ class CachedJit:
         arrays = tuple(x for i, x in enumerate(arguments) if i not in self._static)
         key = self._key(arguments, arrays)
         if key not in self._programs:
-            path = _folder / f"{self._name}-{key}{_SUFFIX}"
-            program = self._load(path, arrays) or self._compile(path, arguments)
-            self._programs[key] = program
+            with self._lock:
+                turn = self._turns.setdefault(key, threading.Lock())
+            # Threads that need the same program wait for the first one's.
+            with turn:
+                if key not in self._programs:
+                    path = _folder / f"{self._name}-{key}{_SUFFIX}"
+                    program = self._load(path, arrays)
+                    self._programs[key] = program or self._compile(path, arguments)
         return self._programs[key](*arrays)
 
     def _key(self, arguments: tuple[Any, ...], arrays: tuple[Any, ...]) -> str:

@@ -1,0 +1,189 @@
+"""A painter for many pictures: networks, styles and programs are kept."""
+
+import collections
+import dataclasses
+import hashlib
+import threading
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from nstjax.api import as_list
+from nstjax.errors import NstjaxError
+from nstjax.methods.base import OnProgress
+from nstjax.methods.images import Mask, Picture, Style, to_pil
+from nstjax.methods.one_pass import SavedStyle
+from nstjax.methods.options import method_options
+from nstjax.methods.plan import (
+    can_keep_styles,
+    encode_styles,
+    finish,
+    load_networks,
+    make_plan,
+    read_styles,
+    run,
+    style_side,
+)
+
+# Encoded styles that are kept, those used last: each takes a few KB.
+_STYLES = 256
+# Options that say which networks are loaded.
+_NETWORKS = ("encoder", "decoder", "depth_model", "compute_dtype")
+
+
+class Painter:
+    """Paints many pictures with networks that are loaded once.
+
+        painter = nstjax.Painter(style="painting.jpg", alpha=0.8)
+        picture = painter("photo.jpg")  # [H, W, 3] in [0, 1]
+
+    Methods of one pass also keep what they need of each style. A painter can be used
+    from several threads at once.
+    """
+
+    def __init__(
+        self,
+        method: str = "adain",
+        *,
+        style: Style | Sequence[Style] | None = None,
+        preset: str = "best",
+        size: int | tuple[int, int] | None = None,
+        max_memory: int | str | None = None,
+        at_once: int = 2,
+        **options: Any,
+    ) -> None:
+        """Loads the method's networks.
+
+        Args:
+            method: a name in `nstjax.METHODS`.
+            style: the style, or several, of pictures that are painted without one of
+                their own; see `nstjax.stylize`.
+            preset: "best", "reference" or "paper", of methods that optimise.
+            size: of results that are asked for without one; see `nstjax.stylize`.
+            max_memory: see `nstjax.stylize`.
+            at_once: pictures that are painted at the same time; more wait for their
+                turn. Each takes memory of its own, and uses all cores by itself; two
+                let one be read while the other is painted.
+            **options: of the method, as for `nstjax.stylize`.
+
+        Raises:
+            NstjaxError: for an unknown method or option, or networks or a style that
+                cannot be used.
+        """
+        if at_once < 1:
+            raise NstjaxError(f"at_once must be 1 or more, not {at_once}")
+        self.method = method
+        self._preset, self._given = preset, options
+        self._options = method_options(method, preset, options=options)
+        self._networks = load_networks(self._options)
+        self._size, self._max_memory = size, max_memory
+        self._turn = threading.BoundedSemaphore(at_once)
+        self._lock = threading.Lock()
+        self._encoded: collections.OrderedDict[tuple[str, int], SavedStyle]
+        self._encoded = collections.OrderedDict()
+        self._styles: tuple[np.ndarray | SavedStyle, ...] | None = None
+        if style is not None:
+            self._styles = self._read(style)
+
+    def __call__(self, content: Picture) -> np.ndarray:
+        """Paints a picture in the painter's style.
+
+        Args:
+            content: see `nstjax.stylize`.
+
+        Returns:
+            RGB array [H, W, 3], float32, values in [0, 1].
+
+        Raises:
+            NstjaxError: for anything that cannot be used.
+        """
+        return self.paint(content)
+
+    def paint(
+        self,
+        content: Picture,
+        *,
+        style: Style | Sequence[Style] | None = None,
+        size: int | tuple[int, int] | None = None,
+        seed: int = 0,
+        style_blend: Sequence[float] | None = None,
+        mask: Mask | Sequence[Mask] | None = None,
+        on_progress: OnProgress | None = None,
+        as_pil: bool = False,
+        **options: Any,
+    ) -> Any:
+        """Paints a picture.
+
+        Args:
+            content: see `nstjax.stylize`.
+            style: in place of the painter's own.
+            size: the same.
+            seed, style_blend, mask, on_progress, as_pil: see `nstjax.stylize`.
+            **options: in place of the painter's own, but for those that name networks.
+
+        Returns:
+            RGB array [H, W, 3], float32, values in [0, 1]; or a PIL picture.
+
+        Raises:
+            NstjaxError: in one sentence, for anything that cannot be used.
+        """
+        for name in _NETWORKS:
+            if options.get(name, None) is not None:
+                raise NstjaxError(
+                    f"{name} says which networks are loaded; give it to the painter, "
+                    "not to a picture"
+                )
+        chosen = self._options
+        if options:
+            given = self._given | options
+            chosen = method_options(self.method, self._preset, options=given)
+        if style is None and self._styles is None:
+            raise NstjaxError("the painter has no style of its own; give style=...")
+        with self._turn:
+            plan = make_plan(
+                content,
+                self._styles if style is None else self._read(style),
+                options=chosen,
+                size=self._size if size is None else size,
+                seed=seed,
+                blend=style_blend,
+                masks=None if mask is None else as_list(mask),
+                max_memory=self._max_memory,
+                networks=self._networks,
+            )
+            if can_keep_styles(plan):
+                plan = dataclasses.replace(plan, styles=self._encode(plan))
+            image = finish(plan, run(plan, on_progress=on_progress).image)
+        return to_pil(image) if as_pil else image
+
+    def _read(
+        self, style: Style | Sequence[Style]
+    ) -> tuple[np.ndarray | SavedStyle, ...]:
+        styles = as_list(style)
+        return read_styles(styles, networks=self._networks, options=self._options)
+
+    def _encode(self, plan: Any) -> tuple[SavedStyle, ...]:
+        """The plan's styles as statistics, those seen before from memory."""
+        side = style_side(plan)
+        return tuple(self._encode_one(plan, style, side) for style in plan.styles)
+
+    def _encode_one(
+        self, plan: Any, style: np.ndarray | SavedStyle, side: int
+    ) -> SavedStyle:
+        if isinstance(style, SavedStyle):
+            return style
+        digest = hashlib.sha256(f"{style.shape}".encode())
+        digest.update(np.ascontiguousarray(style))
+        key = (digest.hexdigest(), side)
+        with self._lock:
+            found = self._encoded.get(key)
+            if found is not None:
+                self._encoded.move_to_end(key)
+                return found
+        (encoded,) = encode_styles(dataclasses.replace(plan, styles=(style,)))
+        with self._lock:
+            self._encoded[key] = encoded
+            while len(self._encoded) > _STYLES:
+                self._encoded.popitem(last=False)
+        return encoded

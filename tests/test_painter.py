@@ -1,0 +1,87 @@
+"""`nstjax.Painter` against `nstjax.stylize`, which it is to equal."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+
+import nstjax
+from nstjax.methods import one_pass
+
+STYLE = np.random.default_rng(1).random((40, 50, 3)).astype(np.float32)
+OTHER = np.random.default_rng(2).random((40, 50, 3)).astype(np.float32)
+
+
+def picture(seed):
+    return np.random.default_rng(seed).random((48, 64, 3)).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def painter():
+    return nstjax.Painter(style=STYLE)
+
+
+def test_it_paints_what_stylize_paints(painter):
+    content = picture(3)
+    expected = nstjax.stylize(content, STYLE)
+    np.testing.assert_allclose(painter(content), expected, atol=1e-6)
+    mixed = painter.paint(content, style=[STYLE, OTHER], style_blend=[1, 3], alpha=0.5)
+    expected = nstjax.stylize(content, [STYLE, OTHER], style_blend=[1, 3], alpha=0.5)
+    np.testing.assert_allclose(mixed, expected, atol=1e-6)
+    assert abs(mixed - painter(content)).max() > 0.05
+
+
+def test_threads_get_each_their_own_picture(painter):
+    contents = [picture(seed) for seed in range(4, 10)]
+    styles = [STYLE, OTHER] * 3
+    expected = [
+        nstjax.stylize(content, style)
+        for content, style in zip(contents, styles, strict=True)
+    ]
+    with ThreadPoolExecutor(6) as pool:
+        painted = pool.map(lambda c, s: painter.paint(c, style=s), contents, styles)
+        for image, wanted in zip(painted, expected, strict=True):
+            np.testing.assert_allclose(image, wanted, atol=1e-6)
+
+
+def test_networks_and_styles_are_seen_once(monkeypatch):
+    painter, content = nstjax.Painter(), picture(3)
+    encoded = []
+    encode = one_pass.encode_style
+    monkeypatch.setattr(
+        one_pass, "encode_style", lambda *a, **k: encoded.append(a) or encode(*a, **k)
+    )
+    monkeypatch.setattr(one_pass, "load_networks", None)
+    for style in (STYLE, OTHER, STYLE.copy(), OTHER):
+        painter.paint(content, style=style)
+    assert len(encoded) == 2
+
+
+def test_sizes_and_pictures_of_pil(painter):
+    small = painter.paint(picture(3), size=(40, 32), as_pil=True)
+    assert small.size == (32, 40)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"at_once": 0}, "at_once"),
+        ({"method": "no"}, "no method 'no'"),
+        ({"style": "missing.jpg"}, "missing.jpg"),
+        ({"strength": 2}, "no option 'strength'"),
+    ],
+)
+def test_bad_painters_are_refused(options, message):
+    with pytest.raises(nstjax.NstjaxError, match=message):
+        nstjax.Painter(**options)
+
+
+def test_bad_pictures_are_refused_and_harm_no_other(painter):
+    with pytest.raises(nstjax.NstjaxError, match="no style of its own"):
+        nstjax.Painter().paint(picture(3))
+    for _ in range(3):
+        with pytest.raises(nstjax.NstjaxError, match="decoder says which networks"):
+            painter.paint(picture(3), decoder="adain-lap-slim")
+        with pytest.raises(nstjax.NstjaxError, match=r"missing\.jpg"):
+            painter.paint("missing.jpg")
+    assert painter(picture(3)).shape == (48, 64, 3)
