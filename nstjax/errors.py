@@ -1,5 +1,11 @@
 """The one error and the one warning that are meant for the user's eyes."""
 
+import errno
+import os
+
+# Of these a machine may run out at any time, wherever in a command.
+_EXHAUSTED = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EMFILE, errno.ENOMEM)
+
 
 class NstjaxError(ValueError):
     """Something the caller gave cannot be used.
@@ -19,3 +25,34 @@ class NstjaxWarning(UserWarning):
 
     The command line prints the message, one sentence, on stderr and goes on.
     """
+
+
+def explain(error: Exception) -> str | None:
+    """One sentence for an error that the user can mend; None for any other."""
+    if isinstance(error, NstjaxError):
+        return str(error)
+    text = " ".join(str(error).split())
+    if isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in text:
+        return "memory ran out; choose a smaller --size, or give --max-memory"
+    if isinstance(error, OSError) and error.errno:
+        where = f"{error.filename}: " if error.filename else ""
+        remedy = "make room" if error.errno in _EXHAUSTED else "check it"
+        return f"{where}{os.strerror(error.errno)}; {remedy} and try again"
+    if "Unable to initialize backend" in text or _comes_from(error, "xla_bridge.py"):
+        platforms = os.environ.get("JAX_PLATFORMS", "")
+        return (
+            f"jax cannot use the devices that JAX_PLATFORMS={platforms} asks for; "
+            "unset it, or set it to cpu"
+        )
+    return None
+
+
+def _comes_from(error: Exception, file: str) -> bool:
+    """Whether an error was raised in a module of jax that has this name.
+
+    Of platforms that are not there, jax may say no more than AssertionError.
+    """
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return trace is not None and trace.tb_frame.f_code.co_filename.endswith(file)

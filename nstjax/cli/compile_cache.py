@@ -1,23 +1,8 @@
-"""Compiled programs that are kept for the next run: jax's persistent cache.
+"""The option about compiled programs that are kept for the next run."""
 
-jax reads its settings when it is imported, so this must run before. What the
-user has set for jax itself is left alone.
-"""
-
-import hashlib
-import os
-import platform
-import tempfile
-import warnings
-from pathlib import Path
 from typing import Any
 
-from nstjax.ops.cpu.processor import instructions
-from nstjax.weights.store.programs import keep_programs_in
-
-VARIABLE = "NSTJAX_COMPILE_CACHE"
-# A program takes 20 to 200 KB; the oldest are dropped beyond this.
-_MOST_BYTES = 256 * 2**20
+from nstjax.weights.store.compile_cache import VARIABLE
 
 
 def add_cache_option(parser: Any) -> None:
@@ -28,66 +13,3 @@ def add_cache_option(parser: Any) -> None:
         help=f"keep no compiled programs for the next run; {VARIABLE}=off "
         f"does the same, and {VARIABLE}=FOLDER keeps them elsewhere",
     )
-
-
-def set_compile_cache(*, use: bool = True) -> None:
-    """Tells jax where to keep compiled programs, or to keep none.
-
-    ``NSTJAX_COMPILE_CACHE`` names another folder, or is "off". A folder that
-    cannot be written to is not used, and entries that cannot be read are
-    compiled anew: the cache saves time and is never needed.
-
-    Args:
-        use: False to keep none, whatever the variables say.
-    """
-    keep_programs_in(None)
-    chosen = os.environ.get(VARIABLE, "")
-    if not use or chosen.lower() == "off":
-        os.environ["JAX_ENABLE_COMPILATION_CACHE"] = "false"
-        return
-    if os.environ.get("JAX_COMPILATION_CACHE_DIR"):
-        return
-    folder = _folder(chosen)
-    if folder is None:
-        return
-    keep_programs_in(folder / "programs")
-    settings = {
-        "JAX_COMPILATION_CACHE_DIR": str(folder),
-        "JAX_COMPILATION_CACHE_MAX_SIZE": str(_MOST_BYTES),
-        # By default only what takes a second or more to compile is kept.
-        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
-        "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
-    }
-    for name, value in settings.items():
-        os.environ.setdefault(name, value)
-    # Damaged entries and full disks cost time, and are not the user's concern.
-    warnings.filterwarnings("ignore", message=".*persistent compilation cache")
-
-
-def _folder(chosen: str) -> Path | None:
-    """The folder for this machine's programs, if it can be written to."""
-    try:
-        if chosen:
-            root = Path(chosen).expanduser().absolute()
-        else:
-            from nstjax.weights.store.cache import cache_folder
-
-            root = cache_folder() / "compiled"
-        folder = root / _machine()
-        folder.mkdir(parents=True, exist_ok=True)
-        # The only sure test of permissions, quotas and read-only disks.
-        with tempfile.TemporaryFile(dir=folder):
-            pass
-    except (OSError, RuntimeError):
-        return None
-    return folder
-
-
-def _machine() -> str:
-    """A name for the kind of processor.
-
-    Programs are compiled for the very instructions it has, which jax's own keys
-    do not tell; folders in a network's home are shared by unlike machines.
-    """
-    digest = hashlib.sha256(instructions().encode()).hexdigest()[:12]
-    return f"{platform.machine()}-{digest}"

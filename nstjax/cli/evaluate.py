@@ -7,10 +7,11 @@ from pathlib import Path
 
 from nstjax import __version__
 from nstjax.cli import parsing
-from nstjax.cli.compile_cache import add_cache_option, set_compile_cache
+from nstjax.cli.compile_cache import add_cache_option
 from nstjax.cli.errors import INTERRUPTED, USAGE_ERROR, reports_errors
 from nstjax.interrupts import Stopped
 from nstjax.ops.cpu import xla
+from nstjax.weights.store.compile_cache import set_compile_cache
 
 _DESCRIPTION = """\
 Paints every content in every style with every method, measures the results and

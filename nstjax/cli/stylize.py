@@ -12,10 +12,11 @@ from nstjax import __version__
 from nstjax.cli import parsing
 from nstjax.cli.clips import add_clip_options, stylize_clip, wants_clip
 from nstjax.cli.collector import without_collection
-from nstjax.cli.compile_cache import add_cache_option, set_compile_cache
-from nstjax.cli.errors import USAGE_ERROR, explain, reports_errors
-from nstjax.errors import NstjaxError, NstjaxWarning
+from nstjax.cli.compile_cache import add_cache_option
+from nstjax.cli.errors import USAGE_ERROR, reports_errors
+from nstjax.errors import NstjaxError, NstjaxWarning, explain
 from nstjax.ops.cpu import xla
+from nstjax.weights.store.compile_cache import set_compile_cache
 
 _DESCRIPTION = """\
 Paints one picture in the style of another.
@@ -386,7 +387,7 @@ def _batch_size(jobs, leaves: dict[str, Any], options) -> int:
         return 1
     if options.batch_size:
         return options.batch_size
-    from nstjax.cli.batches import default_batch_size
+    from nstjax.methods.batches import default_batch_size
 
     return default_batch_size()
 

@@ -5,12 +5,13 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from nstjax.cli.compile_cache import add_cache_option, set_compile_cache
+from nstjax.cli.compile_cache import add_cache_option
 from nstjax.cli.errors import reports_errors
 from nstjax.cli.parsing import Parser
 from nstjax.configuration import load_config
 from nstjax.errors import NstjaxError
 from nstjax.ops.cpu import xla
+from nstjax.weights.store.compile_cache import set_compile_cache
 
 _DESCRIPTION = """\
 Trains a network from a config and exports it as one file.

@@ -8,9 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from nstjax.cli import compile_cache
-from nstjax.cli.compile_cache import VARIABLE, set_compile_cache
-from nstjax.weights.store import programs
+from nstjax.weights.store import compile_cache, programs
+from nstjax.weights.store.compile_cache import VARIABLE, set_compile_cache
 
 pytestmark = pytest.mark.slow
 
@@ -97,7 +96,7 @@ def test_damaged_entries_are_compiled_anew_without_a_word(tmp_path):
     environment = {n: v for n, v in os.environ.items() if n not in SETTINGS}
     environment[VARIABLE] = str(tmp_path)
     program = (
-        "from nstjax.cli.compile_cache import set_compile_cache\n"
+        "from nstjax.weights.store.compile_cache import set_compile_cache\n"
         "set_compile_cache()\n"
         "import jax\n"
         "print(jax.jit(lambda x: 2 * x + 1)(3.0))\n"

@@ -1,0 +1,203 @@
+"""Many pictures in one process, several of one size and style at a time."""
+
+import dataclasses
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, Protocol, TypeVar
+
+import jax
+import numpy as np
+from PIL import Image
+
+from nstjax.io.images import PICTURE_FORMATS
+from nstjax.methods import plan as planning
+from nstjax.methods.base import Plan
+from nstjax.methods.images import Style
+from nstjax.methods.memory.planner import largest_batch
+from nstjax.methods.one_pass import SavedStyle
+
+# Pictures that every device paints together, by its kind.
+_EACH = {"cpu": 4}
+_EACH_ELSEWHERE = 8
+
+ReadStyles = tuple[np.ndarray | SavedStyle, ...]
+
+
+class Wanted(Protocol):
+    """A picture to make.
+
+    Attributes:
+        content: a file, or the name of an example.
+        styles: the same, one or several to blend.
+    """
+
+    @property
+    def content(self) -> str: ...
+    @property
+    def styles(self) -> tuple[str, ...]: ...
+
+
+W = TypeVar("W", bound=Wanted)
+
+
+def default_batch_size() -> int:
+    """How many pictures are painted together where nobody says."""
+    return _EACH.get(jax.default_backend(), _EACH_ELSEWHERE) * jax.local_device_count()
+
+
+def paint_many(
+    wanted: Sequence[W],
+    *,
+    styles: "StyleCache",
+    plan: Callable[[W, Sequence[Style]], Plan],
+    write: Callable[[W, Plan, np.ndarray], None],
+    on_done: Callable[[W, Plan, float], None],
+    on_failed: Callable[[W, Exception], None],
+    batch_size: int,
+    max_memory: int | None = None,
+) -> None:
+    """Makes pictures of one method and one set of options.
+
+    Those of one size and style are painted together, up to `batch_size`, and
+    written while the next are painted. One that cannot be read, painted or
+    written is told of and left out.
+
+    Args:
+        wanted: what to make, in any order.
+        styles: of the networks that the plans are for.
+        plan: reads and checks what a picture needs; given its styles, read.
+        write: writes a picture [H, W, 3] as it was painted; called in a thread.
+        on_done: told of every picture that has been written, with its share of the
+            seconds that it took.
+        on_failed: told of every other one, with what was raised.
+        batch_size: more than memory allows is never painted together.
+        max_memory: bytes that the whole process may take, or None.
+    """
+
+    settled = time.perf_counter()
+
+    def settle(written: list[tuple[W, Plan, Future]]) -> None:
+        nonlocal settled
+        share = (time.perf_counter() - settled) / max(len(written), 1)
+        settled = time.perf_counter()
+        for item, planned, future in written:
+            try:
+                future.result()
+            except Exception as error:  # whatever it is, it is this picture's
+                on_failed(item, error)
+            else:
+                on_done(item, planned, share)
+
+    def plan_each() -> Iterator[tuple[W, Plan]]:
+        for item in sorted(wanted, key=_likeness):
+            try:
+                planned = styles.encode(plan(item, styles.read(item.styles)))
+            except Exception as error:
+                on_failed(item, error)
+                continue
+            yield item, planned
+
+    waiting: list[tuple[W, Plan, Future]] = []
+    with ThreadPoolExecutor(1) as writer:
+        for batch in _batches(plan_each(), batch_size, max_memory):
+            plans = [planned for _, planned in batch]
+            alone = not planning.can_share(plans[0])
+            try:
+                outcomes = (
+                    [planning.run(plans[0])] if alone else planning.run_batch(plans)
+                )
+            except Exception as error:
+                for item, _ in batch:
+                    on_failed(item, error)
+                continue
+            # Painted pictures are not piled up faster than they can be written.
+            settle(waiting)
+            waiting = [
+                (item, planned, writer.submit(write, item, planned, outcome.image))
+                for (item, planned), outcome in zip(batch, outcomes, strict=True)
+            ]
+        settle(waiting)
+
+
+class StyleCache:
+    """The styles of neighbouring pictures, read and encoded once for all of them.
+
+    Args:
+        networks: from `nstjax.methods.plan.load_networks`.
+        options: from `nstjax.methods.options.method_options`.
+    """
+
+    def __init__(self, networks: Any, options: Mapping[str, Any]):
+        self._networks = networks
+        self._options = options
+        self._names: tuple[str, ...] | None = None
+        self._read: ReadStyles = ()
+        self._encoded: dict[int, tuple[SavedStyle, ...]] = {}
+
+    def read(self, names: tuple[str, ...]) -> ReadStyles:
+        """The styles of these names.
+
+        Raises:
+            NstjaxError: if one cannot be read.
+        """
+        if names != self._names:
+            self._read = planning.read_styles(
+                names, networks=self._networks, options=self._options
+            )
+            self._names, self._encoded = names, {}
+        return self._read
+
+    def encode(self, plan: Plan) -> Plan:
+        """A plan of the styles read last, with what AdaIN needs of them."""
+        if not planning.can_keep_styles(plan):
+            return plan
+        side = planning.style_side(plan)
+        if side not in self._encoded:
+            self._encoded[side] = planning.encode_styles(plan)
+        return dataclasses.replace(plan, styles=self._encoded[side])
+
+
+def _likeness(item: Wanted) -> tuple[tuple[str, ...], tuple[int, int]]:
+    """Sorts pictures so that those that can be painted together are neighbours."""
+    try:
+        with Image.open(item.content, formats=PICTURE_FORMATS) as image:
+            return item.styles, image.size
+    except Exception:
+        # An example's name; or a picture that will be refused when it is read.
+        return item.styles, (0, 0)
+
+
+def _batches(
+    planned: Iterator[tuple[W, Plan]], most: int, max_memory: int | None
+) -> Iterator[list[tuple[W, Plan]]]:
+    """Whole batches, and single pictures where there are fewer of a kind.
+
+    Batches of other sizes would have to be compiled, each anew.
+
+    Args:
+        planned: pictures, those that can be painted together next to each other.
+        most: pictures of a batch.
+        max_memory: see `paint_many`.
+    """
+    batch: list[tuple[W, Plan]] = []
+    for item, plan in planned:
+        if batch and (
+            item.styles != batch[0][0].styles
+            or plan.working_size != batch[0][1].working_size
+        ):
+            yield from ([single] for single in batch)
+            batch = []
+        batch.append((item, plan))
+        limit = 1
+        if planning.can_share(plan):
+            limit = largest_batch(
+                plan.working_size,
+                plan.networks.spec,
+                wanted=most,
+                max_memory=max_memory,
+            )
+        if len(batch) >= limit:
+            yield batch
+            batch = []
+    yield from ([single] for single in batch)
