@@ -9,7 +9,8 @@ import numpy as np
 from tqdm import tqdm
 
 from nstjax.cli.jobs import Job
-from nstjax.cli.painting import plan_job, save_style
+from nstjax.cli.painting import plan_job, save_style, to_write
+from nstjax.cli.reports import Reports
 from nstjax.errors import explain
 from nstjax.io.images import write_image
 from nstjax.methods import batches
@@ -24,6 +25,7 @@ def paint_all(
     networks: Any,
     options: Any,
     tell: Any,
+    reports: Reports,
     *,
     batch_size: int,
 ) -> int:
@@ -34,6 +36,7 @@ def paint_all(
     Args:
         jobs: what to make.
         leaves, networks, options, tell: as for `nstjax.cli.painting.paint`.
+        reports: is told of every picture.
         batch_size: more than memory allows is never painted together.
 
     Returns:
@@ -49,6 +52,7 @@ def paint_all(
         nonlocal failed
         failed += 1
         reason = explain(error) or f"{type(error).__name__}: {error}"
+        reports.failed(job, reason)
         with bar.external_write_mode(file=sys.stderr):
             print(
                 f"nstjax: error: {job.output} could not be made: {reason}",
@@ -65,7 +69,13 @@ def paint_all(
         return planned
 
     def write(job: Job, plan: Plan, image: np.ndarray) -> None:
-        write_image(job.output, planning.finish(plan, image), overwrite=replace)
+        finished = planning.finish(plan, image)
+        picture, how = to_write(job, plan, finished, options)
+        write_image(job.output, picture, overwrite=replace, **how)
+
+    def done(job: Job, plan: Plan, seconds: float) -> None:
+        reports.made(job, plan.output_size, seconds)
+        bar.update()
 
     with bar:
         batches.paint_many(
@@ -73,12 +83,12 @@ def paint_all(
             styles=batches.StyleCache(networks, leaves),
             plan=plan,
             write=write,
-            on_done=lambda job, plan, seconds: bar.update(),
+            on_done=done,
             on_failed=fail,
             batch_size=batch_size,
             max_memory=options.max_memory,
         )
     seconds = time.perf_counter() - begin
-    done = len(jobs) - failed
-    tell(f"wrote {done} pictures to {jobs[0].output.parent} after {seconds:.1f} s")
+    written = len(jobs) - failed
+    tell(f"wrote {written} pictures to {jobs[0].output.parent} after {seconds:.1f} s")
     return failed

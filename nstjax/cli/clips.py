@@ -8,12 +8,16 @@ from typing import Any
 
 from nstjax.cli import parsing
 from nstjax.cli.outputs import check_distinct
+from nstjax.cli.reports import Reports
 from nstjax.errors import NstjaxError
 
 # Options that only clips have, and their values where nothing is said.
-_OWN = ("temporal", "start", "end", "every", "fps", "codec", "quality")
+_OWN = ("temporal", "start", "end", "every", "fps", "codec")
 # Options that only pictures have.
-_NOT_FOR_CLIPS = ("save_style", "save_every", "show_depth", "trace")
+_NOT_FOR_CLIPS = (
+    *("save_style", "save_every", "show_depth", "trace", "background", "chroma"),
+    *("exif", "format", "piped"),
+)
 _DEFAULT_SUFFIX = ".mp4"
 
 
@@ -46,12 +50,6 @@ def add_clip_options(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="h264 (default; .webm: vp9), hevc, av1 or another of FFmpeg's encoders",
     )
-    clips.add_argument(
-        "--quality",
-        type=parsing.count,
-        metavar="Q",
-        help="of the coded clip, from 1 to 100 (default 65)",
-    )
 
 
 def seconds(text: str) -> float:
@@ -77,29 +75,49 @@ def wants_clip(options: argparse.Namespace) -> bool:
     """
     from nstjax.video.clips import VIDEO_SUFFIXES, is_clip
 
-    if options.fps is not None or is_clip(options.content):
+    if len(options.content) > 1:
+        return _wants_many(options)
+    (content,) = options.content
+    if options.fps is not None or is_clip(content):
         return True
     given = [name for name in _OWN if getattr(options, name) is not None]
     if given:
         raise NstjaxError(
-            f"--{given[0]} is for clips, and {options.content} is none; a folder of "
+            f"--{given[0]} is for clips, and {content} is none; a folder of "
             "frames needs --fps"
         )
     if options.output and Path(options.output).suffix.lower() in VIDEO_SUFFIXES:
         raise NstjaxError(
-            f"{options.output} is a clip's name, but {options.content} is no clip; end "
+            f"{options.output} is a clip's name, but {content} is no clip; end "
             "the output's name in .png, or give a folder of frames and --fps"
         )
     return False
 
 
-def stylize_clip(options: argparse.Namespace, leaves: dict[str, Any], tell: Any) -> int:
+def _wants_many(options: argparse.Namespace) -> bool:
+    """Refuses clips among several contents."""
+    from nstjax.video.clips import VIDEO_SUFFIXES
+
+    clips = [c for c in options.content if Path(c).suffix.lower() in VIDEO_SUFFIXES]
+    given = [f"--{name}" for name in _OWN if getattr(options, name) is not None]
+    if clips or given:
+        raise NstjaxError(
+            f"{(*clips, *given)[0]} cannot be painted together with other contents; "
+            "give one clip at a time"
+        )
+    return False
+
+
+def stylize_clip(
+    options: argparse.Namespace, leaves: dict[str, Any], tell: Any, reports: Reports
+) -> int:
     """Paints the content of the command line's options; returns the exit status.
 
     Args:
         options: the command line's.
         leaves: the method's options.
         tell: takes messages for the user.
+        reports: is told of what has been made.
 
     Raises:
         NstjaxError: for anything that cannot be used.
@@ -108,18 +126,20 @@ def stylize_clip(options: argparse.Namespace, leaves: dict[str, Any], tell: Any)
 
     from tqdm import tqdm
 
+    from nstjax.cli.jobs import Job
+    from nstjax.methods.images import output_size
     from nstjax.video import encoding, stylize
     from nstjax.video.clips import open_clip
 
     for name in _NOT_FOR_CLIPS:
         if getattr(options, name):
-            raise NstjaxError(
-                f"--{name.replace('_', '-')} is for pictures, not for clips"
-            )
+            option = "--output -" if name == "piped" else f"--{name.replace('_', '-')}"
+            raise NstjaxError(f"{option} is for pictures, not for clips")
+    (content,) = options.content
     fps = None if options.fps is None else Fraction(options.fps)
-    clip = open_clip(options.content, fps=fps)
+    clip = open_clip(content, fps=fps)
     output = Path(options.output) if options.output else _free_name(options, leaves)
-    check_distinct([output], [options.content, *options.style, *(options.mask or ())])
+    check_distinct([output], [content, *options.style, *(options.mask or ())])
     bar = tqdm(unit="frame", disable=options.quiet, file=sys.stderr, dynamic_ncols=True)
 
     def on_progress(progress: stylize.Progress) -> None:
@@ -163,6 +183,9 @@ def stylize_clip(options: argparse.Namespace, leaves: dict[str, Any], tell: Any)
             f"wrote {output}: {result.frames} frames after {result.seconds:.1f} s "
             f"({rate:.2f} frames per second)"
         )
+        job = Job(content, tuple(options.style), output)
+        size = output_size(*clip.size, options.size)
+        reports.made(job, size, result.seconds, frames=result.frames)
         return 0
     if result.frames:
         tell(
@@ -178,7 +201,7 @@ def _free_name(options: argparse.Namespace, leaves: dict[str, Any]) -> Path:
     """A name in the current folder that is not taken, unless a run goes on there."""
     from nstjax.video.encoding import ANIMATIONS, CONTAINERS
 
-    content = Path(options.content)
+    content = Path(options.content[0])
     suffix = content.suffix.lower()
     if suffix not in CONTAINERS and suffix not in ANIMATIONS:
         suffix = _DEFAULT_SUFFIX

@@ -1,7 +1,8 @@
-"""Which pictures to make: one, or one for each pair of two folders."""
+"""Which pictures to make: one, or one for each pair of contents and styles."""
 
 import dataclasses
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from nstjax.cli.outputs import check_distinct
@@ -10,7 +11,7 @@ from nstjax.io.files import fit_name
 from nstjax.io.images import check_output
 from nstjax.methods.pictures import list_pictures, picture_label
 
-_DEFAULT_SUFFIX = ".png"
+_DEFAULT_FORMAT = "png"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,24 +49,26 @@ class Job:
 
 
 def plan_jobs(
-    content: str,
-    styles: list[str],
+    contents: Sequence[str],
+    styles: Sequence[str],
     output: str | None,
     *,
     method: str,
     overwrite: bool,
     resume: bool,
+    format: str | None = None,
 ) -> tuple[list[Job], int]:
     """Lists the pictures to make.
 
     Args:
-        content: a file, a folder, or an example's name.
+        contents: files, folders, or examples' names.
         styles: several files or examples, which are blended, or one folder.
-        output: a file, or a folder where content or style is one; None picks
-            a free name in the current folder.
+        output: a file, or a folder, which several pictures need; None picks a free
+            name in the current folder.
         method: for that name.
         overwrite: whether existing outputs may be replaced.
         resume: whether interrupted runs go on; their outputs are replaced.
+        format: the ending of names that are picked here; "png" by default.
 
     Returns:
         The jobs, and how many were left out because they are done.
@@ -73,32 +76,38 @@ def plan_jobs(
     Raises:
         NstjaxError: if an input is missing or the output cannot be written.
     """
-    contents = list_pictures(content)
+    listed = [picture for content in contents for picture in list_pictures(content)]
     blends = _expand_styles(styles)
-    many = _is_folder(content) or any(map(_is_folder, styles))
-    if not many:
-        target = Path(output) if output else _free_name(content, styles, method)
-        job = Job(content, tuple(styles), target)
-        going_on = resume and job.state.is_file()
-        check_distinct([target], [content, *styles])
-        check_output(target, overwrite=overwrite or going_on)
+    suffix = f".{format or _DEFAULT_FORMAT}"
+    if len(contents) == 1 and not any(map(_is_folder, (*contents, *styles))):
+        (content,) = contents
+        parts = [Path(content).stem, *(Path(style).stem for style in styles), method]
+        job = plan_one(
+            content,
+            styles,
+            output,
+            stem="_".join(parts),
+            overwrite=overwrite,
+            resume=resume,
+            format=format,
+        )
         return [job], 0
     if not output:
-        raise NstjaxError("a folder of pictures needs a folder for --output")
+        raise NstjaxError("several pictures need a folder for --output")
     folder = Path(output)
     if folder.exists() and not folder.is_dir():
         raise NstjaxError(
-            f"{folder} is a file, but a folder of pictures needs a folder for --output"
+            f"{folder} is a file, but several pictures need a folder for --output"
         )
     jobs = [
-        Job(picture, blend, folder / _name(picture, blend, contents, blends))
-        for picture in contents
+        Job(picture, blend, folder / _name(picture, blend, listed, blends, suffix))
+        for picture in listed
         for blend in blends
     ]
     # Also those that are there already: another run's picture is not this one's.
     check_distinct(
         (job.output for job in jobs),
-        [*contents, *(picture for blend in blends for picture in blend)],
+        [*listed, *(picture for blend in blends for picture in blend)],
     )
     check_output(jobs[0].output, overwrite=True)
     left = [
@@ -109,7 +118,46 @@ def plan_jobs(
     return left, len(jobs) - len(left)
 
 
-def _expand_styles(styles: list[str]) -> list[tuple[str, ...]]:
+def plan_one(
+    content: str,
+    styles: Sequence[str],
+    output: str | None,
+    *,
+    stem: str,
+    overwrite: bool,
+    resume: bool = False,
+    format: str | None = None,
+) -> Job:
+    """The job of one picture, once it is known that it can be written.
+
+    Args:
+        content, styles, overwrite, resume, format: see `plan_jobs`.
+        output: a file, or a folder for a file of the content's name; None picks a
+            free name in the current folder.
+        stem: of that name.
+
+    Raises:
+        NstjaxError: if the output cannot be written.
+    """
+    suffix = f".{format or _DEFAULT_FORMAT}"
+    if not output:
+        target = _free_name(stem, suffix)
+    elif _is_folder(output) or output.endswith(("/", os.sep)):
+        target = Path(output) / fit_name(Path(content).stem, suffix)
+    elif format:
+        raise NstjaxError(
+            f"{output} names its format itself; leave out --format, or name a folder"
+        )
+    else:
+        target = Path(output)
+    job = Job(content, tuple(styles), target)
+    going_on = resume and job.state.is_file()
+    check_distinct([target], [content, *styles])
+    check_output(target, overwrite=overwrite or going_on)
+    return job
+
+
+def _expand_styles(styles: Sequence[str]) -> list[tuple[str, ...]]:
     if not any(map(_is_folder, styles)):
         return [tuple(picture for style in styles for picture in list_pictures(style))]
     if len(styles) > 1:
@@ -126,17 +174,17 @@ def _name(
     blend: tuple[str, ...],
     contents: list[str],
     blends: list[tuple[str, ...]],
+    suffix: str,
 ) -> str:
     parts = [picture_label(content, contents)]
     if len(blends) > 1:
         parts.append(picture_label(blend[0], [other[0] for other in blends]))
-    return fit_name("_".join(parts), _DEFAULT_SUFFIX)
+    return fit_name("_".join(parts), suffix)
 
 
-def _free_name(content: str, styles: list[str], method: str) -> Path:
-    stem = "_".join([Path(content).stem, *(Path(s).stem for s in styles), method])
-    candidate, number = Path(fit_name(stem, _DEFAULT_SUFFIX)), 2
+def _free_name(stem: str, suffix: str) -> Path:
+    candidate, number = Path(fit_name(stem, suffix)), 2
     while candidate.exists():
-        candidate = Path(fit_name(stem, f"_{number}{_DEFAULT_SUFFIX}"))
+        candidate = Path(fit_name(stem, f"_{number}{suffix}"))
         number += 1
     return candidate

@@ -18,7 +18,8 @@ from nstjax import __version__
 from nstjax.cli.jobs import Job
 from nstjax.errors import NstjaxError, NstjaxWarning
 from nstjax.interrupts import Stopped, StopRequest
-from nstjax.io.images import check_output, write_image
+from nstjax.io.exif import read_exif
+from nstjax.io.images import check_output, holds_alpha, write_image
 from nstjax.io.run_state import load_run_state, read_run_options, save_run_state
 from nstjax.methods import one_pass
 from nstjax.methods import plan as planning
@@ -83,12 +84,17 @@ def paint(
         outcome = _optimise(job, plan, options, checkpoint, stop, replace=replace)
         stop.armed = True
         image = planning.finish(plan, outcome.image)
-        write_image(job.output, image, overwrite=replace)
+        picture, how = to_write(job, plan, image, options)
+        write_image(job.output, picture, overwrite=replace, **how)
         if outcome.reason == "interrupted":
             _save(job, outcome.checkpoint, fingerprint)
             raise Interrupted(
-                f"stopped; the picture so far is {job.output}, and the same command "
-                "with --resume goes on",
+                f"stopped; the picture so far is {job.output}"
+                + (
+                    ""
+                    if options.piped
+                    else ", and the same command with --resume goes on"
+                ),
                 stop.requested,
             )
         job.state.unlink(missing_ok=True)
@@ -129,11 +135,10 @@ def _optimise(
         if every and progress.evaluations >= due:
             due = every * (1 + progress.evaluations // every)
             try:
-                write_image(
-                    job.intermediate(progress.evaluations),
-                    planning.finish(plan, progress.image()),
-                    overwrite=replace,
-                )
+                image = planning.finish(plan, progress.image())
+                picture, how = to_write(job, plan, image, options)
+                path = job.intermediate(progress.evaluations)
+                write_image(path, picture, overwrite=replace, **how)
             except NstjaxError as error:
                 # The result is worth more than what is seen on the way to it.
                 with bar.external_write_mode(file=sys.stderr):
@@ -172,11 +177,36 @@ def plan_job(
         blend=options.style_blend,
         masks=options.mask,
         max_memory=options.max_memory,
+        background=options.background,
         networks=networks,
     )
     replace = options.overwrite or options.resume
     check_output(job.output, overwrite=replace, size=plan.output_size)
     return plan
+
+
+def to_write(
+    job: Job, plan: Plan, image: np.ndarray, options: Any
+) -> tuple[np.ndarray, dict[str, Any]]:
+    """A finished picture as it goes into its file.
+
+    Args:
+        job, plan, options: what was made.
+        image: from `nstjax.methods.plan.finish`.
+
+    Returns:
+        It, with the content's opacity where the file can hold that; and further
+        arguments of `nstjax.io.images.write_image`.
+    """
+    how: dict[str, Any] = {
+        name: getattr(options, name)
+        for name in ("quality", "chroma")
+        if getattr(options, name) is not None
+    }
+    if options.exif not in (None, "drop") and Path(job.content).is_file():
+        how["exif"] = read_exif(job.content, location=options.exif == "keep")
+    alpha = planning.opacity(plan) if holds_alpha(job.output) else None
+    return image if alpha is None else np.concatenate([image, alpha], axis=2), how
 
 
 def save_style(job: Job, plan: Plan, options: Any) -> None:
@@ -209,9 +239,10 @@ def _paint_at_once(
     with bar:
         outcome = planning.run(plan, on_tile=on_tile)
     image = planning.finish(plan, outcome.image)
-    write_image(job.output, image, overwrite=replace)
+    picture, how = to_write(job, plan, image, options)
+    write_image(job.output, picture, overwrite=replace, **how)
     _write_depth(job, plan, image, shown, replace=replace)
-    return _record(job, plan, outcome) if options.trace else {}
+    return _record(job, plan, outcome) if options.trace or options.json else {}
 
 
 def _shown_depth(job: Job, plan: Plan, *, replace: bool) -> Depth:

@@ -53,6 +53,14 @@ def count(text: str) -> int:
     return value
 
 
+def quality(text: str) -> int:
+    """A whole number from 1 to 100."""
+    value = count(text)
+    if value > 100:
+        raise argparse.ArgumentTypeError(f"{text} is more than 100")
+    return value
+
+
 def whole(text: str) -> int:
     """A whole number from 0 to `LARGEST`."""
     try:
@@ -64,6 +72,19 @@ def whole(text: str) -> int:
     if value > LARGEST:
         raise argparse.ArgumentTypeError(f"{text} is more than {LARGEST}")
     return value
+
+
+def color(text: str) -> tuple[float, float, float]:
+    """A colour such as white or #ff8800, as (red, green, blue) in [0, 1]."""
+    from PIL import ImageColor
+
+    try:
+        red, green, blue = ImageColor.getrgb(text)[:3]
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(
+            f"{text} is no colour; write white or #ff8800"
+        ) from error
+    return red / 255, green / 255, blue / 255
 
 
 def size(text: str) -> int | tuple[int, int]:

@@ -1,5 +1,6 @@
 """``nstjax stylize``: one picture, or a folder of them, in the style of another."""
 
+import argparse
 import json
 import sys
 import time
@@ -8,35 +9,19 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from nstjax import __version__
-from nstjax.cli import parsing
-from nstjax.cli.clips import add_clip_options, stylize_clip, wants_clip
+from nstjax.cli.clips import stylize_clip, wants_clip
 from nstjax.cli.collector import without_collection
-from nstjax.cli.compile_cache import add_cache_option
 from nstjax.cli.errors import USAGE_ERROR, reports_errors
+from nstjax.cli.options import SHEETS, make_parser
+from nstjax.cli.pipes import Pipes
+from nstjax.cli.reports import Reports
 from nstjax.errors import NstjaxError, NstjaxWarning, explain
 from nstjax.ops.cpu import xla
 from nstjax.weights.store.compile_cache import set_compile_cache
 
-_DESCRIPTION = """\
-Paints one picture in the style of another.
-
-Without any option it paints a demonstration. Pictures are files, folders
-(every picture in them), or names of examples that come with the package. The
-content may also be a clip.
-"""
-_EXAMPLES = """\
-examples:
-  python stylize.py
-  python stylize.py --content photo.jpg --style painting.jpg --output out.png
-  python stylize.py --content photo.jpg --style night wave --style-blend 2 1
-  python stylize.py --method lapstyle --content photo.jpg --style night
-  python stylize.py --content photos/ --style painting.jpg --output painted/
-  python stylize.py --content clip.mp4 --style night --output painted.mp4
-  python stylize.py --config configs/gatys.py:reference --config.tv_weight=0.1
-"""
 _METHOD = "adain"
-_DEMONSTRATION = {"content": "chelsea", "style": ["night"]}
+_STYLES, _METHODS = SHEETS
+_DEMONSTRATION = {"content": ["chelsea"], "style": ["night"]}
 
 # Options of the command line that are leaves of the method's config.
 _LEAVES = (
@@ -59,214 +44,46 @@ _LEAVES = (
 )
 
 
-def make_parser() -> parsing.Parser:
-    """The command's options."""
-    parser = parsing.Parser(
-        prog="stylize.py", description=_DESCRIPTION, epilog=_EXAMPLES
-    )
-    pictures = parser.add_argument_group("pictures")
-    pictures.add_argument("--content", metavar="PICTURE", help="what to paint")
-    pictures.add_argument(
-        "--style",
-        nargs="+",
-        metavar="PICTURE",
-        help="how to paint it; several are blended; or a saved .style",
-    )
-    pictures.add_argument(
-        "--style-blend",
-        nargs="+",
-        type=parsing.weight,
-        metavar="WEIGHT",
-        help="a weight for each style (default: equal)",
-    )
-    pictures.add_argument(
-        "--mask",
-        nargs="+",
-        metavar="PICTURE",
-        help="white where the first of two styles goes, black where the second; or "
-        "one for each style, white where it goes (adain)",
-    )
-    pictures.add_argument(
-        "--save-style",
-        metavar="FILE.style",
-        help="keep the style for later --style, without its picture (adain)",
-    )
-    pictures.add_argument(
-        "--output",
-        metavar="FILE",
-        help="the result, .png .jpg .webp or .tif; a folder for folders",
-    )
-    pictures.add_argument(
-        "--overwrite", action="store_true", help="replace existing outputs"
-    )
-    pictures.add_argument(
-        "--size",
-        type=parsing.size,
-        metavar="N|WxH",
-        help="the result's longer side, or both sides (default: the content's)",
-    )
-    method = parser.add_argument_group("method")
-    method.add_argument(
-        "--method",
-        metavar="NAME",
-        help="in one pass: adain (default), adain-lap, adain-depth or "
-        "style-swap-net; by optimisation: gatys, lapstyle, gatys-depth or style-swap",
-    )
-    method.add_argument(
-        "--alpha",
-        type=parsing.share,
-        metavar="A",
-        help="strength of the style, from 0 to 1 (adain, style-swap; default 1)",
-    )
-    method.add_argument(
-        "--patch-size",
-        type=parsing.count,
-        metavar="N",
-        help="side of the patches, in cells of 4 pixels; larger ones bring more of "
-        "the style's shapes (style-swap; default 3)",
-    )
-    method.add_argument(
-        "--stride",
-        type=parsing.count,
-        metavar="N",
-        help="cells from one patch to the next (style-swap; default 1)",
-    )
-    method.add_argument(
-        "--style-scale",
-        type=parsing.weight,
-        metavar="S",
-        help="size at which the style is seen, so of its strokes (adain; default 1)",
-    )
-    method.add_argument(
-        "--preserve-color",
-        metavar="HOW",
-        help="none (default), luminance (keep the content's colours) or histogram "
-        "(recolour the style like the content)",
-    )
-    method.add_argument(
-        "--preset",
-        metavar="NAME",
-        help="of gatys and the like: best (default), reference (as published code) or "
-        "paper",
-    )
-    method.add_argument(
-        "--config",
-        metavar="FILE[:PRESET]",
-        help="a config in place of the method's own; --config.KEY=VALUE changes "
-        "any leaf, with or without it",
-    )
-    method.add_argument(
-        "--iterations",
-        type=parsing.count,
-        metavar="N",
-        help="evaluations at full size",
-    )
-    method.add_argument(
-        "--optimizer", metavar="NAME", help="adam, lbfgs or torch_lbfgs"
-    )
-    method.add_argument(
-        "--init",
-        metavar="WHAT",
-        help="begin from content, recoloured (the content in the "
-        "style's colours), style, noise or a picture",
-    )
-    for name, text in (
-        ("content", "likeness to the content"),
-        ("style", "likeness to the style"),
-        ("lap", "likeness of edges (Laplacian)"),
-        ("tv", "smoothness (total variation)"),
-        ("depth", "likeness of depth: what is near stays near"),
-    ):
-        method.add_argument(
-            f"--{name}-weight", type=parsing.weight, metavar="W", help=text
-        )
-    method.add_argument(
-        "--seed", type=parsing.whole, default=0, metavar="N", help="of all randomness"
-    )
-    method.add_argument(
-        "--encoder",
-        metavar="NAME|FILE",
-        help="the VGG-19: a bundled one's name or a converted file",
-    )
-    method.add_argument(
-        "--decoder",
-        metavar="NAME|FILE",
-        help="the decoder: a bundled one's name, or one trained or converted for the "
-        "encoder (adain)",
-    )
-    method.add_argument(
-        "--depth-model",
-        metavar="slim|FILE",
-        help="the network that sees depth: the bundled one (default) or a converted "
-        "monodepth2 or FastDepth",
-    )
-    machine = parser.add_argument_group("memory and start")
-    machine.add_argument(
-        "--max-memory",
-        type=parsing.memory,
-        metavar="AMOUNT",
-        help="what the whole process may take, such as 2GB or 800MB; larger pictures "
-        "are painted in tiles, to the same result (adain, style-swap-net; default: a "
-        "share of the available memory)",
-    )
-    machine.add_argument(
-        "--batch-size",
-        type=parsing.count,
-        metavar="N",
-        help="pictures of a folder that are painted together where their sizes are "
-        "equal (adain; default 4, on accelerators 8 for each)",
-    )
-    add_cache_option(machine)
-    add_clip_options(parser)
-    watching = parser.add_argument_group("watching and stopping")
-    watching.add_argument(
-        "--show-depth",
-        action="store_true",
-        help="also write the depth seen in the content and in the result, as "
-        "..._content_disparity and ..._disparity",
-    )
-    watching.add_argument(
-        "--save-every",
-        type=parsing.count,
-        metavar="N",
-        help="also write the picture after every N evaluations",
-    )
-    watching.add_argument(
-        "--trace",
-        metavar="FILE.json",
-        help="write every evaluation's losses (lbfgs: those of the points that it "
-        "accepts), the options, versions and weights",
-    )
-    watching.add_argument(
-        "--resume",
-        action="store_true",
-        help="go on with a picture or clip that was stopped by Ctrl-C",
-    )
-    watching.add_argument(
-        "--quiet", action="store_true", help="no progress bar, no messages"
-    )
-    parser.add_argument("--version", action="version", version=__version__)
-    return parser
-
-
 @reports_errors
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command; returns its exit status."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     options, overrides = make_parser().parse_known_args(arguments)
+    _check_options(options, overrides)
+    xla.set_flags()
+    set_compile_cache(use=not options.no_compile_cache)
+    pipes = Pipes()
+
+    def tell(message: str) -> None:
+        if not options.quiet:
+            print(pipes.name(message), file=sys.stderr)
+
+    with pipes.opened(options):
+        if options.sheet:
+            return _paint_sheet(options, overrides, pipes, tell)
+        leaves = _read_leaves(options, overrides)
+        return _paint(options, leaves, _reports(options, leaves["method"], pipes), tell)
+
+
+def _check_options(options: argparse.Namespace, overrides: Sequence[str]) -> None:
+    """Checks what needs no further imports, and fills in the demonstration."""
     for number, argument in enumerate(overrides):
         if not argument.startswith("-") and not _is_value(overrides, number):
             raise NstjaxError(
-                f"{argument!r} belongs to no option; --content takes one picture, or a "
-                "folder for several"
+                f"{argument!r} belongs to no option; --content takes pictures and "
+                "folders"
             )
         if argument.startswith("-") and not argument.startswith("--config."):
             raise NstjaxError(
                 f"there is no option {argument!r}; --help lists the options"
             )
     if options.content is None and options.style is None:
-        options.content = _DEMONSTRATION["content"]
-        options.style = _DEMONSTRATION["style"]
+        options.content = list(_DEMONSTRATION["content"])
+        options.style = list(_DEMONSTRATION["style"])
+        if options.sheet == _STYLES:
+            options.style = []
+    if options.style is None and options.sheet == _STYLES:
+        options.style = []
     if options.config and options.method:
         raise NstjaxError("give --method or --config, not both: a config has a method")
     if options.config and options.preset:
@@ -277,29 +94,70 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for name in ("content", "style"):
         if getattr(options, name) is None:
             raise NstjaxError(f"--{name} is missing: name a picture")
+    if options.sheet_columns and not options.sheet:
+        raise NstjaxError("--sheet-columns is for --sheet")
+    if options.sheet == _METHODS:
+        given = [f"--{n}" for n in ("method", "config", "preset") if vars(options)[n]]
+        if given or overrides:
+            raise NstjaxError(
+                f"{[*given, *overrides][0]} is of one method; --sheet methods paints "
+                "by all of them"
+            )
 
-    xla.set_flags()
-    set_compile_cache(use=not options.no_compile_cache)
+
+def _read_leaves(
+    options: argparse.Namespace, overrides: Sequence[str]
+) -> dict[str, Any]:
     # Imported this late, so that --help and mistakes are answered at once.
-    from nstjax.cli.jobs import plan_jobs
     from nstjax.methods.options import method_options
-    from nstjax.methods.table import method_of
 
     leaves = method_options(
         options.method or _METHOD,
         options.preset or "best",
         config=options.config,
         config_overrides=overrides,
-        options={name: getattr(options, name) for name in _LEAVES},
+        options=_changes(options),
     )
     if options.depth_model and not (leaves.get("depth_weight") or options.show_depth):
         raise NstjaxError(
             f"--depth-model is for --depth-weight, gatys-depth and --show-depth; "
             f"{leaves['method']} sees no depth as it is"
         )
-    tell = _silent if options.quiet else _print
+    return leaves
+
+
+def _changes(options: argparse.Namespace) -> dict[str, Any]:
+    return {name: getattr(options, name) for name in _LEAVES}
+
+
+def _reports(options: argparse.Namespace, method: Any, pipes: Pipes) -> Reports:
+    return Reports(
+        active=options.json, method=method, seed=options.seed, name=pipes.name
+    )
+
+
+def _paint_sheet(
+    options: argparse.Namespace, overrides: Sequence[str], pipes: Pipes, tell
+) -> int:
+    from nstjax.cli.sheets import method_cells, paint_sheet, style_cells
+
+    if options.sheet == _METHODS:
+        cells = method_cells(options.style, _changes(options))
+    else:
+        cells = style_cells(options.style, _read_leaves(options, overrides))
+    methods = list(dict.fromkeys(cell.leaves["method"] for cell in cells))
+    method = methods[0] if len(methods) == 1 else methods
+    return paint_sheet(cells, options, tell, _reports(options, method, pipes))
+
+
+def _paint(
+    options: argparse.Namespace, leaves: dict[str, Any], reports: Reports, tell
+) -> int:
+    from nstjax.cli.jobs import plan_jobs
+    from nstjax.methods.table import method_of
+
     if wants_clip(options):
-        return stylize_clip(options, leaves, tell)
+        return stylize_clip(options, leaves, tell, reports)
     jobs, done = plan_jobs(
         options.content,
         options.style,
@@ -307,9 +165,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         method=leaves["method"],
         overwrite=options.overwrite,
         resume=options.resume,
+        format=options.format,
     )
     if options.trace and len(jobs) + done > 1:
-        raise NstjaxError("--trace describes one picture, not a folder of them")
+        raise NstjaxError("--trace describes one picture, not several")
     if method_of(leaves).in_one_pass:
         for name, given in (
             ("--resume", options.resume),
@@ -320,6 +179,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                     f"{name} is for methods that optimise; {leaves['method']} paints "
                     "at once"
                 )
+    _check_saving(jobs, options)
     if options.trace:
         _check_trace(options)
     if options.save_style:
@@ -327,10 +187,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     _check_outputs(jobs, leaves, options)
     if done:
         tell(f"{done} pictures were there already")
-    return _run_jobs(jobs, leaves, options, tell)
+    return _run_jobs(jobs, leaves, options, tell, reports)
 
 
-def _run_jobs(jobs, leaves: dict[str, Any], options, tell) -> int:
+def _run_jobs(jobs, leaves: dict[str, Any], options, tell, reports: Reports) -> int:
     with without_collection():
         from nstjax.cli.painting import Interrupted, paint
         from nstjax.methods.plan import load_networks
@@ -340,7 +200,9 @@ def _run_jobs(jobs, leaves: dict[str, Any], options, tell) -> int:
     if batch_size > 1:
         from nstjax.cli.batches import paint_all
 
-        failed = paint_all(jobs, leaves, networks, options, tell, batch_size=batch_size)
+        failed = paint_all(
+            jobs, leaves, networks, options, tell, reports, batch_size=batch_size
+        )
         return _status(failed, len(jobs))
     failed = 0
     for number, job in enumerate(jobs, start=1):
@@ -351,12 +213,15 @@ def _run_jobs(jobs, leaves: dict[str, Any], options, tell) -> int:
             record = paint(job, leaves, networks, options, tell)
         except Interrupted as stop:
             tell(str(stop))
+            reports.failed(job, str(stop))
             return stop.status
         except Exception as error:
+            # Whatever is bad about it.
+            reason = explain(error) or f"{type(error).__name__}: {error}"
+            reports.failed(job, reason)
             if len(jobs) == 1:
                 raise
-            # One bad picture, whatever is bad about it, does not stop the others.
-            reason = explain(error) or f"{type(error).__name__}: {error}"
+            # One bad picture does not stop the others.
             print(
                 f"nstjax: error: {job.output} could not be made: {reason}",
                 file=sys.stderr,
@@ -365,6 +230,8 @@ def _run_jobs(jobs, leaves: dict[str, Any], options, tell) -> int:
             continue
         seconds = time.perf_counter() - begin
         tell(f"wrote {job.output} after {seconds:.1f} s")
+        if options.json:
+            reports.made(job, record["size"], seconds)
         if options.trace:
             try:
                 _write_trace(
@@ -440,6 +307,20 @@ def _is_value(arguments: Sequence[str], number: int) -> bool:
     return before.startswith("--config.") and "=" not in before
 
 
+def _check_saving(jobs, options) -> None:
+    from nstjax.io.images import loses_detail
+
+    for job in jobs:
+        for name, has in zip(
+            ("quality", "chroma"), loses_detail(job.output), strict=True
+        ):
+            if getattr(options, name) is not None and not has:
+                raise NstjaxError(
+                    f"{job.output} has no {name} to choose; --{name} is for .jpg"
+                    + (" and .webp" if name == "quality" else "")
+                )
+
+
 def _check_trace(options) -> None:
     from nstjax.io.files import refuse_to_overwrite
 
@@ -454,11 +335,3 @@ def _write_trace(path: Path, record: dict[str, Any], options) -> None:
 
     text = json.dumps(record, indent=1) + "\n"
     write_atomically(path, text, overwrite=options.overwrite or options.resume)
-
-
-def _print(message: str) -> None:
-    print(message, file=sys.stderr)
-
-
-def _silent(message: str) -> None:
-    del message

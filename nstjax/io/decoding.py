@@ -1,6 +1,7 @@
 """From an opened Pillow picture to upright sRGB pixels in [0, 1]."""
 
 import io
+from collections.abc import Sequence
 
 import numpy as np
 from PIL import ExifTags, Image, ImageCms
@@ -31,9 +32,13 @@ _SRGB = ImageCms.createProfile("sRGB")
 
 
 def decode_pixels(
-    image: Image.Image, *, color_managed: bool = True, background: float = 1.0
+    image: Image.Image,
+    *,
+    color_managed: bool = True,
+    background: float | Sequence[float] = 1.0,
+    keep_alpha: bool = False,
 ) -> np.ndarray:
-    """Decodes a picture: first frame, upright, sRGB, no alpha.
+    """Decodes a picture: first frame, upright, sRGB.
 
     Grey of 9 to 16 bits keeps its precision; other channels of 16 bits are
     cut to their upper 8, which is all that Pillow reads. An embedded ICC
@@ -45,10 +50,13 @@ def decode_pixels(
     Args:
         image: an opened Pillow picture; it is loaded here.
         color_managed: False ignores profiles.
-        background: the grey in [0, 1] behind what is transparent; white by default.
+        background: the grey or (red, green, blue) in [0, 1] behind what is
+            transparent; white by default.
+        keep_alpha: whether the opacity is returned, too, where there is any.
 
     Returns:
-        float32 array [H, W, 3] in [0, 1].
+        float32 array [H, W, 3] in [0, 1]; or [H, W, 4], whose colours are those before
+        the background and whose last channel is the opacity.
 
     Raises:
         NstjaxError: if the colour mode is none of grey, palette, RGB, YCbCr
@@ -74,6 +82,7 @@ def decode_pixels(
         profile=profile,
         orientation=orientation,
         background=background,
+        keep_alpha=keep_alpha,
     )
 
 
@@ -84,7 +93,8 @@ def compose(
     premultiplied: bool = False,
     profile: bytes | None = None,
     orientation: int = 1,
-    background: float = 1.0,
+    background: float | Sequence[float] = 1.0,
+    keep_alpha: bool = False,
 ) -> np.ndarray:
     """Turns samples into what `decode_pixels` returns.
 
@@ -94,7 +104,7 @@ def compose(
         premultiplied: whether the samples have been multiplied with it.
         profile: an ICC profile of the samples.
         orientation: EXIF's.
-        background: see `decode_pixels`.
+        background, keep_alpha: see `decode_pixels`.
     """
     if profile:
         levels = np.rint(samples * 255).astype(np.uint8)
@@ -107,7 +117,10 @@ def compose(
         pixels = samples if samples.shape[2] == 3 else np.repeat(samples, 3, axis=2)
     if alpha is not None:
         weighted = pixels if premultiplied else pixels * alpha
-        pixels = np.clip(weighted + background * (1 - alpha), 0, 1)
+        behind = np.asarray(background, np.float32)
+        pixels = np.clip(weighted + behind * (1 - alpha), 0, 1)
+        if keep_alpha and alpha.min() < 1:
+            pixels = np.concatenate([pixels, alpha], axis=2)
     return turn_upright(np.asarray(pixels, np.float32), orientation)
 
 

@@ -3,6 +3,7 @@
 import contextlib
 import hashlib
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +14,7 @@ from nstjax.errors import NstjaxError
 LONGEST_NAME = 255
 # Characters of a name that its temporary file's begins with.
 _PREFIX = 32
-# Temporary files that have not taken their place yet.
+# Temporary files that have not taken their place yet, and temporary folders.
 _unfinished: set[str] = set()
 
 
@@ -93,9 +94,23 @@ def written_atomically(
         _unfinished.discard(temporary or "")
 
 
+@contextlib.contextmanager
+def temporary_folder() -> Iterator[Path]:
+    """A folder for as long as the block runs, or the process."""
+    with tempfile.TemporaryDirectory(prefix="nstjax-") as folder:
+        _unfinished.add(folder)
+        try:
+            yield Path(folder)
+        finally:
+            _unfinished.discard(folder)
+
+
 def remove_unfinished() -> None:
     """Removes what is being written, where the process is about to end."""
     for temporary in tuple(_unfinished):
+        if os.path.isdir(temporary):
+            shutil.rmtree(temporary, ignore_errors=True)
+            continue
         with contextlib.suppress(OSError):
             os.unlink(temporary)
 

@@ -1,10 +1,11 @@
-"""Picture files: PNG, JPEG, WebP and TIFF in, the same four out.
+"""Picture files: PNG, JPEG, WebP, TIFF and others in, these four out.
 
 In memory a picture is a float32 array [H, W, 3], RGB, sRGB-encoded, values
 in [0, 1].
 """
 
 import contextlib
+import importlib.util
 import io
 import logging
 import os
@@ -12,7 +13,7 @@ import tempfile
 import threading
 import warnings
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
@@ -22,9 +23,10 @@ from PIL import Image, PngImagePlugin, UnidentifiedImageError
 from nstjax.errors import NstjaxError, NstjaxWarning
 from nstjax.io.decoding import decode_pixels
 from nstjax.io.files import refuse_to_overwrite, written_atomically
-from nstjax.io.signatures import name_kind_of
+from nstjax.io.signatures import HEAD_BYTES, name_kind, name_kind_of
 from nstjax.io.tiff import MAGIC_NUMBERS, decode_tiff
 
+# Formats that are written, by Pillow's names.
 _FORMATS = {
     ".png": "PNG",
     ".jpg": "JPEG",
@@ -34,16 +36,32 @@ _FORMATS = {
     ".tif": "TIFF",
     ".tiff": "TIFF",
 }
-PICTURE_SUFFIXES = tuple(_FORMATS)
+OUTPUT_SUFFIXES = tuple(_FORMATS)
+_HEIF_SUFFIXES = (".heic", ".heif")
+_HAS_HEIF = importlib.util.find_spec("pillow_heif") is not None
+# Files of a folder that are taken for pictures.
+PICTURE_SUFFIXES = (
+    *OUTPUT_SUFFIXES,
+    *(".avif", ".bmp", ".gif"),
+    *(_HEIF_SUFFIXES if _HAS_HEIF else ()),
+)
 # Pictures, too, but of formats that are not read.
 _OTHER_SUFFIXES = (
-    *(".gif", ".bmp", ".heic", ".heif", ".avif", ".jxl", ".jp2", ".j2k", ".svg"),
-    *(".psd", ".pdf", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".raf", ".ppm", ".tga"),
+    *(() if _HAS_HEIF else _HEIF_SUFFIXES),
+    *(".jxl", ".jp2", ".j2k", ".svg", ".psd", ".pdf", ".dng", ".cr2", ".cr3", ".nef"),
+    *(".arw", ".raf", ".ppm", ".tga"),
 )
-# By Pillow's names.
-PICTURE_FORMATS = tuple(sorted(set(_FORMATS.values())))
+# Formats that are read, by Pillow's names; HEIF is not Pillow's own.
+PICTURE_FORMATS = ("AVIF", "BMP", "GIF", *sorted(set(_FORMATS.values())))
 # By the names of `nstjax.io.signatures`.
-_READ = ("a PNG picture", "a JPEG picture", "a TIFF picture", "a WebP picture")
+_HEIF = ("a HEIC picture", "a HEIF picture")
+_READ = (
+    *("a PNG picture", "a JPEG picture", "a TIFF picture", "a WebP picture"),
+    *("an AVIF picture", "a BMP picture", "a GIF picture", *_HEIF),
+)
+# What of these can be transparent.
+_WITH_ALPHA = ("PNG", "WEBP", "TIFF")
+CHROMA = ("4:4:4", "4:2:2", "4:2:0")
 # The deepest layer in use, relu5_1, has one cell for 16 pixels of a side.
 MIN_SIDE = 16
 # 11,585 x 11,585 pixels; as float32 they take 1.6 GB.
@@ -70,7 +88,8 @@ def read_image(
     min_side: int = MIN_SIDE,
     max_pixels: int = MAX_PIXELS,
     color_managed: bool = True,
-    background: float = 1.0,
+    background: float | Sequence[float] = 1.0,
+    keep_alpha: bool = False,
 ) -> np.ndarray:
     """Reads a picture file; what it is, its content decides, not its suffix.
 
@@ -79,17 +98,21 @@ def read_image(
     Of several frames or pages the first is read.
 
     Args:
-        path: a PNG, JPEG, WebP or TIFF file: grey, palette, RGB or CMYK, with
-            or without alpha, up to 16 bits per channel.
+        path: a PNG, JPEG, WebP, TIFF, AVIF, BMP or GIF file, or a HEIC one where
+            pillow-heif is installed: grey, palette, RGB or CMYK, with or without
+            alpha, up to 16 bits per channel.
         min_side: the least height and width, in pixels.
         max_pixels: the most pixels. More are refused from the file's header,
             before anything is decoded. Pillow's own limit (about 179 million)
             holds besides.
         color_managed: False takes the numbers for sRGB, whatever the profile.
-        background: the grey in [0, 1] behind what is transparent; white by default.
+        background: the grey or (red, green, blue) in [0, 1] behind what is
+            transparent; white by default.
+        keep_alpha: whether the opacity is returned, too, where there is any.
 
     Returns:
-        float32 array [H, W, 3], RGB, sRGB-encoded, in [0, 1].
+        float32 array [H, W, 3], RGB, sRGB-encoded, in [0, 1]; or [H, W, 4], whose
+        colours are those before the background and whose last channel is the opacity.
 
     Raises:
         NstjaxError: if there is no such file, it is no such picture, is
@@ -107,6 +130,7 @@ def read_image(
             )
 
     how = {"color_managed": color_managed, "background": background}
+    how["keep_alpha"] = keep_alpha
     try:
         with (
             _seekable(path) as file,
@@ -118,7 +142,7 @@ def read_image(
             if pixels is not None:
                 return pixels
             quiet.enter_context(_silent_libtiff(file))
-            with Image.open(file, formats=PICTURE_FORMATS) as image:
+            with Image.open(file, formats=formats_of(file)) as image:
                 check_size(*image.size)
                 return decode_pixels(image, **how)
     except Exception as error:  # Pillow raises nearly anything for damaged files
@@ -132,7 +156,7 @@ def open_picture(file: str | os.PathLike | BinaryIO) -> Image.Image:
         file: a path, or a file that is open for reading.
 
     Returns:
-        A Pillow picture of one of `PICTURE_FORMATS`. Pixels are not decoded yet,
+        A Pillow picture of one of `formats_of`. Pixels are not decoded yet,
         except for the kinds of TIFF files that Pillow cannot decode right.
 
     Raises:
@@ -142,17 +166,41 @@ def open_picture(file: str | os.PathLike | BinaryIO) -> Image.Image:
     if isinstance(file, str | os.PathLike):
         with open(file, "rb") as opened:
             if opened.read(4) not in MAGIC_NUMBERS:
-                return Image.open(file, formats=PICTURE_FORMATS)
+                return Image.open(file, formats=formats_of(opened))
             opened.seek(0)
             return open_picture(io.BytesIO(opened.read()))
     with _PROCESS_LOCK, _silent_libtiff(file):
         pixels = decode_tiff(file, check_size=lambda width, height: None)
         if pixels is None:
-            image = Image.open(file, formats=PICTURE_FORMATS)
+            image = Image.open(file, formats=formats_of(file))
             if image.format == "TIFF":
                 image.load()
             return image
     return Image.fromarray(np.rint(pixels * 255).astype(np.uint8))
+
+
+def formats_of(file: BinaryIO) -> tuple[str, ...]:
+    """Pillow's names for what an open file may be; its position is 0 afterwards.
+
+    Raises:
+        NstjaxError: if it is a HEIC picture, and pillow-heif is not installed.
+    """
+    file.seek(0)
+    head = file.read(HEAD_BYTES)
+    file.seek(0)
+    # An AVIF file may have HEIF's general brand, but names its own among others.
+    kind = name_kind(head)
+    if kind not in _HEIF or b"avif" in head[:64]:
+        return PICTURE_FORMATS
+    try:
+        import pillow_heif
+    except ImportError as error:
+        raise NstjaxError(
+            f"is {kind}, which is read where pillow-heif is installed; "
+            "'pip install pillow-heif' does that"
+        ) from error
+    pillow_heif.register_heif_opener()
+    return ("HEIF",)
 
 
 @contextlib.contextmanager
@@ -197,7 +245,7 @@ def _why_unreadable(path: Path, error: Exception) -> str:
     if isinstance(error, UnidentifiedImageError):
         if path.stat().st_size == 0:
             return "is empty (0 bytes); get an intact copy"
-        wanted = "an intact PNG, JPEG, WebP or TIFF file"
+        wanted = "an intact PNG, JPEG, WebP, TIFF, AVIF, BMP or GIF file"
         kind = name_kind_of(path)
         if kind and kind not in _READ:
             return f"is {kind}, which is not read; give {wanted}"
@@ -246,7 +294,9 @@ def list_images(path: str | os.PathLike) -> list[Path]:
             path.stat()
             return [path]
         visible = sorted(f for f in path.iterdir() if not f.name.startswith("."))
-        files = [f for f in visible if f.suffix.lower() in _FORMATS and f.is_file()]
+        files = [
+            f for f in visible if f.suffix.lower() in PICTURE_SUFFIXES and f.is_file()
+        ]
     except OSError as error:
         raise NstjaxError(
             f"{path} cannot be read ({error.strerror}); name a picture or a folder "
@@ -267,10 +317,16 @@ def warn_of_skipped(folder: Path, files: Iterable[Path]) -> None:
     if found:
         warnings.warn(
             f"left out of {folder}: {', '.join(found)}, which are not read; save them "
-            f"as one of {', '.join(PICTURE_SUFFIXES)}",
+            f"as one of {', '.join(PICTURE_SUFFIXES)}{_heif_remedy(counts)}",
             NstjaxWarning,
             stacklevel=3,
         )
+
+
+def _heif_remedy(counts: Counter[str]) -> str:
+    if _HAS_HEIF or not any(counts[suffix] for suffix in _HEIF_SUFFIXES):
+        return ""
+    return ", or 'pip install pillow-heif' for .heic"
 
 
 def check_output(
@@ -289,7 +345,7 @@ def check_output(
         size: the picture's (height, width), if known.
 
     Raises:
-        NstjaxError: if the suffix is none of `PICTURE_SUFFIXES`, the file
+        NstjaxError: if the suffix is none of `OUTPUT_SUFFIXES`, the file
             exists and may not be replaced, the folder cannot be made or
             written in, or the format cannot hold a picture of that size.
     """
@@ -325,6 +381,8 @@ def write_image(
     *,
     overwrite: bool = False,
     quality: int = 95,
+    chroma: str = "4:4:4",
+    exif: bytes | None = None,
 ) -> None:
     """Writes a picture, all of it or nothing, in the format of its suffix.
 
@@ -332,11 +390,15 @@ def write_image(
     profile is embedded; readers take such files for sRGB.
 
     Args:
-        path: the file to write; its suffix is one of `PICTURE_SUFFIXES`.
+        path: the file to write; its suffix is one of `OUTPUT_SUFFIXES`.
             Missing folders are made.
-        image: array [H, W, 3], RGB, sRGB-encoded, in [0, 1].
+        image: array [H, W, 3], RGB, sRGB-encoded, in [0, 1]; or [H, W, 4], whose last
+            channel is the opacity, where `holds_alpha`.
         overwrite: whether an existing file may be replaced.
         quality: 1 to 100, for JPEG and WebP; PNG and TIFF lose nothing.
+        chroma: a JPEG's samples of colour, one of `CHROMA`: as many as of lightness,
+            half as many, or a quarter.
+        exif: from `nstjax.io.exif.read_exif`.
 
     Raises:
         NstjaxError: if a value is not finite, `quality` is out of range, or
@@ -346,7 +408,8 @@ def write_image(
     path = Path(path)
     file_format = _format_of(path)
     pixels = np.asarray(image, np.float32)
-    if pixels.ndim != 3 or pixels.shape[2] != 3:
+    channels = (3, 4) if file_format in _WITH_ALPHA else (3,)
+    if pixels.ndim != 3 or pixels.shape[2] not in channels:
         raise ValueError(f"a picture has the shape [H, W, 3], not {pixels.shape}")
     check_output(path, overwrite=overwrite, size=pixels.shape[:2])
     if not 1 <= quality <= 100:
@@ -358,9 +421,31 @@ def write_image(
             "written"
         )
     with written_atomically(path, overwrite=overwrite) as temporary:
-        Image.fromarray(levels).save(
-            temporary, file_format, **_save_options(file_format, quality)
-        )
+        saving = _save_options(file_format, quality, chroma)
+        if exif:
+            saving["exif"] = exif
+            # With libtiff, which compresses, Pillow cannot write all of it.
+            saving.pop("compression", None)
+        Image.fromarray(levels).save(temporary, file_format, **saving)
+
+
+def holds_alpha(path: str | os.PathLike) -> bool:
+    """Whether the format of a file to write can be transparent.
+
+    Raises:
+        NstjaxError: if the suffix is none of `OUTPUT_SUFFIXES`.
+    """
+    return _format_of(Path(path)) in _WITH_ALPHA
+
+
+def loses_detail(path: str | os.PathLike) -> tuple[bool, bool]:
+    """Whether the format of a file to write has a quality, and whether a chroma.
+
+    Raises:
+        NstjaxError: if the suffix is none of `OUTPUT_SUFFIXES`.
+    """
+    file_format = _format_of(Path(path))
+    return file_format in ("JPEG", "WEBP"), file_format == "JPEG"
 
 
 def _to_levels(pixels: np.ndarray) -> np.ndarray | None:
@@ -381,15 +466,15 @@ def _format_of(path: Path) -> str:
     except KeyError:
         raise NstjaxError(
             f"{path} does not say which picture format to write; end its name in one "
-            f"of {', '.join(PICTURE_SUFFIXES)}"
+            f"of {', '.join(OUTPUT_SUFFIXES)}"
         ) from None
 
 
-def _save_options(file_format: str, quality: int) -> dict[str, object]:
+def _save_options(file_format: str, quality: int, chroma: str) -> dict[str, object]:
     if file_format == "JPEG":
-        # Full colour resolution: brush strokes differ in hue as sharply as in
-        # lightness.
-        return {"quality": quality, "subsampling": 0}
+        # Full colour resolution by default: brush strokes differ in hue as sharply as
+        # in lightness.
+        return {"quality": quality, "subsampling": CHROMA.index(chroma)}
     if file_format == "WEBP":
         return {"quality": quality}
     if file_format == "TIFF":

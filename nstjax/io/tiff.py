@@ -5,7 +5,7 @@ that are not compressed), grey with alpha, and colour tables.
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import BinaryIO
 
 import numpy as np
@@ -38,7 +38,8 @@ def decode_tiff(
     *,
     check_size: Callable[[int, int], None],
     color_managed: bool = True,
-    background: float = 1.0,
+    background: float | Sequence[float] = 1.0,
+    keep_alpha: bool = False,
 ) -> np.ndarray | None:
     """Decodes the first page of a TIFF file that should not be left to Pillow.
 
@@ -46,10 +47,10 @@ def decode_tiff(
         file: an open file; its position is 0 afterwards.
         check_size: is given (width, height) before anything is decoded, and
             raises if that is not wanted.
-        color_managed, background: see `nstjax.io.decoding.decode_pixels`.
+        color_managed, background, keep_alpha: see `nstjax.io.decoding.decode_pixels`.
 
     Returns:
-        float32 array [H, W, 3] in [0, 1]; None for files that Pillow reads right,
+        What `decode_pixels` would return; None for files that Pillow reads right,
         or whose headers tifffile cannot make sense of.
 
     Raises:
@@ -105,6 +106,7 @@ def decode_tiff(
         profile=profile and profile.value,
         orientation=orientation.value if orientation else 1,
         background=background,
+        keep_alpha=keep_alpha,
     )
 
 

@@ -41,6 +41,7 @@ class Plan:
         output_size: (height, width) of the result.
         masks: where each style goes, [H, W] in [0, 1], or None.
         init_image: a picture to start from, or None.
+        alpha: the content's opacity, [H, W, 1] in [0, 1], or None.
         depth: the depth network, if there is a depth term; else None.
         tiling: how the picture is cut into tiles, or None.
     """
@@ -56,6 +57,7 @@ class Plan:
     output_size: tuple[int, int]
     masks: tuple[np.ndarray, ...] | None = None
     init_image: np.ndarray | None = None
+    alpha: np.ndarray | None = None
     depth: Any = None
     tiling: Any = None
 

@@ -8,9 +8,8 @@ from typing import Any, Protocol, TypeVar
 
 import jax
 import numpy as np
-from PIL import Image
 
-from nstjax.io.images import PICTURE_FORMATS
+from nstjax.io.images import open_picture
 from nstjax.methods import plan as planning
 from nstjax.methods.base import Plan
 from nstjax.methods.images import Style
@@ -161,7 +160,7 @@ class StyleCache:
 def _likeness(item: Wanted) -> tuple[tuple[str, ...], tuple[int, int]]:
     """Sorts pictures so that those that can be painted together are neighbours."""
     try:
-        with Image.open(item.content, formats=PICTURE_FORMATS) as image:
+        with open_picture(item.content) as image:
             return item.styles, image.size
     except Exception:
         # An example's name; or a picture that will be refused when it is read.

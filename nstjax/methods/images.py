@@ -36,6 +36,29 @@ _disparity = jax.jit(disparity, static_argnames="spec")
 _luminance_transfer = jax.jit(luminance_transfer)
 
 
+def read_content(
+    picture: Picture, background: Sequence[float] | None = None
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """Reads a picture and its opacity.
+
+    Args:
+        picture: see `Picture`.
+        background: (red, green, blue) in [0, 1] behind what is transparent, which is
+            opaque then; None keeps the opacity, and paints it before white.
+
+    Returns:
+        The picture [H, W, 3] and its opacity [H, W, 1], float32 in [0, 1]; None for
+        the latter where all is opaque.
+
+    Raises:
+        NstjaxError: if it cannot be used as a picture.
+    """
+    how = {"keep_alpha": True} if background is None else {"background": background}
+    is_file = isinstance(picture, (str, os.PathLike)) and os.path.exists(picture)
+    image = read_image(picture, **how) if is_file else read_picture(picture)
+    return image[..., :3], image[..., 3:] if image.shape[2] == 4 else None
+
+
 def read_picture(picture: Picture) -> np.ndarray:
     """Reads a picture as [H, W, 3] float32, RGB in [0, 1].
 

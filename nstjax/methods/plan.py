@@ -16,6 +16,7 @@ from nstjax.methods.images import (
     Picture,
     Style,
     output_size,
+    read_content,
     read_mask,
     read_picture,
     recolour,
@@ -36,6 +37,7 @@ def make_plan(
     blend: Sequence[float] | None = None,
     masks: Sequence[Mask] | None = None,
     max_memory: int | str | None = None,
+    background: Sequence[float] | None = None,
     networks: Any = None,
 ) -> Plan:
     """Reads and checks everything that a picture needs.
@@ -44,6 +46,7 @@ def make_plan(
         content, styles, size, seed, blend, masks, max_memory: see
             `nstjax.api.stylize`.
         options: from `nstjax.methods.options.method_options`.
+        background: see `nstjax.methods.images.read_content`.
         networks: from `load_networks`, where they have been loaded already.
 
     Raises:
@@ -58,7 +61,7 @@ def make_plan(
     if not 0 <= seed < 2**32:
         raise NstjaxError(f"the seed must be from 0 to 4294967295, not {seed}")
     method = method_of(options)
-    image = read_picture(content)
+    image, alpha = read_content(content, background)
     networks = networks or method.load(options)
     chosen = read_styles(styles, networks=networks, options=options)
     if options["preserve_color"] == "histogram":
@@ -68,6 +71,7 @@ def make_plan(
         method=method,
         options=options,
         content=image,
+        alpha=alpha,
         styles=chosen,
         networks=networks,
         seed=seed,
@@ -144,6 +148,11 @@ def finish(plan: Plan, image: np.ndarray) -> np.ndarray:
         content = resize_image(plan.content, plan.output_size)
         image = with_colours_of(content, image)
     return image
+
+
+def opacity(plan: Plan) -> np.ndarray | None:
+    """The content's opacity [H, W, 1] at the size asked for; None if all is opaque."""
+    return None if plan.alpha is None else resize_image(plan.alpha, plan.output_size)
 
 
 def can_share(plan: Plan) -> bool:

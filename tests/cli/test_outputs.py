@@ -13,7 +13,7 @@ from nstjax.errors import NstjaxError
 def plan(content, styles, output, **options):
     options = {"overwrite": False, "resume": False} | options
     return plan_jobs(
-        str(content), list(map(str, styles)), output, method="x", **options
+        [str(content)], list(map(str, styles)), output, method="x", **options
     )
 
 

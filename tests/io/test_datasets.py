@@ -80,12 +80,12 @@ class TestFindPictures:
         path = save_picture(tmp_path / "a.png")
         jfif = tmp_path / "b.JFIF"
         jfif.write_bytes(b"")
-        for name in ("c.gif", "d.bmp", "sub/e.GIF", "notes.txt"):
+        for name in ("c.psd", "d.jxl", "sub/e.PSD", "notes.txt"):
             (tmp_path / name).parent.mkdir(exist_ok=True)
             (tmp_path / name).touch()
         for find in (find_pictures, list_images):
             with pytest.warns(
-                NstjaxWarning, match=r"[12] \.gif, 1 \.bmp, which"
+                NstjaxWarning, match=r"1 \.jxl, [12] \.psd, which"
             ) as said:
                 assert find(tmp_path) == [path, jfif]
             assert len(said) == 1
@@ -129,8 +129,8 @@ class TestOpenPicture:
             np.testing.assert_array_equal(np.asarray(open_picture(item)), array)
 
     def test_other_formats_than_the_documented_are_refused(self, tmp_path):
-        path = tmp_path / "really_a_gif.png"
-        Image.new("RGB", (8, 8)).save(path, "GIF")
+        path = tmp_path / "really_a_tga.png"
+        Image.new("RGB", (8, 8)).save(path, "TGA")
         with pytest.raises(OSError):
             open_picture(path)
 

@@ -114,10 +114,7 @@ def test_empty_file(tmp_path):
 @pytest.mark.parametrize(
     "data, name",
     [
-        (b"GIF89a", "a GIF picture"),
-        (b"BM\x36\0\0\0\0\0\0\0", "a BMP picture"),
-        (b"\0\0\0\x20ftypavif", "an AVIF picture"),
-        (b"\0\0\0\x20ftypheic", "a HEIC picture"),
+        (b"8BPS", "a Photoshop document"),
         (b"\xff\x0a", "a JPEG XL picture"),
         (b"<!DOCTYPE html><html>", "a web page"),
         (b"version https://git-lfs.github.com/spec/v1", "a Git LFS pointer"),
@@ -371,10 +368,15 @@ def test_numbers_that_are_not_finite_are_refused(tmp_path, value):
     assert names(tmp_path) == []
 
 
-@pytest.mark.parametrize("shape", [(20, 30), (20, 30, 4), (1, 20, 30, 3)])
+@pytest.mark.parametrize("shape", [(20, 30), (20, 30, 5), (1, 20, 30, 3)])
 def test_other_shapes_are_a_programming_error(tmp_path, shape):
     with pytest.raises(ValueError, match="shape"):
         write_image(tmp_path / "p.png", np.zeros(shape))
+
+
+def test_a_jpeg_takes_no_opacity(tmp_path):
+    with pytest.raises(ValueError, match="shape"):
+        write_image(tmp_path / "p.jpg", np.zeros((20, 30, 4)))
 
 
 def test_missing_folders_are_made(tmp_path):

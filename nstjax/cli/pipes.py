@@ -1,0 +1,106 @@
+"""Pictures through pipes: ``-`` stands for standard input and standard output."""
+
+import argparse
+import contextlib
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from nstjax.errors import NstjaxError
+from nstjax.io.files import temporary_folder
+
+STANDARD = "-"
+# Options that write files beside the output, or go on from them.
+_BESIDE = ("resume", "save_every", "show_depth", "json")
+
+
+class Pipes:
+    """Files in the place of pipes, for a command that works with files.
+
+    Attributes:
+        names: what stands for what, by path.
+    """
+
+    def __init__(self) -> None:
+        self.names: dict[str, str] = {}
+
+    def name(self, text: str) -> str:
+        """A sentence, with pipes under their own names."""
+        for path, name in self.names.items():
+            text = text.replace(path, name)
+        return text
+
+    @contextlib.contextmanager
+    def opened(self, options: argparse.Namespace) -> Iterator[None]:
+        """Puts files in the place of every ``-`` of a command's options.
+
+        Standard input is read now, and what has become of the output is written to
+        standard output at the end, also where the run was stopped.
+
+        Args:
+            options: their `content`, `style`, `mask` and `output` are changed, and
+                `piped` says whether the output is a pipe.
+
+        Raises:
+            NstjaxError: if a pipe is a terminal, or wanted twice.
+        """
+        lists = [options.content, options.style, options.mask or []]
+        reads = sum(names.count(STANDARD) for names in lists)
+        writes = options.output == STANDARD
+        if not reads and not writes:
+            yield
+            return
+        _check(options, reads, writes)
+        with temporary_folder() as folder:
+            if reads:
+                source = folder / "stdin"
+                with open(source, "wb") as file:
+                    shutil.copyfileobj(sys.stdin.buffer, file)
+                self.names[str(source)] = "standard input"
+                for names in lists:
+                    names[:] = [str(source) if n == STANDARD else n for n in names]
+            target = folder / f"stdout.{options.format or 'png'}"
+            if writes:
+                options.output = str(target)
+                options.format, options.piped = None, True
+                self.names[str(target)] = "standard output"
+            try:
+                yield
+            except NstjaxError as error:
+                raise NstjaxError(self.name(str(error))) from error
+            finally:
+                if writes and target.exists():
+                    _copy_out(target)
+
+
+def _check(options: argparse.Namespace, reads: int, writes: bool) -> None:
+    if reads > 1:
+        raise NstjaxError("standard input holds one picture; give - once")
+    if reads and sys.stdin.isatty():
+        raise NstjaxError(
+            "standard input is the terminal; pipe a picture into it, as in "
+            "'--content - < photo.jpg'"
+        )
+    if writes and sys.stdout.isatty():
+        raise NstjaxError(
+            "standard output is the terminal; send it to a file or a program, as in "
+            "'--output - > painted.png'"
+        )
+    for name in _BESIDE if writes else ():
+        if getattr(options, name):
+            raise NstjaxError(
+                f"--{name.replace('_', '-')} needs an --output that is a file, not "
+                "standard output"
+            )
+
+
+def _copy_out(picture: Path) -> None:
+    try:
+        with open(picture, "rb") as file:
+            shutil.copyfileobj(file, sys.stdout.buffer)
+        sys.stdout.buffer.flush()
+    except BrokenPipeError as error:
+        raise NstjaxError(
+            "whoever reads standard output has closed it; the picture is lost"
+        ) from error
