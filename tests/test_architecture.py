@@ -23,7 +23,7 @@ LAYERS = (
     ("methods",),
     ("training",),
     ("api", "weights/inspection"),
-    ("evaluation", "video", "painter"),
+    ("evaluation", "video", "painter", "cluster"),
     ("cli",),
     ("__main__",),
 )

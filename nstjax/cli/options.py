@@ -3,6 +3,7 @@
 from nstjax import __version__
 from nstjax.cli import parsing
 from nstjax.cli.clips import add_clip_options
+from nstjax.cli.cluster import add_cluster_options
 from nstjax.cli.compile_cache import add_cache_option
 
 # What a sheet can show a photograph in.
@@ -243,6 +244,7 @@ def make_parser() -> parsing.Parser:
     )
     add_cache_option(machine)
     add_clip_options(parser)
+    add_cluster_options(parser)
     watching = parser.add_argument_group("watching and stopping")
     watching.add_argument(
         "--show-depth",

@@ -19,7 +19,7 @@ from nstjax.cli.jobs import Job
 from nstjax.errors import NstjaxError, NstjaxWarning
 from nstjax.interrupts import Stopped, StopRequest
 from nstjax.io.exif import read_exif
-from nstjax.io.images import check_output, holds_alpha, write_image
+from nstjax.io.images import check_output, write_image
 from nstjax.io.run_state import load_run_state, read_run_options, save_run_state
 from nstjax.methods import one_pass
 from nstjax.methods import plan as planning
@@ -205,8 +205,7 @@ def to_write(
     }
     if options.exif not in (None, "drop") and Path(job.content).is_file():
         how["exif"] = read_exif(job.content, location=options.exif == "keep")
-    alpha = planning.opacity(plan) if holds_alpha(job.output) else None
-    return image if alpha is None else np.concatenate([image, alpha], axis=2), how
+    return planning.with_opacity(plan, image, job.output), how
 
 
 def save_style(job: Job, plan: Plan, options: Any) -> None:

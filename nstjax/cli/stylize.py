@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from nstjax.cli.clips import stylize_clip, wants_clip
+from nstjax.cli.cluster import paint_on_cluster
 from nstjax.cli.collector import without_collection
 from nstjax.cli.errors import USAGE_ERROR, reports_errors
 from nstjax.cli.options import SHEETS, make_parser
@@ -62,6 +63,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.sheet:
             return _paint_sheet(options, overrides, pipes, tell)
         leaves = _read_leaves(options, overrides)
+        if options.cluster:
+            return paint_on_cluster(options, overrides, _changes(options), tell)
         return _paint(options, leaves, _reports(options, leaves["method"], pipes), tell)
 
 
@@ -91,8 +94,12 @@ def _check_options(options: argparse.Namespace, overrides: Sequence[str]) -> Non
             "give --preset or --config, not both: a config names its preset itself, as "
             "in --config gatys:paper"
         )
+    for name in ("workers", "results"):
+        if getattr(options, name) is not None and not options.cluster:
+            raise NstjaxError(f"--{name} is for --cluster")
     for name in ("content", "style"):
-        if getattr(options, name) is None:
+        # A manifest may name its styles.
+        if getattr(options, name) is None and not (options.cluster and name == "style"):
             raise NstjaxError(f"--{name} is missing: name a picture")
     if options.sheet_columns and not options.sheet:
         raise NstjaxError("--sheet-columns is for --sheet")

@@ -5,7 +5,7 @@ import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from nstjax.errors import NstjaxError
@@ -113,6 +113,23 @@ def remove_unfinished() -> None:
             continue
         with contextlib.suppress(OSError):
             os.unlink(temporary)
+
+
+def remove_leftovers(paths: Iterable[str | os.PathLike]) -> None:
+    """Removes what processes that were killed had begun to write of these files.
+
+    Nothing else may be writing any of them.
+    """
+    prefixes: dict[str, set[str]] = {}
+    for path in paths:
+        folder, name = os.path.split(os.path.realpath(path))
+        prefixes.setdefault(folder, set()).add(f".{name[:_PREFIX]}.")
+    for folder, begun in prefixes.items():
+        with contextlib.suppress(OSError), os.scandir(folder) as entries:
+            for entry in entries:
+                # What mkstemp adds has eight characters.
+                if entry.name[:-8] in begun:
+                    os.unlink(entry.path)
 
 
 def refuse_to_overwrite(path: str | os.PathLike, *, overwrite: bool) -> None:

@@ -68,19 +68,14 @@ def paint_many(
         plan: reads and checks what a picture needs; given its styles, read.
         write: writes a picture [H, W, 3] as it was painted; called in a thread.
         on_done: told of every picture that has been written, with its share of the
-            seconds that it took.
+            seconds of reading and painting.
         on_failed: told of every other one, with what was raised.
         batch_size: more than memory allows is never painted together.
         max_memory: bytes that the whole process may take, or None.
     """
 
-    settled = time.perf_counter()
-
-    def settle(written: list[tuple[W, Plan, Future]]) -> None:
-        nonlocal settled
-        share = (time.perf_counter() - settled) / max(len(written), 1)
-        settled = time.perf_counter()
-        for item, planned, future in written:
+    def settle(written: list[tuple[W, Plan, float, Future]]) -> None:
+        for item, planned, share, future in written:
             try:
                 future.result()
             except Exception as error:  # whatever it is, it is this picture's
@@ -97,7 +92,8 @@ def paint_many(
                 continue
             yield item, planned
 
-    waiting: list[tuple[W, Plan, Future]] = []
+    waiting: list[tuple[W, Plan, float, Future]] = []
+    begun = time.perf_counter()
     with ThreadPoolExecutor(1) as writer:
         for batch in _batches(plan_each(), batch_size, max_memory):
             plans = [planned for _, planned in batch]
@@ -110,10 +106,16 @@ def paint_many(
                 for item, _ in batch:
                     on_failed(item, error)
                 continue
+            # Of reading and painting; writing goes on beside the next ones.
+            seconds = (time.perf_counter() - begun) / len(batch)
+            begun = time.perf_counter()
             # Painted pictures are not piled up faster than they can be written.
             settle(waiting)
             waiting = [
-                (item, planned, writer.submit(write, item, planned, outcome.image))
+                (
+                    *(item, planned, seconds),
+                    writer.submit(write, item, planned, outcome.image),
+                )
                 for (item, planned), outcome in zip(batch, outcomes, strict=True)
             ]
         settle(waiting)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from nstjax.errors import NstjaxError
+from nstjax.io.images import holds_alpha
 from nstjax.io.resizing import resize_image
 from nstjax.methods import one_pass
 from nstjax.methods.base import Checkpoint, OnProgress, OnTile, Outcome, Plan
@@ -150,9 +151,16 @@ def finish(plan: Plan, image: np.ndarray) -> np.ndarray:
     return image
 
 
-def opacity(plan: Plan) -> np.ndarray | None:
-    """The content's opacity [H, W, 1] at the size asked for; None if all is opaque."""
-    return None if plan.alpha is None else resize_image(plan.alpha, plan.output_size)
+def with_opacity(plan: Plan, image: np.ndarray, path: str | os.PathLike) -> np.ndarray:
+    """A finished picture [H, W, 3], or [H, W, 4] with the content's opacity.
+
+    That is added where not all is opaque and the file that is to be written can hold
+    it.
+    """
+    if plan.alpha is None or not holds_alpha(path):
+        return image
+    alpha = resize_image(plan.alpha, plan.output_size)
+    return np.concatenate([image, alpha], axis=2)
 
 
 def can_share(plan: Plan) -> bool:

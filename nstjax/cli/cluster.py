@@ -1,0 +1,160 @@
+"""``nstjax stylize --cluster``: the same pictures, painted by a Ray cluster."""
+
+import os
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from nstjax.cli import parsing
+from nstjax.cli.errors import USAGE_ERROR
+from nstjax.errors import NstjaxError
+from nstjax.interrupts import Stopped
+
+# What is not for many machines, with the value that each has where it was not given.
+_NOT_HERE = {
+    "mask": None,
+    "save_style": None,
+    "config": None,
+    "show_depth": False,
+    "save_every": None,
+    "trace": None,
+    "resume": False,
+    "json": False,
+    "sheet": None,
+    "piped": False,
+}
+_OF_PICTURES = (
+    *("method", "preset", "size", "seed", "style_blend", "max_memory"),
+    *("background", "exif", "quality", "chroma"),
+)
+
+
+def add_cluster_options(parser: Any) -> None:
+    """Adds the options of a cluster to a parser."""
+    group = parser.add_argument_group("cluster (docs/cluster.md)")
+    group.add_argument(
+        "--cluster",
+        metavar="auto|ADDRESS",
+        help="paint on a Ray cluster, or with auto and none running, on one of this "
+        "machine's cores; --content may also be a manifest, .parquet or .jsonl, or "
+        "a .txt of pictures, and everything a URL such as s3://bucket/photos",
+    )
+    group.add_argument(
+        "--workers",
+        type=parsing.count,
+        metavar="N",
+        help="how many paint at the same time (default: one for each CPU, or GPU)",
+    )
+    group.add_argument(
+        "--results",
+        metavar="FOLDER",
+        help="where it says what became of every picture (default: the output's "
+        "folder results)",
+    )
+
+
+def paint_on_cluster(
+    options: Any,
+    overrides: Sequence[str],
+    leaves: Mapping[str, Any],
+    tell: Callable[[str], None],
+) -> int:
+    """Paints what the options list; returns the exit status.
+
+    Args:
+        options: the command line's.
+        overrides: of a config, which workers have none of.
+        leaves: the method's options that were given.
+        tell: takes messages for the user.
+
+    Raises:
+        NstjaxError: for anything that cannot be used.
+    """
+    # Imported here, for ``--help`` and what paints without a cluster.
+    from tqdm import tqdm
+
+    from nstjax.cluster.manifest import read_manifest
+    from nstjax.cluster.painter import THERE_ALREADY
+    from nstjax.cluster.run import paint_rows
+
+    if overrides:
+        raise NstjaxError(f"{overrides[0]} is not for --cluster; leave it out")
+    for name, absent in _NOT_HERE.items():
+        if getattr(options, name) != absent:
+            flag = f"--{name.replace('_', '-')}"
+            raise NstjaxError(f"{flag} is not for --cluster; leave one of them out")
+    if not options.results and not options.output:
+        raise NstjaxError("--cluster needs a folder for --output, or for --results")
+    results = options.results or f"{options.output.rstrip('/')}/results"
+    _check_styles(options.style)
+    rows = read_manifest(
+        options.content,
+        style=options.style,
+        output=options.output,
+        format=options.format or "png",
+    )
+    given = {name: getattr(options, name) for name in _OF_PICTURES} | dict(leaves)
+    begin = time.perf_counter()
+    counts = {"done": 0, "there": 0, "failed": 0}
+    bar = tqdm(total=len(rows), unit="picture", disable=options.quiet, file=sys.stderr)
+
+    def on_record(record: Mapping[str, Any]) -> None:
+        status = record["status"]
+        counts["there" if record["message"] == THERE_ALREADY else status] += 1
+        if status == "failed":
+            with bar.external_write_mode(file=sys.stderr):
+                print(
+                    f"nstjax: error: {record['output']} could not be made: "
+                    f"{record['message']}",
+                    file=sys.stderr,
+                )
+        bar.update()
+
+    def on_start(left: int, workers: int) -> None:
+        bar.update(len(rows) - left - bar.n)
+        if left:
+            with bar.external_write_mode(file=sys.stderr):
+                tell(f"painting {left} pictures with {workers} workers")
+
+    try:
+        with bar:
+            paint_rows(
+                rows,
+                address=options.cluster,
+                results=results,
+                workers=options.workers,
+                overwrite=options.overwrite,
+                batch_size=options.batch_size,
+                on_record=on_record,
+                on_start=on_start,
+                **{name: value for name, value in given.items() if value is not None},
+            )
+    except KeyboardInterrupt as stop:
+        tell(f"stopped after {counts['done']} pictures; the same command goes on")
+        return stop.status if isinstance(stop, Stopped) else Stopped().status
+    seconds = time.perf_counter() - begin
+    there = len(rows) - counts["done"] - counts["failed"]
+    if there:
+        tell(f"{there} pictures were there already")
+    tell(f"wrote {counts['done']} pictures after {seconds:.1f} s; {results} has it all")
+    if counts["failed"]:
+        print(
+            f"nstjax: {counts['failed']} of {len(rows)} pictures failed",
+            file=sys.stderr,
+        )
+    return USAGE_ERROR if counts["failed"] else 0
+
+
+def _check_styles(styles: list[str] | None) -> None:
+    from nstjax.cluster.files import is_remote
+    from nstjax.methods.pictures import list_pictures
+
+    for style in styles or ():
+        if os.path.isdir(style):
+            raise NstjaxError(
+                f"{style} is a folder; name one style for all pictures, or write a "
+                "manifest with a style for each"
+            )
+        if not is_remote(style):
+            list_pictures(style)  # says what is wrong with it

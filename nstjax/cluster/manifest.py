@@ -1,0 +1,207 @@
+"""Which pictures to paint: a table of contents, styles, outputs and options."""
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from nstjax import examples
+from nstjax.cluster import files
+from nstjax.errors import NstjaxError
+from nstjax.io.files import fit_name
+
+MANIFESTS = (".parquet", ".jsonl", ".txt")
+# Also width and height, which save reading the pictures' headers.
+COLUMNS = ("content", "style", "output", "options", "width", "height")
+
+
+def read_manifest(
+    contents: str | Sequence[str],
+    *,
+    style: str | Sequence[str] | None = None,
+    output: str | None = None,
+    format: str = "png",
+) -> list[dict[str, Any]]:
+    """Lists what to paint.
+
+    Args:
+        contents: one or several of: a picture; a folder; a manifest of rows with the
+            columns "content", "style", "output" and "options", as Parquet
+            (``.parquet``) or JSON lines (``.jsonl``); a list of pictures, one a line
+            (``.txt``). Local, or URLs. Contents and styles of a manifest begin at its
+            own folder.
+        style: for rows without one: a picture, or several to blend.
+        output: the folder that outputs begin at; rows without an output are named
+            after their contents.
+        format: the ending of those names.
+
+    Returns:
+        Rows with absolute "content", "style" (a list) and "output", and "options"
+        (JSON), for `stylize_dataset` and `BatchPainter`.
+
+    Raises:
+        NstjaxError: for what cannot be read, a row without a style or a content, or
+            an output that is named twice or is an input.
+    """
+    given = [contents] if isinstance(contents, str) else contents
+    default = [style] if isinstance(style, str) else style
+    rows = [row for path in given for row in _rows_of(path)]
+    if not rows:
+        raise NstjaxError(f"{', '.join(given)} lists no picture")
+    _name_outputs(rows, output, f".{format}")
+    for row in rows:
+        if row["style"] is None:
+            if not default:
+                raise NstjaxError(
+                    f"{row['content']} has no style; give --style, or a style in its "
+                    "row"
+                )
+            row["style"] = [_picture(path) for path in default]
+    _check(rows)
+    return rows
+
+
+def _rows_of(path: str) -> Iterator[dict[str, Any]]:
+    suffix = PurePosixPath(path).suffix.lower()
+    if suffix in MANIFESTS:
+        base = files.parent(files.absolute(path))
+        for number, row in enumerate(_READERS[suffix](path), start=1):
+            yield _row(row, f"row {number} of {path}", base)
+    elif files.is_folder(path):
+        for picture in files.list_pictures_in(path):
+            yield _row({"content": picture}, path, "")
+    else:
+        yield _row({"content": path}, path, "")
+
+
+def _read_parquet(path: str) -> Iterator[Mapping[str, Any]]:
+    try:
+        import pyarrow as pa
+        import pyarrow.parquet as parquet
+    except ImportError as error:
+        raise NstjaxError(
+            f'{path} needs pyarrow; pip install "nstjax[cluster]"'
+        ) from error
+    try:
+        table = parquet.read_table(pa.BufferReader(files.read_bytes(path)))
+    except pa.ArrowException as error:
+        raise NstjaxError(f"{path} is no Parquet file that can be read") from error
+    for batch in table.to_batches(max_chunksize=10_000):
+        yield from batch.to_pylist()
+
+
+def _read_json_lines(path: str) -> Iterator[Mapping[str, Any]]:
+    for number, line in enumerate(_lines(path), start=1):
+        try:
+            row = json.loads(line)
+        except ValueError as error:
+            raise NstjaxError(
+                f"row {number} of {path} is no JSON; write an object on each line"
+            ) from error
+        if not isinstance(row, Mapping):
+            raise NstjaxError(
+                f"row {number} of {path} is no JSON object; write one on each line"
+            )
+        yield row
+
+
+def _read_list(path: str) -> Iterator[Mapping[str, Any]]:
+    return ({"content": line.strip()} for line in _lines(path))
+
+
+def _lines(path: str) -> list[str]:
+    try:
+        text = files.read_bytes(path).decode()
+    except UnicodeDecodeError as error:
+        raise NstjaxError(f"{path} is no text in UTF-8") from error
+    return [line for line in text.split("\n") if line.strip()]
+
+
+_READERS = {
+    ".parquet": _read_parquet,
+    ".jsonl": _read_json_lines,
+    ".txt": _read_list,
+}
+
+
+def _row(given: Mapping[str, Any], where: str, base: str) -> dict[str, Any]:
+    unknown = sorted(set(given) - set(COLUMNS))
+    if unknown:
+        raise NstjaxError(
+            f"{where} has the column {unknown[0]!r}; known are {', '.join(COLUMNS)}"
+        )
+    content, style = given.get("content"), given.get("style")
+    if not isinstance(content, str) or not content:
+        raise NstjaxError(f"{where} has no content; name a picture")
+    styles = [style] if isinstance(style, str) else style
+    if not all(isinstance(path, str) for path in styles or ()):
+        raise NstjaxError(f"the style of {where} is neither a picture nor a list")
+    options = given.get("options")
+    if not isinstance(options, str | None):
+        options = json.dumps(options)
+    return {
+        "content": _picture(content, base),
+        "style": [_picture(path, base) for path in styles] if styles else None,
+        "output": given.get("output"),
+        "options": options or "{}",
+        "width": given.get("width"),
+        "height": given.get("height"),
+    }
+
+
+def _picture(path: str, base: str = "") -> str:
+    """A picture's absolute name; the examples' own names stay."""
+    found = files.absolute(path, base)
+    if examples.is_example(path) and (
+        files.is_remote(found) or not files.exists(found)
+    ):
+        return path
+    return found
+
+
+def _name_outputs(
+    rows: Sequence[dict[str, Any]], folder: str | None, suffix: str
+) -> None:
+    """Gives every row an absolute output, as folders of pictures get them."""
+    base = files.absolute(folder) if folder else ""
+    unnamed = [row for row in rows if not row["output"]]
+    if unnamed and not base:
+        raise NstjaxError("pictures without an output need a folder for --output")
+    stems = Counter(files.stem(row["content"]) for row in unnamed)
+    for row in rows:
+        name = row["output"]
+        if not name:
+            label = files.stem(row["content"])
+            if stems[label] > 1:
+                ending = PurePosixPath(row["content"]).suffix.lstrip(".")
+                label = f"{label}-{ending}"
+            name = fit_name(label, suffix)
+        row["output"] = files.absolute(name, base)
+
+
+def _check(rows: Sequence[Mapping[str, Any]]) -> None:
+    """Checks that nothing is written twice, or over an input.
+
+    By name only: files of a million pictures are not asked who they are.
+    """
+    inputs = {row["content"] for row in rows}
+    inputs |= {style for row in rows for style in row["style"]}
+    seen: set[str] = set()
+    for row in rows:
+        output = row["output"]
+        if output in seen:
+            raise NstjaxError(
+                f"{output} would be written twice in this run; give outputs of their "
+                "own to pictures of the same name"
+            )
+        if output in inputs:
+            raise NstjaxError(
+                f"{output} would be written over an input; choose another output"
+            )
+        seen.add(output)
+        if not files.is_remote(output) and not Path(output).suffix:
+            raise NstjaxError(
+                f"{output} does not say which picture format to write; end its name "
+                "in .png or .jpg"
+            )

@@ -1,0 +1,103 @@
+"""A Ray cluster for as long as a command runs: joined, or started on this machine."""
+
+import contextlib
+import logging
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+from nstjax.cluster.dataset import ray_data
+from nstjax.errors import NstjaxError
+from nstjax.interrupts import SIGNALS
+
+# Only names of files pass through a local cluster's object store.
+_STORE_BYTES = 300_000_000
+
+
+@contextlib.contextmanager
+def joined(address: str, *, workers: int | None = None) -> Iterator[tuple[int, Any]]:
+    """Joins a cluster.
+
+    Args:
+        address: of its head, such as ``host:6379`` or ``ray://host:10001``; "auto"
+            for the one that runs on this machine or that RAY_ADDRESS names, and if
+            there is none, one of this machine's cores that ends with the command.
+        workers: how many shall paint; by default as many as it has CPUs, or GPUs.
+
+    Yields:
+        How many workers there may be, and what each reserves, for `stylize_dataset`.
+
+    Raises:
+        NstjaxError: if it cannot be joined.
+    """
+    # Read by Ray when it is imported: nothing is sent to its makers.
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    os.environ.setdefault("RAY_DATA_LOG_LEVEL", "CRITICAL")
+    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
+    ray_data()
+    import ray
+
+    if ray.is_initialized():
+        yield _shares(ray, workers)
+        return
+    handlers = {number: signal.getsignal(number) for number in SIGNALS}
+    how: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.CRITICAL}
+    try:
+        _connect(ray, address, workers, how)
+        # Ray's own would end the driver before it has saved anything.
+        if threading.current_thread() is threading.main_thread():
+            for number, handler in handlers.items():
+                signal.signal(number, handler)
+        yield _shares(ray, workers)
+    finally:
+        ray.shutdown()
+
+
+def _connect(ray: Any, address: str, workers: int | None, how: dict[str, Any]) -> None:
+    try:
+        ray.init(address=address, **how)
+    except (ConnectionError, ValueError, RuntimeError) as error:
+        if address != "auto" or os.environ.get("RAY_ADDRESS"):
+            raise NstjaxError(
+                f"there is no Ray cluster at {address} that can be joined "
+                f"({' '.join(str(error).split())}); check --cluster"
+            ) from error
+        ray.init(
+            address="local",
+            num_cpus=max(_cores(), workers or 0),
+            _node_ip_address="127.0.0.1",
+            include_dashboard=False,
+            object_store_memory=_STORE_BYTES,
+            **how,
+        )
+
+
+def _shares(ray: Any, workers: int | None) -> tuple[int, dict[str, float]]:
+    found = ray.cluster_resources()
+    gpus, cpus = int(found.get("GPU", 0)), int(found.get("CPU", 0))
+    if gpus:
+        return workers or gpus, {"gpus_per_worker": min(1, gpus / (workers or gpus))}
+    if workers and workers > cpus:
+        raise NstjaxError(
+            f"the cluster has {cpus} CPUs, too few for {workers} workers; choose fewer "
+            "with --workers"
+        )
+    each = cpus // workers if workers else 1
+    # A part of a machine's memory, as of its cores.
+    machine = min(int(node["Resources"].get("CPU", 0)) or cpus for node in _alive(ray))
+    share = min(1.0, each / machine)
+    return workers or cpus, {"cpus_per_worker": each, "memory_share": share}
+
+
+def _cores() -> int:
+    """Cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _alive(ray: Any) -> list[dict[str, Any]]:
+    return [node for node in ray.nodes() if node["Alive"]]
