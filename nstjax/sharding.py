@@ -33,3 +33,21 @@ def batch_sharded(mesh: Mesh) -> NamedSharding:
     That axis must be a multiple of the number of devices.
     """
     return NamedSharding(mesh, PartitionSpec(DATA_AXIS))
+
+
+def local_rows(mesh: Mesh, rows: int) -> tuple[int, int]:
+    """The rows of a batch that belong to this host's devices.
+
+    Every device gets as many; hosts may have unlike numbers of devices.
+
+    Args:
+        mesh: from `make_data_mesh`, each host's devices next to each other.
+        rows: of the whole batch, a multiple of the number of devices.
+
+    Returns:
+        The first row, and the row after the last.
+    """
+    hosts = [device.process_index for device in mesh.devices.flat]
+    each, mine = rows // mesh.size, jax.process_index()
+    first = each * hosts.index(mine)
+    return first, first + each * hosts.count(mine)

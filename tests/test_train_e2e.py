@@ -94,7 +94,7 @@ class Trainer:
         self.workdir = workdir
         self._material = material
 
-    def start(self, *options: str) -> Process:
+    def start(self, *options: str, devices: int = 1) -> Process:
         material = self._material
         command = [
             *(sys.executable, str(ROOT / "train.py")),
@@ -125,6 +125,7 @@ class Trainer:
             "JAX_COMPILATION_CACHE_DIR": str(material / "compiled"),
             "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
             "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
+            "XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}",
         }
         log = self.workdir.parent / f"{len(self.started)}.log"
         process = Process(command, log, cwd=ROOT, env=environment)
@@ -389,6 +390,60 @@ def test_two_processes_compute_what_one_does(material, whole, tmp_path):
             np.testing.assert_allclose(ours[name][step], value, rtol=tolerance)
     for name, value in whole.weights().items():
         np.testing.assert_allclose(trainer.weights()[name], value, rtol=1e-3, atol=1e-4)
+
+
+def test_hosts_may_be_unlike_late_and_lost(material, whole, tmp_path):
+    trainer = Trainer(material, tmp_path / "run")
+
+    def start(number: int, port: int) -> Process:
+        # One picture of every batch is the first one's, three are the other's.
+        place = f"--distributed=localhost:{port},2,{number}"
+        return trainer.start(place, devices=(1, 3)[number])
+
+    port = free_port()
+    first = start(0, port)
+    time.sleep(8)  # it waits, long since ready
+    assert not (trainer.workdir / "logs").is_dir()
+    second = start(1, port)
+    assert wait_until(lambda: trainer_has_logged(trainer, 6), first)
+    second.kill()
+    status, errors = first.finish()
+    assert status == 2, errors
+    assert "Traceback" not in errors
+    last = errors.rstrip().splitlines()[-1]
+    assert last.startswith("nstjax: error: another process of the run was lost")
+
+    port = free_port()
+    for process in [start(number, port) for number in range(2)]:
+        status, errors = process.finish()
+        assert status == 0, errors
+    ours, expected = trainer.scalars(), whole.scalars()
+    for step, value in expected["total"].items():
+        tolerance = 1e-5 if step <= 20 else 1e-3
+        np.testing.assert_allclose(ours["total"][step], value, rtol=tolerance)
+    for name, value in whole.weights().items():
+        np.testing.assert_allclose(trainer.weights()[name], value, rtol=1e-3, atol=1e-4)
+
+
+def test_hosts_with_other_pictures_are_refused(material, tmp_path):
+    fewer = tmp_path / "fewer"
+    fewer.mkdir()
+    for path in sorted((material / "photos").iterdir())[1:]:
+        (fewer / path.name).write_bytes(path.read_bytes())
+    trainer = Trainer(material, tmp_path / "run")
+    port = free_port()
+    processes = [
+        trainer.start(f"--distributed=localhost:{port},2,0"),
+        trainer.start(
+            f"--distributed=localhost:{port},2,1", f"--config.content={fewer}"
+        ),
+    ]
+    for process in processes:
+        status, errors = process.finish()
+        assert status == 2, errors
+        last = errors.rstrip().splitlines()[-1]
+        assert "process 1 has other settings or pictures than process 0" in last
+    assert not (trainer.workdir / "checkpoints").exists()
 
 
 def test_a_learning_rate_that_explodes_is_one_sentence(material, tmp_path):

@@ -20,6 +20,12 @@ Any leaf of the config can be overridden, as in --config.steps=1000; a
 misspelt one is refused. A stopped run goes on when the same command is given
 again. Without data of your own, try --config.data=demo.
 """
+_LOST = (
+    "another process of the run was lost; give all of them the same command again, "
+    "which goes on from the last checkpoint"
+)
+# What jax and the libraries below it say of one that has gone.
+_SIGNS = ("connection closed", "connection reset", "gloo", "heartbeat", "barrier")
 
 
 def make_parser() -> Parser:
@@ -108,9 +114,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
                         what = "nothing had been trained yet"
                     print(f"nstjax: stopped; {what}", file=sys.stderr)
                 return stop.status
+            except Exception as error:
+                if jax.process_count() > 1 and _is_of_another_process(error):
+                    watcher.close()
+                    raise NstjaxError(_LOST) from error
+                raise
     if first:
         print(f"wrote {path}")
     return 0
+
+
+def _is_of_another_process(error: Exception) -> bool:
+    """Whether an error says that a process of the run does not answer any more."""
+    text = str(error).lower()
+    return not isinstance(error, NstjaxError) and any(sign in text for sign in _SIGNS)
 
 
 def _join_hosts(text: str) -> None:

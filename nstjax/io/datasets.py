@@ -157,8 +157,7 @@ def make_batches(
     start: int = 0,
     threads: int = 2,
     workers: int = 0,
-    process: int = 0,
-    processes: int = 1,
+    rows: tuple[int, int] | None = None,
     corrupt: set[str] | None = None,
 ) -> Generator[dict[str, np.ndarray], None, None]:
     """Endless shuffled batches.
@@ -172,25 +171,19 @@ def make_batches(
         workers: processes with so many threads each, which read whole batches in
             turn; 0 for threads of this process, which share one interpreter: more
             than four of them hardly help.
-        process, processes: this host's number, and how many there are. Host p
-            reads the p-th contiguous part of every batch.
+        rows: the first row of every batch that this host reads, and the row after its
+            last; all by default.
         corrupt: is given the names of pictures that could not be read and were
             replaced by the next readable one.
 
     Yields:
-        ``{name: uint8 [batch_size / processes, H, W, C]}``. Close the generator to
-        end its workers.
+        ``{name: uint8 [rows, H, W, C]}``. Close the generator to end its workers.
 
     Raises:
-        NstjaxError: if the batch cannot be split evenly over the hosts, or,
-            when read, a hundred pictures in a row are unreadable.
+        NstjaxError: when read, if a hundred pictures in a row are unreadable.
     """
     import grain
 
-    if batch_size % processes:
-        raise NstjaxError(
-            f"a batch of {batch_size} cannot be split over {processes} hosts"
-        )
     parents = []
     for number, (name, stream) in enumerate(sorted(streams.items())):
         dataset = (
@@ -202,11 +195,11 @@ def make_batches(
         )
         parents.append(dataset)
     dataset = grain.experimental.ZipMapDataset(parents).map(_merge)
-    local = batch_size // processes
-    rows = grain.MapDataset.source(
-        _ProcessRows(dataset, batch_size, local, process, len(dataset))
+    first, end = rows or (0, batch_size)
+    local = grain.MapDataset.source(
+        _HostRows(dataset, batch_size, first, end - first, len(dataset))
     )
-    batched = rows.batch(local, drop_remainder=True)
+    batched = local.batch(end - first, drop_remainder=True)
     options = grain.ReadOptions(num_threads=threads, prefetch_buffer_size=2 * threads)
     reading = batched[start:].to_iter_dataset(options)
     if workers:
@@ -326,18 +319,18 @@ def _merge(entries: Sequence[Mapping[str, np.ndarray]]) -> dict[str, np.ndarray]
 
 
 @dataclasses.dataclass(frozen=True)
-class _ProcessRows:
+class _HostRows:
     """The examples of one host, out of all hosts' batches."""
 
     dataset: Any
     batch_size: int
-    local: int
-    process: int
+    first: int
+    count: int
     length: int
 
     def __len__(self) -> int:
-        return self.length // self.batch_size * self.local
+        return self.length // self.batch_size * self.count
 
     def __getitem__(self, index: int) -> Any:
-        batch, row = divmod(index, self.local)
-        return self.dataset[batch * self.batch_size + self.process * self.local + row]
+        batch, row = divmod(index, self.count)
+        return self.dataset[batch * self.batch_size + self.first + row]

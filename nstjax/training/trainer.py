@@ -21,7 +21,7 @@ from nstjax.io.checkpoints import Checkpoints
 from nstjax.io.datasets import fixed_batches, make_batches
 from nstjax.io.files import write_atomically
 from nstjax.io.weights import save_weights
-from nstjax.sharding import batch_sharded, make_data_mesh, replicated
+from nstjax.sharding import batch_sharded, local_rows, make_data_mesh, replicated
 from nstjax.training import workdirs
 from nstjax.training.schedules import make_optimizer, make_schedule
 from nstjax.training.step import (
@@ -95,8 +95,8 @@ def train(
             "choose a multiple with --config.batch_size"
         )
     workdirs.check(workdir, config)
-    # Every process must have looked before the first one writes.
-    multihost_utils.sync_global_devices("workdir checked")
+    # Also, every process must have looked before the first one writes.
+    _compare_hosts(config)
     with Checkpoints(workdir / workdirs.CHECKPOINTS, keep=config.keep) as checkpoints:
         run = _Run(task, config, mesh, checkpoints)
         clock, done = time.perf_counter(), run.step
@@ -203,8 +203,9 @@ class _Run:
             out_shardings=everywhere,
         )
         self._frozen = jax.device_put(task.frozen, everywhere)
+        self._rows = first, end = local_rows(mesh, config.batch_size)
         self._held_out = [
-            self._to_devices(_local_rows(batch))
+            self._to_devices({name: v[first:end] for name, v in batch.items()})
             for batch in fixed_batches(
                 task.validation,
                 batch_size=config.batch_size,
@@ -229,8 +230,7 @@ class _Run:
             start=self.step,
             threads=config.threads,
             workers=config.workers,
-            process=jax.process_index(),
-            processes=jax.process_count(),
+            rows=self._rows,
             corrupt=self.corrupt,
         )
 
@@ -286,11 +286,15 @@ class _Run:
 
     def _to_devices(self, rows: Mapping[str, np.ndarray]) -> dict[str, jax.Array]:
         """Puts this host's rows of a batch onto its devices."""
-        split = batch_sharded(self._mesh)
-        return {
-            name: jax.make_array_from_process_local_data(split, value)
-            for name, value in rows.items()
-        }
+        split, (first, _) = batch_sharded(self._mesh), self._rows
+
+        def put(value: np.ndarray) -> jax.Array:
+            shape = (self._config.batch_size, *value.shape[1:])
+            return jax.make_array_from_callback(
+                shape, split, lambda place: value[_moved(place[0], first)]
+            )
+
+        return {name: put(value) for name, value in rows.items()}
 
 
 def _make_optimizer(
@@ -324,10 +328,26 @@ def _abstract_state(
     )
 
 
-def _local_rows(batch: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    rows = len(next(iter(batch.values()))) // jax.process_count()
-    first = jax.process_index() * rows
-    return {name: value[first : first + rows] for name, value in batch.items()}
+def _moved(rows: slice, first: int) -> slice:
+    """Rows of a whole batch, among those that begin at `first`."""
+    return slice((rows.start or 0) - first, rows.stop and rows.stop - first)
+
+
+def _compare_hosts(config: ConfigDict) -> None:
+    """Checks that all hosts train the same on the same pictures.
+
+    Otherwise every host would shuffle another list, and none would notice.
+    """
+    if jax.process_count() == 1:
+        return
+    mine = bytes.fromhex(workdirs.fingerprint(config))
+    all_of_them = multihost_utils.process_allgather(np.frombuffer(mine, np.uint8))
+    others = [n for n, row in enumerate(all_of_them) if (row != all_of_them[0]).any()]
+    if others:
+        raise NstjaxError(
+            f"process {', '.join(map(str, others))} has other settings or pictures "
+            "than process 0; give all of them the same options and the same files"
+        )
 
 
 def _agree(requested: bool, *, now: bool) -> bool:

@@ -74,6 +74,18 @@ def check(workdir: Path, config: ConfigDict) -> None:
         )
 
 
+def fingerprint(config: ConfigDict) -> str:
+    """Settings and data as a hash, which must be the same on all hosts.
+
+    How a host reads, and where its data lie, is its own affair.
+    """
+    settings = json_config(config)
+    for name in (*_PLACES, "threads", "workers"):
+        settings.pop(name, None)
+    text = json.dumps([settings, _data_of(config)], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
 def has_checkpoint(workdir: Path) -> bool:
     """Whether a folder holds a checkpoint, finished or not."""
     return any((workdir / CHECKPOINTS).glob("[0-9]*"))
