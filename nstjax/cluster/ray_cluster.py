@@ -4,6 +4,7 @@ import contextlib
 import logging
 import os
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -46,7 +47,8 @@ def joined(address: str, *, workers: int | None = None) -> Iterator[tuple[int, A
     handlers = {number: signal.getsignal(number) for number in SIGNALS}
     how: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.CRITICAL}
     try:
-        _connect(ray, address, workers, how)
+        with _silent_library():
+            _connect(ray, address, workers, how)
         # Ray's own would end the driver before it has saved anything.
         if threading.current_thread() is threading.main_thread():
             for number, handler in handlers.items():
@@ -54,6 +56,20 @@ def joined(address: str, *, workers: int | None = None) -> Iterator[tuple[int, A
         yield _shares(ray, workers)
     finally:
         ray.shutdown()
+
+
+@contextlib.contextmanager
+def _silent_library() -> Iterator[None]:
+    """Keeps from standard error what Ray's C++ says of its own settings."""
+    sys.stderr.flush()
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
 
 
 def _connect(ray: Any, address: str, workers: int | None, how: dict[str, Any]) -> None:

@@ -122,7 +122,7 @@ def _painted(rows: Sequence[Row], size: int, how: dict[str, Any]) -> Iterator[Re
         rows_at_once=None,
         **how | {"workers": workers},
     )
-    batches: Iterator[Any] = painted.iter_batches(
+    batches: Iterable[Any] = painted.iter_batches(
         batch_size=None, batch_format="pyarrow", prefetch_batches=0
     )
     for batch in batches:

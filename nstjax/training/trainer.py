@@ -290,9 +290,11 @@ class _Run:
 
         def put(value: np.ndarray) -> jax.Array:
             shape = (self._config.batch_size, *value.shape[1:])
-            return jax.make_array_from_callback(
-                shape, split, lambda place: value[_moved(place[0], first)]
-            )
+
+            def of_device(place: Any) -> np.ndarray:
+                return value[_moved(place[0], first)]
+
+            return jax.make_array_from_callback(shape, split, of_device)
 
         return {name: put(value) for name, value in rows.items()}
 
