@@ -51,7 +51,9 @@ def stylize(
         mask: of methods of one pass: a picture that is white where the first
             of two styles goes and black where the second; or one for each
             style, white where it goes, outside of which the content stays. A
-            picture as `content` can be given, or an array [H, W].
+            picture as `content` can be given, or an array [H, W]; or "depth", for
+            the first of two styles where the content is near, by the network
+            ``depth_model``, and the second where it is far.
         max_memory: what the whole process may take, in bytes or like "2GB".
             Methods of one pass paint larger pictures in tiles, to the same
             result; by default they do if all at once would take more than a
@@ -59,7 +61,8 @@ def stylize(
         on_progress: of methods that optimise: told after every few evaluations
             (`nstjax.methods.base.Progress`); True stops the run.
         as_pil: whether to return a PIL picture.
-        **options: by name: ``alpha=0.5``, ``preserve_color="luminance"``, or
+        **options: by name: ``alpha=0.5``, ``preserve_color="luminance"``,
+            ``stroke_scale=2.0`` (see docs/options.md), or
             leaves of the config of a method that optimises, such as
             ``style_weight=100.0``, ``iterations=50``, ``encoder="file"``,
             ``init="noise"`` (or a picture).

@@ -21,6 +21,7 @@ examples:
   python stylize.py
   python stylize.py --content photo.jpg --style painting.jpg --output out.png
   python stylize.py --content photo.jpg --style night wave --style-blend 2 1
+  python stylize.py --content photo.jpg --style night wave --mask depth
   python stylize.py --method lapstyle --content photo.jpg --style night
   python stylize.py --content photos/ --style painting.jpg --output painted/
   python stylize.py --content *.jpg --style night --output painted/ --json
@@ -63,7 +64,8 @@ def make_parser() -> parsing.Parser:
         nargs="+",
         metavar="PICTURE",
         help="white where the first of two styles goes, black where the second; or "
-        "one for each style, white where it goes (adain)",
+        "one for each style, white where it goes; or depth: the first of two styles "
+        "goes where it is near, the second where it is far (adain)",
     )
     pictures.add_argument(
         "--save-style",
@@ -162,6 +164,13 @@ def make_parser() -> parsing.Parser:
         type=parsing.weight,
         metavar="S",
         help="size at which the style is seen, so of its strokes (adain; default 1)",
+    )
+    method.add_argument(
+        "--stroke-scale",
+        type=parsing.weight,
+        metavar="S",
+        help="size of the strokes in the result, however large that is: those of the "
+        "style seen with a shorter side of 512 pixels times S (docs/options.md)",
     )
     method.add_argument(
         "--preserve-color",

@@ -213,8 +213,10 @@ def save_style(job: Job, plan: Plan, options: Any) -> None:
     path, (style,) = Path(options.save_style), plan.styles
     if path.exists() and not options.overwrite:
         return
-    networks = plan.networks
-    saved = one_pass.make_style(style, name=job.styles[0], networks=networks)
+    how: dict[str, Any] = {"name": job.styles[0], "networks": plan.networks}
+    if plan.options["stroke_scale"] is not None:
+        how["short_side"] = planning.style_side(plan)
+    saved = one_pass.make_style(style, **how)
     one_pass.save_style(path, saved, overwrite=options.overwrite)
 
 
@@ -315,7 +317,8 @@ def _save(job: Job, checkpoint: Checkpoint, fingerprint: dict[str, Any]) -> None
 def _without_news(fingerprint: dict[str, Any], saved: dict[str, Any]) -> dict[str, Any]:
     """A fingerprint without terms that an older release did not have, and it has not.
 
-    Terms of weight 0 change nothing, nor does the temporal one of a single picture.
+    Terms of weight 0 change nothing, nor does the temporal one of a single picture,
+    nor a scale of strokes that is not given.
     """
     known = saved.get("options")
     if not isinstance(known, dict):
@@ -324,7 +327,7 @@ def _without_news(fingerprint: dict[str, Any], saved: dict[str, Any]) -> dict[st
         name: value
         for name, value in fingerprint["options"].items()
         if name in known
-        or not name.endswith("_weight")
+        or not name.endswith(("_weight", "stroke_scale"))
         or (value and name != "temporal_weight")
     }
     return fingerprint | {"options": options}

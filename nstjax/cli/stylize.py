@@ -39,6 +39,7 @@ _LEAVES = (
     "decoder",
     "alpha",
     "style_scale",
+    "stroke_scale",
     "patch_size",
     "stride",
     "preserve_color",
@@ -118,6 +119,7 @@ def _read_leaves(
     # Imported this late, so that --help and mistakes are answered at once.
     from nstjax.methods.options import method_options
 
+    masks = options.mask or ()
     leaves = method_options(
         options.method or _METHOD,
         options.preset or "best",
@@ -125,10 +127,11 @@ def _read_leaves(
         config_overrides=overrides,
         options=_changes(options),
     )
-    if options.depth_model and not (leaves.get("depth_weight") or options.show_depth):
+    seen = leaves.get("depth_weight") or options.show_depth or "depth" in masks
+    if options.depth_model and not seen:
         raise NstjaxError(
-            f"--depth-model is for --depth-weight, gatys-depth and --show-depth; "
-            f"{leaves['method']} sees no depth as it is"
+            f"--depth-model is for --depth-weight, gatys-depth, --mask depth and "
+            f"--show-depth; {leaves['method']} sees no depth as it is"
         )
     return leaves
 

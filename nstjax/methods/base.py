@@ -22,7 +22,10 @@ if TYPE_CHECKING:
 
 PRESERVE_COLOR = ("none", "luminance", "histogram")
 # Options of every method, with their defaults.
-COMMON_OPTIONS: Mapping[str, Any] = {"preserve_color": "none"}
+COMMON_OPTIONS: Mapping[str, Any] = {"preserve_color": "none", "stroke_scale": None}
+# The shorter side, in pixels, of a style's picture whose strokes have the scale 1.
+STROKE_SIDE = 512
+_LARGEST_STROKES = 4
 
 
 @dataclasses.dataclass(frozen=True)
@@ -259,4 +262,16 @@ def merge_options(
             f"preserve_color must be one of {', '.join(PRESERVE_COLOR)}, "
             f"not {leaves['preserve_color']!r}"
         )
+    strokes = leaves["stroke_scale"]
+    if strokes is not None:
+        if not 0 < strokes <= _LARGEST_STROKES:
+            raise NstjaxError(
+                f"stroke_scale must be above 0 and at most {_LARGEST_STROKES}, "
+                f"not {strokes}"
+            )
+        if changes.get("style_scale") is not None:
+            raise NstjaxError(
+                "style_scale is a multiple of the content's size, stroke_scale of "
+                f"{STROKE_SIDE} pixels; give one of both"
+            )
     return leaves

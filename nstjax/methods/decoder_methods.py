@@ -151,6 +151,7 @@ class DecoderMethod(Method):
             networks=plan.networks,
             alpha=plan.options["alpha"],
             style_scale=plan.options["style_scale"],
+            stroke_scale=plan.options["stroke_scale"],
             blend=plan.blend,
             masks=plan.masks,
             tiling=plan.tiling,

@@ -27,6 +27,10 @@ Style = Picture | SavedStyle
 # A mask: the same as a picture, or an array [H, W].
 Mask = Picture
 
+# The mask that the depth network makes.
+DEPTH_MASK = "depth"
+# The longer side at which depth is looked for: it is seen in the large only.
+_DEPTH_SIDE = 640
 # The share of a mask below which it is likely to be a mistake.
 _LEAST_MASKED = 0.005
 # Pixels whose colours are worked on at a time.
@@ -139,6 +143,40 @@ def _from_pixels(pixels: np.ndarray, name: str) -> np.ndarray:
             stacklevel=3,
         )
     return read
+
+
+def is_depth_mask(mask: Mask) -> bool:
+    """Whether a mask is to be made from the content's depth, not read."""
+    return isinstance(mask, str) and mask == DEPTH_MASK and not os.path.exists(mask)
+
+
+def near_mask(content: np.ndarray, *, depth: Depth) -> np.ndarray:
+    """A mask of what is near in a content, with soft edges.
+
+    The logarithm of the disparity is split in two by Otsu's method: near and far
+    differ from each other as much as possible, and within themselves as little.
+
+    Args:
+        content: [H, W, 3] in [0, 1].
+        depth: the network.
+
+    Returns:
+        [H, W, 1]: 1 where it is as near as the mean of what is near, 0 where it is
+        as far as the mean of what is far, and linear between.
+    """
+    from skimage.filters import threshold_otsu
+
+    height, width = content.shape[:2]
+    side = min(_DEPTH_SIDE, max(height, width))
+    small = resize_image(content, fit_size(height, width, long_side=side))
+    found = _disparity(depth.params, small[None], spec=depth.spec)
+    nearness = np.log(np.maximum(np.asarray(found)[0], 1e-6))
+    if np.ptp(nearness) < 1e-6:  # all at one depth
+        return np.ones((height, width, 1), np.float32)
+    near = nearness > threshold_otsu(nearness)
+    least, most = nearness[~near].mean(), nearness[near].mean()
+    mask = np.clip((nearness - least) / (most - least), 0, 1)
+    return resize_image(mask.astype(np.float32), (height, width))
 
 
 def share_out(

@@ -13,6 +13,7 @@ from nstjax.errors import NstjaxError
 from nstjax.io.resizing import fit_size, resize_image
 from nstjax.io.weights import WeightsMetadata, load_weights, save_weights
 from nstjax.methods import feedforward
+from nstjax.methods.base import STROKE_SIDE
 from nstjax.methods.specs import (
     LevelStatistics,
     OnePassSpec,
@@ -148,6 +149,7 @@ def transfer_picture(
     networks: Networks,
     alpha: float = 1.0,
     style_scale: float = 1.0,
+    stroke_scale: float | None = None,
     blend: Sequence[float] | None = None,
     masks: Sequence[np.ndarray] | None = None,
     patch_size: int = 3,
@@ -164,6 +166,8 @@ def transfer_picture(
         alpha: strength, 0 to 1.
         style_scale: the style's shorter side, in multiples of the content's
             (or of 512, if that is less): larger ones make larger strokes.
+        stroke_scale: the same in multiples of 512 pixels, whatever the content's
+            size; in place of `style_scale`.
         blend: a weight for each style; equal by default. Style-Swap without
             any chooses its patches among all styles.
         masks: where to paint each style, [H, W] in [0, 1].
@@ -190,13 +194,14 @@ def transfer_picture(
             networks=networks,
             alpha=alpha,
             style_scale=style_scale,
+            stroke_scale=stroke_scale,
             blend=blend,
             masks=masks and [resize_image(m[..., None], small)[..., 0] for m in masks],
             patch_size=patch_size,
             stride=stride,
         )
         return resize_image(larger, (height, width))
-    side = style_side((height, width), style_scale)
+    side = style_side((height, width), style_scale, stroke_scale)
     if masks is not None:
         masks = [np.asarray(mask, np.float32)[..., None] for mask in masks]
     in_tiles = {"tiling": tiling, "spec": networks.spec, "on_tile": on_tile}
@@ -248,6 +253,7 @@ def transfer_batch(
     networks: Networks,
     alpha: float = 1.0,
     style_scale: float = 1.0,
+    stroke_scale: float | None = None,
     blend: Sequence[float] | None = None,
     mesh: Mesh | None = None,
 ) -> np.ndarray:
@@ -259,7 +265,8 @@ def transfer_batch(
     Args:
         contents: pictures [B, H, W, 3], RGB in [0, 1], sides of at least
             `LEAST_SIDE`.
-        styles, networks, alpha, style_scale, blend: as for `transfer_picture`.
+        styles, networks, alpha, style_scale, stroke_scale, blend: as for
+            `transfer_picture`.
         mesh: from `nstjax.sharding.make_data_mesh`; by default, of all devices
             of this process.
 
@@ -277,7 +284,9 @@ def transfer_batch(
         )
     mesh = mesh or make_data_mesh(jax.local_devices())
     statistics = _all_statistics(
-        styles, networks=networks, short_side=style_side(size, style_scale)
+        styles,
+        networks=networks,
+        short_side=style_side(size, style_scale, stroke_scale),
     )
     # Every device gets as many; some paint the last picture once more.
     spare = -count % mesh.size
@@ -351,8 +360,12 @@ def transfer_frames(
     )
 
 
-def style_side(size: Sequence[int], style_scale: float) -> int:
+def style_side(
+    size: Sequence[int], style_scale: float, stroke_scale: float | None = None
+) -> int:
     """The shorter side at which styles are seen for a content of a size."""
+    if stroke_scale is not None:
+        return max(LEAST_SIDE, round(STROKE_SIDE * stroke_scale))
     return max(LEAST_SIDE, round(min(*size, _STYLE_SIDE) * style_scale))
 
 

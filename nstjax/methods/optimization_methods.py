@@ -11,6 +11,7 @@ from nstjax.configuration import config_to_dict, load_config
 from nstjax.errors import NstjaxError
 from nstjax.methods.base import (
     COMMON_OPTIONS,
+    STROKE_SIDE,
     Checkpoint,
     Method,
     OnProgress,
@@ -135,6 +136,7 @@ class OptimizationMethod(Method):
             depth=plan.depth,
             seed=plan.seed,
             style_blend=plan.blend,
+            stroke_side=stroke_side(plan),
             init_image=plan.init_image,
             on_progress=on_progress,
             tell_every=tell_every,
@@ -143,3 +145,15 @@ class OptimizationMethod(Method):
 
     def networks_used(self, plan: Plan) -> list[Any]:
         return [plan.networks] if plan.depth is None else [plan.networks, plan.depth]
+
+
+def stroke_side(plan: Plan) -> float | None:
+    """The shorter side at which styles are seen for strokes of the scale asked for.
+
+    The picture is brought from the size worked at to that of the result, and its
+    strokes with it.
+    """
+    scale = plan.options["stroke_scale"]
+    if scale is None:
+        return None
+    return STROKE_SIDE * scale * min(plan.working_size) / min(plan.output_size)

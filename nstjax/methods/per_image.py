@@ -33,6 +33,7 @@ STAGE_STARTS = ("pixels", "picture")
 _CHUNK = 10
 # The shorter side below which relu5_1 has too few cells to be of use.
 _LEAST_SIDE = 64
+_LEAST_STYLE_SIDE = 16
 _CAFFE_SCALE = 57.0
 
 
@@ -96,6 +97,7 @@ def optimise_picture(
     depth: Depth | None = None,
     seed: int = 0,
     style_blend: Sequence[float] | None = None,
+    stroke_side: float | None = None,
     init_image: np.ndarray | None = None,
     last: tuple[np.ndarray, np.ndarray] | None = None,
     on_progress: OnProgress | None = None,
@@ -113,6 +115,8 @@ def optimise_picture(
         depth: the depth network, for options with a depth term.
         seed: of the noise to start from.
         style_blend: a weight for each style; equal by default.
+        stroke_side: the shorter side at which the last stage sees the styles, in
+            pixels; by default the content's times ``options["style_scale"]``.
         init_image: a picture to start from in place of ``options["init"]``.
         last: of a clip's frame: the last one [H, W, 3], warped to where this one
             shows it, and where that holds, [H, W] in [0, 1], both of `size`. Without
@@ -150,9 +154,12 @@ def optimise_picture(
         done = sum(earlier.evaluations for earlier in stages[:number])
         resize = functools.partial(resize_image, resampling=options["resampling"])
         small_content = resize(content, stage.size)[None]
+        if stroke_side is None:
+            side = min(stage.size) * options["style_scale"]
+        else:
+            side = stroke_side * min(stage.size) / min(size)
         small_styles = [
-            resize(style, _style_size(style.shape[:2], stage.size, options))[None]
-            for style in styles
+            resize(style, _style_size(style.shape[:2], side))[None] for style in styles
         ]
         if checkpoint is not None and number == first:
             state = checkpoint.state
@@ -340,12 +347,9 @@ def _bounds(options: Mapping[str, Any], spec: ObjectiveSpec, encoder: Encoder, p
     return jnp.minimum(*ends), jnp.maximum(*ends)
 
 
-def _style_size(
-    style: tuple[int, int], content: tuple[int, int], options: Mapping[str, Any]
-) -> tuple[int, int]:
-    """A style's size: its shorter side like the content's, times style_scale."""
-    side = max(16, round(min(content) * options["style_scale"]))
-    return fit_size(*style, short_side=side)
+def _style_size(style: tuple[int, int], side: float) -> tuple[int, int]:
+    """A style's size with a shorter side of about `side`, and enough pixels."""
+    return fit_size(*style, short_side=max(_LEAST_STYLE_SIDE, round(side)))
 
 
 def _initial_picture(

@@ -16,6 +16,8 @@ from nstjax.methods.images import (
     Mask,
     Picture,
     Style,
+    is_depth_mask,
+    near_mask,
     output_size,
     read_content,
     read_mask,
@@ -26,6 +28,7 @@ from nstjax.methods.images import (
 from nstjax.methods.memory.amounts import parse_amount
 from nstjax.methods.one_pass import LEAST_SIDE, STYLE_SUFFIX, SavedStyle
 from nstjax.methods.table import method_of
+from nstjax.weights.pretrained import load_depth
 
 
 def make_plan(
@@ -65,6 +68,13 @@ def make_plan(
     image, alpha = read_content(content, background)
     networks = networks or method.load(options)
     chosen = read_styles(styles, networks=networks, options=options)
+    if options["stroke_scale"] is not None:
+        for style in chosen:
+            if isinstance(style, SavedStyle):
+                raise NstjaxError(
+                    f"the saved style {style.name} has the strokes that it was saved "
+                    "with; give its picture, or leave out --stroke-scale"
+                )
     if options["preserve_color"] == "histogram":
         chosen = tuple(recolour(style, image) for style in chosen)
     output = output_size(*image.shape[:2], size)
@@ -82,10 +92,21 @@ def make_plan(
     )
     return method.prepare(
         plan,
-        masks=None if masks is None else [read_mask(mask) for mask in masks],
+        masks=None if masks is None else _read_masks(masks, image, options),
         sized=size is not None,
         max_memory=None if max_memory is None else parse_amount(max_memory),
     )
+
+
+def _read_masks(
+    masks: Sequence[Mask], content: np.ndarray, options: Mapping[str, Any]
+) -> list[np.ndarray]:
+    if len(masks) != 1 or not is_depth_mask(masks[0]):
+        return [read_mask(mask) for mask in masks]
+    if not method_of(options).takes_masks:
+        # `prepare` says so.
+        return []
+    return [near_mask(content, depth=load_depth(options["depth_model"]))]
 
 
 def read_styles(
@@ -187,7 +208,8 @@ def can_keep_styles(plan: Plan) -> bool:
 
 def style_side(plan: Plan) -> int:
     """The shorter side at which a method of one pass sees the plan's styles."""
-    return one_pass.style_side(plan.working_size, plan.options["style_scale"])
+    scales = plan.options["style_scale"], plan.options["stroke_scale"]
+    return one_pass.style_side(plan.working_size, *scales)
 
 
 def encode_styles(plan: Plan) -> tuple[SavedStyle, ...]:
@@ -210,6 +232,7 @@ def run_batch(plans: Sequence[Plan]) -> list[Outcome]:
         networks=first.networks,
         alpha=first.options["alpha"],
         style_scale=first.options["style_scale"],
+        stroke_scale=first.options["stroke_scale"],
         blend=first.blend,
     )
     return [Outcome(image) for image in images]

@@ -17,6 +17,7 @@ from nstjax.methods import one_pass
 from nstjax.methods import plan as planning
 from nstjax.methods.base import Plan
 from nstjax.methods.one_pass import LEAST_SIDE
+from nstjax.methods.optimization_methods import stroke_side
 from nstjax.methods.per_image import optimise_picture
 from nstjax.optimize import driver
 from nstjax.video.blending import blend
@@ -237,6 +238,7 @@ class _Optimising:
             depth=plan.depth,
             seed=plan.seed,
             style_blend=plan.blend,
+            stroke_side=stroke_side(plan),
             init_image=begin,
             last=kept,
             on_progress=lambda progress: self._stops(),

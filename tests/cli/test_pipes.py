@@ -104,7 +104,7 @@ def test_a_terminal_is_not_waited_for(monkeypatch, capsys):
 
 
 def test_several_contents_and_their_json(pictures, tmp_path, save_picture, capsys):
-    other = save_picture(tmp_path / "second.png", (48, 40), 5)
+    other = save_picture(tmp_path / "second.png", (70, 51), 5)
     broken = tmp_path / "broken.png"
     broken.write_text("no picture")
     out = tmp_path / "out"
@@ -114,11 +114,11 @@ def test_several_contents_and_their_json(pictures, tmp_path, save_picture, capsy
     records = {Path(r["input"]).name: r for r in _records(capsys.readouterr().out)}
     assert set(records) == {"content.png", "second.png", "broken.png"}
     made = records["second.png"]
-    assert made["size"] == {"width": 48, "height": 40}
+    assert made["size"] == {"width": 70, "height": 51}
     assert (made["method"], made["seed"]) == ("adain", 7)
     assert made["styles"] == [pictures["style"]] and made["seconds"] > 0
     with Image.open(made["output"]) as image:
-        assert (image.format, image.size) == ("JPEG", (48, 40))
+        assert (image.format, image.size) == ("JPEG", (70, 51))
     assert "is not a picture" in records["broken.png"]["error"]
     assert sorted(p.name for p in out.iterdir()) == ["content.jpg", "second.jpg"]
 

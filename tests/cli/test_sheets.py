@@ -12,10 +12,13 @@ from nstjax.cli.stylize import main
 from nstjax.errors import NstjaxError
 
 
-def test_a_sheet_shows_each_style_where_it_says(pictures, tmp_path, capsys):
+def test_a_sheet_shows_each_style_where_it_says(
+    pictures, tmp_path, save_picture, capsys
+):
+    other = save_picture(tmp_path / "second.jpg", (64, 64), 3)
     output, alone = tmp_path / "sheet.png", tmp_path / "alone.png"
     begin = ["--content", pictures["content"], "--quiet"]
-    styles = [pictures["style"], pictures["other"]]
+    styles = [pictures["style"], other]
     command = [*begin, "--sheet", "--sheet-columns=2", "--json"]
     assert main([*command, "--style", *styles, f"--output={output}"]) == 0
     assert main([*begin, "--style", styles[1], f"--output={alone}"]) == 0
@@ -26,7 +29,7 @@ def test_a_sheet_shows_each_style_where_it_says(pictures, tmp_path, capsys):
     label = sheet[top + 51 : top + 75, 8 : 8 + 70]
     assert (label < 100).any() and label[:, 0].min() == 255
     (record,) = map(json.loads, capsys.readouterr().out.splitlines())
-    assert record["pictures"] == ["style", "other"]
+    assert record["pictures"] == ["style", "second"]
     assert record["size"] == {"width": sheet.shape[1], "height": sheet.shape[0]}
 
 
@@ -98,7 +101,9 @@ def test_pictures_keep_their_shape_and_labels_their_ends():
     assert (sheet[48:, :8] == 1).all() and (sheet[48:, 88:96] == 1).all()
 
 
-def test_a_signal_leaves_the_pictures_so_far(pictures, tmp_path, monkeypatch, capsys):
+def test_a_signal_leaves_the_pictures_so_far(
+    pictures, tmp_path, monkeypatch, save_picture, capsys
+):
     import os
     import signal
 
@@ -113,7 +118,9 @@ def test_a_signal_leaves_the_pictures_so_far(pictures, tmp_path, monkeypatch, ca
     monkeypatch.setattr(sheets.planning, "run", interrupted)
     output = tmp_path / "sheet.png"
     command = ["--content", pictures["content"], "--style", pictures["style"]]
-    command += [pictures["other"], "night", "--sheet", f"--output={output}"]
+    for name in ("second", "third"):
+        command.append(save_picture(tmp_path / f"{name}.jpg", (64, 64), 3))
+    command += ["--sheet", f"--output={output}"]
     assert main([*command, "--sheet-columns=1"]) == 128 + signal.SIGTERM
     assert "has 2 of 3 pictures" in capsys.readouterr().err
     with Image.open(output) as sheet:

@@ -1,0 +1,66 @@
+"""Strokes whose size is one of pixels, for methods of both kinds."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+import nstjax
+from nstjax.errors import NstjaxError
+from nstjax.methods.optimization_methods import stroke_side
+
+CONTENT = np.random.default_rng(0).random((64, 72, 3), np.float32)
+STYLE = np.random.default_rng(1).random((40, 50, 3), np.float32)
+
+
+@pytest.mark.parametrize("size", [(64, 72), (96, 108)])
+def test_one_pass_sees_the_style_at_so_many_pixels(size):
+    """Those of 512 times the scale, whatever the result's."""
+    by_strokes = nstjax.stylize(CONTENT, STYLE, size=size, stroke_scale=0.125)
+    share = 64 / min(size)
+    by_share = nstjax.stylize(CONTENT, STYLE, size=size, style_scale=share)
+    np.testing.assert_array_equal(by_strokes, by_share)
+    other = nstjax.stylize(CONTENT, STYLE, size=size, stroke_scale=0.25)
+    assert np.abs(other - by_strokes).max() > 0.01
+
+
+def test_optimisation_sees_the_style_at_as_many():
+    options = {"method": "gatys", "iterations": 2, "stages": (), "size": (64, 72)}
+    by_strokes = nstjax.stylize(CONTENT, STYLE, **options, stroke_scale=0.25)
+    by_share = nstjax.stylize(CONTENT, STYLE, **options, style_scale=2.0)
+    np.testing.assert_array_equal(by_strokes, by_share)
+
+
+def test_strokes_keep_their_size_where_the_result_is_enlarged():
+    plan = SimpleNamespace(
+        options={"stroke_scale": 0.5}, working_size=(300, 400), output_size=(600, 800)
+    )
+    # 256 pixels in the result, so half as many where it is painted.
+    assert stroke_side(plan) == 128
+    plan.options["stroke_scale"] = None
+    assert stroke_side(plan) is None
+
+
+@pytest.mark.parametrize("method", ["adain", "gatys"])
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"stroke_scale": 0.0}, "above 0 and at most 4"),
+        ({"stroke_scale": 5.0}, "above 0 and at most 4"),
+        ({"stroke_scale": 1.0, "style_scale": 2.0}, "give one of both"),
+    ],
+)
+def test_scales_that_make_no_sense_are_refused(method, options, words):
+    with pytest.raises(NstjaxError, match=words):
+        nstjax.stylize(CONTENT, STYLE, method=method, **options)
+
+
+def test_a_saved_style_has_strokes_of_its_own(tmp_path):
+    from nstjax.methods import one_pass
+    from nstjax.methods.options import method_options
+    from nstjax.methods.plan import load_networks
+
+    networks = load_networks(method_options("adain"))
+    saved = one_pass.make_style(STYLE, name="saved", networks=networks)
+    with pytest.raises(NstjaxError, match="has the strokes that it was saved with"):
+        nstjax.stylize(CONTENT, saved, stroke_scale=1.0)

@@ -1,0 +1,152 @@
+"""Every command that the README and ``--help`` show, run as it stands there."""
+
+import contextlib
+import glob
+import io
+import re
+import shlex
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from nstjax.cli import options as stylize_options
+from nstjax.cli.main import main as nstjax_main
+
+ROOT = Path(__file__).resolve().parents[1]
+README = (ROOT / "README.md").read_text()
+# What cannot be run by a test, by a part of the command.
+_LEFT_OUT = {
+    "pip install": "installs this project, as whoever runs the tests has done",
+    "-m pytest": "runs these tests",
+    "weights get": "fetches a network; tests/weights tries that with one of its own",
+    "evaluate.py": "takes an hour; tests/cli/test_evaluate.py has the like",
+    "train.py": "trains for days; tests/test_train_e2e.py has the like",
+    "nstjax doctor": "looks at files of other publishers; see tests/cli/test_doctor.py",
+}
+
+
+def readme_commands(text: str) -> list[str]:
+    """The commands in a README's indented blocks; those over several lines as one."""
+    lines = re.findall(r"^    (?! )(.*(?:\\\n.*)*)$", text, flags=re.MULTILINE)
+    joined = [re.sub(r"\\\n\s*", "", line) for line in lines]
+    return [line for line in joined if re.match(r"(python|nstjax|pip) ", line)]
+
+
+def help_commands(*arguments: str) -> list[str]:
+    """The commands among the examples of a command's ``--help``."""
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said), pytest.raises(SystemExit):
+        nstjax_main([*arguments, "--help"])
+    _, _, examples = said.getvalue().partition("examples:\n")
+    return readme_commands(re.sub(r"^  (?=\S)", "    ", examples, flags=re.MULTILINE))
+
+
+HELPED = ("stylize", "evaluate", "doctor")
+COMMANDS = list(
+    dict.fromkeys(
+        [
+            *readme_commands(README),
+            *(command for name in HELPED for command in help_commands(name)),
+        ]
+    )
+)
+STYLIZE = [c for c in COMMANDS if c.startswith("python stylize.py")]
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch) -> Path:
+    """The files that the commands name, small, in the current folder."""
+    random = np.random.default_rng(0)
+
+    def save(name: str, mode: str = "RGB") -> None:
+        noise = random.integers(0, 256, (5, 6, 3), np.uint8)
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        picture = Image.fromarray(noise).resize((64, 64), Image.Resampling.BICUBIC)
+        picture.convert(mode).save(path)
+
+    for name in ("photo.jpg", "painting.jpg", "photos/a.jpg", "photos/b.png"):
+        save(name)
+    save("mask.png", "L")
+    for name in ("stylize.py", "configs"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def _write_clip(path: Path) -> None:
+    av = pytest.importorskip("av", reason="clips need the extra [video]")
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("mpeg4", rate=5)
+        stream.width = stream.height = 64
+        for shade in (0, 100):
+            frame = np.full((64, 64, 3), shade, np.uint8)
+            for packet in stream.encode(av.VideoFrame.from_ndarray(frame, "rgb24")):
+                container.mux(packet)
+        for packet in stream.encode():
+            container.mux(packet)
+
+
+def _run(command: str, monkeypatch, capfdbinary) -> None:
+    """Runs a command line in this process, where programs are compiled once."""
+    command, *redirected = re.split(r"\s+(?=[<>] )", command)
+    words = [
+        w for word in shlex.split(command) for w in sorted(glob.glob(word)) or [word]
+    ]
+    sources = [r[2:] for r in redirected if r.startswith("< ")]
+    targets = [r[2:] for r in redirected if r.startswith("> ")]
+    with contextlib.ExitStack() as stack:
+        for source in sources:
+            given = stack.enter_context(open(source))
+            monkeypatch.setattr(sys, "stdin", given)
+        capfdbinary.readouterr()
+        arguments = words[1:] if words[0] == "nstjax" else ["stylize", *words[2:]]
+        status = nstjax_main(arguments)
+    said = capfdbinary.readouterr()
+    assert status == 0, said.err.decode()
+    for target in targets:
+        Path(target).write_bytes(said.out)
+
+
+def test_commands_are_found():
+    assert (
+        "python stylize.py --content astronaut --style night --output astronaut.png"
+        in (STYLIZE)
+    )
+    (training,) = [c for c in COMMANDS if c.startswith("python train.py")]
+    assert training.endswith("--config.style=PAINTINGS")
+    assert len(STYLIZE) > 20
+    assert all(c.startswith(("python ", "nstjax ", "pip ")) for c in COMMANDS)
+
+
+@pytest.mark.parametrize("command", STYLIZE)
+def test_every_option_of_a_shown_command_is_there(command):
+    words = shlex.split(re.split(r"\s+[<>] ", command)[0])[2:]
+    options, rest = stylize_options.make_parser().parse_known_args(words)
+    assert all(word.startswith("--config.") for word in rest), command
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_shown_command_runs(command, folder, fetched, monkeypatch, capfdbinary):
+    for part, reason in _LEFT_OUT.items():
+        if part in command:
+            pytest.skip(reason)
+    if "--encoder vgg19" in command:
+        fetched("vgg19")
+    if "clip.mp4" in command:
+        _write_clip(folder / "clip.mp4")
+    if "--style my.style" in command:
+        begin = "python stylize.py --content photo.jpg --style painting.jpg "
+        _run(f"{begin} --save-style my.style --output x.png", monkeypatch, capfdbinary)
+    before = {path for path in folder.rglob("*") if path.is_file()}
+    _run(command, monkeypatch, capfdbinary)
+    made = {path for path in folder.rglob("*") if path.is_file()} - before
+    assert made, "no picture was made"
+    for path in made - set(folder.glob("*.style")):
+        if path.suffix not in (".json", ".mp4"):
+            with Image.open(path) as image:
+                image.load()

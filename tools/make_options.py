@@ -1,0 +1,159 @@
+"""Paints what ``docs/options.md`` shows: what each option does to one picture.
+
+    python tools/make_options.py [NAME ...]
+
+paints the options of these names, by default those whose picture is missing, and
+writes the page's tables anew. ``strokes`` is the sheet of sizes of strokes. Every
+picture is what the command beside it paints.
+"""
+
+import sys
+import tempfile
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from PIL import Image
+
+import nstjax
+from nstjax.cli.sheets import compose
+from nstjax.cli.stylize import main as stylize
+from nstjax.io.images import read_image
+from nstjax.io.resizing import fit_size, resize_image
+from nstjax.methods.images import to_pil
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGE = ROOT / "docs" / "options.md"
+FOLDER = ROOT / "docs" / "images" / "options"
+CONTENT, STYLE = "chelsea", "night"
+# Pixels: of a picture's longer side on the page, and of the sheet's crops.
+SIDE, CROP = 300, (192, 224)
+QUALITY = 80
+
+
+class Shown(NamedTuple):
+    """An option: its picture's name, what it does, and the command's arguments."""
+
+    name: str
+    text: str
+    options: str
+
+
+ONE_PASS = [
+    Shown("plain", "the default: AdaIN", ""),
+    Shown("alpha", "half the strength", "--alpha 0.5"),
+    Shown("stroke-small", "small strokes", "--stroke-scale 0.25"),
+    Shown("stroke-large", "large strokes", "--stroke-scale 1.5"),
+    Shown("luminance", "the content's colours", "--preserve-color luminance"),
+    Shown(
+        "histogram", "the style in the content's colours", "--preserve-color histogram"
+    ),
+    Shown("blend", "two styles, blended", "--style night wave"),
+    Shown(
+        "blend-weights",
+        "one more than the other",
+        "--style night wave --style-blend 1 3",
+    ),
+    Shown("depth", "one style near, one far", "--style birches night --mask depth"),
+    Shown("adain-lap", "more of the edges", "--method adain-lap"),
+    Shown("adain-depth", "more of the depth", "--method adain-depth"),
+    Shown("style-swap-net", "patches of the style", "--method style-swap-net"),
+    Shown("patch", "larger patches", "--method style-swap-net --patch-size 7"),
+]
+OPTIMISED = [
+    Shown("gatys", "the default of gatys", ""),
+    Shown("content-weight", "more of the content", "--content-weight 10"),
+    Shown("style-weight", "more of the style", "--style-weight 10"),
+    Shown("tv-weight", "smoother", "--tv-weight 1"),
+    Shown("lap-weight", "more of the edges", "--lap-weight 10"),
+    Shown("depth-weight", "more of the depth", "--depth-weight 10"),
+    Shown("init", "begun from noise", "--init noise"),
+    Shown("iterations", "stopped early", "--iterations 20"),
+    Shown("gatys-stroke", "small strokes", "--stroke-scale 0.25"),
+]
+# What stands before the options of the second table.
+OPTIMISING = "--method gatys --size 256"
+
+
+def arguments(shown: Shown, before: str) -> list[str]:
+    """The command's arguments; a style of the option's own takes the other's place."""
+    style = [] if "--style " in f"{shown.options} " else ["--style", STYLE]
+    return ["--content", CONTENT, *style, *before.split(), *shown.options.split()]
+
+
+def paint(shown: Shown, before: str) -> None:
+    """Paints an option's picture, as small as the page shows it."""
+    with tempfile.TemporaryDirectory() as folder:
+        output = Path(folder) / "painted.png"
+        command = [*arguments(shown, before), "--output", str(output), "--quiet"]
+        if stylize(command):
+            raise SystemExit(f"{shown.name} could not be painted")
+        picture = read_image(output)
+    size = fit_size(*picture.shape[:2], long_side=SIDE)
+    save(resize_image(picture, size), FOLDER / f"{shown.name}.jpg")
+
+
+def paint_strokes() -> None:
+    """A row for each method and size, a column for each scale, pixel for pixel."""
+    cells = []
+    for method, size in (("adain", 300), ("adain", 900), ("gatys", 300)):
+        for scale in (None, 0.25, 0.5, 1.0):
+            options = {} if scale is None else {"stroke_scale": scale}
+            picture = nstjax.stylize(
+                CONTENT, STYLE, method=method, size=size, **options
+            )
+            top = (picture.shape[0] - CROP[0]) // 2
+            left = (picture.shape[1] - CROP[1]) // 2
+            crop = picture[top : top + CROP[0], left : left + CROP[1]]
+            label = "default" if scale is None else f"{scale:g}"
+            cells.append((f"{method}, {size}: {label}", crop))
+            print(cells[-1][0], flush=True)
+    sheet = compose(cells, CROP, 4)
+    save(sheet, FOLDER.parent / "strokes.jpg")
+
+
+def save(picture: np.ndarray, path: Path) -> None:
+    path.parent.mkdir(exist_ok=True)
+    image: Image.Image = to_pil(picture)
+    image.save(path, quality=QUALITY, optimize=True)
+    print(f"wrote {path.name}: {path.stat().st_size / 1e3:.0f} kB", flush=True)
+
+
+def table(rows: list[Shown]) -> str:
+    """Two options beside each other in a row."""
+    cells = [
+        f"`{shown.options or '(none)'}`<br>{shown.text}<br>"
+        f"![{shown.text}](images/options/{shown.name}.jpg)"
+        for shown in rows
+        if (FOLDER / f"{shown.name}.jpg").is_file()
+    ]
+    cells += [""] * (-len(cells) % 2)
+    lines = ["| | |", "|---|---|"]
+    pairs = zip(cells[::2], cells[1::2], strict=True)
+    return "\n".join([*lines, *(f"| {one} | {other} |" for one, other in pairs)])
+
+
+def write_page() -> None:
+    """Puts the tables between their marks."""
+    text = PAGE.read_text()
+    for name, rows in (("one-pass", ONE_PASS), ("optimised", OPTIMISED)):
+        begin, end = f"<!-- {name} -->\n", f"\n<!-- end of {name} -->"
+        head, rest = text.split(begin)
+        text = f"{head}{begin}\n{table(rows)}\n{end}{rest.split(end)[1]}"
+    PAGE.write_text(text)
+
+
+def main() -> None:
+    wanted = sys.argv[1:]
+    for rows, before in ((ONE_PASS, ""), (OPTIMISED, OPTIMISING)):
+        for shown in rows:
+            missing = not (FOLDER / f"{shown.name}.jpg").is_file()
+            if shown.name in wanted or (missing and not wanted):
+                paint(shown, before)
+    if "strokes" in wanted or not (wanted or (FOLDER.parent / "strokes.jpg").is_file()):
+        paint_strokes()
+    write_page()
+
+
+if __name__ == "__main__":
+    main()
