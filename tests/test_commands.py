@@ -30,9 +30,9 @@ _LEFT_OUT = {
 
 def readme_commands(text: str) -> list[str]:
     """The commands in a README's indented blocks; those over several lines as one."""
-    lines = re.findall(r"^    (?! )(.*(?:\\\n.*)*)$", text, flags=re.MULTILINE)
-    joined = [re.sub(r"\\\n\s*", "", line) for line in lines]
-    return [line for line in joined if re.match(r"(python|nstjax|pip) ", line)]
+    text = re.sub(r"\\\n\s*", "", text)
+    lines = re.findall(r"^    (?! )(.*)$", text, flags=re.MULTILINE)
+    return [line for line in lines if re.match(r"(python|nstjax|pip) ", line)]
 
 
 def help_commands(*arguments: str) -> list[str]:

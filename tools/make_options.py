@@ -3,7 +3,7 @@
     python tools/make_options.py [NAME ...]
 
 paints the options of these names, by default those whose picture is missing, and
-writes the page's tables anew. ``strokes`` is the sheet of sizes of strokes. Every
+writes the page's tables anew. ``strokes`` and ``depth`` are sheets. Every other
 picture is what the command beside it paints.
 """
 
@@ -20,7 +20,7 @@ from nstjax.cli.sheets import compose
 from nstjax.cli.stylize import main as stylize
 from nstjax.io.images import read_image
 from nstjax.io.resizing import fit_size, resize_image
-from nstjax.methods.images import to_pil
+from nstjax.methods.images import near_mask, read_picture, to_pil
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "options.md"
@@ -54,7 +54,6 @@ ONE_PASS = [
         "one more than the other",
         "--style night wave --style-blend 1 3",
     ),
-    Shown("depth", "one style near, one far", "--style birches night --mask depth"),
     Shown("adain-lap", "more of the edges", "--method adain-lap"),
     Shown("adain-depth", "more of the depth", "--method adain-depth"),
     Shown("style-swap-net", "patches of the style", "--method style-swap-net"),
@@ -112,6 +111,19 @@ def paint_strokes() -> None:
     save(sheet, FOLDER.parent / "strokes.jpg")
 
 
+def paint_depth() -> None:
+    """A content, what the network takes for near in it, and it in two styles."""
+    content = read_picture("astronaut")
+    mask = near_mask(content, depth=nstjax.load_depth("slim"))
+    painted = nstjax.stylize(content, ["birches", "night"], mask="depth")
+    pictures = {
+        "astronaut": content,
+        "near": np.repeat(mask, 3, axis=2),
+        "birches near, night far": painted,
+    }
+    save(compose(list(pictures.items()), (SIDE, SIDE), 3), FOLDER.parent / "depth.jpg")
+
+
 def save(picture: np.ndarray, path: Path) -> None:
     path.parent.mkdir(exist_ok=True)
     image: Image.Image = to_pil(picture)
@@ -150,8 +162,10 @@ def main() -> None:
             missing = not (FOLDER / f"{shown.name}.jpg").is_file()
             if shown.name in wanted or (missing and not wanted):
                 paint(shown, before)
-    if "strokes" in wanted or not (wanted or (FOLDER.parent / "strokes.jpg").is_file()):
-        paint_strokes()
+    for name, paint_sheet in (("strokes", paint_strokes), ("depth", paint_depth)):
+        missing = not (FOLDER.parent / f"{name}.jpg").is_file()
+        if name in wanted or (missing and not wanted):
+            paint_sheet()
     write_page()
 
 

@@ -127,7 +127,7 @@ def stylize_clip(
     from tqdm import tqdm
 
     from nstjax.cli.jobs import Job
-    from nstjax.methods.images import is_depth_mask, output_size
+    from nstjax.methods.images import output_size
     from nstjax.video import encoding, stylize
     from nstjax.video.clips import open_clip
 
@@ -136,11 +136,6 @@ def stylize_clip(
             option = "--output -" if name == "piped" else f"--{name.replace('_', '-')}"
             raise NstjaxError(f"{option} is for pictures, not for clips")
     (content,) = options.content
-    if options.mask and is_depth_mask(options.mask[0]):
-        raise NstjaxError(
-            "--mask depth is for pictures: masks hold for all frames of a clip, whose "
-            "depth changes; give a mask's picture"
-        )
     fps = None if options.fps is None else Fraction(options.fps)
     clip = open_clip(content, fps=fps)
     output = Path(options.output) if options.output else _free_name(options, leaves)

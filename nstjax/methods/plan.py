@@ -106,7 +106,7 @@ def _read_masks(
     if not method_of(options).takes_masks:
         # `prepare` says so.
         return []
-    return [near_mask(content, depth=load_depth(options["depth_model"]))]
+    return [near_mask(content, depth=load_depth(options.get("depth_model", "slim")))]
 
 
 def read_styles(

@@ -19,7 +19,7 @@ from nstjax.errors import NstjaxError
 from nstjax.interrupts import StopRequest
 from nstjax.methods import plan as plans
 from nstjax.methods.base import Plan
-from nstjax.methods.images import Mask, Picture, Style
+from nstjax.methods.images import Mask, Picture, Style, is_depth_mask
 from nstjax.methods.memory.amounts import parse_amount
 from nstjax.methods.memory.planner import largest_batch
 from nstjax.methods.one_pass import SavedStyle
@@ -213,6 +213,11 @@ def paint_clip(
         planning: further arguments of `nstjax.methods.plan.make_plan`.
         networks: from `nstjax.methods.plan.load_networks`, if they are loaded already.
     """
+    if any(is_depth_mask(mask) for mask in planning.get("masks") or ()):
+        raise NstjaxError(
+            "a mask of depth is for pictures: masks hold for all frames of a clip, "
+            "whose depth changes; give a mask's picture"
+        )
     frames = read_frames(clip, cut, tell=tell)
     first = next(frames, None)
     if first is None:
