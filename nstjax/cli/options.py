@@ -64,8 +64,8 @@ def make_parser() -> parsing.Parser:
         nargs="+",
         metavar="PICTURE",
         help="white where the first of two styles goes, black where the second; or "
-        "one for each style, white where it goes; or depth: the first of two styles "
-        "goes where it is near, the second where it is far (adain)",
+        "one for each style, white where it goes; or depth: the first style goes where "
+        "it is near, the second where it is far (adain)",
     )
     pictures.add_argument(
         "--save-style",

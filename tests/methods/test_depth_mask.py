@@ -67,7 +67,6 @@ def test_a_file_of_that_name_comes_first(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("styles", "options", "words"),
     [
-        (["night"], {}, "1 styles and 1 masks do not fit"),
         (["night", "wave", "river"], {}, "3 styles and 1 masks do not fit"),
         (["night", "wave"], {"method": "gatys"}, "takes no mask"),
         (["night", "wave"], {"style_blend": (1, 2)}, "blended or masked"),
