@@ -180,6 +180,9 @@ class BatchPainter:
             if self._threads:
                 # How many threads XLA starts.
                 os.environ["NPROC"] = str(self._threads)
+            if self._share < 1:
+                # Several workers may have parts of one GPU.
+                os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
             from nstjax.weights.store.compile_cache import set_compile_cache
 
             xla.set_flags()

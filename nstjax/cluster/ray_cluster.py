@@ -92,20 +92,26 @@ def _connect(ray: Any, address: str, workers: int | None, how: dict[str, Any]) -
 
 
 def _shares(ray: Any, workers: int | None) -> tuple[int, dict[str, float]]:
-    found = ray.cluster_resources()
-    gpus, cpus = int(found.get("GPU", 0)), int(found.get("CPU", 0))
-    if gpus:
-        return workers or gpus, {"gpus_per_worker": min(1, gpus / (workers or gpus))}
-    if workers and workers > cpus:
+    """How many workers, and what each reserves: of GPUs where there are any."""
+    kind = "GPU" if ray.cluster_resources().get("GPU") else "CPU"
+    # Of each machine that has any.
+    nodes = [node["Resources"].get(kind, 0) for node in ray.nodes() if node["Alive"]]
+    nodes = [int(amount) for amount in nodes if amount >= 1]
+    count = workers or sum(nodes)
+    if kind == "GPU":
+        each = min(1.0, sum(nodes) / count)
+        return count, {
+            "gpus_per_worker": each,
+            "memory_share": min(1.0, len(nodes) / count),
+        }
+    if count > sum(nodes):
         raise NstjaxError(
-            f"the cluster has {cpus} CPUs, too few for {workers} workers; choose fewer "
-            "with --workers"
+            f"the cluster has {sum(nodes)} CPUs, too few for {count} workers; choose "
+            "fewer with --workers"
         )
-    each = cpus // workers if workers else 1
-    # A part of a machine's memory, as of its cores.
-    machine = min(int(node["Resources"].get("CPU", 0)) or cpus for node in _alive(ray))
-    share = min(1.0, each / machine)
-    return workers or cpus, {"cpus_per_worker": each, "memory_share": share}
+    # No more than one machine has.
+    cores = min(sum(nodes) // count, min(nodes))
+    return count, {"cpus_per_worker": cores, "memory_share": cores / min(nodes)}
 
 
 def _cores() -> int:
@@ -113,7 +119,3 @@ def _cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
-
-
-def _alive(ray: Any) -> list[dict[str, Any]]:
-    return [node for node in ray.nodes() if node["Alive"]]
