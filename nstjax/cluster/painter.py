@@ -81,7 +81,15 @@ class BatchPainter:
                 the method's own, as for `nstjax.stylize`; ``quality``, ``chroma``
                 and ``exif`` as on the command line, and ``background`` as three
                 numbers in [0, 1].
+
+        Raises:
+            NstjaxError: where another version of nstjax planned the work.
         """
+        if version != __version__:
+            raise NstjaxError(
+                f"a worker has nstjax {__version__}, the work was planned by "
+                f"{version}; install the same on all machines"
+            )
         self._settings = {
             "style": style,
             "overwrite": overwrite,
@@ -90,7 +98,7 @@ class BatchPainter:
             "memory_share": memory_share,
             "version": version,
         } | options
-        self._style, self._overwrite, self._version = style, overwrite, version
+        self._style, self._overwrite = style, overwrite
         self._batch_size, self._threads = batch_size, threads
         self._share, self._options = memory_share, options
         self._ready = False
@@ -116,9 +124,6 @@ class BatchPainter:
             Of each row, in the same form: ``content``, ``output``, ``status``
             ("done" or "failed"), ``message`` (why it failed, in a sentence, or that
             it was there already), ``seconds``, and ``worker`` (host and process).
-
-        Raises:
-            NstjaxError: where another version of nstjax planned the work.
         """
         by_columns = isinstance(batch, Mapping)
         rows = _rows_of(batch) if by_columns else list(batch)
@@ -148,7 +153,7 @@ class BatchPainter:
             records[number]["message"] = reason
 
         def done(number: int, seconds: float, message: str = "") -> None:
-            found = {"status": "done", "seconds": seconds, "message": message}
+            found = {"status": "done", "seconds": round(seconds, 4), "message": message}
             records[number].update(found)
 
         groups: dict[str, list[_Item]] = {}
@@ -171,11 +176,6 @@ class BatchPainter:
         """Prepares the process, before jax is imported in it."""
         if self._ready:
             return
-        if self._version != __version__:
-            raise NstjaxError(
-                f"a worker has nstjax {__version__}, the work was planned by "
-                f"{self._version}; install the same on all machines"
-            )
         if "jax" not in sys.modules:
             if self._threads:
                 # How many threads XLA starts.

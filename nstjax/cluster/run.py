@@ -125,8 +125,15 @@ def _painted(rows: Sequence[Row], size: int, how: dict[str, Any]) -> Iterator[Re
     batches: Iterable[Any] = painted.iter_batches(
         batch_size=None, batch_format="pyarrow", prefetch_batches=0
     )
-    for batch in batches:
-        yield from batch.to_pylist()
+    try:
+        for batch in batches:
+            yield from batch.to_pylist()
+    except Exception as error:  # whatever Ray raises, no picture is its cause
+        reason = str(error).strip().splitlines() or [type(error).__name__]
+        raise NstjaxError(
+            f"the cluster cannot go on ({reason[-1]}); mend it, and give the same "
+            "command again"
+        ) from error
 
 
 def _left(

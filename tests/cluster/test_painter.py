@@ -66,7 +66,7 @@ def test_every_row_fails_by_itself(pictures, tmp_path):
         {"content": good, "style": [], "options": ""},
         {"content": good, "style": ["night"], "options": '{"alhpa": 1}'},
         {"content": good, "style": ["night"], "options": "{"},
-        {"content": good, "style": ["night", "wave"], "options": '{"size": 36}'},
+        {"content": good, "style": ["night"], "options": '{"alpha": 0.2}'},
     ]
     for number, row in enumerate(rows):
         row["output"] = str(tmp_path / f"{number}.png")
@@ -84,7 +84,7 @@ def test_every_row_fails_by_itself(pictures, tmp_path):
     ):
         assert part in failures.pop(number)
     assert not failures
-    assert _pixels(tmp_path / "6.png").shape == (36, 36, 3)
+    assert (_pixels(tmp_path / "6.png") != _pixels(tmp_path / "0.png")).any()
     written = {path.name for path in tmp_path.iterdir()}
     assert written == {"corrupt.png", "0.png", "6.png"}
 
@@ -123,7 +123,6 @@ def test_pictures_may_be_elsewhere(pictures, expected):
     assert painter([rows[0] | other])[0]["status"] == "done"
 
 
-def test_workers_must_have_the_same_version(pictures, tmp_path):
-    painter = BatchPainter(style="night", version="0.0.1")
+def test_workers_must_have_the_same_version():
     with pytest.raises(NstjaxError, match="planned by 0.0.1; install the same"):
-        painter(_rows(pictures, str(tmp_path)))
+        BatchPainter(style="night", version="0.0.1")
