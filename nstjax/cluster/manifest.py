@@ -45,7 +45,7 @@ def read_manifest(
             an output that is named twice or is an input.
     """
     given = [contents] if isinstance(contents, str) else contents
-    default = [style] if isinstance(style, str) else style
+    default = [_picture(path) for path in _as_list(style)]
     rows = [row for path in given for row in _rows_of(path)]
     if not rows:
         raise NstjaxError(f"{', '.join(given)} lists no picture")
@@ -57,9 +57,13 @@ def read_manifest(
                     f"{row['content']} has no style; give --style, or a style in its "
                     "row"
                 )
-            row["style"] = [_picture(path) for path in default]
+            row["style"] = default
     _check(rows)
     return rows
+
+
+def _as_list(style: str | Sequence[str] | None) -> Sequence[str]:
+    return [style] if isinstance(style, str) else style or []
 
 
 def _rows_of(path: str) -> Iterator[dict[str, Any]]:
@@ -134,8 +138,8 @@ def _row(given: Mapping[str, Any], where: str, base: str) -> dict[str, Any]:
     content, style = given.get("content"), given.get("style")
     if not isinstance(content, str) or not content:
         raise NstjaxError(f"{where} has no content; name a picture")
-    styles = [style] if isinstance(style, str) else style
-    if not all(isinstance(path, str) for path in styles or ()):
+    styles = _as_list(style)
+    if not all(isinstance(path, str) for path in styles):
         raise NstjaxError(f"the style of {where} is neither a picture nor a list")
     options = given.get("options")
     if not isinstance(options, str | None):
@@ -153,11 +157,11 @@ def _row(given: Mapping[str, Any], where: str, base: str) -> dict[str, Any]:
 def _picture(path: str, base: str = "") -> str:
     """A picture's absolute name; the examples' own names stay."""
     found = files.absolute(path, base)
-    if examples.is_example(path) and (
-        files.is_remote(found) or not files.exists(found)
-    ):
-        return path
-    return found
+    # Names of examples are bare ones; a million paths are not looked up among them.
+    if "." in path or "/" in path or not examples.is_example(path):
+        return found
+    there = not files.is_remote(found) and files.exists(found)
+    return found if there else path
 
 
 def _name_outputs(

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import filelock
-from PIL import Image
 
 from nstjax.cluster import files
 from nstjax.cluster.dataset import ray_data, stylize_dataset
@@ -18,7 +17,7 @@ from nstjax.cluster.ray_cluster import joined
 from nstjax.cluster.results import Results, read_results
 from nstjax.errors import NstjaxError
 from nstjax.io.files import remove_leftovers
-from nstjax.io.images import PICTURE_FORMATS
+from nstjax.io.images import open_picture
 
 Row = Mapping[str, Any]
 Record = Mapping[str, Any]
@@ -171,7 +170,7 @@ def _measured(rows: Sequence[Row]) -> Iterable[Row]:
         # Workers say why a picture cannot be read; remote ones take a connection each.
         if not files.is_remote(row["content"]):
             with contextlib.suppress(Exception):
-                with Image.open(row["content"], formats=PICTURE_FORMATS) as image:
+                with open_picture(row["content"]) as image:
                     width, height = image.size
         return {**row, "width": width, "height": height}
 
