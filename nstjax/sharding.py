@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import jax
+import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 # The one axis of every mesh here.
@@ -51,3 +52,17 @@ def local_rows(mesh: Mesh, rows: int) -> tuple[int, int]:
     each, mine = rows // mesh.size, jax.process_index()
     first = each * hosts.index(mine)
     return first, first + each * hosts.count(mine)
+
+
+def of_all_hosts(mesh: Mesh, value: np.ndarray) -> dict[int, np.ndarray]:
+    """An array of every host, by the host's number; all hosts must call this.
+
+    jax's own `process_allgather` takes hosts to have equal numbers of devices.
+    """
+    shape = (mesh.size, *value.shape)
+    rows = jax.make_array_from_callback(
+        shape, batch_sharded(mesh), lambda _: value[None]
+    )
+    gathered = jax.jit(lambda x: x, out_shardings=replicated(mesh))(rows)
+    hosts = [device.process_index for device in mesh.devices.flat]
+    return dict(zip(hosts, np.asarray(gathered), strict=True))

@@ -11,7 +11,6 @@ from typing import Any
 import jax
 import numpy as np
 import optax
-from jax.experimental import multihost_utils
 from jax.sharding import Mesh
 from ml_collections import ConfigDict
 
@@ -21,7 +20,13 @@ from nstjax.io.checkpoints import Checkpoints
 from nstjax.io.datasets import fixed_batches, make_batches
 from nstjax.io.files import write_atomically
 from nstjax.io.weights import save_weights
-from nstjax.sharding import batch_sharded, local_rows, make_data_mesh, replicated
+from nstjax.sharding import (
+    batch_sharded,
+    local_rows,
+    make_data_mesh,
+    of_all_hosts,
+    replicated,
+)
 from nstjax.training import workdirs
 from nstjax.training.schedules import make_optimizer, make_schedule
 from nstjax.training.step import (
@@ -96,7 +101,7 @@ def train(
         )
     workdirs.check(workdir, config)
     # Also, every process must have looked before the first one writes.
-    _compare_hosts(config)
+    _compare_hosts(config, mesh)
     with Checkpoints(workdir / workdirs.CHECKPOINTS, keep=config.keep) as checkpoints:
         run = _Run(task, config, mesh, checkpoints)
         clock, done = time.perf_counter(), run.step
@@ -118,7 +123,7 @@ def train(
                 report = run.advance()
                 last = run.step == config.steps
                 logs = last or run.step % config.log_every == 0
-                stop = _agree(bool(request.requested), now=logs)
+                stop = _agree(bool(request.requested), mesh, now=logs)
                 if logs or stop:
                     progress(run.to_numbers(report) | {"learning_rate": run.rate})
                 if last or stop or run.step % config.checkpoint_every == 0:
@@ -335,7 +340,7 @@ def _moved(rows: slice, first: int) -> slice:
     return slice((rows.start or 0) - first, rows.stop and rows.stop - first)
 
 
-def _compare_hosts(config: ConfigDict) -> None:
+def _compare_hosts(config: ConfigDict, mesh: Mesh) -> None:
     """Checks that all hosts train the same on the same pictures.
 
     Otherwise every host would shuffle another list, and none would notice.
@@ -343,8 +348,8 @@ def _compare_hosts(config: ConfigDict) -> None:
     if jax.process_count() == 1:
         return
     mine = bytes.fromhex(workdirs.fingerprint(config))
-    all_of_them = multihost_utils.process_allgather(np.frombuffer(mine, np.uint8))
-    others = [n for n, row in enumerate(all_of_them) if (row != all_of_them[0]).any()]
+    hosts = of_all_hosts(mesh, np.frombuffer(mine, np.int32))
+    others = [number for number, row in hosts.items() if (row != hosts[0]).any()]
     if others:
         raise NstjaxError(
             f"process {', '.join(map(str, others))} has other settings or pictures "
@@ -352,7 +357,7 @@ def _compare_hosts(config: ConfigDict) -> None:
         )
 
 
-def _agree(requested: bool, *, now: bool) -> bool:
+def _agree(requested: bool, mesh: Mesh, *, now: bool) -> bool:
     """Whether to stop: the same answer on all hosts, after the same step.
 
     Several hosts ask one another only at steps `now` that wait for the loss
@@ -360,7 +365,7 @@ def _agree(requested: bool, *, now: bool) -> bool:
     """
     if jax.process_count() == 1:
         return requested
-    return now and bool(multihost_utils.process_allgather(np.array(requested)).any())
+    return now and any(of_all_hosts(mesh, np.array(requested, np.int32)).values())
 
 
 def _note_unreadable(workdir: Path, corrupt: set[str]) -> None:
