@@ -98,9 +98,10 @@ def _check_options(options: argparse.Namespace, overrides: Sequence[str]) -> Non
     for name in ("workers", "results"):
         if getattr(options, name) is not None and not options.cluster:
             raise NstjaxError(f"--{name} is for --cluster")
+    if options.cluster and options.style is None:
+        options.style = []  # a manifest may name its own
     for name in ("content", "style"):
-        # A manifest may name its styles.
-        if getattr(options, name) is None and not (options.cluster and name == "style"):
+        if getattr(options, name) is None:
             raise NstjaxError(f"--{name} is missing: name a picture")
     if options.sheet_columns and not options.sheet:
         raise NstjaxError("--sheet-columns is for --sheet")

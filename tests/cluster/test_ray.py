@@ -64,7 +64,7 @@ class Run:
 def wait_until(holds: Callable[[], bool]) -> None:
     end = time.monotonic() + PATIENCE
     while not holds():
-        assert time.monotonic() < end
+        assert time.monotonic() < end, "it takes too long"
         time.sleep(0.02)
 
 
