@@ -22,7 +22,7 @@ LAYERS = (
     ("weights", "configuration"),
     ("methods",),
     ("training",),
-    ("api", "weights/inspection"),
+    ("api", "weights/inspection", "export"),
     ("evaluation", "video", "painter", "cluster"),
     ("cli",),
     ("__main__",),

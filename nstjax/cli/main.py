@@ -15,6 +15,7 @@ _COMMANDS = {
     "prepare-data": ("nstjax.cli.prepare_data", "pack folders of pictures for TFDS"),
     "weights": ("nstjax.cli.weights", "fetch published networks"),
     "convert": ("nstjax.cli.convert", "convert published weight files"),
+    "export": ("nstjax.cli.export", "write a method as ONNX or StableHLO"),
     "doctor": ("nstjax.cli.doctor", "say what is installed, or what a weight file is"),
 }
 

@@ -200,7 +200,7 @@ def decode(
     chex.assert_axis_dimension(features, 3, spec.input_width)
     height, width = features.shape[1:3]
     first_is_doubled = spec.convolutions[0] in spec.upsample_before
-    if min(height, width) < (1 if first_is_doubled else 2):
+    if any(side < (1 if first_is_doubled else 2) for side in (height, width)):
         scale = 2 ** len(spec.upsample_before)
         raise NstjaxError(
             f"a {spec.layer} activation of {width} x {height} cells is too small to "

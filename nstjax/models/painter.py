@@ -44,9 +44,9 @@ MULTIPLE = STRIDES["eighth"]
 # that hardly fires must not be blown up.
 EPS = 1e-3
 # The largest relative change that a style makes to a channel.
-_LARGEST_SCALE = 0.8
+LARGEST_SCALE = 0.8
 # Means and deviations are told as what lies this far above or below usual, at most.
-_LARGEST_STATISTIC = 4.0
+LARGEST_STATISTIC = 4.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -179,7 +179,7 @@ def encode(
     """
     chex.assert_rank(image, 4)
     height, width = image.shape[1:3]
-    if min(height, width) < 2 * MULTIPLE or height % MULTIPLE or width % MULTIPLE:
+    if any(side < 2 * MULTIPLE or side % MULTIPLE for side in (height, width)):
         raise NstjaxError(
             f"a painter takes pictures whose sides are multiples of {MULTIPLE} from "
             f"{2 * MULTIPLE} on, not {width} x {height} pixels"
@@ -236,7 +236,7 @@ def decode(
                 for share, value in zip(shares, wanted, strict=True)
             ]
         scale, shift = jnp.split(sum(wanted), 2, axis=-1)
-        scale = 1 + _LARGEST_SCALE * jnp.tanh(scale)
+        scale = 1 + LARGEST_SCALE * jnp.tanh(scale)
         return x * scale.astype(x.dtype) + shift.astype(x.dtype)
 
     x = features["eighth"]
@@ -320,7 +320,7 @@ def _condense(weights: Params, style: Mapping[str, Statistics]) -> Array:
     numbers = [value[:, 0, 0] for level in LEVELS for value in style[level]]
     dense = weights["condense"]
     told = jnp.concatenate(numbers, axis=1) @ dense["kernel"] + dense["bias"]
-    return _LARGEST_STATISTIC * jnp.tanh(told / _LARGEST_STATISTIC)
+    return LARGEST_STATISTIC * jnp.tanh(told / LARGEST_STATISTIC)
 
 
 def _adjustment(weights: Params, told: Array) -> Array:

@@ -257,10 +257,13 @@ def _check_size(size: tuple[int, int], layers: tuple[str, ...], spec: VGGSpec) -
     deepest = max(int(layer[len("relu")]) for layer in layers)
     # Reflection needs two pixels, anything else one.
     least = 2 if spec.padding == "reflect" else 1
-    smallest = min(size)
-    for _ in range(deepest - 1):
-        smallest = smallest // 2 if spec.rounding == "floor" else -(-smallest // 2)
-    if smallest < least:
+
+    def shrink(side: int) -> int:
+        for _ in range(deepest - 1):
+            side = side // 2 if spec.rounding == "floor" else -(-side // 2)
+        return side
+
+    if any(shrink(side) < least for side in size):
         # The least side that the halvings leave enough of.
         halvings = 2 ** (deepest - 1)
         needed = (

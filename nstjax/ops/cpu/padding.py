@@ -37,7 +37,7 @@ def pad_border(x: Array, *, mode: str) -> Array:
     chex.assert_rank(x, 4)
     if mode not in _DEPTHS:
         raise ValueError(f"the mode must be one of {sorted(_DEPTHS)}, not {mode!r}")
-    if min(x.shape[1:3]) == 1:
+    if 1 in x.shape[1:3]:
         return _joined(x, mode)
     if forms.are_plain():
         return jnp.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)), mode=mode)

@@ -1,0 +1,70 @@
+"""Whether ONNX files compute what their functions in JAX do."""
+
+from collections.abc import Mapping, Sequence
+
+import jax
+import numpy as np
+
+from nstjax.errors import NstjaxError
+from nstjax.export.graph import need
+from nstjax.export.models import Model
+
+# Of the largest difference. Features are of the order of 1, as pictures are.
+TOLERANCE = 1e-4
+_UNOPTIMISED = {"xla_backend_optimization_level": 0}
+# Height and width: odd, and no multiples of 8.
+_CONTENT, _STYLE = (75, 53), (64, 96)
+
+
+def check_models(
+    models: Sequence[Model],
+    files: Mapping[str, bytes],
+    *,
+    content_size: tuple[int, int] = _CONTENT,
+    style_size: tuple[int, int] = _STYLE,
+) -> dict[str, float]:
+    """Runs files in onnxruntime, and their functions in JAX, on the same random arrays.
+
+    Args:
+        models: from `nstjax.export.models.make_models`.
+        files: the bytes of each one's ONNX file by its name.
+        content_size, style_size: heights and widths of the pictures to try.
+
+    Returns:
+        The largest difference in any output, by name.
+
+    Raises:
+        NstjaxError: if one exceeds `TOLERANCE`, or onnxruntime is not installed.
+    """
+    runtime = need("onnxruntime")
+    known = {
+        "content": _picture(*content_size, seed=0),
+        "style": _picture(*style_size, seed=1),
+        "alpha": np.float32([0.7]),
+    }
+    found = {}
+    # What encoders give is what decoders take.
+    for model in sorted(models, key=lambda model: len(model.inputs)):
+        arrays = [known[tensor.name] for tensor in model.inputs]
+        # Compiled at once, for it runs only once.
+        function = jax.jit(model.function, compiler_options=_UNOPTIMISED)
+        expected = [np.asarray(x) for x in function(*arrays)]
+        names = [tensor.name for tensor in model.outputs]
+        known |= dict(zip(names, expected, strict=True))
+        session = runtime.InferenceSession(
+            files[model.name], providers=["CPUExecutionProvider"]
+        )
+        inputs = {tensor.name: known[tensor.name] for tensor in model.inputs}
+        pairs = zip(expected, session.run(names, inputs), strict=True)
+        found[model.name] = max(float(np.abs(a - b).max()) for a, b in pairs)
+        if not found[model.name] <= TOLERANCE:
+            raise NstjaxError(
+                f"{model.name} comes out {found[model.name]:.1g} away from JAX's in "
+                f"onnxruntime, more than {TOLERANCE:g}; try another version of onnx or "
+                "onnxruntime"
+            )
+    return found
+
+
+def _picture(height: int, width: int, *, seed: int) -> np.ndarray:
+    return np.random.default_rng(seed).random((1, height, width, 3), np.float32)

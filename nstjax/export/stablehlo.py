@@ -1,0 +1,40 @@
+"""Functions as StableHLO, by `jax.export`, for CPUs, GPUs and TPUs alike."""
+
+import jax
+import jax.numpy as jnp
+from jax import export
+
+from nstjax.export.models import Model, Tensor
+from nstjax.methods.one_pass import LEAST_SIDE
+from nstjax.ops.cpu.forms import plain_forms
+
+# Of the coarsest features of a picture of LEAST_SIDE.
+_LEAST_CELLS = LEAST_SIDE // 8
+_PLATFORMS = ("cpu", "cuda", "rocm", "tpu")
+
+
+def to_stablehlo(model: Model) -> export.Exported:
+    """Traces a function with free sizes.
+
+    Its `serialize()` is what `jax.export.deserialize` reads; its
+    `mlir_module_serialized` is portable StableHLO, which needs no JAX.
+    """
+    # Every one that occurs; rows and columns are those of the coarsest features.
+    scope = export.SymbolicScope(
+        [
+            *(f"{side} >= {LEAST_SIDE}" for side in ("height", "width")),
+            *(f"{side} >= {_LEAST_CELLS}" for side in ("rows", "columns")),
+        ]
+    )
+
+    def describe(tensor: Tensor) -> jax.ShapeDtypeStruct:
+        # Symbols do not broadcast: here, every picture has a style of its own.
+        sizes = ", ".join(str(size).replace("styles", "batch") for size in tensor.shape)
+        return jax.ShapeDtypeStruct(
+            export.symbolic_shape(sizes, scope=scope), jnp.float32
+        )
+
+    with plain_forms():
+        return export.export(jax.jit(model.function), platforms=_PLATFORMS)(
+            *map(describe, model.inputs)
+        )

@@ -1,0 +1,65 @@
+"""StableHLO with free sizes, read back and run."""
+
+import json
+
+import numpy as np
+import pytest
+from jax import export
+
+from nstjax.cli.main import main
+from nstjax.methods import one_pass
+
+
+def export_method(folder, decoder, *more):
+    arguments = ["export", "adain", str(folder / "out"), "--format", "stablehlo"]
+    assert main([*arguments, "--decoder", decoder, *more]) == 0
+    return folder / "out"
+
+
+def read(folder):
+    return {
+        path.stem: export.deserialize(bytearray(path.read_bytes()))
+        for path in folder.glob("*.jax")
+    }
+
+
+@pytest.fixture(scope="module")
+def exported(networks, tmp_path_factory):
+    _, decoder = networks["painter"]
+    folder = export_method(tmp_path_factory.mktemp("stablehlo"), decoder)
+    return folder, one_pass.load_networks("", decoder)
+
+
+def test_it_paints_as_in_jax(exported):
+    folder, networks = exported
+    models = read(folder)
+    assert set(models["painter"].platforms) >= {"cpu", "cuda", "tpu"}
+    # One size of many: odd, and no multiple of 8.
+    rng = np.random.default_rng(0)
+    content = rng.random((33, 51, 3), np.float32)
+    style = rng.random((33, 40, 3), np.float32)
+    told = np.float32([0.6]), *models["style_encoder"].call(style[None])
+    (whole,) = models["painter"].call(content[None], *told)
+    expected = one_pass.transfer_picture(content, [style], networks=networks, alpha=0.6)
+    assert expected.std() > 0.02
+    np.testing.assert_allclose(whole[0], expected, atol=1e-4)
+    features = models["encoder"].call(content[None])
+    (halves,) = models["decoder"].call(*features, *told)
+    np.testing.assert_allclose(halves[0, :33, :51], expected, atol=1e-4)
+
+
+def test_an_encoder_and_its_decoder_are_traced_with_free_sizes(networks, tmp_path):
+    encoder, decoder = networks["reflect"]
+    folder = export_method(tmp_path, decoder, "--encoder", encoder)
+    (painted,) = read(folder)["painter"].out_avals
+    assert list(map(str, painted.shape)) == ["batch", "height", "width", "3"]
+
+
+def test_the_portable_files_are_mlir_bytecode(exported):
+    folder, _ = exported
+    card = json.loads((folder / "card.json").read_text())
+    names = [name for name in card["sha256"] if name.endswith(".mlirbc")]
+    assert len(names) == 4
+    for name in names:
+        # https://mlir.llvm.org/docs/BytecodeFormat/#magic-number
+        assert (folder / name).read_bytes().startswith(b"ML\xefR")
