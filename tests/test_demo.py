@@ -58,6 +58,7 @@ def page(demo):
     browser = next(filter(None, map(shutil.which, BROWSERS)), None)
     if browser is None:
         pytest.skip(f"needs a browser: {', '.join(BROWSERS)}")
+    playwright.expect.set_options(timeout=90_000)
     with playwright.sync_playwright() as driver:
         opened = driver.chromium.launch(executable_path=browser, args=["--no-sandbox"])
         page = opened.new_page(viewport={"width": 1100, "height": 800})

@@ -8,8 +8,10 @@ from nstjax.export.models import Model, Tensor
 from nstjax.methods.one_pass import LEAST_SIDE
 from nstjax.ops.cpu.forms import plain_forms
 
-# Of the coarsest features of a picture of LEAST_SIDE.
-_LEAST_CELLS = LEAST_SIDE // 8
+# Rows and columns are those of a grid of 8 pixels and more.
+_LEAST = {"height": LEAST_SIDE, "width": LEAST_SIDE} | dict.fromkeys(
+    ("rows", "columns"), LEAST_SIDE // 8
+)
 _PLATFORMS = ("cpu", "cuda", "rocm", "tpu")
 
 
@@ -19,12 +21,9 @@ def to_stablehlo(model: Model) -> export.Exported:
     Its `serialize()` is what `jax.export.deserialize` reads; its
     `mlir_module_serialized` is portable StableHLO, which needs no JAX.
     """
-    # Every one that occurs; rows and columns are those of the coarsest features.
+    terms = " ".join(str(size) for tensor in model.inputs for size in tensor.shape)
     scope = export.SymbolicScope(
-        [
-            *(f"{side} >= {LEAST_SIDE}" for side in ("height", "width")),
-            *(f"{side} >= {_LEAST_CELLS}" for side in ("rows", "columns")),
-        ]
+        [f"{side} >= {least}" for side, least in _LEAST.items() if side in terms]
     )
 
     def describe(tensor: Tensor) -> jax.ShapeDtypeStruct:
