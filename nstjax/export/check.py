@@ -40,7 +40,7 @@ def check_models(
     known = {
         "content": _picture(*content_size, seed=0),
         "style": _picture(*style_size, seed=1),
-        "alpha": np.float32([0.7]),
+        "alpha": np.array([0.7], np.float32),
     }
     found = {}
     # What encoders give is what decoders take.

@@ -136,7 +136,8 @@ def make_models(networks: Networks) -> tuple[Model, ...]:
             alpha=alpha,
             spec=spec,
         )
-        size = [side * spec.strides[levels[0]] for side in arrays[0].shape[1:3]]
+        stride, (_, height, width, _) = spec.strides[levels[0]], arrays[0].shape
+        size = height * stride, width * stride
         return (feedforward.decode(params, restyled, size=size, spec=spec),)
 
     def paint(image: Array, alpha: Array, *numbers: Array) -> tuple[Array, ...]:

@@ -43,7 +43,7 @@ def measure(g: Graph, features: Mapping[str, str], spec: OnePassSpec) -> Moments
         if spec.ddof:
             sides = g.add("Cast", g.add("Shape", value, start=2), to=1)
             count = g.add("ReduceProd", sides, keepdims=1)
-            fewer = g.add("Sub", count, g.constant(np.float32([spec.ddof])))
+            fewer = g.add("Sub", count, g.constant(np.array([spec.ddof], np.float32)))
             variance = g.add("Mul", variance, g.add("Div", count, fewer))
         deviation = g.add("Sqrt", g.add("Add", variance, _number(g, spec.eps)))
         flat = g.constant(np.array([2, 3]))
@@ -216,7 +216,7 @@ def _double(g: Graph, x: str) -> str:
         "Resize",
         x,
         "",
-        g.constant(np.float32([1, 1, 2, 2])),
+        g.constant(np.array([1, 1, 2, 2], np.float32)),
         mode="nearest",
         coordinate_transformation_mode="asymmetric",
         nearest_mode="floor",
