@@ -45,7 +45,7 @@ class Pipes:
         Raises:
             NstjaxError: if a pipe is a terminal, or wanted twice.
         """
-        lists = [options.content, options.style, options.mask or []]
+        lists = [options.content, options.style or [], options.mask or []]
         reads = sum(names.count(STANDARD) for names in lists)
         writes = options.output == STANDARD
         if not reads and not writes:
