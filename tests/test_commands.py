@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from nstjax.cli import options as stylize_options
 from nstjax.cli.main import main as nstjax_main
+from nstjax.cli.options import make_parser
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text()
@@ -125,7 +125,7 @@ def test_commands_are_found():
 @pytest.mark.parametrize("command", STYLIZE)
 def test_every_option_of_a_shown_command_is_there(command):
     words = shlex.split(re.split(r"\s+[<>] ", command)[0])[2:]
-    options, rest = stylize_options.make_parser().parse_known_args(words)
+    options, rest = make_parser().parse_known_args(words)
     assert all(word.startswith("--config.") for word in rest), command
 
 
@@ -150,3 +150,14 @@ def test_a_shown_command_runs(command, folder, fetched, monkeypatch, capfdbinary
         if path.suffix not in (".json", ".mp4"):
             with Image.open(path) as image:
                 image.load()
+
+
+def test_the_page_of_options_shows_options_that_there_are():
+    text = (ROOT / "docs" / "options.md").read_text()
+    shown = re.findall(r"`(--[^`]*)`<br>.*?\((images/[^)]*)\)", text)
+    assert len(shown) > 10
+    for options, picture in shown:
+        rest = make_parser().parse_known_args(shlex.split(options))[1]
+        assert not rest and (ROOT / "docs" / picture).is_file()
+    for picture in re.findall(r"\((images/[^)]*)\)", text):
+        assert 1000 < (ROOT / "docs" / picture).stat().st_size < 150_000, picture

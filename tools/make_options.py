@@ -62,16 +62,13 @@ ONE_PASS = [
 OPTIMISED = [
     Shown("gatys", "the default of gatys", ""),
     Shown("content-weight", "more of the content", "--content-weight 10"),
-    Shown("style-weight", "more of the style", "--style-weight 10"),
-    Shown("tv-weight", "smoother", "--tv-weight 1"),
+    Shown("gatys-stroke", "large strokes", "--stroke-scale 0.75"),
     Shown("lap-weight", "more of the edges", "--lap-weight 10"),
-    Shown("depth-weight", "more of the depth", "--depth-weight 10"),
     Shown("init", "begun from noise", "--init noise"),
-    Shown("iterations", "stopped early", "--iterations 20"),
-    Shown("gatys-stroke", "small strokes", "--stroke-scale 0.25"),
+    Shown("tv-weight", "smoother", "--tv-weight 1"),
 ]
 # What stands before the options of the second table.
-OPTIMISING = "--method gatys --size 256"
+OPTIMISING = "--method gatys --size 200 --iterations 60"
 
 
 def arguments(shown: Shown, before: str) -> list[str]:
@@ -98,6 +95,8 @@ def paint_strokes() -> None:
     for method, size in (("adain", 300), ("adain", 900), ("gatys", 300)):
         for scale in (None, 0.25, 0.5, 1.0):
             options = {} if scale is None else {"stroke_scale": scale}
+            if method == "gatys":
+                options["iterations"] = 60
             picture = nstjax.stylize(
                 CONTENT, STYLE, method=method, size=size, **options
             )
@@ -149,9 +148,9 @@ def write_page() -> None:
     """Puts the tables between their marks."""
     text = PAGE.read_text()
     for name, rows in (("one-pass", ONE_PASS), ("optimised", OPTIMISED)):
-        begin, end = f"<!-- {name} -->\n", f"\n<!-- end of {name} -->"
+        begin, end = f"<!-- {name} -->\n", f"<!-- end of {name} -->"
         head, rest = text.split(begin)
-        text = f"{head}{begin}\n{table(rows)}\n{end}{rest.split(end)[1]}"
+        text = f"{head}{begin}\n{table(rows)}\n\n{end}{rest.split(end)[1]}"
     PAGE.write_text(text)
 
 
