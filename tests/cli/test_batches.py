@@ -105,6 +105,28 @@ def test_a_bad_picture_stops_no_other_and_nothing_is_replaced(folders, capsys):
     assert len(list(folders["output"].iterdir())) == len(SIZES)
 
 
+@pytest.mark.parametrize("error", [RuntimeError, MemoryError, SyntaxError])
+def test_whatever_a_picture_raises_belongs_to_that_picture(
+    error, folders, monkeypatch, capsys
+):
+    """Decoders raise more than OSError; a damaged AVIF, for one, RuntimeError."""
+    folders["style"] = folders["style"] / "calm.png"
+    for number in range(3, len(SIZES)):
+        (folders["content"] / f"{number}.png").unlink()
+    read_picture = planning.read_picture
+
+    def reading(source):
+        if str(source).endswith("1.png"):
+            raise error("the decoder gave up")
+        return read_picture(source)
+
+    monkeypatch.setattr(planning, "read_picture", reading)
+    assert main([*_arguments(folders), "--quiet"]) == 2
+    errors = capsys.readouterr().err
+    assert "1.png could not be made" in errors and "1 of 3 pictures failed" in errors
+    assert {p.name for p in folders["output"].iterdir()} == {"0.png", "2.png"}
+
+
 def test_a_picture_that_cannot_be_written_is_reported(folders, monkeypatch, capsys):
     from nstjax.cli import batches
 

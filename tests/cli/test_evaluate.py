@@ -191,6 +191,19 @@ def test_an_unreadable_picture_is_skipped_and_counted(arguments, tmp_path, capsy
     assert "broken.png" in (tmp_path / "run" / "report.md").read_text()
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="names of any bytes")
+def test_names_that_are_not_utf_8(tmp_path, save_picture):
+    latin = tmp_path / os.fsdecode(b"caf\xe9.png")
+    save_picture(latin, (64, 64), 0)
+    style = save_picture(tmp_path / "style.png", (64, 64), 1)
+    arguments = ["--content", str(latin), "--style", style, "--methods", "adain"]
+    arguments += ["--size=48", "--figure-pairs=1", f"--output={tmp_path / 'run'}"]
+    assert main([*arguments, "--quiet"]) == 0
+    assert len(_pictures(tmp_path / "run")) == 1
+    # The command in the report can be given again.
+    assert b"caf\xe9.png" in (tmp_path / "run" / "report.md").read_bytes()
+
+
 @pytest.mark.parametrize(
     "wrong, words",
     [

@@ -192,6 +192,17 @@ def test_save_every_writes_pictures_on_the_way(arguments, tmp_path):
     assert (_read(tmp_path / saved[-1]) == _read(tmp_path / "out.png")).all()
 
 
+def test_a_picture_on_the_way_that_cannot_be_written_costs_no_result(
+    arguments, tmp_path, capsys
+):
+    in_the_way = tmp_path / "out_00002.png"
+    in_the_way.mkdir()
+    assert main([*arguments, "--save-every=2", "--overwrite"]) == 0
+    assert "out_00002.png is a folder" in capsys.readouterr().err
+    assert in_the_way.is_dir()
+    assert (_read(tmp_path / "out_00004.png") == _read(tmp_path / "out.png")).all()
+
+
 def test_nothing_is_overwritten_unless_asked_for(arguments, tmp_path, capsys):
     (tmp_path / "out.png").write_bytes(b"precious")
     assert main(arguments) == 2
