@@ -110,12 +110,13 @@ class StopRequest:
         self._handling.__exit__(*exception)
 
     def _handle(self, number, frame) -> None:
-        if not self.armed or (self.requested and number == signal.SIGINT):
+        again = self.requested and number == signal.SIGINT
+        self.requested = self.requested or number
+        if again or not self.armed:
             before = self._before[number]
             if callable(before) and before is not signal.default_int_handler:
                 before(number, frame)
             raise Stopped(number)
-        self.requested = self.requested or number
 
 
 @contextlib.contextmanager

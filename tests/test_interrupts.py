@@ -41,7 +41,7 @@ def test_unarmed_it_interrupts_at_once():
     with StopRequest(armed=False) as request:
         with pytest.raises(Stopped) as stopped:
             os.kill(os.getpid(), signal.SIGTERM)
-        assert stopped.value.status == 143 and not request.requested
+        assert stopped.value.status == 143 and request.requested == signal.SIGTERM
 
 
 def test_a_signal_that_falls_into_a_callback_is_not_lost():

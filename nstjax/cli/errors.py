@@ -2,13 +2,14 @@
 
 import functools
 import os
+import signal
 import sys
 import warnings
 from collections.abc import Callable
 
 from nstjax.cli.streams import reliable_streams
 from nstjax.errors import NstjaxWarning, explain
-from nstjax.interrupts import Stopped, raising_stopped
+from nstjax.interrupts import SIGNALS, Stopped, raising_stopped
 from nstjax.io.files import remove_unfinished
 
 USAGE_ERROR = 2
@@ -56,6 +57,9 @@ def run_command(main: Callable[[], int]) -> None:
     """
     _process.owned = True
     status = main()
+    # Everything is done: a signal that comes now must not make it a failure.
+    for number in SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
     if status <= 128:
         sys.exit(status)
     _end(status, said=True)
