@@ -19,9 +19,9 @@ Presets:
     adversarial: goes on from what "solved" exported, also with pictures that the
         network's own gradient has moved: a better loss (docs/training.md):
         ... --config.initial=depth-slim.safetensors --config.painted=PAINTED
-    taught: as "solved", with a ResNet that begins with random weights.
-    labelled: a ResNet without a teacher, from PHOTOS and DISPARITIES alone. Beyond some
-        20,000 examples it learns three thousand photos by heart.
+
+Without --config.teacher a network learns from PHOTOS and DISPARITIES alone: beyond some
+20,000 examples, three thousand photos by heart.
 """
 
 from nstjax.configs import common
@@ -29,14 +29,7 @@ from nstjax.configs import common
 
 def get_config(preset="solved"):
     return common.preset_config(
-        base(),
-        preset,
-        {
-            "solved": solved,
-            "adversarial": adversarial,
-            "taught": taught,
-            "labelled": labelled,
-        },
+        base(), preset, {"solved": solved, "adversarial": adversarial}
     )
 
 
@@ -49,17 +42,12 @@ def base():
     # Whether a run without config.initial begins with a network that is solved for,
     # layer after layer, to explain the teacher's features.
     config.solved_start = False
-    # Whether the encoder is trained with batch normalisation.
-    config.batch_norm = False
     # A picture of the same name for each of config.content; and, under the
     # photos' names with anything after an underscore, painted versions.
     config.labels = ""
     config.painted = ""
 
     common.depth_network(config)
-
-    # The stem and so many of the encoder's stages stay as they began.
-    config.frozen_stages = 0
 
     # Every tenth photo, in the order of their names, is held out.
     config.validation_every_nth = 10
@@ -135,27 +123,6 @@ def adversarial(config):
     config.steps = 1_600
     config.average_decay = 0.99
     config.checkpoint_every = 150
-
-
-def taught(config):
-    # Three minutes and twenty seconds on an H200 with --config.threads=1
-    # --config.workers=15; some seven hours on two cores.
-    _follow_teacher(config)
-    config.batch_norm = True
-    config.transfer_share = 0.05
-    config.batch_size = 32
-    config.validation_batches = 9
-    # For a beginning. What has been learnt at it is lost at first when a new run
-    # begins with it (docs/training.md).
-    config.learning_rate = 5e-3
-    config.warmup_steps = 500
-    config.steps = 10_000
-    config.average_decay = 0.999
-    config.checkpoint_every = 2_500
-
-
-def labelled(config):
-    del config  # the values above
 
 
 def _separable(config):

@@ -5,8 +5,7 @@ which is a `MonodepthSpec` and is stored with the weights.
 
 There is no batch normalisation left in it: at inference it is a factor and an
 offset for each channel, which converters fold into the convolution before it.
-That saves two passes over every activation. In training there can be some, see
-`nstjax.models.batch_norm`.
+That saves two passes over every activation.
 
 References:
     Godard et al., 2019, https://arxiv.org/abs/1806.01260, and its code,
@@ -203,49 +202,23 @@ def disparities(
     return forward(params, image, spec=spec).disparities
 
 
-def forward(
-    params: Params, image: Array, *, spec: MonodepthSpec, normalise: bool = False
-) -> DepthOutputs:
+def forward(params: Params, image: Array, *, spec: MonodepthSpec) -> DepthOutputs:
     """Disparities, and the features on the way to them.
 
     Args:
         params, image, spec: see `disparities`.
-        normalise: whether `params` are in training, with a "scale" in each of the
-            encoder's convolutions.
 
     Raises:
         NstjaxError: for sizes that do not suit, see `disparities`.
     """
-    return _module(spec, normalise).apply({"params": params}, _pixels(image))
+    return _module(spec).apply({"params": params}, _pixels(image))
 
 
-def encoder_moments(
-    params: Params, image: Array, *, spec: MonodepthSpec, normalise: bool
-) -> Params:
-    """Mean and deviation over a batch of what each convolution gives, bias apart.
-
-    Args:
-        params, image, spec, normalise: see `see`.
-
-    Returns:
-        ``{"conv1": {"mean": [C], "deviation": [C]}, ...}``, like the encoder's
-        params.
-    """
-    network = _module(spec, normalise)
-    _, state = network.apply({"params": params}, _pixels(image), mutable=["moments"])
-    # Flax keeps a value for each call of a module, of which there is one.
-    return jax.tree.map(
-        lambda calls: calls[0],
-        state["moments"]["encoder"],
-        is_leaf=lambda node: isinstance(node, tuple),
-    )
-
-
-def _module(spec: MonodepthSpec, normalise: bool):
+def _module(spec: MonodepthSpec):
     # Imported this late: Flax takes a tenth of a second, which kept programs save.
     from nstjax.models.modules.monodepth import Monodepth
 
-    return Monodepth(spec, normalise)
+    return Monodepth(spec)
 
 
 def _pixels(image: Array) -> Array:
@@ -255,9 +228,7 @@ def _pixels(image: Array) -> Array:
     return (image - MONODEPTH_MEAN) / MONODEPTH_STD
 
 
-def disparity(
-    params: Params, image: Array, *, spec: MonodepthSpec, normalise: bool = False
-) -> Array:
+def disparity(params: Params, image: Array, *, spec: MonodepthSpec) -> Array:
     """The finest disparity of pictures of any size, at their size.
 
     The picture is resized to the network's size with Lanczos, as by
@@ -269,7 +240,6 @@ def disparity(
         params: see `disparities`.
         image: pictures of shape [B, H, W, 3], RGB in [0, 1], of any size.
         spec: what `params` belong to.
-        normalise: see `see`.
 
     Returns:
         Disparities of shape [B, H, W, 1], values in (0, 1).
@@ -278,7 +248,7 @@ def disparity(
     resized = resize(image, spec.input_size, method="lanczos3")
     if spec.flip_tta:
         resized = jnp.concatenate([resized, resized[:, :, ::-1]])
-    seen = forward(params, resized, spec=spec, normalise=normalise)
+    seen = forward(params, resized, spec=spec)
     finest = seen.disparities[spec.scales[0]]
     if spec.flip_tta:
         straight, flipped = jnp.split(finest, 2)
@@ -306,17 +276,14 @@ def disp_to_depth(
     return scaled, 1 / scaled
 
 
-def init_params(
-    key: Array, spec: MonodepthSpec, *, normalise: bool = False
-) -> dict[str, Any]:
+def init_params(key: Array, spec: MonodepthSpec) -> dict[str, Any]:
     """Random weights of the spec's shapes.
 
     He initialisation, zero biases, and zero kernels at the end of residual
     branches and before the disparities, which are 0.5 everywhere: a sigmoid
-    that begins far from there is lost to training. With `normalise`, the factors at
-    the end of residual branches are zero instead of the kernels.
+    that begins far from there is lost to training.
     """
-    init = jax.jit(_module(spec, normalise).init)
+    init = jax.jit(_module(spec).init)
     params = dict(init(key, jnp.zeros((1, 64, 64, 3)))["params"])
     for scale in spec.scales:
         layer = params["decoder"][f"dispconv{scale}"]

@@ -79,7 +79,7 @@ class ObjectiveTest(chex.TestCase):
         np.testing.assert_allclose(terms["temporal"], expected, rtol=1e-5)
         np.testing.assert_allclose(total, without + 13 * expected, rtol=1e-5)
 
-    @chex.variants(with_jit=True, without_jit=True)
+    @chex.variants(with_jit=True)
     def test_total_is_the_weighted_sum_of_unweighted_terms(self):
         x, content, style = random_pictures(*[(1, 20, 24, 3)] * 3)
         total, terms = self.variant(partial(evaluate, ALL_TERMS))(x, content, style)
@@ -101,7 +101,7 @@ class ObjectiveTest(chex.TestCase):
             assert set(only) == {name}
             np.testing.assert_allclose(total, term, rtol=1e-5)
 
-    @chex.variants(with_jit=True, without_jit=True)
+    @chex.variants(with_jit=True)
     def test_content_is_free_of_all_but_style_and_variation(self):
         content, style = random_pictures(*[(1, 20, 24, 3)] * 2)
         _, terms = self.variant(partial(evaluate, ALL_TERMS))(content, content, style)
@@ -109,7 +109,7 @@ class ObjectiveTest(chex.TestCase):
             np.testing.assert_allclose(terms[name], 0, atol=1e-6)
         assert terms["style"] > 0 and terms["tv"] > 0
 
-    @chex.variants(with_jit=True, without_jit=True)
+    @chex.variants(with_jit=True)
     def test_vmapped_pictures_equal_single_ones(self):
         x, content, style = random_pictures(*[(2, 1, 20, 24, 3)] * 3)
         function = partial(evaluate, ALL_TERMS)

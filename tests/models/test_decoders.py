@@ -57,7 +57,7 @@ def torch_decode(layers, features, *, upsample_after, last_relu):
 
 
 class DecodeTest(chex.TestCase):
-    @chex.variants(with_jit=True, without_jit=True)
+    @chex.variants(with_jit=True)
     def test_same_as_torch(self):
         self.check("relu2_1", last_linear=True)
 

@@ -222,7 +222,7 @@ def test_gradient_for_the_weights_is_that_of_differences():
 
 
 class DepthTest(chex.TestCase):
-    @chex.variants(with_jit=True, without_jit=True)
+    @chex.variants(with_jit=True)
     def test_depth_is_the_inverse_of_disparity(self):
         scaled, depth = self.variant(disp_to_depth)(jnp.asarray([0.0, 0.5, 1.0]))
         np.testing.assert_allclose(scaled, [0.01, 5.005, 10], rtol=1e-6)

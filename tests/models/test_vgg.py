@@ -143,7 +143,7 @@ def slim_params(spec):
 
 
 class FeaturesTest(chex.TestCase):
-    @chex.variants(with_jit=True, without_jit=True)
+    @chex.variants(with_jit=True)
     def test_names_and_shapes(self):
         spec = VGGSpec(SLIM[:6])
         layers = ("relu3_1", "conv1_2", "relu3_2")
@@ -157,7 +157,7 @@ class FeaturesTest(chex.TestCase):
             "relu3_2": (2, 8, 10, 7),
         }
 
-    @chex.variants(with_jit=True, without_jit=True)
+    @chex.variants(with_jit=True)
     def test_relu_follows_conv(self):
         spec = VGGSpec(SLIM[:3])
         image = np.random.default_rng(0).random((1, 16, 16, 3), np.float32)

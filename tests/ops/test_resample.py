@@ -20,7 +20,7 @@ def random_picture(seed=0):
 
 
 class ResizeTest(chex.TestCase):
-    @chex.variants(with_jit=True, without_jit=True)
+    @chex.variants(with_jit=True)
     @parameterized.product(size=SIZES, method=("linear", "lanczos3"))
     def test_value_and_gradient_equal_jax_image(self, size, method):
         x = random_picture()

@@ -91,7 +91,7 @@ class StyleSwapTest(chex.TestCase):
                     atol=1e-6,
                 )
 
-    @chex.variants(with_jit=True, without_jit=True)
+    @chex.variants(with_jit=True)
     def test_several_styles_of_different_sizes(self):
         content, *styles = random_features(
             (1, 12, 9, 3), (1, 7, 14, 3), (1, 15, 6, 3), (1, 5, 5, 3)
@@ -112,7 +112,7 @@ class StyleSwapTest(chex.TestCase):
                 atol=1e-6,
             )
 
-    @chex.variants(with_jit=True, without_jit=True)
+    @chex.variants(with_jit=True)
     def test_patches_of_zeros(self):
         content, style = random_features((1, 8, 9, 3), (1, 8, 9, 3))
         style[:, 2:6, 3:8] = 0
@@ -126,7 +126,7 @@ class StyleSwapTest(chex.TestCase):
         nothing = self.variant(style_swap)(content, np.zeros_like(style))
         np.testing.assert_array_equal(nothing, 0)
 
-    @chex.variants(with_jit=True, without_jit=True)
+    @chex.variants(with_jit=True)
     def test_alpha_mixes_with_the_content(self):
         content, style = random_features((1, 8, 9, 3), (1, 7, 6, 3))
         swap = self.variant(style_swap)

@@ -5,7 +5,6 @@ from functools import partial
 import flax.linen as nn
 import jax.numpy as jnp
 
-from nstjax.models import batch_norm
 from nstjax.models.modules.layers import Conv3x3, parameter
 from nstjax.models.monodepth import EXPANSION, DepthOutputs, MonodepthSpec
 from nstjax.ops.convolution import (
@@ -28,28 +27,25 @@ class Residual(nn.Module):
         width: of its 3x3 convolutions.
         stride: 1, or 2 to halve the size; a bottleneck does so in its 3x3
             convolution, as torchvision's does.
-        normalise: see `Convolution`.
     """
 
     block: str
     width: int
     stride: int
-    normalise: bool = False
 
     @nn.compact
     def __call__(self, x: Array) -> Array:
-        convolution = partial(Convolution, normalise=self.normalise)
         features = EXPANSION[self.block] * self.width
         y = x
         if self.block == "bottleneck":
-            y = nn.relu(convolution(self.width, 1, name="conv1")(y))
-            y = convolution(self.width, 3, self.stride, name="conv2")(y)
-            y = convolution(features, 1, last=True, name="conv3")(nn.relu(y))
+            y = nn.relu(Convolution(self.width, 1, name="conv1")(y))
+            y = Convolution(self.width, 3, self.stride, name="conv2")(y)
+            y = Convolution(features, 1, last=True, name="conv3")(nn.relu(y))
         else:
-            y = nn.relu(convolution(self.width, 3, self.stride, name="conv1")(y))
-            y = convolution(features, 3, last=True, name="conv2")(y)
+            y = nn.relu(Convolution(self.width, 3, self.stride, name="conv1")(y))
+            y = Convolution(features, 3, last=True, name="conv2")(y)
         if self.stride == 2 or x.shape[-1] != features:
-            x = convolution(features, 1, self.stride, name="downsample")(x)
+            x = Convolution(features, 1, self.stride, name="downsample")(x)
         return nn.relu(x + y)
 
 
@@ -59,13 +55,11 @@ class Separable(nn.Module):
     Attributes:
         width: output channels.
         stride: 1, or 2 to halve the size.
-        normalise: see `Convolution`.
         size: the side of the kernels of the channels by themselves.
     """
 
     width: int
     stride: int = 1
-    normalise: bool = False
     size: int = 3
 
     @nn.compact
@@ -74,8 +68,7 @@ class Separable(nn.Module):
             x.shape[-1], self.size, self.stride, depthwise=True, name="conv1"
         )
         x = filters(x)
-        convolution = Convolution(self.width, 1, normalise=self.normalise, name="conv2")
-        return nn.relu(convolution(nn.relu(x)))
+        return nn.relu(Convolution(self.width, 1, name="conv2")(nn.relu(x)))
 
 
 class Convolution(nn.Module):
@@ -88,10 +81,7 @@ class Convolution(nn.Module):
         last: whether it ends a residual branch. Random weights begin with such
             branches closed, as networks without normalisation need it (Zhang
             et al., 2019, https://arxiv.org/abs/1901.09321).
-        depthwise: whether each channel is convolved by itself; such ones are not
-            normalised, since the 1x1 convolution behind them is.
-        normalise: whether the batch's own mean and variance are taken out, see
-            `nstjax.models.batch_norm`.
+        depthwise: whether each channel is convolved by itself.
     """
 
     features: int
@@ -99,12 +89,10 @@ class Convolution(nn.Module):
     stride: int = 1
     last: bool = False
     depthwise: bool = False
-    normalise: bool = False
 
     @nn.compact
     def __call__(self, x: Array) -> Array:
-        closed = self.last and not self.normalise
-        begin = nn.initializers.zeros if closed else nn.initializers.he_normal()
+        begin = nn.initializers.zeros if self.last else nn.initializers.he_normal()
         before = () if self.depthwise else (x.shape[-1],)
         shape = (self.size, self.size, *before, self.features)
         kernel = parameter(self, "kernel", begin, shape).astype(x.dtype)
@@ -119,15 +107,6 @@ class Convolution(nn.Module):
             y = conv3x3(x, kernel, padding="zero")
         else:
             y = x[:, :: self.stride, :: self.stride] @ kernel[0, 0]
-        wanted = self.is_mutable_collection("moments") and not self.depthwise
-        if self.normalise or wanted:
-            mean, deviation = batch_norm.moments(y)
-            self.sow("moments", "mean", mean)
-            self.sow("moments", "deviation", deviation)
-        if self.normalise:
-            begin = nn.initializers.zeros if self.last else nn.initializers.ones
-            scale = parameter(self, "scale", begin, (self.features,))
-            y = ((y - mean) * (scale / deviation)).astype(y.dtype)
         return add_bias(y, bias.astype(x.dtype))
 
 
@@ -135,16 +114,12 @@ class Encoder(nn.Module):
     """The ResNet without its classifier, or with a MobileNet's units."""
 
     spec: MonodepthSpec
-    normalise: bool = False
 
     @nn.compact
     def __call__(self, pixels: Array) -> list[Array]:
         """Maps network pixels [B, H, W, 3] to features at 1/2 to 1/32 of the size."""
         spec = self.spec
-        stem = Convolution(
-            spec.stem_width, 7, 2, normalise=self.normalise, name="conv1"
-        )
-        x = nn.relu(stem(pixels))
+        x = nn.relu(Convolution(spec.stem_width, 7, 2, name="conv1")(pixels))
         features = [x]
         separable = spec.block == "separable"
         if not separable:
@@ -155,7 +130,7 @@ class Encoder(nn.Module):
             for index in range(count):
                 halves = index == 0 and (stage > 1 or separable)
                 name = f"layer{stage}_{index}"
-                x = unit(width, 1 + halves, self.normalise, name=name)(x)
+                x = unit(width, 1 + halves, name=name)(x)
             features.append(x)
         return features
 
@@ -220,14 +195,12 @@ class Monodepth(nn.Module):
 
     Attributes:
         spec: widths and scales.
-        normalise: whether the encoder is in training, with batch normalisation.
     """
 
     spec: MonodepthSpec
-    normalise: bool = False
 
     @nn.compact
     def __call__(self, pixels: Array) -> DepthOutputs:
-        features = Encoder(self.spec, self.normalise, name="encoder")(pixels)
+        features = Encoder(self.spec, name="encoder")(pixels)
         found, decoded = Decoder(self.spec, name="decoder")(features)
         return DepthOutputs(found, features, decoded)

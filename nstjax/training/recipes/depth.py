@@ -24,16 +24,12 @@ from nstjax.losses.depth import (
     rank_correlation,
     scale_shift_invariant_loss,
 )
-from nstjax.models import batch_norm, fast_depth, monodepth
+from nstjax.models import fast_depth, monodepth
 from nstjax.ops.resample import resize
 from nstjax.training.recipes.adversarial import adversarial_step
 from nstjax.training.recipes.depth_network import (
     calibration_batches,
-    freeze,
-    initial_network,
-    make_moments,
     network_spec,
-    normalised,
 )
 from nstjax.training.recipes.depth_start import check_solvable, solve_network
 from nstjax.training.recipes.depth_teacher import (
@@ -43,7 +39,7 @@ from nstjax.training.recipes.depth_teacher import (
     label,
     load_teacher,
 )
-from nstjax.training.recipes.initial import teacher_notes
+from nstjax.training.recipes.initial import load_initial, teacher_notes
 from nstjax.training.sources import Joined, style_source
 from nstjax.training.task import Task, to_unit
 from nstjax.types import Array, Params
@@ -79,26 +75,26 @@ def make_task(config: ConfigDict) -> Task:
     else:
         load = pair_loader(view, repainting, labelled=False)
         training = Stream(Joined(photos, styles), load)
-    forward = partial(monodepth.forward, spec=spec, normalise=config.batch_norm)
+    forward = partial(monodepth.forward, spec=spec)
     fit = partial(resize, size=spec.input_size, method="lanczos3")
     examples = partial(calibration_batches, training, config.batch_size)
-    moments = make_moments(spec, examples, fit)
 
     def init(key: Array) -> Any:
-        network = monodepth.init_params(key, spec, normalise=config.batch_norm)
+        network = monodepth.init_params(key, spec)
         maps = {} if teacher is None else empty_maps(network, teacher, forward)
         return {"network": network, "maps": maps}
 
     def begin(params: Any) -> Any:
         network, maps = params["network"], params["maps"]
-        known = moments if config.batch_norm else None
         if config.initial:
-            network = initial_network(config, spec, network, known)
+            # How often a network looks is no matter of its weights.
+            network = load_initial(
+                config, kind="depth", spec=spec, ignored=("flip_tta",)
+            )
         elif config.solved_start:
             network = monodepth.init_params(jax.random.key(config.seed), spec)
             pictures = [np.float32(batch[..., 3:]) / 255 for batch in examples()]
             network = solve_network(network, spec, teacher, pictures)
-            network = normalised(network, network["encoder"], known)
         if teacher is not None:
             maps = fit_maps(
                 lambda example: forward(
@@ -116,18 +112,11 @@ def make_task(config: ConfigDict) -> Task:
         del frozen
         image = to_unit(batch["held_out"][..., :3], jnp.float32)
         label = to_unit(batch["held_out"][..., 3:], jnp.float32)
-        found = monodepth.disparity(
-            params["network"], image, spec=spec, normalise=config.batch_norm
-        )
+        found = monodepth.disparity(params["network"], image, spec=spec)
         maps = [jnp.tile(x, (1, 1, 1, 3)) for x in (label, found)]
         return jnp.concatenate([image, *maps], 2)
 
     def export(params: Params, recipe: str):
-        network = dict(params["network"])
-        if config.batch_norm:
-            network["encoder"] = batch_norm.fold(
-                network["encoder"], moments(network, normalise=True)
-            )
         metadata = WeightsMetadata(
             kind="depth",
             name=config.name,
@@ -137,7 +126,7 @@ def make_task(config: ConfigDict) -> Task:
             recipe=recipe,
             notes=notes,
         )
-        return jax.tree.map(np.asarray, network), metadata
+        return jax.tree.map(np.asarray, dict(params["network"])), metadata
 
     return Task(
         init=init,
@@ -183,7 +172,7 @@ def _make_loss(
         image, beside = example[..., :3], example[..., 3:]
         if not held_out and config.adversarial_fraction:
             image, beside = attacked(params["network"], image, beside, key)
-        seen = forward(freeze(params["network"], config.frozen_stages), image)
+        seen = forward(params["network"], image)
         found = {s: x.astype(jnp.float32) for s, x in seen.disparities.items()}
         if config.teacher:
             view = image if held_out else beside
@@ -261,11 +250,6 @@ def _check(config: ConfigDict) -> None:
             "--config.teacher=FILE, or --config.solved_start=False"
         )
     _check_adversarial(config)
-    if config.frozen_stages not in range(5):
-        raise NstjaxError(
-            "--config.frozen_stages must be from 0 to 4, the encoder's stages, not "
-            f"{config.frozen_stages}"
-        )
     if not (config.jitter >= 0 and config.gradient_levels >= 1):
         raise NstjaxError(
             "--config.jitter must be 0 or more and --config.gradient_levels 1 or more"

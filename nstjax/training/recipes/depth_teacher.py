@@ -68,8 +68,6 @@ def empty_maps(
     network: Params,
     teacher: Params,
     forward: Callable[[Params, Array], monodepth.DepthOutputs],
-    *,
-    stages: int = 0,
 ) -> dict[str, Any]:
     """Maps for `hints` that are zero.
 
@@ -77,11 +75,10 @@ def empty_maps(
         network: the student's params.
         teacher: see `load_teacher`.
         forward: ``forward(network, image)``, of the student.
-        stages: see `taught`.
     """
 
     def shapes(network, teacher, image):
-        mine = taught(forward(network, image), stages=stages)
+        mine = _named(forward(network, image))
         return mine, targets(fast_depth.forward(teacher, image), mine)
 
     image = jax.ShapeDtypeStruct((1, 64, 64, 3), jnp.float32)
@@ -99,8 +96,6 @@ def fit_maps(
     look: Callable[[Array], monodepth.DepthOutputs],
     teach: Callable[[Array], fast_depth.DepthOutputs],
     examples: Iterable[np.ndarray],
-    *,
-    stages: int = 0,
 ) -> dict[str, Any]:
     """Maps for `hints` that fit best, see `solve_maps`.
 
@@ -108,17 +103,16 @@ def fit_maps(
         look: from a batch of examples to what the student sees.
         teach: to what the teacher sees.
         examples: uint8 batches.
-        stages: see `taught`.
     """
 
     @jax.jit
     def mine(example: Array) -> dict[str, Array]:
-        return taught(look(example), stages=stages)
+        return _named(look(example))
 
     @jax.jit
     def wanted(example: Array) -> dict[str, Array]:
         # Of the student's features only the shapes matter, so none is computed.
-        return targets(teach(example), taught(look(example), stages=stages))
+        return targets(teach(example), _named(look(example)))
 
     return solve_maps(mine, wanted, examples)
 
@@ -130,34 +124,20 @@ def hints(
 
     Args:
         maps: linear ones from the student's taught features to the teacher's,
-            ``{name: {"kernel": [C, D], "bias": [D]}}``; names as `taught` has them.
+            ``{name: {"kernel": [C, D], "bias": [D]}}``; names as `empty_maps` has them.
         student: what the student sees in its view.
         teacher: what the teacher sees in the same, or in the view unpainted.
 
     Returns:
         The mean over the taught features, a scalar.
     """
-    everything = _named(student)
-    mine = {name: everything[name] for name in maps}
+    mine = _named(student)
     wanted = targets(teacher, mine)
     terms = [
         hint_loss(linear_map, mine[name], wanted[name], rectified=True)
         for name, linear_map in maps.items()
     ]
     return sum(terms) / len(terms)
-
-
-def taught(student: monodepth.DepthOutputs, *, stages: int = 0) -> dict[str, Array]:
-    """The student's features that hints are for, by name.
-
-    Args:
-        student: what it sees.
-        stages: for hints to the encoder's first stages alone, how many; or 0.
-    """
-    everything = _named(student)
-    if not stages:
-        return everything
-    return {f"encoder{i}": everything[f"encoder{i}"] for i in range(1, stages + 1)}
 
 
 def targets(

@@ -10,12 +10,7 @@ from nstjax.io.weights import WeightsMetadata, load_weights
 
 
 def load_initial(
-    config: ConfigDict,
-    *,
-    kind: str,
-    spec: Any,
-    part_kind: str = "",
-    ignored: Collection[str] = (),
+    config: ConfigDict, *, kind: str, spec: Any, ignored: Collection[str] = ()
 ) -> Any:
     """Loads the weights that ``config.initial`` names.
 
@@ -23,8 +18,6 @@ def load_initial(
         config: a training config.
         kind: of network, as weight files state it.
         spec: of the network to train; the file's must be equal.
-        part_kind: of files that are taken, too, though they hold only some of such a
-            network's layers; their specs say besides which.
         ignored: fields of specs that may differ.
 
     Returns:
@@ -38,11 +31,7 @@ def load_initial(
         {name: value for name, value in data.items() if name not in ignored}
         for data in (spec.to_dict(), metadata.spec)
     )
-    if metadata.kind == part_kind:
-        suits = wanted.items() <= given.items()
-    else:
-        suits = metadata.kind == kind and given == wanted
-    if not suits:
+    if metadata.kind != kind or given != wanted:
         raise NstjaxError(
             f"--config.initial={config.initial} holds a {metadata.kind} of another "
             f"shape than the {kind} that this config trains"
