@@ -16,12 +16,9 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-import jax
-import jax.numpy as jnp
-
 from nstjax.errors import NstjaxError
 from nstjax.lazy import chex
-from nstjax.models.shapes import chain_shapes
+from nstjax.models.shapes import chain_shapes, he_normal
 from nstjax.models.vgg import BLOCKS, convolution_names
 from nstjax.ops.preprocess import from_network
 from nstjax.precision import cast_floating
@@ -217,9 +214,7 @@ def decode(
 
 def init_params(key: Array, spec: DecoderSpec) -> dict[str, Any]:
     """Random weights of the spec's shapes (He initialisation, zero biases)."""
-    # Jitted, so that the picture which only gives the shapes is never decoded.
-    init = jax.jit(_module(spec).init)
-    return dict(init(key, jnp.zeros((1, 2, 2, spec.input_width)))["params"])
+    return he_normal(key, param_shapes(spec))
 
 
 def param_shapes(spec: DecoderSpec) -> dict[str, Any]:

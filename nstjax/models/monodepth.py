@@ -25,6 +25,7 @@ import jax.numpy as jnp
 
 from nstjax.errors import NstjaxError
 from nstjax.lazy import chex
+from nstjax.models.shapes import he_normal
 from nstjax.ops.preprocess import MONODEPTH_MEAN, MONODEPTH_STD
 from nstjax.ops.resample import resize
 from nstjax.types import Array, Params
@@ -279,21 +280,29 @@ def disp_to_depth(
 def init_params(key: Array, spec: MonodepthSpec) -> dict[str, Any]:
     """Random weights of the spec's shapes.
 
-    He initialisation, zero biases, and zero kernels at the end of residual
-    branches and before the disparities, which are 0.5 everywhere: a sigmoid
-    that begins far from there is lost to training.
+    He initialisation and zero biases. Residual branches begin closed, as networks
+    without normalisation need it (Zhang et al., 2019,
+    https://arxiv.org/abs/1901.09321), and disparities 0.5 everywhere: a sigmoid that
+    begins far from there is lost to training.
     """
-    init = jax.jit(_module(spec).init)
-    params = dict(init(key, jnp.zeros((1, 64, 64, 3)))["params"])
-    for scale in spec.scales:
-        layer = params["decoder"][f"dispconv{scale}"]
+    params = he_normal(key, param_shapes(spec))
+    ends = {"basic": "conv2", "bottleneck": "conv3"}
+    closed = [params["decoder"][f"dispconv{scale}"] for scale in spec.scales]
+    if spec.block in ends:
+        closed += [
+            unit[ends[spec.block]]
+            for name, unit in params["encoder"].items()
+            if name.startswith("layer")
+        ]
+    for layer in closed:
         layer["kernel"] = jnp.zeros_like(layer["kernel"])
     return params
 
 
 def param_shapes(spec: MonodepthSpec) -> dict[str, Any]:
     """The tree of shapes that weights of this spec must have."""
-    tree = jax.eval_shape(lambda: init_params(jax.random.key(0), spec))
+    pixels = jax.ShapeDtypeStruct((1, 64, 64, 3), jnp.float32)
+    tree = jax.eval_shape(_module(spec).init, jax.random.key(0), pixels)["params"]
     return jax.tree.map(lambda leaf: leaf.shape, tree)
 
 

@@ -27,6 +27,7 @@ import jax.numpy as jnp
 
 from nstjax.errors import NstjaxError
 from nstjax.lazy import chex
+from nstjax.models.shapes import he_normal
 from nstjax.ops.convolution import conv3x3, upsample_reflect_conv3x3
 from nstjax.ops.cpu.sums import add_bias
 from nstjax.ops.pooling import mean_over_cells, pool2x2
@@ -257,17 +258,7 @@ def decode(
 
 def init_params(key: Array, spec: PainterSpec) -> dict[str, Any]:
     """Random weights of the spec's shapes (He initialisation), which paint grey."""
-    shapes = param_shapes(spec)
-    flat, tree = jax.tree.flatten(shapes, is_leaf=lambda x: isinstance(x, tuple))
-    he = jax.nn.initializers.he_normal()
-    keys = jax.random.split(key, len(flat))
-    params = jax.tree.unflatten(
-        tree,
-        [
-            he(key, shape) if len(shape) > 1 else jnp.zeros(shape)
-            for key, shape in zip(keys, flat, strict=True)
-        ],
-    )
+    params = he_normal(key, param_shapes(spec))
     for name in spec.styled:
         # Begins with no change of any channel.
         kernel = params["style"][name]["kernel"]

@@ -13,12 +13,11 @@ import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 
 from nstjax.errors import NstjaxError
 from nstjax.lazy import chex
-from nstjax.models.shapes import chain_shapes
+from nstjax.models.shapes import chain_shapes, he_normal
 from nstjax.ops.preprocess import INPUT_MAPS, to_network
 from nstjax.precision import cast_floating
 from nstjax.types import Array, Features, Params
@@ -206,10 +205,7 @@ def features_from_pixels(
 
 def init_params(key: Array, spec: VGGSpec) -> dict[str, Any]:
     """Random weights of the spec's shapes (He initialisation, zero biases)."""
-    module = _module(spec, (spec.layers[-1],))
-    # Jitted, the convolutions that only show shapes are left out.
-    variables = jax.jit(module.init)(key, jnp.zeros((1, 64, 64, 3)))
-    params = dict(variables["params"])
+    params = he_normal(key, chain_shapes(spec.convolutions, spec.widths, 3))
     if spec.input_map == "learned":
         params["conv0"] = {
             "kernel": jnp.eye(3)[None, None],

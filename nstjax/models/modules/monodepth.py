@@ -40,10 +40,10 @@ class Residual(nn.Module):
         if self.block == "bottleneck":
             y = nn.relu(Convolution(self.width, 1, name="conv1")(y))
             y = Convolution(self.width, 3, self.stride, name="conv2")(y)
-            y = Convolution(features, 1, last=True, name="conv3")(nn.relu(y))
+            y = Convolution(features, 1, name="conv3")(nn.relu(y))
         else:
             y = nn.relu(Convolution(self.width, 3, self.stride, name="conv1")(y))
-            y = Convolution(features, 3, last=True, name="conv2")(y)
+            y = Convolution(features, 3, name="conv2")(y)
         if self.stride == 2 or x.shape[-1] != features:
             x = Convolution(features, 1, self.stride, name="downsample")(x)
         return nn.relu(x + y)
@@ -78,24 +78,20 @@ class Convolution(nn.Module):
         features: output channels.
         size: the kernel's side, 1, 3 or 7.
         stride: 1 or 2; a 7x7 one has stride 2.
-        last: whether it ends a residual branch. Random weights begin with such
-            branches closed, as networks without normalisation need it (Zhang
-            et al., 2019, https://arxiv.org/abs/1901.09321).
         depthwise: whether each channel is convolved by itself.
     """
 
     features: int
     size: int
     stride: int = 1
-    last: bool = False
     depthwise: bool = False
 
     @nn.compact
     def __call__(self, x: Array) -> Array:
-        begin = nn.initializers.zeros if self.last else nn.initializers.he_normal()
         before = () if self.depthwise else (x.shape[-1],)
         shape = (self.size, self.size, *before, self.features)
-        kernel = parameter(self, "kernel", begin, shape).astype(x.dtype)
+        kernel = parameter(self, "kernel", nn.initializers.he_normal(), shape)
+        kernel = kernel.astype(x.dtype)
         bias = parameter(self, "bias", nn.initializers.zeros, (self.features,))
         if self.depthwise:
             y = depthwise_conv(x, kernel, stride=self.stride)
