@@ -25,6 +25,7 @@ LAYERS = (
     ("api", "weights/inspection", "export"),
     ("evaluation", "video", "painter", "cluster"),
     ("cli",),
+    ("web",),
     ("__main__",),
 )
 # What knows nothing of pictures or networks, and what it may see of the project.

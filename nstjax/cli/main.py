@@ -16,6 +16,7 @@ _COMMANDS = {
     "weights": ("nstjax.cli.weights", "fetch published networks"),
     "convert": ("nstjax.cli.convert", "convert published weight files"),
     "export": ("nstjax.cli.export", "write a method as ONNX or StableHLO"),
+    "web": ("nstjax.web.command", "paint on a page in the browser"),
     "doctor": ("nstjax.cli.doctor", "say what is installed, or what a weight file is"),
 }
 

@@ -5,6 +5,7 @@ import hashlib
 import itertools
 import json
 import os
+import signal
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -107,7 +108,7 @@ def stylize_video(
     batch_size: int | None = None,
     overwrite: bool = False,
     resume: bool = False,
-    on_progress: Callable[[Progress], None] | None = None,
+    on_progress: Callable[[Progress], bool | None] | None = None,
     tell: Callable[[str], None] = lambda message: None,
     **options: Any,
 ) -> Result:
@@ -139,7 +140,7 @@ def stylize_video(
             8 for each.
         overwrite: whether an existing output may be replaced.
         resume: whether to go on with what a stopped run has left.
-        on_progress: told after every few frames.
+        on_progress: told after every few frames; True stops as Ctrl-C does.
         tell: told in one sentence of what is worth knowing, such as damaged frames.
 
     Returns:
@@ -199,7 +200,7 @@ def paint_clip(
     batch_size: int | None = None,
     overwrite: bool = False,
     resume: bool = False,
-    on_progress: Callable[[Progress], None] | None = None,
+    on_progress: Callable[[Progress], bool | None] | None = None,
     tell: Callable[[str], None] = lambda message: None,
 ) -> Result:
     """`stylize_video` of a clip and options that have been looked at already.
@@ -258,7 +259,8 @@ def paint_clip(
             for _ in work.paint(all_frames, lambda: stop.requested):
                 if on_progress is not None:
                     total = _expected(clip, cut, len(store))
-                    on_progress(Progress(len(store), total, earlier))
+                    if on_progress(Progress(len(store), total, earlier)):
+                        stop.requested = stop.requested or signal.SIGINT
             complete = not stop.requested
         except Stopped:
             pass

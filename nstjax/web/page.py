@@ -1,0 +1,534 @@
+"""The page itself: its controls, and what they do."""
+
+import html
+import shutil
+import sys
+import tempfile
+import threading
+import time
+import traceback
+from collections.abc import Iterator, Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import gradio as gr
+import numpy as np
+
+from nstjax import examples
+from nstjax.cli.errors import explain
+from nstjax.errors import NstjaxError
+from nstjax.io.images import write_image
+from nstjax.methods.images import to_pil
+from nstjax.methods.table import METHODS
+from nstjax.web.painting import Step, Studio, check_upload, shown
+from nstjax.web.settings import Settings, controls_of, make_settings
+from nstjax.weights.store.cache import weights_file
+
+# The most styles that are blended.
+_MOST_STYLES = 6
+# Seconds after which files of the page are deleted.
+_KEPT = 6 * 3600
+_PUBLISHED = "vgg19"
+# Longer sides of the picture while it forms.
+_FORMING_SIDE = 768
+_ABOUT = {
+    "adain": "any style, in one pass",
+    "adain-lap": "the same, and keeps edges",
+    "adain-depth": "the same, and keeps near and far apart",
+    "style-swap-net": "patches of the style, in one pass",
+    "gatys": "optimises: the style's own marks, in minutes",
+    "lapstyle": "the same, and keeps edges",
+    "gatys-depth": "the same, and keeps near and far apart",
+    "style-swap": "patches of the style, optimised",
+}
+_COLORS = (
+    ("The style's", "none"),
+    ("The photograph's", "luminance"),
+    ("The style, recoloured like the photograph", "histogram"),
+)
+
+
+class _Visit:
+    """What one visitor's page is doing."""
+
+    def __init__(self) -> None:
+        self.stop = threading.Event()
+        self.busy = False
+
+
+class Page:
+    """The page's functions, which gradio calls.
+
+    Args:
+        folder: where files are kept.
+        studio: what paints.
+    """
+
+    def __init__(self, folder: Path, studio: Studio) -> None:
+        self._folder = folder
+        self._studio = studio
+        self._visits: dict[str, _Visit] = {}
+
+    def take_photograph(self, path: str | None) -> tuple[Any, ...]:
+        """What was dropped: the state, the picture shown, the example, the status."""
+        self._sweep()
+        if path is None:
+            return None, gr.skip(), gr.skip(), _say("")
+        try:
+            image = check_upload(path)
+        except Exception as error:
+            return None, None, gr.skip(), _problem(error, path)
+        height, width = image.shape[:2]
+        name = html.escape(Path(path).name)
+        return (
+            path,
+            gr.update(value=to_pil(shown(image)), alt_text="The photograph"),
+            None,
+            _say(f"{name} has {width} x {height} pixels."),
+        )
+
+    def take_example(self, name: str | None) -> tuple[Any, ...]:
+        """An example in place of a photograph: the state, the picture, the status."""
+        if name is None:
+            return gr.skip(), gr.skip(), gr.skip()
+        picture = to_pil(examples.content_image(name))
+        return name, gr.update(value=picture, alt_text=f"The example {name}"), _say("")
+
+    def take_styles(self, paths: list[str] | None) -> tuple[Any, ...]:
+        """Dropped styles, less those that cannot be used; and the status."""
+        good, problems = [], []
+        for path in paths or ():
+            try:
+                check_upload(path)
+                good.append(path)
+            except Exception as error:
+                problems.append(_problem(error, path))
+        if not problems:
+            return gr.skip(), _say("")
+        return good or None, "".join(problems)
+
+    def show_weights(self, ticked: list[str], own: list[str] | None) -> list[Any]:
+        """A slider for each of several styles."""
+        names = [Path(style).name for style in (*ticked, *(own or ()))]
+        several = len(names) > 1
+        sliders = [
+            gr.update(visible=several, label=f"Weight of {names[number]}")
+            if number < len(names)
+            else gr.update(visible=False)
+            for number in range(_MOST_STYLES)
+        ]
+        return sliders
+
+    def show_controls(self, method: str) -> list[Any]:
+        """The method's controls with its defaults, the others hidden."""
+        found = controls_of(method)
+        if not weights_file(_PUBLISHED).is_file():
+            found.pop("encoder", None)
+        return [
+            gr.update(visible=True, value=found[name])
+            if name in found
+            else gr.update(visible=False)
+            for name in _OPTIONS
+            if name != "preserve_color"
+        ]
+
+    def show_command(self, *values: Any) -> str:
+        """The command line that paints the same, or "" as long as there is none."""
+        try:
+            settings, is_clip = _settings(*values)
+        except NstjaxError:
+            return ""
+        return settings.command(".mp4" if is_clip else ".png")
+
+    def begin(self, request: gr.Request) -> tuple[Any, ...]:
+        """Takes an order: whether it is one, the status, and the button to stop."""
+        visit = self._visits.setdefault(str(request.session_hash), _Visit())
+        if visit.busy:
+            return False, gr.skip(), gr.skip()
+        visit.busy = True
+        visit.stop.clear()
+        return True, _say("Waiting for its turn."), gr.update(interactive=True)
+
+    def stop(self, request: gr.Request) -> str:
+        """Asks this visitor's painting to end; the status."""
+        visit = self._visits.get(str(request.session_hash))
+        if visit is None or not visit.busy:
+            return _say("Nothing is being painted.")
+        visit.stop.set()
+        return _say("Stopping after the evaluations at hand.")
+
+    def leave(self, request: gr.Request) -> None:
+        """Stops what a closed page was painting."""
+        visit = self._visits.pop(str(request.session_hash), None)
+        if visit is not None:
+            visit.stop.set()
+
+    def paint(
+        self, ordered: bool, request: gr.Request, *values: Any
+    ) -> Iterator[dict[Any, Any] | tuple[Any, ...]]:
+        """Paints: status, picture, both pictures, clip, download, button to stop."""
+        if not ordered:
+            yield (gr.skip(),) * 6
+            return
+        visit = self._visits.setdefault(str(request.session_hash), _Visit())
+        idle = gr.update(interactive=False)
+        try:
+            if visit.stop.is_set():
+                yield _say("Stopped before it began."), *(gr.skip(),) * 4, idle
+                return
+            settings, is_clip = _settings(*values)
+            folder = Path(tempfile.mkdtemp(dir=self._folder))
+            work = self._studio.paint_clip if is_clip else self._studio.paint
+            begin = time.perf_counter()
+            yield (
+                _say("Painting."),
+                gr.update(visible=not is_clip, value=None),
+                gr.update(visible=False),
+                gr.update(visible=is_clip, value=None),
+                gr.update(visible=False),
+                gr.skip(),
+            )
+            for step in work(settings, folder, visit.stop):
+                if step.last:
+                    seconds = time.perf_counter() - begin
+                    yield *_finished(step, settings, is_clip, seconds), idle
+                else:
+                    yield _under_way(step, is_clip), _forming(step), *(gr.skip(),) * 4
+        except Exception as error:
+            yield _problem(error), *(gr.skip(),) * 4, idle
+        finally:
+            visit.busy = False
+
+    def _sweep(self) -> None:
+        """Deletes what has been there for long."""
+        oldest = time.time() - _KEPT
+        for path in self._folder.iterdir():
+            if path.stat().st_mtime < oldest:
+                shutil.rmtree(path, ignore_errors=True)
+
+
+# Controls of a method's options, in the order in which `_settings` gets them.
+_OPTIONS = (
+    "alpha",
+    "style_scale",
+    "content_weight",
+    "iterations",
+    "encoder",
+    "preserve_color",
+)
+
+
+def _settings(
+    content: str | None,
+    clip: str | None,
+    is_clip: bool,
+    ticked: Sequence[str],
+    own: Sequence[str] | None,
+    method: str,
+    size: float | None,
+    *rest: Any,
+) -> tuple[Settings, bool]:
+    """What the controls hold, and whether it is about a clip.
+
+    Raises:
+        NstjaxError: if something is missing or out of range.
+    """
+    options = dict(zip(_OPTIONS, rest, strict=False))
+    styles = [*ticked, *(own or ())]
+    if len(styles) > _MOST_STYLES:
+        raise NstjaxError(
+            f"{len(styles)} styles are more than the page can blend; choose "
+            f"{_MOST_STYLES} at most"
+        )
+    if is_clip and clip is None:
+        raise NstjaxError("there is nothing to paint yet; drop a clip")
+    settings = make_settings(
+        clip if is_clip else content,
+        styles,
+        method=method,
+        weights=rest[len(_OPTIONS) :],
+        size=size,
+        options=options,
+    )
+    return settings, is_clip
+
+
+def _finished(
+    step: Step, settings: Settings, is_clip: bool, seconds: float
+) -> tuple[Any, ...]:
+    """Status, picture, both pictures, clip and download at the end."""
+    what = "frames" if is_clip else "evaluations"
+    if step.stopped:
+        text = f"Stopped after {step.done} {what}"
+        text += "; this is what there is so far." if step.result else "."
+    else:
+        text = f"Painted in {seconds:.1f} s."
+    if step.result is None:
+        return _say(text), *(gr.skip(),) * 4
+    download = gr.update(visible=True, value=str(step.result))
+    if is_clip:
+        shown_clip = gr.update(visible=True, value=str(step.result))
+        return _say(text), gr.skip(), gr.skip(), shown_clip, download
+    image = shown(step.picture)
+    name = f"{Path(settings.content).stem} in the style of " + " and ".join(
+        Path(style).stem for style in settings.styles
+    )
+    return (
+        _say(text),
+        gr.update(value=to_pil(image), alt_text=name),
+        gr.update(value=_comparison(settings.content, image, step), visible=True),
+        gr.skip(),
+        download,
+    )
+
+
+def _comparison(content: str, image: np.ndarray, step: Step) -> str:
+    """Content and result on top of each other, with a slider between them."""
+    from nstjax.io.resizing import resize_image
+    from nstjax.methods.images import read_picture
+
+    addresses = []
+    before = resize_image(read_picture(content), image.shape[:2])
+    for name, picture in (("before", before), ("after", image)):
+        path = step.result.with_name(f"{name}.jpg")
+        write_image(path, picture, quality=88)
+        addresses.append("gradio_api/file=" + quote(str(path)))
+    height, width = image.shape[:2]
+    size = f'width="{width}" height="{height}"'
+    return (
+        '<div class="comparison"><div>'
+        f'<img src="{addresses[1]}" {size} alt="After: the painting">'
+        f'<img src="{addresses[0]}" {size} alt="Before: the photograph">'
+        '</div><label>Before and after<input type="range" min="0" max="100" '
+        'value="50" oninput="this.closest(\'.comparison\').style.setProperty('
+        "'--before', this.value + '%')\"></label></div>"
+    )
+
+
+def _forming(step: Step) -> Any:
+    if step.picture is None:
+        return gr.skip()
+    return gr.update(value=to_pil(shown(step.picture, _FORMING_SIDE)))
+
+
+def _under_way(step: Step, is_clip: bool) -> str:
+    what = "frames" if is_clip else "evaluations"
+    if step.total is None:
+        return _say(f"Painting: {step.done} {what}.")
+    done = min(step.done, step.total)
+    return _say(f"Painting: {done} of {step.total} {what}.") + (
+        f'<progress max="{step.total}" value="{done}" aria-label="Progress"></progress>'
+    )
+
+
+def _say(text: str) -> str:
+    return f"<p>{text}</p>"
+
+
+def _problem(error: Exception, path: str | None = None) -> str:
+    """An error in one sentence, by the file's own name."""
+    sentence = explain(error)
+    if sentence is None:
+        traceback.print_exception(error, file=sys.stderr)
+        sentence = (
+            f"that failed for a reason that was not foreseen "
+            f"({type(error).__name__}); the terminal says more"
+        )
+    if path is not None:
+        sentence = sentence.replace(path, Path(path).name)
+    sentence = sentence[:1].upper() + sentence[1:]
+    return f'<p class="problem" role="alert">{html.escape(sentence)}.</p>'
+
+
+def make_page(folder: Path, studio: Studio) -> gr.Blocks:
+    """The page, for `gradio.mount_gradio_app`.
+
+    Args:
+        folder: where files are kept.
+        studio: what paints.
+    """
+    page = Page(folder, studio)
+    with gr.Blocks(title="nstjax", analytics_enabled=False) as blocks:
+        gr.HTML(
+            "<h1>nstjax</h1><p>Paints a photograph in the style of a picture. "
+            "Everything stays on this machine.</p>"
+        )
+        content, ordered, is_clip = gr.State(None), gr.State(False), gr.State(False)
+        with gr.Row():
+            with gr.Column(elem_id="choices"):
+                photo, example, clip = _content_controls(is_clip)
+                ticked, own, weights = _style_controls()
+                method, options, size = _method_controls()
+            with gr.Column(elem_id="result"):
+                with gr.Row():
+                    start = gr.Button("Paint", variant="primary", elem_id="paint")
+                    stop = gr.Button("Stop", interactive=False, elem_id="stop")
+                status = gr.HTML(_say(""), elem_id="status")
+                picture = gr.Image(
+                    label="Painting",
+                    elem_id="painting",
+                    format="jpeg",
+                    interactive=False,
+                    buttons=["fullscreen"],
+                    height="auto",
+                )
+                film = gr.Video(
+                    label="Painted clip",
+                    elem_id="film",
+                    interactive=False,
+                    visible=False,
+                    buttons=[],
+                )
+                download = gr.DownloadButton(
+                    "Download in full size", elem_id="download", visible=False
+                )
+                both = gr.HTML(elem_id="both", visible=False)
+                command = gr.Textbox(
+                    label="The command that paints the same",
+                    elem_id="command",
+                    lines=2,
+                    max_lines=6,
+                    buttons=["copy"],
+                    interactive=True,
+                    html_attributes=gr.InputHTMLAttributes(
+                        spellcheck=False, autocomplete="off"
+                    ),
+                )
+        at_once = {"queue": False, "show_progress": "hidden", "api_name": None}
+        at_once["api_visibility"] = "private"
+        photo.upload(
+            page.take_photograph, photo, [content, photo, example, status], **at_once
+        )
+        photo.clear(lambda: (None, None), None, [content, example], **at_once)
+        example.input(page.take_example, example, [content, photo, status], **at_once)
+        own.upload(page.take_styles, own, [own, status], **at_once)
+        for chosen in (ticked, own):
+            chosen.change(page.show_weights, [ticked, own], weights, **at_once)
+        method.change(
+            page.show_controls,
+            method,
+            [options[name] for name in _OPTIONS if name != "preserve_color"],
+            **at_once,
+        )
+        inputs = [content, clip, is_clip, ticked, own, method, size]
+        inputs += [*options.values(), *weights]
+        gr.on(
+            [value.change for value in inputs],
+            page.show_command,
+            inputs,
+            command,
+            trigger_mode="always_last",
+            **at_once,
+        )
+        start.click(page.begin, None, [ordered, status, stop], **at_once).then(
+            page.paint,
+            [ordered, *inputs],
+            [status, picture, both, film, download, stop],
+            concurrency_limit=1,
+            concurrency_id="paint",
+            show_progress="minimal",
+            show_progress_on=[status],
+            api_visibility="private",
+        )
+        stop.click(page.stop, None, status, **at_once)
+        blocks.unload(page.leave)
+    return blocks
+
+
+def _content_controls(is_clip: gr.State) -> tuple[gr.Image, gr.Radio, Any]:
+    with gr.Tabs():
+        with gr.Tab("Photograph") as still:
+            photo = gr.Image(
+                label="Photograph",
+                elem_id="photograph",
+                type="filepath",
+                image_mode=None,
+                format="jpeg",
+                sources=["upload", "clipboard"],
+                height=300,
+                buttons=[],
+            )
+            # Read by nstjax, which says in a sentence what is wrong with a file.
+            photo.preprocess = _path_of  # type: ignore[method-assign]
+            example = gr.Radio(
+                list(examples.content_names()),
+                label="Or an example",
+                elem_id="example",
+            )
+        with gr.Tab("Clip", visible=find_spec("av") is not None) as moving:
+            clip = gr.File(label="Clip", elem_id="clip")
+        still.select(lambda: False, None, is_clip, queue=False)
+        moving.select(lambda: True, None, is_clip, queue=False)
+    return photo, example, clip
+
+
+def _path_of(payload: Any) -> str | None:
+    return None if payload is None else payload.path
+
+
+def _style_controls() -> tuple[gr.CheckboxGroup, gr.File, list[gr.Slider]]:
+    ticked = gr.CheckboxGroup(
+        list(examples.style_names()),
+        value=["night"],
+        label="Style",
+        info="One, or several that are blended.",
+        elem_id="styles",
+    )
+    own = gr.File(
+        label="Styles of your own: pictures, or saved styles",
+        file_count="multiple",
+        elem_id="own",
+        height=150,
+    )
+    weights = [
+        gr.Slider(0, 4, 1, step=0.1, label="Weight", visible=False)
+        for _ in range(_MOST_STYLES)
+    ]
+    return ticked, own, weights
+
+
+def _method_controls() -> tuple[gr.Dropdown, dict[str, Any], gr.Number]:
+    method = gr.Dropdown(
+        [
+            (f"{name}: {_ABOUT[name]}" if name in _ABOUT else name, name)
+            for name in METHODS
+        ],
+        value="adain",
+        label="Method",
+        elem_id="method",
+    )
+    options: dict[str, Any] = {
+        "alpha": gr.Slider(0, 1, 1, step=0.05, label="Strength of the style"),
+        "style_scale": gr.Slider(
+            0.25, 4, 1, step=0.05, label="Stroke size", elem_id="strokes"
+        ),
+        "content_weight": gr.Slider(
+            0, 20, 1, step=0.5, label="Likeness to the photograph", visible=False
+        ),
+        "iterations": gr.Number(
+            150,
+            label="Evaluations at full size",
+            precision=0,
+            visible=False,
+            elem_id="iterations",
+        ),
+        "encoder": gr.Radio(
+            [("bundled", ""), ("the published VGG-19", _PUBLISHED)],
+            value="",
+            label="Network",
+            visible=False,
+        ),
+        "preserve_color": gr.Radio(
+            list(_COLORS), value="none", label="Colours", elem_id="colors"
+        ),
+    }
+    size = gr.Number(
+        0,
+        label="Longer side, in pixels",
+        info="0 is the photograph's own.",
+        precision=0,
+        elem_id="size",
+    )
+    return method, options, size

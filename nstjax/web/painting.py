@@ -1,0 +1,199 @@
+"""Painting for the page: one after the other, watched, and stopped by a flag."""
+
+import collections
+import dataclasses
+import queue
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+
+from nstjax.io.images import read_image, write_image
+from nstjax.io.resizing import fit_size, resize_image
+from nstjax.methods.base import Progress
+from nstjax.methods.images import read_picture
+from nstjax.methods.one_pass import STYLE_SUFFIX
+from nstjax.painter import Painter
+from nstjax.web.settings import Settings, is_example
+
+# The most pixels of a picture that is dropped onto the page.
+MOST_PIXELS = 2**26
+# The longer side of what the page shows; what it gives has its full size.
+SHOWN_SIDE = 1280
+# Networks take some MB each.
+_PAINTERS = 3
+
+
+@dataclasses.dataclass(frozen=True)
+class Step:
+    """How far a painting is.
+
+    Attributes:
+        done: evaluations or frames so far.
+        total: how many there will be, or None where that is not known.
+        picture: the picture so far, [H, W, 3] in [0, 1], or None.
+        result: the file, once it is there; else None.
+        stopped: whether it was stopped before its end.
+        last: whether this is the last step.
+    """
+
+    done: int = 0
+    total: int | None = None
+    picture: np.ndarray | None = None
+    result: Path | None = None
+    stopped: bool = False
+    last: bool = False
+
+
+class Studio:
+    """Paints one picture or clip at a time; networks are kept for the next."""
+
+    def __init__(self) -> None:
+        self._turn = threading.Lock()
+        self._painters: collections.OrderedDict[tuple[str, str], Painter]
+        self._painters = collections.OrderedDict()
+
+    def prepare(self) -> None:
+        """Loads the networks of the default method."""
+        with self._turn:
+            self._painter("adain", "")
+
+    def paint(
+        self, settings: Settings, folder: Path, stop: threading.Event
+    ) -> Iterator[Step]:
+        """Paints a picture, full-size, into a PNG file.
+
+        Args:
+            settings: what to paint.
+            folder: where the file goes.
+            stop: when it is set, a method that optimises ends with the picture so far.
+
+        Yields:
+            Steps; the last one has the result.
+
+        Raises:
+            NstjaxError: in one sentence, for anything that cannot be used.
+        """
+
+        def work(tell: Callable[[Step], None]) -> Step:
+            done, total = 0, None
+
+            def on_progress(progress: Progress) -> bool:
+                nonlocal done, total
+                done, total = progress.evaluations, progress.requested
+                tell(Step(done, total, progress.image()))
+                return stop.is_set()
+
+            options = dict(settings.options)
+            painter = self._painter(settings.method, options.pop("encoder", ""))
+            image = painter.paint(
+                settings.content,
+                style=settings.styles,
+                size=settings.size,
+                style_blend=settings.blend,
+                on_progress=on_progress,
+                **options,
+            )
+            path = folder / f"{settings.stem}.png"
+            write_image(path, image)
+            # At the end a stop comes too late to change anything.
+            stopped = stop.is_set() and total is not None and done < total
+            return Step(done, total, image, path, stopped, last=True)
+
+        yield from self._watched(work, stop)
+
+    def paint_clip(
+        self, settings: Settings, folder: Path, stop: threading.Event
+    ) -> Iterator[Step]:
+        """Paints a clip into an MP4 file; see `paint`."""
+        from nstjax.video.stylize import Progress, stylize_video
+
+        def work(tell: Callable[[Step], None]) -> Step:
+            def on_progress(progress: Progress) -> bool:
+                tell(Step(progress.frames, progress.total))
+                return stop.is_set()
+
+            result = stylize_video(
+                settings.content,
+                settings.styles,
+                folder / f"{settings.stem}.mp4",
+                method=settings.method,
+                size=settings.size,
+                style_blend=settings.blend,
+                on_progress=on_progress,
+                **settings.options,
+            )
+            return Step(
+                result.frames,
+                result=result.output if result.frames else None,
+                stopped=not result.complete,
+                last=True,
+            )
+
+        yield from self._watched(work, stop)
+
+    def _painter(self, method: str, encoder: str) -> Painter:
+        key = method, encoder
+        if key not in self._painters:
+            given = {"encoder": encoder} if encoder else {}
+            self._painters[key] = Painter(method, at_once=1, **given)
+        self._painters.move_to_end(key)
+        while len(self._painters) > _PAINTERS:
+            self._painters.popitem(last=False)
+        return self._painters[key]
+
+    def _watched(
+        self, work: Callable[[Callable[[Step], None]], Step], stop: threading.Event
+    ) -> Iterator[Step]:
+        """Does the work in a thread of its own, and yields what it tells."""
+        told: queue.Queue[Step | Exception] = queue.Queue()
+
+        def run() -> None:
+            try:
+                with self._turn:
+                    told.put(work(told.put))
+            except Exception as error:  # raised again where it is waited for
+                told.put(error)
+
+        thread = threading.Thread(target=run, daemon=True)
+        thread.start()
+        try:
+            while True:
+                step = told.get()
+                if isinstance(step, Exception):
+                    raise step
+                # Of what piled up while the page was told, only the newest counts.
+                if step.last or told.empty():
+                    yield step
+                if step.last:
+                    return
+        finally:
+            stop.set()
+            thread.join()
+
+
+def check_upload(path: str) -> np.ndarray | None:
+    """Reads what was dropped.
+
+    Args:
+        path: a picture's file, a saved style's, or an example's name.
+
+    Returns:
+        The picture, [H, W, 3] in [0, 1]; None of a saved style.
+
+    Raises:
+        NstjaxError: naming the file, if it cannot be used.
+    """
+    if is_example(path):
+        return read_picture(path)
+    if path.endswith(STYLE_SUFFIX):
+        return None
+    return read_image(path, max_pixels=MOST_PIXELS)
+
+
+def shown(image: np.ndarray, side: int = SHOWN_SIDE) -> np.ndarray:
+    """A picture as the page shows it: no larger than `side` pixels."""
+    if max(image.shape[:2]) <= side:
+        return image
+    return resize_image(image, fit_size(*image.shape[:2], long_side=side))

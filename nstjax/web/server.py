@@ -1,0 +1,213 @@
+"""The server of the page: answers at once, and only to this machine."""
+
+import contextlib
+import http.server
+import os
+import shutil
+import socket
+import sys
+import tempfile
+import threading
+import webbrowser
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from nstjax.errors import NstjaxError
+
+_PORT = 7860
+# What one upload may have, a clip at most.
+_MOST_BYTES = 512 * 2**20
+# gradio is no more to be asked for what it would fetch or tell elsewhere.
+_GRADIO = {
+    "GRADIO_ANALYTICS_ENABLED": "False",
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    "HF_HUB_OFFLINE": "1",
+}
+# The browser itself refuses all that would come from, or go to, anywhere else.
+_POLICY = (
+    "default-src 'self' 'unsafe-inline' 'unsafe-eval' data: blob:; "
+    "frame-ancestors 'none'"
+)
+_WAITING = b"""\
+<!DOCTYPE html>
+<html lang="en">
+<meta charset="utf-8">
+<meta http-equiv="refresh" content="1">
+<title>nstjax</title>
+<link rel="icon" href="data:,">
+<style>body { font: 1.2em system-ui; margin: 20vh auto; width: 20em }</style>
+<h1>nstjax</h1>
+<p role="status">The page is being set up and will be here in a moment.</p>
+"""
+
+
+def serve(host: str, port: int | None, *, browser: bool) -> None:
+    """Serves the page until a signal raises KeyboardInterrupt.
+
+    Args:
+        host: an address of this machine.
+        port: where to listen; None for 7860, or a free one where that is taken.
+        browser: whether to open the page.
+
+    Raises:
+        NstjaxError: if the address cannot be listened at.
+    """
+    with _listening(host, port) as listener, _storage() as folder:
+        port = listener.getsockname()[1]
+        shown = "127.0.0.1" if host == "0.0.0.0" else host
+        address = f"http://{shown}:{port}/"
+        print(f"nstjax: the page is {address}; Ctrl-C ends it", file=sys.stderr)
+        with _waiting_page(listener):
+            if browser:
+                webbrowser.open(address)
+            # Not before: what this imports takes a while.
+            from nstjax.web.painting import Studio
+
+            studio = Studio()
+            application = _application(folder, studio, own=host == "127.0.0.1")
+        _run(application, listener, studio)
+
+
+@contextlib.contextmanager
+def _listening(host: str, port: int | None) -> Iterator[socket.socket]:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as listener:
+        if os.name != "nt":  # where it would let two servers share a port
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        for choice in (_PORT, 0) if port is None else (port,):
+            try:
+                listener.bind((host, choice))
+                listener.listen(128)
+            except (OSError, OverflowError) as error:
+                problem = error
+                continue
+            break
+        else:
+            reason = getattr(problem, "strerror", None) or str(problem)
+            raise NstjaxError(
+                f"nothing can be served at {host}, port {port or _PORT} ({reason}); "
+                "choose another --port"
+            ) from problem
+        yield listener
+
+
+@contextlib.contextmanager
+def _storage() -> Iterator[Path]:
+    """A folder for uploads and results, which goes when the server does."""
+    folder = Path(tempfile.mkdtemp(prefix="nstjax-web-"))
+    os.environ.update(_GRADIO, GRADIO_TEMP_DIR=str(folder))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _waiting_page(listener: socket.socket) -> Iterator[None]:
+    """Answers on the socket while the page is made; importing gradio takes seconds."""
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200 if self.path == "/" else 503)
+            self.send_header("Content-Type", "text/html; charset=utf-8")
+            self.send_header("Content-Length", str(len(_WAITING)))
+            self.send_header("Cache-Control", "no-store")
+            self.end_headers()
+            self.wfile.write(_WAITING)
+
+        def log_message(self, format: str, *arguments: object) -> None:
+            pass
+
+    server = http.server.ThreadingHTTPServer(
+        listener.getsockname(), Handler, bind_and_activate=False
+    )
+    server.socket.close()
+    server.socket = listener
+    server.daemon_threads = True
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        server.shutdown()
+        thread.join()
+
+
+class _WithPolicy:
+    """Sends the policy with every answer."""
+
+    def __init__(self, app: Any) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        async def send_with_policy(message: Any) -> None:
+            if message["type"] == "http.response.start":
+                policy = (b"content-security-policy", _POLICY.encode())
+                message["headers"] = [*message["headers"], policy]
+            await send(message)
+
+        await self._app(scope, receive, send_with_policy)
+
+
+def _application(folder: Path, studio: Any, *, own: bool) -> Any:
+    """The whole application, for a server.
+
+    Args:
+        folder: where gradio stores files.
+        studio: what paints.
+        own: whether it is for this machine alone: then requests by another name are
+            refused, which pages of other sites could make.
+    """
+    import fastapi
+    import gradio
+    from starlette.middleware.trustedhost import TrustedHostMiddleware
+
+    from nstjax.web import look, page
+
+    application = fastapi.FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+    if own:
+        application.add_middleware(
+            TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost"]
+        )
+
+    application.add_middleware(_WithPolicy)
+    return gradio.mount_gradio_app(
+        application,
+        page.make_page(folder, studio),
+        path="/",
+        footer_links=[],
+        run_history=False,
+        ssr_mode=False,
+        pwa=False,
+        mcp_server=False,
+        enable_monitoring=False,
+        show_error=True,
+        max_file_size=_MOST_BYTES,
+        theme=look.make_theme(),
+        css=look.make_css(),
+        js=look.SCRIPT,
+        allowed_paths=[str(folder)],
+    )
+
+
+def _run(application: Any, listener: socket.socket, studio: Any) -> None:
+    import uvicorn
+
+    config = uvicorn.Config(
+        application, log_level="warning", ws="none", timeout_graceful_shutdown=1
+    )
+    server = uvicorn.Server(config)
+    # Not in the main thread, whose signal handlers uvicorn would replace.
+    thread = threading.Thread(
+        target=server.run, kwargs={"sockets": [listener]}, daemon=True
+    )
+    thread.start()
+    try:
+        # So that the first painting does not wait for it.
+        studio.prepare()
+        while thread.is_alive():
+            thread.join(60)
+    finally:
+        server.should_exit = True
+        thread.join(3)

@@ -1,0 +1,147 @@
+"""What a visitor has chosen, and the command that paints the same."""
+
+import dataclasses
+import shlex
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from nstjax import examples
+from nstjax.errors import NstjaxError
+from nstjax.methods.options import method_options
+from nstjax.methods.table import METHODS
+
+# Options that the page has controls for, each with a value that is in range.
+_CONTROLS: Mapping[str, Any] = {
+    "alpha": 0.5,
+    "style_scale": 1.0,
+    "content_weight": 1.0,
+    "iterations": 100,
+    "encoder": "",
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """A picture or clip to paint.
+
+    Attributes:
+        content: a file, or an example's name.
+        styles: the same, one or several.
+        method: a name in `nstjax.METHODS`.
+        blend: each style's weight, or None for equal ones.
+        size: the result's longer side in pixels, or None for the content's.
+        options: the method's options that differ from their defaults.
+    """
+
+    content: str
+    styles: tuple[str, ...]
+    method: str = "adain"
+    blend: tuple[float, ...] | None = None
+    size: int | None = None
+    options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+    @property
+    def stem(self) -> str:
+        """A name for the result, without an ending."""
+        return "_".join(Path(path).stem for path in (self.content, *self.styles))
+
+    def command(self, suffix: str = ".png") -> str:
+        """The command line that paints the same, in a folder that has the files.
+
+        Args:
+            suffix: the result's ending.
+        """
+        words = ["nstjax", "stylize", "--content", Path(self.content).name]
+        words += ["--style", *(Path(style).name for style in self.styles)]
+        if self.blend is not None:
+            words += ["--style-blend", *map(_number, self.blend)]
+        if self.method != "adain":
+            words += ["--method", self.method]
+        for name, value in self.options.items():
+            words += [f"--{name.replace('_', '-')}", _number(value)]
+        if self.size is not None:
+            words += ["--size", str(self.size)]
+        return shlex.join([*words, "--output", self.stem + suffix])
+
+
+def controls_of(method: str) -> dict[str, Any]:
+    """The options that the page shows for a method, with their defaults."""
+    found = {}
+    defaults = method_options(method)
+    for name, value in _CONTROLS.items():
+        if name == "encoder" and METHODS[method].in_one_pass:
+            continue  # these have their own
+        try:
+            method_options(method, options={name: value})
+        except NstjaxError:
+            continue
+        found[name] = defaults[name]
+    return found
+
+
+def make_settings(
+    content: str | None,
+    styles: Sequence[str],
+    *,
+    method: str,
+    weights: Sequence[float],
+    size: float | None,
+    options: Mapping[str, Any],
+) -> Settings:
+    """Settings of what the page's controls hold.
+
+    Args:
+        content: a file or an example's name, or None if there is none yet.
+        styles: the same.
+        method: a name in `nstjax.METHODS`.
+        weights: one for each style, or more.
+        size: the result's longer side; 0 or None for the content's.
+        options: by name; those that the method has no control for are left out, and
+            so are those with the default's value.
+
+    Raises:
+        NstjaxError: if something is missing or out of range.
+    """
+    if content is None:
+        raise NstjaxError("there is nothing to paint yet; drop a photograph")
+    if not styles:
+        raise NstjaxError("there is no style yet; tick one, or drop a picture")
+    wanted = {
+        name: options.get(name)
+        for name, default in controls_of(method).items()
+        if options.get(name) not in (None, default)
+    }
+    if options.get("preserve_color") not in (None, "none"):
+        wanted["preserve_color"] = options["preserve_color"]
+    if "iterations" in wanted:
+        wanted["iterations"] = _whole("the number of evaluations", wanted["iterations"])
+    shares = tuple(weights[: len(styles)])
+    if len(set(shares)) <= 1 and sum(shares) > 0:
+        shares = ()
+    settings = Settings(
+        content=content,
+        styles=tuple(styles),
+        method=method,
+        blend=shares if len(styles) > 1 and shares else None,
+        size=None if not size else _whole("the size", size),
+        options=wanted,
+    )
+    method_options(method, options=wanted)
+    return settings
+
+
+def is_example(content: str) -> bool:
+    """Whether a content or style is an example's name, not a file."""
+    return examples.is_example(content) and not Path(content).is_absolute()
+
+
+def _whole(name: str, value: float) -> int:
+    if value != int(value) or not 1 <= value < 2**31:
+        raise NstjaxError(f"{name} must be a whole number from 1 up, not {value:g}")
+    return int(value)
+
+
+def _number(value: Any) -> str:
+    """A value as on a command line: 2, not 2.0."""
+    return f"{value:g}" if isinstance(value, float) else str(value)
