@@ -358,7 +358,7 @@ def make_page(folder: Path, studio: Studio) -> gr.Blocks:
         content, ordered, is_clip = gr.State(None), gr.State(False), gr.State(False)
         with gr.Row():
             with gr.Column(elem_id="choices"):
-                photo, example, clip = _content_controls(is_clip)
+                photo, example, clip, still, moving = _content_controls()
                 ticked, own, weights = _style_controls()
                 method, options, size = _method_controls()
             with gr.Column(elem_id="result"):
@@ -391,6 +391,7 @@ def make_page(folder: Path, studio: Studio) -> gr.Blocks:
                     lines=2,
                     max_lines=6,
                     buttons=["copy"],
+                    placeholder="Once there is a photograph and a style.",
                     interactive=True,
                     html_attributes=gr.InputHTMLAttributes(
                         spellcheck=False, autocomplete="off"
@@ -398,11 +399,20 @@ def make_page(folder: Path, studio: Studio) -> gr.Blocks:
                 )
         at_once = {"queue": False, "show_progress": "hidden", "api_name": None}
         at_once["api_visibility"] = "private"
-        photo.upload(
-            page.take_photograph, photo, [content, photo, example, status], **at_once
-        )
-        photo.clear(lambda: (None, None), None, [content, example], **at_once)
-        example.input(page.take_example, example, [content, photo, status], **at_once)
+        takes = [
+            photo.upload(
+                page.take_photograph,
+                photo,
+                [content, photo, example, status],
+                **at_once,
+            ),
+            still.select(lambda: False, None, is_clip, **at_once),
+            moving.select(lambda: True, None, is_clip, **at_once),
+            photo.clear(lambda: (None, None), None, [content, example], **at_once),
+            example.input(
+                page.take_example, example, [content, photo, status], **at_once
+            ),
+        ]
         own.upload(page.take_styles, own, [own, status], **at_once)
         for chosen in (ticked, own):
             chosen.change(page.show_weights, [ticked, own], weights, **at_once)
@@ -414,12 +424,14 @@ def make_page(folder: Path, studio: Studio) -> gr.Blocks:
         )
         inputs = [content, clip, is_clip, ticked, own, method, size]
         inputs += [*options.values(), *weights]
+        tell = {"fn": page.show_command, "inputs": inputs, "outputs": command}
+        # Of what is only kept here, the browser sees no change.
+        for take in takes:
+            take.then(**tell, **at_once)
         gr.on(
-            [value.change for value in inputs],
-            page.show_command,
-            inputs,
-            command,
+            [value.change for value in inputs if not isinstance(value, gr.State)],
             trigger_mode="always_last",
+            **tell,
             **at_once,
         )
         start.click(page.begin, None, [ordered, status, stop], **at_once).then(
@@ -437,7 +449,7 @@ def make_page(folder: Path, studio: Studio) -> gr.Blocks:
     return blocks
 
 
-def _content_controls(is_clip: gr.State) -> tuple[gr.Image, gr.Radio, Any]:
+def _content_controls() -> tuple[gr.Image, gr.Radio, gr.File, gr.Tab, gr.Tab]:
     with gr.Tabs():
         with gr.Tab("Photograph") as still:
             photo = gr.Image(
@@ -459,9 +471,7 @@ def _content_controls(is_clip: gr.State) -> tuple[gr.Image, gr.Radio, Any]:
             )
         with gr.Tab("Clip", visible=find_spec("av") is not None) as moving:
             clip = gr.File(label="Clip", elem_id="clip")
-        still.select(lambda: False, None, is_clip, queue=False)
-        moving.select(lambda: True, None, is_clip, queue=False)
-    return photo, example, clip
+    return photo, example, clip, still, moving
 
 
 def _path_of(payload: Any) -> str | None:

@@ -1,0 +1,86 @@
+"""What the page paints, without the page."""
+
+import shlex
+import threading
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from nstjax.cli.main import main
+from nstjax.errors import NstjaxError
+from nstjax.web.painting import Studio, check_upload
+from nstjax.web.settings import make_settings
+
+
+@pytest.fixture
+def photo(tmp_path):
+    rows, columns = np.mgrid[0:64, 0:80]
+    pixels = np.stack([3 * rows, 3 * columns, 255 - 3 * rows], axis=2)
+    path = tmp_path / "photo.png"
+    Image.fromarray(pixels.astype(np.uint8)).save(path)
+    return path
+
+
+def _settings(photo, **changes):
+    given = {"method": "adain", "weights": (1, 3), "size": 0, "options": {}}
+    return make_settings(str(photo), ("night", "wave"), **(given | changes))
+
+
+def test_the_command_paints_the_same(photo, tmp_path, monkeypatch):
+    settings = _settings(photo, options={"alpha": 0.5, "preserve_color": "luminance"})
+    folder = tmp_path / "page"
+    folder.mkdir()
+    *_, last = Studio().paint(settings, folder, threading.Event())
+    monkeypatch.chdir(tmp_path)
+    program, *arguments = shlex.split(settings.command())
+    assert main([*arguments, "--quiet"]) == 0
+    expected = np.asarray(Image.open(tmp_path / last.result.name), int)
+    painted = np.asarray(Image.open(last.result), int)
+    # Statistics of a style are computed by themselves here, there with the rest.
+    assert np.abs(painted - expected).max() <= 1
+    assert painted.shape == (64, 80, 3)
+
+
+def test_a_stop_keeps_the_picture_so_far(photo, tmp_path):
+    settings = _settings(photo, method="gatys", options={"iterations": 5000})
+    stop, seen = threading.Event(), []
+    for step in Studio().paint(settings, tmp_path / "page", stop):
+        seen.append(step)
+        stop.set()
+    first, last = seen[0], seen[-1]
+    assert first.picture.shape == last.picture.shape == (64, 80, 3)
+    assert last.stopped and 0 < last.done < last.total
+    assert Image.open(last.result).size == (80, 64)
+
+
+def test_whoever_stops_watching_stops_the_painting(photo, tmp_path):
+    settings = _settings(photo, method="gatys", options={"iterations": 5000})
+    stop = threading.Event()
+    steps = Studio().paint(settings, tmp_path, stop)
+    next(steps)
+    steps.close()
+    assert stop.is_set()
+
+
+def test_errors_come_to_whoever_watches(photo, tmp_path):
+    with pytest.raises(NstjaxError, match="gone.png"):
+        list(
+            Studio().paint(
+                _settings(tmp_path / "gone.png"), tmp_path, threading.Event()
+            )
+        )
+
+
+def test_bad_uploads_are_named(tmp_path):
+    path = tmp_path / "photo.jpg"
+    path.write_text("not a picture")
+    with pytest.raises(NstjaxError, match="photo.jpg"):
+        check_upload(str(path))
+
+
+def test_too_many_pixels_are_refused(tmp_path):
+    path = tmp_path / "huge.png"
+    Image.new("1", (10_000, 7_000)).save(path)
+    with pytest.raises(NstjaxError, match="pixels"):
+        check_upload(str(path))
