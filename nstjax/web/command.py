@@ -5,10 +5,11 @@ import sys
 from collections.abc import Sequence
 
 from nstjax.cli import parsing
-from nstjax.cli.compile_cache import add_cache_option, set_compile_cache
+from nstjax.cli.compile_cache import add_cache_option
 from nstjax.cli.errors import reports_errors
 from nstjax.errors import NstjaxError
 from nstjax.ops.cpu import xla
+from nstjax.weights.store.compile_cache import set_compile_cache
 
 _DESCRIPTION = """\
 Opens a page to paint on in the browser. It is served by this machine, for this

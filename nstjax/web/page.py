@@ -212,7 +212,7 @@ class Page:
 # Controls of a method's options, in the order in which `_settings` gets them.
 _OPTIONS = (
     "alpha",
-    "style_scale",
+    "stroke_scale",
     "content_weight",
     "iterations",
     "encoder",
@@ -511,8 +511,14 @@ def _method_controls() -> tuple[gr.Dropdown, dict[str, Any], gr.Number]:
     )
     options: dict[str, Any] = {
         "alpha": gr.Slider(0, 1, 1, step=0.05, label="Strength of the style"),
-        "style_scale": gr.Slider(
-            0.25, 4, 1, step=0.05, label="Stroke size", elem_id="strokes"
+        "stroke_scale": gr.Slider(
+            0,
+            4,
+            0,
+            step=0.05,
+            label="Stroke size",
+            info="1 is that of a picture of 512 pixels; at 0, strokes grow with it.",
+            elem_id="strokes",
         ),
         "content_weight": gr.Slider(
             0, 20, 1, step=0.5, label="Likeness to the photograph", visible=False

@@ -14,7 +14,7 @@ from nstjax.methods.table import METHODS
 # Options that the page has controls for, each with a value that is in range.
 _CONTROLS: Mapping[str, Any] = {
     "alpha": 0.5,
-    "style_scale": 1.0,
+    "stroke_scale": 1.0,
     "content_weight": 1.0,
     "iterations": 100,
     "encoder": "",
@@ -66,7 +66,10 @@ class Settings:
 
 
 def controls_of(method: str) -> dict[str, Any]:
-    """The options that the page shows for a method, with their defaults."""
+    """The options that the page shows for a method, with their defaults.
+
+    An option that is None by default is 0 there.
+    """
     found = {}
     defaults = method_options(method)
     for name, value in _CONTROLS.items():
@@ -76,7 +79,7 @@ def controls_of(method: str) -> dict[str, Any]:
             method_options(method, options={name: value})
         except NstjaxError:
             continue
-        found[name] = defaults[name]
+        found[name] = 0 if defaults[name] is None else defaults[name]
     return found
 
 

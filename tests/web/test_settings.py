@@ -11,7 +11,7 @@ from nstjax.web.settings import controls_of, make_settings
 
 _ALL = {
     "alpha": 0.25,
-    "style_scale": 2,
+    "stroke_scale": 2,
     "content_weight": 3.5,
     "iterations": 40,
     "encoder": "vgg19",
