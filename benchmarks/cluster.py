@@ -93,9 +93,9 @@ class Memory(threading.Thread):
 
     def run(self) -> None:
         while not self._ended.wait(1.0):
-            found = self._look()
-            if found == (0, 0):
-                continue
+            driver, worker = self._look()
+            # The last seen, where one has ended by now.
+            found = (driver or self._late[0], worker or self._late[1])
             done = sum(1 for _ in self._output.glob("*.png"))
             if self._early is None and 4 * done >= self._pictures:
                 self._early = found

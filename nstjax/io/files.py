@@ -122,7 +122,7 @@ def remove_leftovers(paths: Iterable[str | os.PathLike]) -> None:
     """
     prefixes: dict[str, set[str]] = {}
     for path in paths:
-        folder, name = os.path.split(os.path.realpath(path))
+        folder, name = os.path.split(path)
         prefixes.setdefault(folder, set()).add(f".{name[:_PREFIX]}.")
     for folder, begun in prefixes.items():
         with contextlib.suppress(OSError), os.scandir(folder) as entries:

@@ -10,6 +10,7 @@ from nstjax.io.files import (
     LONGEST_NAME,
     fit_name,
     refuse_to_overwrite,
+    remove_leftovers,
     remove_unfinished,
     write_atomically,
     written_atomically,
@@ -173,3 +174,15 @@ def test_what_is_unfinished_when_the_process_ends_is_removed(tmp_path):
         remove_unfinished()
         assert names(tmp_path) == ["before"]
     assert names(tmp_path) == ["before"]
+
+
+def test_leftovers_of_killed_processes_are_removed(tmp_path):
+    with pytest.raises(KeyboardInterrupt), written_atomically(tmp_path / "a.png"):
+        (leftover,) = tmp_path.iterdir()
+        content = leftover.name
+        raise KeyboardInterrupt
+    for name in (content, ".b.png.abcdefgh", ".a.png.notes", "a.png.abcdefgh"):
+        (tmp_path / name).touch()
+    remove_leftovers([tmp_path / "a.png", tmp_path / "absent" / "a.png"])
+    left = {path.name for path in tmp_path.iterdir()}
+    assert left == {".b.png.abcdefgh", ".a.png.notes", "a.png.abcdefgh"}
