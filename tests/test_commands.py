@@ -156,3 +156,14 @@ def test_a_shown_command_runs(command, folder, fetched, monkeypatch, capfdbinary
         if path.suffix not in (".json", ".mp4"):
             with Image.open(path) as image:
                 image.load()
+
+
+def test_the_page_of_options_shows_options_that_there_are():
+    text = (ROOT / "docs" / "options.md").read_text()
+    shown = re.findall(r"`(--[^`]*)`<br>.*?\((images/[^)]*)\)", text)
+    assert len(shown) > 5
+    for options, picture in shown:
+        rest = make_parser().parse_known_args(shlex.split(options))[1]
+        assert not rest and (ROOT / "docs" / picture).is_file()
+    for picture in re.findall(r"\((images/[^)]*)\)", text):
+        assert 1000 < (ROOT / "docs" / picture).stat().st_size < 150_000, picture

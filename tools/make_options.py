@@ -138,6 +138,8 @@ def table(rows: list[Shown]) -> str:
         for shown in rows
         if (FOLDER / f"{shown.name}.jpg").is_file()
     ]
+    if not cells:
+        return ""
     cells += [""] * (-len(cells) % 2)
     lines = ["| | |", "|---|---|"]
     pairs = zip(cells[::2], cells[1::2], strict=True)
@@ -147,10 +149,17 @@ def table(rows: list[Shown]) -> str:
 def write_page() -> None:
     """Puts the tables between their marks."""
     text = PAGE.read_text()
-    for name, rows in (("one-pass", ONE_PASS), ("optimised", OPTIMISED)):
+    optimised = f"## By optimisation\n\nThese begin with `{OPTIMISING}`.\n\n"
+    for name, rows, title in (
+        ("one-pass", ONE_PASS, ""),
+        ("optimised", OPTIMISED, optimised),
+    ):
         begin, end = f"<!-- {name} -->\n", f"<!-- end of {name} -->"
         head, rest = text.split(begin)
-        text = f"{head}{begin}\n{table(rows)}\n\n{end}{rest.split(end)[1]}"
+        shown = table(rows)
+        if shown:
+            shown = f"\n{title}{shown}\n\n"
+        text = f"{head}{begin}{shown}{end}{rest.split(end)[1]}"
     PAGE.write_text(text)
 
 
