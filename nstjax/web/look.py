@@ -15,6 +15,8 @@ SCRIPT = """\
 () => {
   document.documentElement.lang = 'en';
   document.getElementById('status').setAttribute('aria-live', 'polite');
+  document.querySelector('#command textarea').setAttribute(
+    'aria-label', 'The command that paints the same');
 }
 """
 

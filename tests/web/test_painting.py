@@ -22,6 +22,11 @@ def photo(tmp_path):
     return path
 
 
+def _pixels(path):
+    with Image.open(path) as picture:
+        return np.asarray(picture, int)
+
+
 def _settings(photo, **changes):
     given = {"method": "adain", "weights": (1, 3), "size": 0, "options": {}}
     return make_settings(str(photo), ("night", "wave"), **(given | changes))
@@ -35,13 +40,13 @@ def test_the_command_paints_the_same(photo, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     program, *arguments = shlex.split(settings.command())
     assert main([*arguments, "--quiet"]) == 0
-    expected = np.asarray(Image.open(tmp_path / last.result.name), int)
-    painted = np.asarray(Image.open(last.result), int)
+    expected, painted = _pixels(tmp_path / last.result.name), _pixels(last.result)
     # Statistics of a style are computed by themselves here, there with the rest.
     assert np.abs(painted - expected).max() <= 1
     assert painted.shape == (64, 80, 3)
 
 
+@pytest.mark.slow
 def test_a_stop_keeps_the_picture_so_far(photo, tmp_path):
     settings = _settings(photo, method="gatys", options={"iterations": 5000})
     stop, seen = threading.Event(), []
@@ -51,9 +56,10 @@ def test_a_stop_keeps_the_picture_so_far(photo, tmp_path):
     first, last = seen[0], seen[-1]
     assert first.picture.shape == last.picture.shape == (64, 80, 3)
     assert last.stopped and 0 < last.done < last.total
-    assert Image.open(last.result).size == (80, 64)
+    assert _pixels(last.result).shape == (64, 80, 3)
 
 
+@pytest.mark.slow
 def test_whoever_stops_watching_stops_the_painting(photo, tmp_path):
     settings = _settings(photo, method="gatys", options={"iterations": 5000})
     stop = threading.Event()
