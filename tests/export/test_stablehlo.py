@@ -55,6 +55,7 @@ def test_it_paints_as_in_jax(exported):
     np.testing.assert_allclose(halves[0, :41, :54], expected, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_an_encoder_and_its_decoder_are_traced_with_free_sizes(networks, tmp_path):
     encoder, decoder = networks["reflect"]
     folder = export_method(tmp_path, decoder, "--encoder", encoder)
