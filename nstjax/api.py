@@ -29,6 +29,7 @@ def stylize(
     style_blend: Sequence[float] | None = None,
     mask: Mask | Sequence[Mask] | None = None,
     max_memory: int | str | None = None,
+    time_limit: float | None = None,
     on_progress: OnProgress | None = None,
     as_pil: bool = False,
     **options: Any,
@@ -58,6 +59,8 @@ def stylize(
             Methods of one pass paint larger pictures in tiles, to the same
             result; by default they do if all at once would take more than a
             share of the available memory.
+        time_limit: of methods that optimise: seconds after which the picture is taken
+            as it is; coarse stages get their share of them. Compiling counts.
         on_progress: of methods that optimise: told after every few evaluations
             (`nstjax.methods.base.Progress`); True stops the run.
         as_pil: whether to return a PIL picture.
@@ -82,6 +85,7 @@ def stylize(
         blend=style_blend,
         masks=None if mask is None else as_list(mask),
         max_memory=max_memory,
+        time_limit=time_limit,
     )
     image = finish(plan, run(plan, on_progress=on_progress).image)
     return to_pil(image) if as_pil else image

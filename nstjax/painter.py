@@ -109,6 +109,7 @@ class Painter:
         seed: int = 0,
         style_blend: Sequence[float] | None = None,
         mask: Mask | Sequence[Mask] | None = None,
+        time_limit: float | None = None,
         on_progress: OnProgress | None = None,
         as_pil: bool = False,
         **options: Any,
@@ -119,7 +120,8 @@ class Painter:
             content: see `nstjax.stylize`.
             style: in place of the painter's own.
             size: the same.
-            seed, style_blend, mask, on_progress, as_pil: see `nstjax.stylize`.
+            seed, style_blend, mask, time_limit, on_progress, as_pil: see
+                `nstjax.stylize`.
             **options: in place of the painter's own, but for those that name networks.
 
         Returns:
@@ -138,12 +140,13 @@ class Painter:
         if options:
             given = self._given | options
             chosen = method_options(self.method, self._preset, options=given)
-        if style is None and self._styles is None:
+        styles = self._styles or ()
+        if style is None and not styles:
             raise NstjaxError("the painter has no style of its own; give style=...")
         with self._turn:
             plan = make_plan(
                 content,
-                self._styles if style is None else self._read(style),
+                styles if style is None else self._read(style),
                 options=chosen,
                 size=self._size if size is None else size,
                 seed=seed,
@@ -151,6 +154,7 @@ class Painter:
                 masks=None if mask is None else as_list(mask),
                 max_memory=self._max_memory,
                 networks=self._networks,
+                time_limit=time_limit,
             )
             if can_keep_styles(plan):
                 plan = dataclasses.replace(plan, styles=self._encode(plan))
@@ -174,7 +178,7 @@ class Painter:
         if isinstance(style, SavedStyle):
             return style
         digest = hashlib.sha256(f"{style.shape}".encode())
-        digest.update(np.ascontiguousarray(style))
+        digest.update(style.tobytes())
         key = (digest.hexdigest(), side)
         with self._lock:
             found = self._encoded.get(key)

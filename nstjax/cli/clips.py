@@ -16,7 +16,7 @@ _OWN = ("temporal", "start", "end", "every", "fps", "codec")
 # Options that only pictures have.
 _NOT_FOR_CLIPS = (
     *("save_style", "save_every", "show_depth", "trace", "background", "chroma"),
-    *("exif", "format", "piped"),
+    *("exif", "format", "piped", "preview", "time_limit"),
 )
 _DEFAULT_SUFFIX = ".mp4"
 

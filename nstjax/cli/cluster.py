@@ -18,6 +18,8 @@ _NOT_HERE = {
     "config": None,
     "show_depth": False,
     "save_every": None,
+    "preview": None,
+    "time_limit": None,
     "trace": None,
     "resume": False,
     "json": False,

@@ -203,7 +203,7 @@ def make_parser() -> parsing.Parser:
         "--init",
         metavar="WHAT",
         help="begin from content, recoloured (the content in the "
-        "style's colours), style, noise or a picture",
+        "style's colours), adain (what that method paints), style, noise or a picture",
     )
     for name, text in (
         ("content", "likeness to the content"),
@@ -249,7 +249,7 @@ def make_parser() -> parsing.Parser:
         type=parsing.count,
         metavar="N",
         help="pictures of a folder that are painted together where their sizes are "
-        "equal (adain; default 4, on accelerators 8 for each)",
+        "about equal (adain; default 1, on accelerators 8 for each)",
     )
     add_cache_option(machine)
     add_clip_options(parser)
@@ -266,6 +266,18 @@ def make_parser() -> parsing.Parser:
         type=parsing.count,
         metavar="N",
         help="also write the picture after every N evaluations",
+    )
+    watching.add_argument(
+        "--preview",
+        metavar="FILE",
+        help="keep the picture so far in this file, from the first evaluation on",
+    )
+    watching.add_argument(
+        "--time-limit",
+        type=parsing.weight,
+        metavar="SECONDS",
+        help="stop optimising after so long and keep the picture as it is; --resume "
+        "goes on",
     )
     watching.add_argument(
         "--trace",

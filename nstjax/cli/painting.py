@@ -3,9 +3,11 @@
 import hashlib
 import importlib.metadata
 import json
+import math
 import platform
 import signal
 import sys
+import time
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -29,6 +31,8 @@ from nstjax.methods.per_image import state_template
 from nstjax.optimize.trace import Trace
 from nstjax.weights.pretrained import Depth, load_depth
 
+# Between two looks at a picture that is being made, at least.
+_PREVIEW_SECONDS = 2.0
 _VERSIONED = ("jax", "jaxlib", "flax", "optax", "numpy", "pillow")
 
 
@@ -86,8 +90,11 @@ def paint(
         image = planning.finish(plan, outcome.image)
         picture, how = to_write(job, plan, image, options)
         write_image(job.output, picture, overwrite=replace, **how)
-        if outcome.reason == "interrupted":
+        if outcome.checkpoint is not None:
             _save(job, outcome.checkpoint, fingerprint)
+        else:
+            job.state.unlink(missing_ok=True)
+        if outcome.reason == "interrupted":
             raise Interrupted(
                 f"stopped; the picture so far is {job.output}"
                 + (
@@ -97,8 +104,13 @@ def paint(
                 ),
                 stop.requested,
             )
-        job.state.unlink(missing_ok=True)
         _write_depth(job, plan, image, shown, replace=replace)
+    if outcome.reason == "time_limit":
+        tell(
+            f"{options.time_limit:g} s are over after {len(outcome.trace)} "
+            "evaluations"
+            + ("" if options.piped else "; the same command with --resume goes on")
+        )
     if outcome.reason == "not_finite":
         tell(
             f"the loss stopped being a finite number after "
@@ -124,30 +136,39 @@ def _optimise(
     # What was due before the run was stopped is there already.
     made = checkpoint.trace.evaluations if checkpoint is not None else ()
     due = every * (1 + int(max(made, default=0)) // every) if every else 0
+    previewed = -math.inf
     bar = tqdm(unit="eval", disable=options.quiet, file=sys.stderr, leave=False)
 
     def on_progress(progress: Progress) -> bool:
-        nonlocal due
+        nonlocal due, previewed
         stop.armed = True
         bar.total = progress.requested
         bar.set_postfix(loss=f"{progress.total:.4g}", refresh=False)
         bar.update(progress.evaluations - bar.n)
         if every and progress.evaluations >= due:
             due = every * (1 + progress.evaluations // every)
-            try:
-                image = planning.finish(plan, progress.image())
-                picture, how = to_write(job, plan, image, options)
-                path = job.intermediate(progress.evaluations)
-                write_image(path, picture, overwrite=replace, **how)
-            except NstjaxError as error:
-                # The result is worth more than what is seen on the way to it.
-                with bar.external_write_mode(file=sys.stderr):
-                    warnings.warn(str(error), NstjaxWarning, stacklevel=2)
+            show(progress, job.intermediate(progress.evaluations), replace)
+        if options.preview and time.monotonic() >= previewed + _PREVIEW_SECONDS:
+            show(progress, Path(options.preview), True)
+            previewed = time.monotonic()
         return bool(stop.requested)
+
+    def show(progress: Progress, path: Path, replaces: bool) -> None:
+        try:
+            image = planning.finish(plan, progress.image())
+            picture, how = to_write(job, plan, image, options)
+            write_image(path, picture, overwrite=replaces, **how)
+        except NstjaxError as error:
+            # The result is worth more than what is seen on the way to it.
+            with bar.external_write_mode(file=sys.stderr):
+                warnings.warn(str(error), NstjaxWarning, stacklevel=2)
 
     with bar:
         return planning.run(
-            plan, on_progress=on_progress, tell_every=every, checkpoint=checkpoint
+            plan,
+            on_progress=on_progress,
+            tell_every=1 if options.preview else every,
+            checkpoint=checkpoint,
         )
 
 
@@ -179,9 +200,12 @@ def plan_job(
         max_memory=options.max_memory,
         background=options.background,
         networks=networks,
+        time_limit=options.time_limit,
     )
     replace = options.overwrite or options.resume
     check_output(job.output, overwrite=replace, size=plan.output_size)
+    if options.preview:
+        check_output(options.preview, overwrite=replace, size=plan.output_size)
     return plan
 
 
@@ -287,7 +311,7 @@ def _record(job: Job, plan: Plan, outcome: Outcome) -> dict[str, Any]:
 def _fingerprint(plan: Plan) -> dict[str, Any]:
     """All that a run's result depends on, as JSON data."""
     pictures = [plan.content, *plan.styles]
-    if plan.init_image is not None:
+    if plan.init_image is not None and plan.options["init"] != "adain":
         pictures.append(plan.init_image)
     return {
         "options": _plain(plan.options),

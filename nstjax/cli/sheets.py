@@ -37,7 +37,7 @@ _ASPECT = 1.5
 # Options that say nothing of a sheet.
 _REFUSED = (
     *("style_blend", "mask", "save_style", "trace", "resume", "save_every"),
-    *("show_depth", "batch_size", "background", "exif"),
+    *("preview", "time_limit", "show_depth", "batch_size", "background", "exif"),
 )
 
 

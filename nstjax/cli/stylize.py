@@ -180,10 +180,14 @@ def _paint(
     )
     if options.trace and len(jobs) + done > 1:
         raise NstjaxError("--trace describes one picture, not several")
+    if options.preview and len(jobs) + done > 1:
+        raise NstjaxError("--preview shows one picture, not several")
     if method_of(leaves).in_one_pass:
         for name, given in (
             ("--resume", options.resume),
             ("--save-every", options.save_every),
+            ("--preview", options.preview),
+            ("--time-limit", options.time_limit),
         ):
             if given:
                 raise NstjaxError(
@@ -208,7 +212,7 @@ def _run_jobs(jobs, leaves: dict[str, Any], options, tell, reports: Reports) -> 
 
         networks = load_networks(leaves)
     batch_size = _batch_size(jobs, leaves, options)
-    if batch_size > 1:
+    if batch_size:
         from nstjax.cli.batches import paint_all
 
         failed = paint_all(
@@ -255,14 +259,14 @@ def _run_jobs(jobs, leaves: dict[str, Any], options, tell, reports: Reports) -> 
 
 
 def _batch_size(jobs, leaves: dict[str, Any], options) -> int:
-    """How many pictures to paint together; 1 for one after the other."""
+    """How many pictures to paint together; 0 where only one at a time can be made."""
     from nstjax.methods.table import method_of
 
     together = method_of(leaves).paints_batches
     if options.batch_size and not together:
         raise NstjaxError("--batch-size is for adain, adain-lap and adain-depth")
     if len(jobs) < 2 or not together or options.mask or options.show_depth:
-        return 1
+        return 0
     if options.batch_size:
         return options.batch_size
     from nstjax.methods.batches import default_batch_size
@@ -300,7 +304,8 @@ def _check_outputs(jobs, leaves: dict[str, Any], options) -> None:
     from nstjax.cli.outputs import check_distinct
 
     outputs = [job.output for job in jobs]
-    outputs += [Path(path) for path in (options.trace, options.save_style) if path]
+    others = options.trace, options.save_style, options.preview
+    outputs += [Path(path) for path in others if path]
     if "iterations" in leaves:
         outputs += [job.state for job in jobs]
     if options.show_depth:

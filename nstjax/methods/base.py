@@ -47,6 +47,8 @@ class Plan:
         alpha: the content's opacity, [H, W, 1] in [0, 1], or None.
         depth: the depth network, if there is a depth term; else None.
         tiling: how the picture is cut into tiles, or None.
+        time_limit: seconds after which a picture that is optimised is taken as it is,
+            or None.
     """
 
     method: Method
@@ -63,6 +65,7 @@ class Plan:
     alpha: np.ndarray | None = None
     depth: Any = None
     tiling: Any = None
+    time_limit: float | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -108,8 +111,8 @@ class Outcome:
         image: the picture, [H, W, 3] in [0, 1], of the size worked at.
         trace: an entry for each evaluation that the solver reports; None of a
             method that evaluates none.
-        reason: "finished", "interrupted", "not_finite" or "converged".
-        checkpoint: to go on from, if it was interrupted; else None.
+        reason: "finished", "interrupted", "time_limit", "not_finite" or "converged".
+        checkpoint: to go on from, if it was interrupted or its time was up; else None.
     """
 
     image: np.ndarray

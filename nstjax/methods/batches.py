@@ -1,5 +1,6 @@
 """Many pictures in one process, several of one size and style at a time."""
 
+import contextlib
 import dataclasses
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -17,8 +18,10 @@ from nstjax.methods.memory.planner import largest_batch
 from nstjax.methods.one_pass import SavedStyle
 
 # Pictures that every device paints together, by its kind.
-_EACH = {"cpu": 4}
+_EACH = {"cpu": 1}
 _EACH_ELSEWHERE = 8
+# Pictures that are read before their turn.
+_AHEAD = 2
 
 ReadStyles = tuple[np.ndarray | SavedStyle, ...]
 
@@ -83,18 +86,31 @@ def paint_many(
             else:
                 on_done(item, planned, share)
 
+    def plan_one(item: W) -> Plan:
+        planned = plan(item, styles.read(item.styles))
+        if batch_size == 1:
+            planning.prepare_programs(planned)
+        return styles.encode(planned)
+
     def plan_each() -> Iterator[tuple[W, Plan]]:
-        for item in sorted(wanted, key=_likeness):
+        # Each is read, and its programs are compiled, while others are painted.
+        items = sorted(wanted, key=_likeness)
+        futures = [reader.submit(plan_one, item) for item in items[:_AHEAD]]
+        for number, item in enumerate(items):
+            if number + _AHEAD < len(items):
+                futures.append(reader.submit(plan_one, items[number + _AHEAD]))
             try:
-                planned = styles.encode(plan(item, styles.read(item.styles)))
+                planned = futures[number].result()
             except Exception as error:
                 on_failed(item, error)
                 continue
+            finally:
+                futures[number] = Future()  # lets go of the picture
             yield item, planned
 
     waiting: list[tuple[W, Plan, float, Future]] = []
     begun = time.perf_counter()
-    with ThreadPoolExecutor(1) as writer:
+    with ThreadPoolExecutor(1) as writer, _impatient(ThreadPoolExecutor(1)) as reader:
         for batch in _batches(plan_each(), batch_size, max_memory):
             plans = [planned for _, planned in batch]
             alone = not planning.can_share(plans[0])
@@ -159,14 +175,27 @@ class StyleCache:
         return dataclasses.replace(plan, styles=self._encoded[side])
 
 
-def _likeness(item: Wanted) -> tuple[tuple[str, ...], tuple[int, int]]:
-    """Sorts pictures so that those that can be painted together are neighbours."""
+def _likeness(item: Wanted) -> tuple[tuple[str, ...], int, tuple[int, int]]:
+    """Sorts pictures so that those that can be painted together are neighbours.
+
+    The largest come first, for their programs serve others, too.
+    """
     try:
         with open_picture(item.content) as image:
-            return item.styles, image.size
+            width, height = image.size
     except Exception:
         # An example's name; or a picture that will be refused when it is read.
-        return item.styles, (0, 0)
+        width = height = 0
+    return item.styles, -width * height, (width, height)
+
+
+@contextlib.contextmanager
+def _impatient(pool: ThreadPoolExecutor) -> Iterator[ThreadPoolExecutor]:
+    """A pool that drops at the end what it has not begun."""
+    try:
+        yield pool
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def _batches(
@@ -185,7 +214,8 @@ def _batches(
     for item, plan in planned:
         if batch and (
             item.styles != batch[0][0].styles
-            or plan.working_size != batch[0][1].working_size
+            or planning.program_shape(plan) != planning.program_shape(batch[0][1])
+            or planning.can_share(plan) != planning.can_share(batch[0][1])
         ):
             yield from ([single] for single in batch)
             batch = []

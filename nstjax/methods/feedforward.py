@@ -13,6 +13,7 @@ import jax.numpy as jnp
 
 from nstjax.lazy import chex
 from nstjax.methods.specs import LevelStatistics, OnePassSpec
+from nstjax.ops.cpu.padding import is_inside
 from nstjax.ops.pooling import mean_over_cells
 from nstjax.ops.stats import Statistics
 from nstjax.transforms.adain import (
@@ -41,13 +42,19 @@ class Restyled(NamedTuple):
     shares: Sequence[Array] | None = None
 
 
-def encode(params: Params, image: Array, *, spec: OnePassSpec) -> Features:
+def encode(
+    params: Params, image: Array, *, spec: OnePassSpec, size: Array | None = None
+) -> Features:
     """Computes the features that a decoder starts from.
 
     Args:
         params: the networks' weights.
         image: pictures [B, H, W, 3], RGB in [0, 1], of any size.
         spec: of `params`.
+        size: [B, 2] int32, the (height, width) of pictures that take up the upper left
+            part of `image` only, both and H and W multiples of `spec.multiple`. What
+            is found of them is what it would be without the rest, which has no
+            meaning. By default all of `image` is the picture.
 
     Returns:
         Features by level, [B, ceil(H / m) m / s, ceil(W / m) m / s, C] for m =
@@ -56,23 +63,29 @@ def encode(params: Params, image: Array, *, spec: OnePassSpec) -> Features:
     Raises:
         NstjaxError: if the picture is too small.
     """
-    return spec.encode(params, _pad(image, spec.multiple))
+    return spec.encode(params, _pad(image, spec.multiple), size)
 
 
 def decode(
-    params: Params, restyled: Restyled, *, size: tuple[int, int], spec: OnePassSpec
+    params: Params,
+    restyled: Restyled,
+    *,
+    size: tuple[int, int],
+    spec: OnePassSpec,
+    within: Array | None = None,
 ) -> Array:
-    """Turns features into pictures of a size (height, width), in [0, 1]."""
-    image = spec.decode(params, *restyled)
+    """Turns features into pictures of a size (height, width), in [0, 1].
+
+    `within` is that of the pictures in their upper left part, see `encode`.
+    """
+    image = spec.decode(params, *restyled, within)
     return jnp.clip(image[:, : size[0], : size[1]], 0, 1)
 
 
 def encode_style(params: Params, style: Array, *, spec: OnePassSpec) -> LevelStatistics:
     """All that AdaIN takes of a style picture [B, H, W, 3], by level."""
-    return {
-        level: feature_statistics(value, eps=spec.eps, ddof=spec.ddof)
-        for level, value in encode(params, style, spec=spec).items()
-    }
+    (found,) = content_statistics(encode(params, style, spec=spec), spec=spec)
+    return found
 
 
 def adain_transfer(
@@ -84,6 +97,7 @@ def adain_transfer(
     masks: Sequence[Array] | None = None,
     alpha: float | Array = 1.0,
     spec: OnePassSpec,
+    size: Array | None = None,
 ) -> Array:
     """Paints pictures with AdaIN.
 
@@ -97,6 +111,7 @@ def adain_transfer(
             most.
         alpha: strength from 0 (the content, reconstructed) to 1.
         spec: of `params`.
+        size: of the pictures within `content`, see `encode`; masks are 0 beyond.
 
     Returns:
         Pictures of the content's shape, in [0, 1].
@@ -109,32 +124,43 @@ def adain_transfer(
         Huang & Belongie, 2017, https://arxiv.org/abs/1703.06868, section 7.
     """
     chex.assert_rank(content, 4)
-    features = encode(params, content, spec=spec)
+    features = encode(params, content, spec=spec, size=size)
     cells = masks and [to_cells(mask, spec=spec) for mask in masks]
-    own = content_statistics(features, cells=cells, spec=spec)
+    own = content_statistics(features, cells=cells, spec=spec, size=size)
     restyled = restyle(
         features, styles, weights=weights, cells=cells, alpha=alpha, own=own, spec=spec
     )
-    return decode(params, restyled, size=content.shape[1:3], spec=spec)
+    whole = content.shape[1:3]
+    return decode(params, restyled, size=whole, spec=spec, within=size)
 
 
 def content_statistics(
-    features: Features, *, cells: Sequence[Array] | None = None, spec: OnePassSpec
+    features: Features,
+    *,
+    cells: Sequence[Array] | None = None,
+    spec: OnePassSpec,
+    size: Array | None = None,
 ) -> list[LevelStatistics]:
     """What AdaIN takes of a content.
 
     Args:
         features: from `encode`.
-        cells: masks, as `to_cells` gives them.
+        cells: masks, as `to_cells` gives them; 0 beyond `size`.
         spec: of the networks.
+        size: see `encode`.
 
     Returns:
         Those of the region of each of `cells`, and last those of the whole.
     """
 
     def measure(level: str, share: Array | None) -> Statistics:
-        mask = None if share is None else at_level(share, level, spec=spec)
-        return feature_statistics(features[level], mask, eps=spec.eps, ddof=spec.ddof)
+        value, mask = features[level], None
+        if share is not None:
+            mask = at_level(share, level, spec=spec)
+        elif size is not None:
+            inside = is_inside(value.shape[1:3], size // spec.strides[level])
+            mask = inside.astype(jnp.float32)
+        return feature_statistics(value, mask, eps=spec.eps, ddof=spec.ddof)
 
     return [
         {level: measure(level, share) for level in features}

@@ -1,7 +1,9 @@
 """Methods of one pass from end to end: a picture in, a painted one out."""
 
+import contextlib
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,6 +16,7 @@ from nstjax.io.resizing import fit_size, resize_image
 from nstjax.io.weights import WeightsMetadata, load_weights, save_weights
 from nstjax.methods import feedforward
 from nstjax.methods.base import STROKE_SIDE
+from nstjax.methods.canvas import choose_canvas, place
 from nstjax.methods.specs import (
     LevelStatistics,
     OnePassSpec,
@@ -25,12 +28,14 @@ from nstjax.methods.tiling.transfer import (
     OnTile,
     Tiling,
     adain_in_tiles,
+    compiled_parts,
     style_swap_in_tiles,
 )
 from nstjax.models.painter import PainterSpec
 from nstjax.ops.stats import Statistics
 from nstjax.sharding import batch_sharded, make_data_mesh, replicated
 from nstjax.transforms.adain import EPS
+from nstjax.types import Features
 from nstjax.weights.pretrained import (
     DEFAULT_ENCODER,
     Decoder,
@@ -183,7 +188,6 @@ def transfer_picture(
         NstjaxError: for pictures too small, or a saved style of another
             encoder.
     """
-    functions = _compiled(networks.spec)
     params = networks.params
     height, width = content.shape[:2]
     if min(height, width) < LEAST_SIDE:
@@ -208,7 +212,7 @@ def transfer_picture(
     if networks.transform == "style_swap":
         if any(isinstance(style, SavedStyle) for style in styles):
             raise NstjaxError(_NO_SAVED_STYLES)
-        features = [functions.encode(params, _see(style, side)) for style in styles]
+        features = [_features(_see(style, side), networks) for style in styles]
         weights = None if blend is None or masks is not None else _normalise(blend)
         if tiling is not None:
             return style_swap_in_tiles(
@@ -222,13 +226,26 @@ def transfer_picture(
                 stride=stride,
                 **in_tiles,
             )
-        masks = masks and [mask[None] for mask in masks]
-        image = functions.swap(
-            params, content[None], features, weights, masks, alpha, patch_size, stride
+        parts = compiled_parts(networks.spec)
+        cells = masks and [parts.to_cells(mask[None]) for mask in masks]
+        # Swapping is of each size alone; encoding and decoding are of canvases.
+        swapped = parts.swap(
+            _features(content, networks),
+            features,
+            weights,
+            cells,
+            np.float32(alpha),
+            patch_size,
+            stride,
         )
-        return np.asarray(image)[0]
-    statistics = _all_statistics(styles, networks=networks, short_side=side)
+        return _decode(swapped.features, (height, width), networks)
     weights = _normalise(blend or [1.0] * len(styles))
+    if tiling is None and masks is None:
+        program = _Canvas((height, width), weights, networks=networks)
+        with program.compiling():
+            statistics = _all_statistics(styles, networks=networks, short_side=side)
+            return program.paint(content, statistics, alpha)
+    statistics = _all_statistics(styles, networks=networks, short_side=side)
     if tiling is not None:
         return adain_in_tiles(
             params,
@@ -239,15 +256,138 @@ def transfer_picture(
             alpha=alpha,
             **in_tiles,
         )
-    masks = masks and [mask[None] for mask in masks]
-    (image,) = functions.transfer(
-        params, content[None], statistics, weights, masks, np.float32(alpha)
+    images = _paint_together(
+        [content], statistics, weights, alpha, networks=networks, masks=masks
     )
-    return np.asarray(image)[0]
+    return images[0]
+
+
+def prepare_programs(
+    size: tuple[int, int], *, networks: Networks, blend: Sequence[float]
+) -> None:
+    """Loads or compiles what `transfer_picture` needs for a size and as many styles.
+
+    Args:
+        size: the content's (height, width).
+        networks: from `load_networks`, for AdaIN.
+        blend: a weight for each style.
+    """
+    if min(size) >= LEAST_SIDE:
+        with _Canvas(size, _normalise(blend), networks=networks).compiling():
+            pass
+
+
+def canvas_of(size: tuple[int, int], *, networks: Networks) -> tuple[int, int]:
+    """The least canvas of a size; pictures of one can be painted together."""
+    return choose_canvas(size, networks.spec.multiple)
+
+
+class _Canvas:
+    """Two programs, which encode and paint pictures within arrays of one shape."""
+
+    def __init__(
+        self, size: tuple[int, int], weights: tuple[float, ...], *, networks: Networks
+    ) -> None:
+        self._networks, self._weights = networks, weights
+        self._functions = _compiled(networks.spec)
+        self._shape = choose_canvas(size, networks.spec.multiple, self._is_ready)
+
+    def _is_ready(self, shape: tuple[int, int]) -> bool:
+        encoding, painting = self._arguments(shape)
+        return self._functions.encode_measured.is_ready(
+            *encoding
+        ) and self._functions.paint.is_ready(*painting)
+
+    def _arguments(self, shape: tuple[int, int]) -> tuple[tuple, tuple]:
+        """The shapes of what both programs are called with."""
+        params, spec = self._networks.params, self._networks.spec
+
+        def array(*shape: int, dtype: Any = np.float32) -> jax.ShapeDtypeStruct:
+            return jax.ShapeDtypeStruct(shape, dtype)
+
+        size = array(1, 2, dtype=np.int32)
+        features = tuple(
+            array(1, *(side // stride for side in shape), spec.widths[level])
+            for level, stride in spec.strides.items()
+        )
+        numbers = tuple(
+            array(1, 1, 1, spec.widths[level])
+            for level in spec.strides
+            for _ in range(2)
+        )
+        styles = [_by_level(numbers, spec)] * len(self._weights)
+        encoding = params, array(1, *shape, 3), size
+        alpha = array()
+        return encoding, (params, features, numbers, styles, self._weights, alpha, size)
+
+    @contextlib.contextmanager
+    def compiling(self) -> Iterator[None]:
+        """Prepares both programs side by side, and meanwhile does what is within."""
+        encoding, painting = self._arguments(self._shape)
+        with ThreadPoolExecutor(2) as pool:
+            both = (
+                self._functions.paint.prepare(pool, *painting),
+                self._functions.encode_measured.prepare(pool, *encoding),
+            )
+            yield
+            for program in both:
+                program.result()
+
+    def paint(
+        self, content: np.ndarray, styles: Sequence[LevelStatistics], alpha: float
+    ) -> np.ndarray:
+        """A picture [H, W, 3] in [0, 1] of a content of the same shape."""
+        params, spec = self._networks.params, self._networks.spec
+        placed, size = place(content, self._shape, spec.multiple)
+        found = self._functions.encode_measured(params, placed, size)
+        features, own = found[: len(spec.strides)], found[len(spec.strides) :]
+        (image,) = self._functions.paint(
+            params,
+            features,
+            own,
+            [dict(style) for style in styles],
+            self._weights,
+            np.float32(alpha),
+            size,
+        )
+        height, width = content.shape[:2]
+        return np.ascontiguousarray(np.asarray(image)[0, :height, :width])
+
+
+def _paint_together(
+    contents: Sequence[np.ndarray],
+    statistics: Sequence[LevelStatistics],
+    weights: tuple[float, ...],
+    alpha: float,
+    *,
+    networks: Networks,
+    masks: Sequence[np.ndarray] | None = None,
+    mesh: Mesh | None = None,
+) -> list[np.ndarray]:
+    """Paints contents [H, W, 3] of one canvas by a single program."""
+    multiple = networks.spec.multiple
+    canvas = canvas_of(contents[0].shape[:2], networks=networks)
+    placed, sizes = zip(*(place(x, canvas, multiple) for x in contents), strict=True)
+    pictures, size = np.concatenate(placed), np.concatenate(sizes)
+    params = networks.params
+    if mesh is not None:
+        pictures, size = jax.device_put((pictures, size), batch_sharded(mesh))
+        params, statistics = jax.device_put((params, statistics), replicated(mesh))
+    images = _compiled(networks.spec).transfer(
+        params,
+        pictures,
+        [dict(style) for style in statistics],
+        weights,
+        masks and [place(mask, canvas, multiple)[0] for mask in masks],
+        np.float32(alpha),
+        size,
+    )
+    painted = zip(np.asarray(images), contents, strict=True)
+    return [image[: x.shape[0], : x.shape[1]] for image, x in painted]
 
 
 def transfer_batch(
-    contents: np.ndarray,
+    contents: Sequence[np.ndarray],
     styles: Sequence[np.ndarray | SavedStyle],
     *,
     networks: Networks,
@@ -256,28 +396,30 @@ def transfer_batch(
     stroke_scale: float | None = None,
     blend: Sequence[float] | None = None,
     mesh: Mesh | None = None,
-) -> np.ndarray:
-    """Paints pictures of one size with AdaIN, all in the same styles.
+) -> list[np.ndarray]:
+    """Paints pictures of one canvas with AdaIN, all in the same styles.
 
     The styles are encoded once, and the pictures shared out over devices. Each
     comes out as `transfer_picture` makes it, up to rounding.
 
     Args:
-        contents: pictures [B, H, W, 3], RGB in [0, 1], sides of at least
-            `LEAST_SIDE`.
-        styles, networks, alpha, style_scale, stroke_scale, blend: as for
+        contents: pictures [H, W, 3], RGB in [0, 1], of one `canvas_of`, sides of at
+            least `LEAST_SIDE`.
+        styles: saved styles, or pictures, which are seen as for the first content.
+        networks, alpha, style_scale, stroke_scale, blend: as for
             `transfer_picture`.
         mesh: from `nstjax.sharding.make_data_mesh`; by default, of all devices
             of this process.
 
     Returns:
-        Pictures [B, H, W, 3] in [0, 1].
+        Pictures of the contents' shapes, in [0, 1].
 
     Raises:
         NstjaxError: for another transform than AdaIN, or smaller pictures.
     """
-    count, *size, _ = contents.shape
-    if networks.transform != "adain" or min(size) < LEAST_SIDE:
+    size = contents[0].shape[:2]
+    least = min(min(content.shape[:2]) for content in contents)
+    if networks.transform != "adain" or least < LEAST_SIDE:
         raise NstjaxError(
             "pictures are painted together with AdaIN only, with sides of at least "
             f"{LEAST_SIDE} pixels"
@@ -289,18 +431,16 @@ def transfer_batch(
         short_side=style_side(size, style_scale, stroke_scale),
     )
     # Every device gets as many; some paint the last picture once more.
-    spare = -count % mesh.size
-    contents = np.concatenate([contents, *(contents[-1:] for _ in range(spare))])
-    shared = jax.device_put((networks.params, statistics), replicated(mesh))
-    images = _compiled(networks.spec).transfer_shared(
-        shared[0],
-        jax.device_put(contents, batch_sharded(mesh)),
-        shared[1],
+    spare = -len(contents) % mesh.size
+    images = _paint_together(
+        [*contents, *[contents[-1]] * spare],
+        statistics,
         _normalise(blend or [1.0] * len(styles)),
-        None,
-        np.float32(alpha),
+        alpha,
+        networks=networks,
+        mesh=mesh,
     )
-    return np.asarray(images)[:count]
+    return images[: len(contents)]
 
 
 def transfer_frames(
@@ -384,13 +524,8 @@ def encode_style(
     style: np.ndarray, *, networks: Networks, short_side: int = _STYLE_SIDE
 ) -> LevelStatistics:
     """A style picture's [H, W, 3] statistics by level, seen at a size."""
-    functions = _compiled(networks.spec)
-    found = functions.encode_style(networks.params, _see(style, short_side))
-    pairs = zip(found[::2], found[1::2], strict=True)
-    return {
-        level: Statistics(*pair)
-        for level, pair in zip(networks.spec.strides, pairs, strict=True)
-    }
+    _, numbers = _encode(_see(style, short_side), networks)
+    return _by_level(numbers, networks.spec)
 
 
 def make_style(
@@ -465,25 +600,80 @@ def load_style(path: str | Path, *, networks: Networks) -> SavedStyle:
     return SavedStyle(statistics, encoder, metadata.name)
 
 
+def _by_level(numbers: Sequence[Any], spec: OnePassSpec) -> LevelStatistics:
+    """Statistics of a mean and a deviation of one level after another."""
+    pairs = zip(numbers[::2], numbers[1::2], strict=True)
+    return {
+        level: Statistics(*pair)
+        for level, pair in zip(spec.strides, pairs, strict=True)
+    }
+
+
 def _see(style: np.ndarray, short_side: int) -> np.ndarray:
-    """A style picture as a batch of one, its shorter side scaled."""
-    size = fit_size(*style.shape[:2], short_side=short_side)
-    return resize_image(style, size)[None]
+    """A style picture with its shorter side scaled."""
+    return resize_image(style, fit_size(*style.shape[:2], short_side=short_side))
+
+
+def _encode(
+    image: np.ndarray, networks: Networks
+) -> tuple[tuple[jax.Array, ...], tuple[jax.Array, ...]]:
+    """Features of a picture [H, W, 3] in a canvas, by level, and its statistics."""
+    spec, function = networks.spec, _compiled(networks.spec).encode_measured
+
+    def is_ready(canvas: tuple[int, int]) -> bool:
+        picture = jax.ShapeDtypeStruct((1, *canvas, 3), np.float32)
+        size = jax.ShapeDtypeStruct((1, 2), np.int32)
+        return function.is_ready(networks.params, picture, size)
+
+    canvas = choose_canvas(image.shape[:2], spec.multiple, is_ready)
+    found = function(networks.params, *place(image, canvas, spec.multiple))
+    return found[: len(spec.strides)], found[len(spec.strides) :]
+
+
+def _features(image: np.ndarray, networks: Networks) -> Features:
+    """The same, cut to what is the picture's."""
+    spec = networks.spec
+    found, _ = _encode(image, networks)
+    cells = (-(-side // spec.multiple) for side in image.shape[:2])
+    rows, columns = (spec.multiple * count for count in cells)
+    return {
+        level: np.asarray(value)[:, : rows // stride, : columns // stride]
+        for (level, stride), value in zip(spec.strides.items(), found, strict=True)
+    }
+
+
+def _decode(
+    features: Features, size: tuple[int, int], networks: Networks
+) -> np.ndarray:
+    """The picture of a size, [H, W, 3], of features [1, h, w, C] of one level."""
+    spec, function = networks.spec, _compiled(networks.spec).decode
+    ((_, value),) = features.items()
+
+    def is_ready(canvas: tuple[int, int]) -> bool:
+        shape = (1, *(side // spec.multiple for side in canvas), value.shape[-1])
+        array = jax.ShapeDtypeStruct(shape, np.float32)
+        within = jax.ShapeDtypeStruct((1, 2), np.int32)
+        return function.is_ready(networks.params, array, within)
+
+    canvas = choose_canvas(size, spec.multiple, is_ready)
+    cells = tuple(side // spec.multiple for side in canvas)
+    placed, within = place(np.asarray(value)[0], (cells[0], cells[1]), 1)
+    (image,) = function(networks.params, placed, spec.multiple * within)
+    return np.ascontiguousarray(np.asarray(image)[0, : size[0], : size[1]])
 
 
 class _Functions(NamedTuple):
-    encode: Callable
-    encode_style: Callable
+    encode_measured: CachedJit
+    decode: CachedJit
+    paint: CachedJit
     transfer: Callable
-    transfer_shared: Callable
-    swap: Callable
     measure: Callable
     repaint: Callable
 
 
 @functools.lru_cache(maxsize=8)
 def _compiled(spec: OnePassSpec) -> _Functions:
-    def transfer(params, content, styles, weights, masks, alpha):
+    def transfer(params, content, styles, weights, masks, alpha, size):
         return feedforward.adain_transfer(
             params,
             content,
@@ -492,19 +682,7 @@ def _compiled(spec: OnePassSpec) -> _Functions:
             masks=masks,
             alpha=alpha,
             spec=spec,
-        )
-
-    def swap(params, content, styles, weights, masks, alpha, patch_size, stride):
-        return feedforward.style_swap_transfer(
-            params,
-            content,
-            styles,
-            weights=weights,
-            masks=masks,
-            alpha=alpha,
-            patch_size=patch_size,
-            stride=stride,
-            spec=spec,
+            size=size,
         )
 
     def to_cells(masks):
@@ -522,28 +700,48 @@ def _compiled(spec: OnePassSpec) -> _Functions:
         restyled = feedforward.restyle(features, styles, own=own, **options, spec=spec)
         return feedforward.decode(params, restyled, size=size, spec=spec)
 
-    def encode_style(params, style):
-        # Flat, as programs are kept: mean and deviation of one level after another.
-        found = feedforward.encode_style(params, style, spec=spec)
-        return tuple(value for level in spec.strides for value in found[level])
+    # Two programs, of which contents and styles share the first, and which compile
+    # side by side. Flat, as programs are kept: features by level, and then mean and
+    # deviation of one level after another.
+    def encode_measured(params, image, size):
+        features = feedforward.encode(params, image, spec=spec, size=size)
+        (own,) = feedforward.content_statistics(features, spec=spec, size=size)
+        numbers = [value for level in spec.strides for value in own[level]]
+        return *(features[level] for level in spec.strides), *numbers
+
+    def decode(params, features, size):
+        (level,) = spec.strides
+        restyled = feedforward.Restyled({level: features}, [])
+        whole = tuple(spec.multiple * side for side in features.shape[1:3])
+        image = feedforward.decode(params, restyled, size=whole, spec=spec, within=size)
+        return (image,)
+
+    def paint(params, features, own, styles, weights, alpha, size):
+        restyled = feedforward.restyle(
+            dict(zip(spec.strides, features, strict=True)),
+            styles,
+            own=[_by_level(own, spec)],
+            weights=weights,
+            alpha=alpha,
+            spec=spec,
+        )
+        level = next(iter(spec.strides))
+        whole = tuple(spec.strides[level] * side for side in features[0].shape[1:3])
+        image = feedforward.decode(params, restyled, size=whole, spec=spec, within=size)
+        return (image,)
 
     return _Functions(
-        encode=jax.jit(functools.partial(feedforward.encode, spec=spec)),
-        encode_style=CachedJit(
-            encode_style,
-            name="encode_style",
+        encode_measured=CachedJit(
+            encode_measured,
+            name="encode",
             options=spec,
-            outputs=2 * len(spec.strides),
+            outputs=3 * len(spec.strides),
         ),
-        transfer=CachedJit(
-            lambda *arguments: (transfer(*arguments),),
-            name="adain",
-            options=spec,
-            outputs=1,
-            static_argnums=(3,),
+        decode=CachedJit(decode, name="decode", options=spec, outputs=1),
+        paint=CachedJit(
+            paint, name="paint", options=spec, outputs=1, static_argnums=(4,)
         ),
-        transfer_shared=jax.jit(transfer, static_argnums=3),
-        swap=jax.jit(swap, static_argnums=(3, 6, 7)),
+        transfer=jax.jit(transfer, static_argnums=3),
         measure=jax.jit(measure),
         repaint=jax.jit(repaint, static_argnums=(3, 7)),
     )

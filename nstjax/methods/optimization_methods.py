@@ -82,6 +82,8 @@ class OptimizationMethod(Method):
         sized: bool,
         max_memory: int | None,
     ) -> Plan:
+        from nstjax.io.resizing import resize_image
+        from nstjax.methods import one_pass
         from nstjax.methods.images import read_picture
         from nstjax.methods.memory.planner import check_optimisation
         from nstjax.methods.per_image import (
@@ -105,12 +107,21 @@ class OptimizationMethod(Method):
             max_memory=max_memory,
         )
         init = options["init"]
-        named = isinstance(init, str) and init in INITS
+        start: np.ndarray | None = None
+        if init == "adain":
+            start = one_pass.transfer_picture(
+                resize_image(plan.content, working),
+                plan.styles,
+                networks=one_pass.load_networks("", "adain-slim"),
+                blend=plan.blend,
+            )
+        elif not (isinstance(init, str) and init in INITS):
+            start = read_picture(init)
         return dataclasses.replace(
             plan,
             options=options,
             working_size=working,
-            init_image=None if named else read_picture(init),
+            init_image=start,
             depth=load_depth(options["depth_model"])
             if options["depth_weight"]
             else None,
@@ -138,6 +149,7 @@ class OptimizationMethod(Method):
             style_blend=plan.blend,
             stroke_side=stroke_side(plan),
             init_image=plan.init_image,
+            time_limit=plan.time_limit,
             on_progress=on_progress,
             tell_every=tell_every,
             checkpoint=checkpoint,

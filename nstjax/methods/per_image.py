@@ -5,6 +5,8 @@ The options are those of configs such as ``configs/gatys.py``, by name.
 
 import dataclasses
 import functools
+import math
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -26,8 +28,10 @@ from nstjax.optimize.trace import concatenate
 from nstjax.weights.pretrained import Depth, Encoder
 
 OPTIMIZERS = ("adam", "lbfgs", "torch_lbfgs")
-INITS = ("content", "recoloured", "style", "noise")
+INITS = ("content", "recoloured", "style", "noise", "adain")
 STAGE_STARTS = ("pixels", "picture")
+# Why a run ended, beside the reasons of `nstjax.optimize.driver`.
+TIME_LIMIT = "time_limit"
 
 # Evaluations between two looks at the keyboard and the clock.
 _CHUNK = 10
@@ -100,6 +104,7 @@ def optimise_picture(
     stroke_side: float | None = None,
     init_image: np.ndarray | None = None,
     last: tuple[np.ndarray, np.ndarray] | None = None,
+    time_limit: float | None = None,
     on_progress: OnProgress | None = None,
     tell_every: int = 0,
     checkpoint: Checkpoint | None = None,
@@ -121,6 +126,8 @@ def optimise_picture(
         last: of a clip's frame: the last one [H, W, 3], warped to where this one
             shows it, and where that holds, [H, W] in [0, 1], both of `size`. Without
             it there is no temporal term, whatever its weight; with it no stages.
+        time_limit: seconds from now, which stages share by what they cost; each takes
+            one evaluation at least. None for all evaluations.
         on_progress: told after every few evaluations; True stops the run.
         tell_every: it is told at the multiples of this, too; 0 for none.
         checkpoint: of an interrupted run with the same arguments, to go on.
@@ -147,6 +154,7 @@ def optimise_picture(
     functions = _compiled(spec, encoder.spec, depth.spec if spec.depth_weight else None)
     bounds = _bounds(options, spec, encoder, params)
     first = checkpoint.stage if checkpoint is not None else 0
+    deadlines = _deadlines(stages[first:], time_limit)
     traces = [checkpoint.trace] if checkpoint is not None else []
     x, reasons = None, []
     for number in range(first, len(stages)):
@@ -187,10 +195,15 @@ def optimise_picture(
                 )
             state = engine.start(x, solver=solver, bounds=bounds)
 
-        def tell(progress: driver.Progress, done: int = done) -> bool | None:
-            if on_progress is None:
-                return None
-            return on_progress(
+        expired = False
+
+        def tell(
+            progress: driver.Progress,
+            done: int = done,
+            deadline: float = deadlines[number - first],
+        ) -> bool:
+            nonlocal expired
+            stops = on_progress is not None and on_progress(
                 Progress(
                     evaluations=done + progress.evaluations,
                     requested=requested,
@@ -199,6 +212,8 @@ def optimise_picture(
                     image=lambda: _to_picture(functions, progress.current(), params),
                 )
             )
+            expired = not stops and time.monotonic() >= deadline
+            return bool(stops) or expired
 
         result = minimise(
             functions.objective,
@@ -212,23 +227,37 @@ def optimise_picture(
             chunk_size=_CHUNK,
             bounds=bounds,
             on_chunk=tell,
-            tell_every=tell_every,
+            # The clock is looked at after every evaluation.
+            tell_every=tell_every if time_limit is None else 1,
             before=done,
         )
         shifted = result.trace.evaluations + np.int32(done)
         traces.append(dataclasses.replace(result.trace, evaluations=shifted))
         x = result.x
-        reasons.append(result.reason)
-        # A stage that diverged leaves its last good picture to the next one.
-        if result.reason == driver.INTERRUPTED:
+        timed_out = expired and result.reason == driver.INTERRUPTED
+        reasons.append(TIME_LIMIT if timed_out else result.reason)
+        # A stage that diverged, or had its time, leaves its picture to the next one.
+        if reasons[-1] == driver.INTERRUPTED:
             break
     trace = concatenate(traces)
     reason, left = reasons[-1], None
-    if reason == driver.INTERRUPTED:
+    if reason in (driver.INTERRUPTED, TIME_LIMIT):
         left = Checkpoint(number, result.state, trace)
     elif driver.DIVERGED in reasons:
         reason = driver.DIVERGED
     return Outcome(_to_picture(functions, x, params), trace, reason, left)
+
+
+def _deadlines(stages: Sequence["Stage"], time_limit: float | None) -> list[float]:
+    """When each stage must end, of those to come; its cost is evaluated pixels."""
+    if time_limit is None:
+        return [math.inf] * len(stages)
+    costs = [math.prod(stage.size) * stage.evaluations for stage in stages]
+    begin = time.monotonic()
+    return [
+        begin + time_limit * sum(costs[: number + 1]) / sum(costs)
+        for number in range(len(stages))
+    ]
 
 
 @dataclasses.dataclass(frozen=True)

@@ -43,11 +43,12 @@ def make_plan(
     max_memory: int | str | None = None,
     background: Sequence[float] | None = None,
     networks: Any = None,
+    time_limit: float | None = None,
 ) -> Plan:
     """Reads and checks everything that a picture needs.
 
     Args:
-        content, styles, size, seed, blend, masks, max_memory: see
+        content, styles, size, seed, blend, masks, max_memory, time_limit: see
             `nstjax.api.stylize`.
         options: from `nstjax.methods.options.method_options`.
         background: see `nstjax.methods.images.read_content`.
@@ -65,6 +66,12 @@ def make_plan(
     if not 0 <= seed < 2**32:
         raise NstjaxError(f"the seed must be from 0 to 4294967295, not {seed}")
     method = method_of(options)
+    if time_limit is not None and method.in_one_pass:
+        raise NstjaxError(
+            f"a time limit is for methods that optimise; {method.name} paints at once"
+        )
+    if time_limit is not None and not time_limit > 0:
+        raise NstjaxError(f"the time limit must be above 0 seconds, not {time_limit}")
     image, alpha = read_content(content, background)
     networks = networks or method.load(options)
     chosen = read_styles(styles, networks=networks, options=options)
@@ -89,6 +96,7 @@ def make_plan(
         blend=None if blend is None else tuple(blend),
         working_size=output,
         output_size=output,
+        time_limit=time_limit,
     )
     return method.prepare(
         plan,
@@ -218,16 +226,33 @@ def encode_styles(plan: Plan) -> tuple[SavedStyle, ...]:
     return tuple(one_pass.make_style(style, name="", **how) for style in plan.styles)
 
 
+def program_shape(plan: Plan) -> tuple[int, int]:
+    """Pictures of one such shape are painted by one program, where they can share."""
+    if not can_share(plan):
+        return plan.working_size
+    return one_pass.canvas_of(plan.working_size, networks=plan.networks)
+
+
+def prepare_programs(plan: Plan) -> None:
+    """Compiles what painting a plan alone needs, where that can be done before."""
+    if can_share(plan):
+        one_pass.prepare_programs(
+            plan.working_size,
+            networks=plan.networks,
+            blend=plan.blend or [1.0] * len(plan.styles),
+        )
+
+
 def run_batch(plans: Sequence[Plan]) -> list[Outcome]:
     """Makes planned pictures together, shared out over all devices.
 
     Args:
-        plans: of one working size, which `can_share`, and which agree in all
+        plans: of one `program_shape`, which `can_share`, and which agree in all
             that is not the content's.
     """
     first = plans[0]
     images = one_pass.transfer_batch(
-        np.stack([resize_image(plan.content, plan.working_size) for plan in plans]),
+        [resize_image(plan.content, plan.working_size) for plan in plans],
         first.styles,
         networks=first.networks,
         alpha=first.options["alpha"],

@@ -110,14 +110,24 @@ class TransferSpec:
             yield Convolution(before, width, stride, doubles)
             before = width
 
-    def encode(self, params: Params, image: Array) -> Features:
-        """Features by level of pictures whose sides are multiples of `multiple`."""
+    def encode(
+        self, params: Params, image: Array, size: Array | None = None
+    ) -> Features:
+        """Features by level of pictures whose sides are multiples of `multiple`.
+
+        Args:
+            params: the networks' weights.
+            image: [B, H, W, 3].
+            size: [B, 2] int32, the (height, width) of pictures that take up the upper
+                left part of `image` only, multiples of `multiple`, too; or None.
+        """
         return vgg.features(
             params["encoder"],
             image,
             (self.decoder.layer,),
             spec=self.encoder,
             compute_dtype=self.compute_dtype,
+            size=size,
         )
 
     def decode(
@@ -126,6 +136,7 @@ class TransferSpec:
         features: Features,
         styles: Sequence[LevelStatistics],
         shares: Sequence[Array] | None,
+        size: Array | None = None,
     ) -> Array:
         """Pictures, not clipped, of features with `styles` where `shares` say so."""
         del styles, shares  # all that this decoder is told is in the features
@@ -134,6 +145,7 @@ class TransferSpec:
             features[self.decoder.layer],
             spec=self.decoder,
             compute_dtype=self.compute_dtype,
+            size=None if size is None else size // self.multiple,
         )
 
 
@@ -192,10 +204,16 @@ class PainterTransferSpec:
             else:
                 yield Convolution(before, after, stride)
 
-    def encode(self, params: Params, image: Array) -> Features:
+    def encode(
+        self, params: Params, image: Array, size: Array | None = None
+    ) -> Features:
         """See `TransferSpec`."""
         return painter.encode(
-            params, image, spec=self.painter, compute_dtype=self.compute_dtype
+            params,
+            image,
+            spec=self.painter,
+            compute_dtype=self.compute_dtype,
+            size=size,
         )
 
     def decode(
@@ -204,6 +222,7 @@ class PainterTransferSpec:
         features: Features,
         styles: Sequence[LevelStatistics],
         shares: Sequence[Array] | None,
+        size: Array | None = None,
     ) -> Array:
         """See `TransferSpec`."""
         return painter.decode(
@@ -213,6 +232,7 @@ class PainterTransferSpec:
             shares,
             spec=self.painter,
             compute_dtype=self.compute_dtype,
+            size=size,
         )
 
 

@@ -174,6 +174,7 @@ def decode(
     *,
     spec: DecoderSpec,
     compute_dtype: str | None = None,
+    size: Array | None = None,
 ) -> Array:
     """Turns an activation into a picture.
 
@@ -183,6 +184,8 @@ def decode(
         spec: what `params` belong to.
         compute_dtype: what convolutions compute in, one of
             `nstjax.precision.COMPUTE_DTYPES`; by default the features' dtype.
+        size: [B, 2] int32, the (height, width) of activations that take up the upper
+            left part of `features` only; by default all of it.
 
     Returns:
         Pictures of shape [B, H * 2**p, W * 2**p, 3] and the features' dtype, p
@@ -204,7 +207,7 @@ def decode(
             f"decode; the picture's shorter side must be at least {2 * scale}"
         )
     pixels = _module(spec).apply(
-        {"params": params}, cast_floating(features, compute_dtype)
+        {"params": params}, cast_floating(features, compute_dtype), size
     )
     pixels = cast_floating(pixels, features.dtype)
     if spec.output_map == "unit":

@@ -160,6 +160,7 @@ def encode(
     *,
     spec: PainterSpec,
     compute_dtype: str | None = None,
+    size: Array | None = None,
 ) -> Features:
     """Computes the features that AdaIN restyles.
 
@@ -170,6 +171,8 @@ def encode(
         spec: what `params` belong to.
         compute_dtype: what convolutions compute in, one of
             `nstjax.precision.COMPUTE_DTYPES`; by default the picture's dtype.
+        size: [B, 2] int32, the (height, width) of pictures that take up the upper left
+            part of `image` only, multiples of 8, too; by default all of it.
 
     Returns:
         ``{"half": [B, H / 2, W / 2, C], "quarter": ..., "eighth": ...}`` after ReLUs,
@@ -192,8 +195,10 @@ def encode(
     for level, widths in zip(LEVELS, spec.encoder_widths, strict=True):
         if level != LEVELS[0]:
             x = pool2x2(x, kind="max", rounding="floor")
+        within = None if size is None else size // STRIDES[level]
         for number in range(len(widths)):
-            x = jax.nn.relu(_convolve(weights[f"{level}_{number}"], x))
+            layer = weights[f"{level}_{number}"]
+            x = jax.nn.relu(_convolve(layer, x, size=within))
         found[level] = x
     return cast_floating(found, image.dtype)
 
@@ -206,6 +211,7 @@ def decode(
     *,
     spec: PainterSpec,
     compute_dtype: str | None = None,
+    size: Array | None = None,
 ) -> Array:
     """Turns restyled features into pictures.
 
@@ -218,6 +224,7 @@ def decode(
             1.
         spec: what `params` belong to.
         compute_dtype: see `encode`.
+        size: [B, 2] int32, the pictures' (height, width), see `encode`.
 
     Returns:
         Pictures [B, H, W, 3] of the features' dtype, RGB, nominally in [0, 1] and not
@@ -227,6 +234,9 @@ def decode(
     dtype = features["eighth"].dtype
     features = cast_floating(dict(features), compute_dtype)
     told = [_condense(params["style"], style) for style in styles]
+    sizes = {
+        level: None if size is None else size // STRIDES[level] for level in LEVELS
+    }
 
     def styled(name: str, x: Array) -> Array:
         wanted = [_adjustment(params["style"][name], style) for style in told]
@@ -241,18 +251,24 @@ def decode(
         return x * scale.astype(x.dtype) + shift.astype(x.dtype)
 
     x = features["eighth"]
+    within = sizes["eighth"]
     for block in range(spec.trunk_blocks):
         first, second = f"block{block}_0", f"block{block}_1"
-        inner = jax.nn.relu(styled(first, _convolve(weights[first], x)))
-        x = jax.nn.relu(x + styled(second, _convolve(weights[second], inner)))
+        inner = jax.nn.relu(styled(first, _convolve(weights[first], x, size=within)))
+        y = _convolve(weights[second], inner, size=within)
+        x = jax.nn.relu(x + styled(second, y))
     for level, widths in zip(("quarter", "half"), spec.decoder_widths, strict=True):
-        skip = _convolve(weights[f"{level}_skip"], features[level])
+        before, within = within, sizes[level]
+        skip = _convolve(weights[f"{level}_skip"], features[level], size=within)
         for number in range(len(widths)):
             name = f"{level}_{number}"
-            y = _convolve(weights[name], x, upsample=number == 0)
-            x = jax.nn.relu(styled(name, y + skip if number == 0 else y))
+            if number == 0:
+                y = skip + _convolve(weights[name], x, upsample=True, size=before)
+            else:
+                y = _convolve(weights[name], x, size=within)
+            x = jax.nn.relu(styled(name, y))
     # Zero is grey: a painter begins with that, not with black.
-    pixels = _unfold(_convolve(weights["pixels"], x)) + 0.5
+    pixels = _unfold(_convolve(weights["pixels"], x, size=within)) + 0.5
     return cast_floating(pixels, dtype)
 
 
@@ -297,12 +313,14 @@ def param_shapes(spec: PainterSpec) -> dict[str, Any]:
     }
 
 
-def _convolve(weights: Params, x: Array, *, upsample: bool = False) -> Array:
+def _convolve(
+    weights: Params, x: Array, *, upsample: bool = False, size: Array | None = None
+) -> Array:
     kernel = weights["kernel"].astype(x.dtype)
     if upsample:
-        y = upsample_reflect_conv3x3(x, kernel)
+        y = upsample_reflect_conv3x3(x, kernel, size=size)
     else:
-        y = conv3x3(x, kernel, padding="reflect")
+        y = conv3x3(x, kernel, padding="reflect", size=size)
     return add_bias(y, weights["bias"].astype(x.dtype)) if "bias" in weights else y
 
 

@@ -155,6 +155,7 @@ def features(
     *,
     spec: VGGSpec,
     compute_dtype: str | None = None,
+    size: Array | None = None,
 ) -> Features:
     """Computes activations of a VGG, no deeper than the deepest one asked for.
 
@@ -167,6 +168,9 @@ def features(
         spec: the lineage of `params`.
         compute_dtype: what convolutions compute in, one of
             `nstjax.precision.COMPUTE_DTYPES`; by default the picture's dtype.
+        size: [B, 2] int32, the (height, width) of pictures that take up the upper left
+            part of `image` only, multiples of all poolings as its sides are; they are
+            padded where they end. By default all of `image` is the picture.
 
     Returns:
         Each named layer's activation [B, H', W', C], in the order of `layers`,
@@ -178,7 +182,7 @@ def features(
     """
     pixels = to_network(image, spec.input_map, params)
     return features_from_pixels(
-        params, pixels, layers, spec=spec, compute_dtype=compute_dtype
+        params, pixels, layers, spec=spec, compute_dtype=compute_dtype, size=size
     )
 
 
@@ -189,6 +193,7 @@ def features_from_pixels(
     *,
     spec: VGGSpec,
     compute_dtype: str | None = None,
+    size: Array | None = None,
 ) -> Features:
     """The same as `features`, from pixels in the network's own domain."""
     layers = tuple(layers)
@@ -198,7 +203,7 @@ def features_from_pixels(
     _check_size(pixels.shape[1:3], layers, spec)
     # Layers cast their weights to the dtype of what comes in.
     found = _module(spec, layers).apply(
-        {"params": params}, cast_floating(pixels, compute_dtype)
+        {"params": params}, cast_floating(pixels, compute_dtype), size
     )
     return cast_floating(found, pixels.dtype)
 

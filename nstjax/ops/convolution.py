@@ -14,7 +14,7 @@ from jax import lax
 
 from nstjax.lazy import chex
 from nstjax.ops.cpu import forms
-from nstjax.ops.cpu.padding import pad_border
+from nstjax.ops.cpu.padding import is_inside, pad_border
 from nstjax.ops.cpu.processor import instructions
 from nstjax.ops.cpu.rgb_conv import RGB_CHANNELS, conv3x3_from_rgb, conv3x3_to_rgb
 from nstjax.ops.cpu.winograd import winograd_conv3x3, winograd_upsample_conv3x3
@@ -137,7 +137,9 @@ def _convolution(x: Array, kernel: Array, padding: Padding) -> Array:
     return form(x, kernel, padding)
 
 
-def conv3x3(x: Array, kernel: Array, *, padding: str) -> Array:
+def conv3x3(
+    x: Array, kernel: Array, *, padding: str, size: Array | None = None
+) -> Array:
     """Convolves with a 3x3 kernel and keeps the picture's size.
 
     Args:
@@ -146,6 +148,8 @@ def conv3x3(x: Array, kernel: Array, *, padding: str) -> Array:
         kernel: weights of shape [3, 3, C, D].
         padding: "zero" or "reflect" (the border pixel is not repeated, as in
             torch's ``ReflectionPad2d``).
+        size: [B, 2] int32, the (height, width) of pictures that take up the upper left
+            part of `x` only, and so of the output; by default all of it.
 
     Returns:
         Output of shape [B, H, W, D].
@@ -156,9 +160,11 @@ def conv3x3(x: Array, kernel: Array, *, padding: str) -> Array:
     chex.assert_rank([x, kernel], 4)
     chex.assert_shape(kernel, (3, 3, x.shape[-1], None))
     if padding == "zero":
+        if size is not None:
+            x = jnp.where(is_inside(x.shape[1:3], size), x, 0)
         return _convolution(x, kernel, _SAME)
     if padding == "reflect":
-        return conv3x3_valid(pad_border(x, mode="reflect"), kernel)
+        return conv3x3_valid(pad_border(x, mode="reflect", size=size), kernel)
     raise ValueError(f"padding must be 'zero' or 'reflect', not {padding!r}")
 
 
@@ -176,7 +182,9 @@ def conv3x3_valid(x: Array, kernel: Array) -> Array:
     return _convolution(x, kernel, _VALID)
 
 
-def upsample_reflect_conv3x3(x: Array, kernel: Array) -> Array:
+def upsample_reflect_conv3x3(
+    x: Array, kernel: Array, *, size: Array | None = None
+) -> Array:
     """Nearest x2 upsampling, reflect padding and a 3x3 convolution in one.
 
     Reflection of the upsampled border is repetition of the small picture's edge.
@@ -184,6 +192,8 @@ def upsample_reflect_conv3x3(x: Array, kernel: Array) -> Array:
     Args:
         x: input of shape [B, H, W, C].
         kernel: weights of shape [3, 3, C, D].
+        size: [B, 2] int32, the (height, width) of pictures that take up the upper left
+            part of `x` only, and twice that of the output; by default all of it.
 
     Returns:
         Output of shape [B, 2H, 2W, D].
@@ -192,8 +202,10 @@ def upsample_reflect_conv3x3(x: Array, kernel: Array) -> Array:
     chex.assert_shape(kernel, (3, 3, x.shape[-1], None))
     if forms.are_plain():
         larger = x.repeat(2, axis=1).repeat(2, axis=2)
-        return _padded(pad_border(larger, mode="reflect"), kernel, _VALID)
-    return _upsample(pad_border(x, mode="edge"), kernel)
+        double = None if size is None else 2 * size
+        padded = pad_border(larger, mode="reflect", size=double)
+        return _padded(padded, kernel, _VALID)
+    return _upsample(pad_border(x, mode="edge", size=size), kernel)
 
 
 @jax.custom_vjp

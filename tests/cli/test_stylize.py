@@ -431,3 +431,29 @@ def test_resuming_with_other_options_is_refused(arguments, tmp_path, capsys):
     (tmp_path / "out.png.state").write_bytes(b"not a state")
     assert main([*arguments, "--resume"]) == 2
     assert "out.png.state" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_a_time_limit_keeps_the_picture_and_resume_goes_on(arguments, tmp_path, capsys):
+    preview, traces = tmp_path / "preview.png", []
+    endless = [*_without(arguments, "--iterations", "--quiet"), "--iterations=1000000"]
+    for number, more in enumerate(([], ["--resume"])):
+        trace = tmp_path / f"{number}.json"
+        options = ["--time-limit=2", f"--preview={preview}", f"--trace={trace}"]
+        begin = time.monotonic()
+        assert main([*endless, *options, *more]) == 0
+        # Compiling and a last evaluation may take longer.
+        assert time.monotonic() - begin < 60
+        assert "--resume goes on" in capsys.readouterr().err
+        assert (tmp_path / "out.png.state").exists()
+        assert _read(preview).shape == _read(tmp_path / "out.png").shape
+        traces.append(json.loads(trace.read_text()))
+    first, second = (trace["evaluations"] for trace in traces)
+    assert traces[0]["reason"] == "time_limit"
+    assert second[: len(first)] == first and len(second) > len(first)
+
+
+@pytest.mark.parametrize("option", ["--time-limit=3", "--preview=p.png"])
+def test_methods_of_one_pass_take_no_time_limit(option, pictures, capsys):
+    assert main([f"--content={pictures['content']}", "--style=night", option]) == 2
+    assert "is for methods that optimise" in capsys.readouterr().err

@@ -1,6 +1,7 @@
 """Which way to make a picture in the memory that there is."""
 
 from nstjax.errors import NstjaxError
+from nstjax.methods.canvas import LARGEST_SHARE
 from nstjax.methods.memory import costs
 from nstjax.methods.memory.amounts import available_memory, show_amount
 from nstjax.methods.specs import OnePassSpec
@@ -108,8 +109,8 @@ def check_optimisation(
 def whole_bytes(
     size: tuple[int, int], spec: OnePassSpec, *, swaps: bool = False
 ) -> float:
-    """Bytes that a process takes which paints a picture all at once."""
-    pixels = size[0] * size[1]
+    """Bytes that a process takes at most which paints a picture all at once."""
+    pixels = LARGEST_SHARE * size[0] * size[1]
     pixel = costs.PICTURE + costs.transfer_bytes(spec)
     if swaps:
         pixel += _SWAP_COPIES * costs.feature_bytes(spec)

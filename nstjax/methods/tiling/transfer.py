@@ -197,7 +197,7 @@ class _Work:
         self._content = content
         self._spec = spec
         self._on_tile = on_tile
-        self.functions = _compiled(spec)
+        self.functions = compiled_parts(spec)
         # The picture in cells, the last ones cut by its border.
         self._height, self._width = (
             -(-side // spec.multiple) for side in content.shape[:2]
@@ -325,7 +325,9 @@ class _Functions(NamedTuple):
 
 
 @functools.lru_cache(maxsize=8)
-def _compiled(spec: OnePassSpec) -> _Functions:
+def compiled_parts(spec: OnePassSpec) -> _Functions:
+    """The parts of a transfer in one pass, each compiled for itself."""
+
     def encode(params, window):
         return feedforward.encode(params, window, spec=spec)
 

@@ -13,11 +13,13 @@ class Decoder(nn.Module):
     spec: DecoderSpec
 
     @nn.compact
-    def __call__(self, x: Array) -> Array:
+    def __call__(self, x: Array, size: Array | None = None) -> Array:
         names = self.spec.convolutions
         for name, width in zip(names, self.spec.widths, strict=True):
             upsample = name in self.spec.upsample_before
-            x = Conv3x3(width, upsample=upsample, name=name)(x)
+            x = Conv3x3(width, upsample=upsample, name=name)(x, size)
+            if upsample and size is not None:
+                size = 2 * size
             if name != names[-1] or not self.spec.last_linear:
                 x = nn.relu(x)
         return x

@@ -40,7 +40,7 @@ class Conv3x3(nn.Module):
     upsample: bool = False
 
     @nn.compact
-    def __call__(self, x: Array) -> Array:
+    def __call__(self, x: Array, size: Array | None = None) -> Array:
         kernel = parameter(
             self,
             "kernel",
@@ -50,7 +50,8 @@ class Conv3x3(nn.Module):
         bias = parameter(self, "bias", nn.initializers.zeros, (self.features,))
         kernel, bias = kernel.astype(x.dtype), bias.astype(x.dtype)
         if not self.upsample:
-            return add_bias(conv3x3(x, kernel, padding=self.padding), bias)
+            y = conv3x3(x, kernel, padding=self.padding, size=size)
+            return add_bias(y, bias)
         if self.padding != "reflect":
             raise ValueError("upsampling is fused with reflect padding only")
-        return add_bias(upsample_reflect_conv3x3(x, kernel), bias)
+        return add_bias(upsample_reflect_conv3x3(x, kernel, size=size), bias)

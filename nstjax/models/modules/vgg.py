@@ -15,16 +15,20 @@ class VGG(nn.Module):
     layers: tuple[str, ...]
 
     @nn.compact
-    def __call__(self, pixels: Array) -> dict[str, Array]:
-        """Maps network pixels [B, H, W, 3] to the named layers' activations."""
+    def __call__(self, pixels: Array, size: Array | None = None) -> dict[str, Array]:
+        """Maps network pixels [B, H, W, 3] to the named layers' activations.
+
+        `size` is that of the pictures within them, see `nstjax.models.vgg.features`.
+        """
         wanted = dict.fromkeys(self.layers)
         x, previous_block = pixels, "1"
         for name, width in zip(self.spec.convolutions, self.spec.widths, strict=True):
             block = name[len("conv")]
             if block != previous_block:
                 x = pool2x2(x, kind=self.spec.pooling, rounding=self.spec.rounding)
+                size = None if size is None else size // 2
                 previous_block = block
-            x = Conv3x3(width, padding=self.spec.padding, name=name)(x)
+            x = Conv3x3(width, padding=self.spec.padding, name=name)(x, size)
             if name in wanted:
                 wanted[name] = x
             x = nn.relu(x)

@@ -19,7 +19,7 @@ from nstjax.types import Array
 _DEPTHS = {"edge": 0, "reflect": 1}
 
 
-def pad_border(x: Array, *, mode: str) -> Array:
+def pad_border(x: Array, *, mode: str, size: Array | None = None) -> Array:
     """Continues pictures by one pixel on every side.
 
     Args:
@@ -27,6 +27,9 @@ def pad_border(x: Array, *, mode: str) -> Array:
         mode: "edge" to repeat the outermost pixel, "reflect" for the one next to it,
             as torch's ``ReplicationPad2d`` and ``ReflectionPad2d``; a side of one
             pixel, which torch refuses to reflect, is repeated, as NumPy does.
+        size: [B, 2] int32, the (height, width), of 2 or more, of pictures that take up
+            the upper left part of `x` only. They are continued where they end; what
+            comes after that has no meaning. By default all of `x` is the picture.
 
     Returns:
         Of shape [B, H + 2, W + 2, C].
@@ -40,8 +43,44 @@ def pad_border(x: Array, *, mode: str) -> Array:
     if 1 in x.shape[1:3]:
         return _joined(x, mode)
     if forms.are_plain():
-        return jnp.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)), mode=mode)
-    return _pad(x, mode)
+        padded = jnp.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)), mode=mode)
+    else:
+        padded = _pad(x, mode)
+    return padded if size is None else _continued(padded, size, mode)
+
+
+def _continued(padded: Array, size: Array, mode: str) -> Array:
+    """Pictures that end inside of what has been padded, continued by one pixel."""
+    for axis in (1, 2):
+        length = size[:, axis - 1]  # the place of the last pixel, after the padding
+        source = length - _DEPTHS[mode]
+        if len(padded) == 1:  # written in place
+            line = lax.dynamic_slice_in_dim(padded, source[0], 1, axis)
+            padded = lax.dynamic_update_slice_in_dim(padded, line, length[0] + 1, axis)
+        else:
+            lines = jax.vmap(
+                lambda x, i, axis=axis: lax.dynamic_slice_in_dim(x, i, 1, axis - 1)
+            )(padded, source)
+            places = lax.broadcasted_iota(jnp.int32, padded.shape, axis)
+            last = length.reshape(-1, 1, 1, 1)
+            padded = jnp.where(places == last + 1, lines, padded)
+    return padded
+
+
+def is_inside(shape: tuple[int, int], size: Array) -> Array:
+    """Where arrays hold pictures that take up their upper left part only.
+
+    Args:
+        shape: (height, width) of the arrays.
+        size: [B, 2] int32, those of each picture.
+
+    Returns:
+        Of bool, [B, *shape, 1].
+    """
+    rows = lax.broadcasted_iota(jnp.int32, (1, *shape, 1), 1)
+    columns = lax.broadcasted_iota(jnp.int32, (1, *shape, 1), 2)
+    height, width = (size[:, axis].reshape(-1, 1, 1, 1) for axis in (0, 1))
+    return (rows < height) & (columns < width)
 
 
 def _joined(x: Array, mode: str) -> Array:

@@ -16,6 +16,7 @@ import os
 import threading
 import uuid
 from collections.abc import Callable, Hashable
+from concurrent.futures import Executor, Future
 from pathlib import Path
 from typing import Any
 
@@ -71,31 +72,73 @@ class CachedJit:
         self._programs: dict[str, Callable[..., tuple[Any, ...]]] = {}
         self._turns: dict[str, threading.Lock] = {}
         self._lock = threading.Lock()
+        self._called: set[str] = set()
 
     def __call__(self, *arguments: Any) -> tuple[Any, ...]:
         """Calls the function."""
-        if _folder is None or not _on_one_cpu():
+        if not _on_one_cpu():
+            self._called.add(self._key(arguments))
             return self._jitted(*arguments)
-        arrays = tuple(x for i, x in enumerate(arguments) if i not in self._static)
-        key = self._key(arguments, arrays)
-        if key not in self._programs:
-            with self._lock:
-                turn = self._turns.setdefault(key, threading.Lock())
-            # Threads that need the same program wait for the first one's.
-            with turn:
-                if key not in self._programs:
-                    path = _folder / f"{self._name}-{key}{_SUFFIX}"
-                    program = self._load(path, arrays)
-                    self._programs[key] = program or self._compile(path, arguments)
-        return self._programs[key](*arrays)
+        return self._program(arguments)(*self._arrays(arguments))
 
-    def _key(self, arguments: tuple[Any, ...], arrays: tuple[Any, ...]) -> str:
+    def prepare(self, pool: Executor, *arguments: Any) -> Future:
+        """Loads or compiles in a pool what a call needs.
+
+        Args:
+            pool: where to.
+            arguments: the call's; arrays may be `jax.ShapeDtypeStruct`.
+        """
+        if not _on_one_cpu():
+            return pool.submit(lambda: None)
+        self._turn(self._key(arguments))
+        return pool.submit(self._program, arguments)
+
+    def is_ready(self, *arguments: Any) -> bool:
+        """Whether a call compiles nothing that is not being compiled already.
+
+        Arguments as for `prepare`.
+        """
+        key = self._key(arguments)
+        if key in self._turns or key in self._called:
+            return True
+        return _on_one_cpu() and _folder is not None and self._path(key).exists()
+
+    def _arrays(self, arguments: tuple[Any, ...]) -> tuple[Any, ...]:
+        return tuple(x for i, x in enumerate(arguments) if i not in self._static)
+
+    def _path(self, key: str) -> Path:
+        assert _folder is not None
+        return _folder / f"{self._name}-{key}{_SUFFIX}"
+
+    def _program(self, arguments: tuple[Any, ...]) -> Callable[..., tuple[Any, ...]]:
+        key = self._key(arguments)
+        if key not in self._programs:
+            # Threads that need the same program wait for the first one's.
+            with self._turn(key):
+                if key not in self._programs:
+                    self._programs[key] = self._make(key, arguments)
+        return self._programs[key]
+
+    def _turn(self, key: str) -> threading.Lock:
+        with self._lock:
+            return self._turns.setdefault(key, threading.Lock())
+
+    def _make(
+        self, key: str, arguments: tuple[Any, ...]
+    ) -> Callable[..., tuple[Any, ...]]:
+        if _folder is None:
+            return self._jitted.lower(*arguments).compile()
+        path = self._path(key)
+        program = self._load(path, self._arrays(arguments))
+        return program or self._compile(path, arguments)
+
+    def _key(self, arguments: tuple[Any, ...]) -> str:
         import jax
         import jaxlib
 
         from nstjax.ops.cpu import forms
 
-        leaves, tree = jax.tree.flatten(arrays)
+        leaves, tree = jax.tree.flatten(self._arrays(arguments))
         parts = (
             self._options,
             [arguments[i] for i in self._static],
