@@ -113,11 +113,11 @@ def paint_many(
     with ThreadPoolExecutor(1) as writer, _impatient(ThreadPoolExecutor(1)) as reader:
         for batch in _batches(plan_each(), batch_size, max_memory):
             plans = [planned for _, planned in batch]
-            alone = not planning.can_share(plans[0])
             try:
-                outcomes = (
-                    [planning.run(plans[0])] if alone else planning.run_batch(plans)
-                )
+                if len(plans) == 1:
+                    outcomes = [planning.run(plans[0])]
+                else:
+                    outcomes = planning.run_batch(plans)
             except Exception as error:
                 for item, _ in batch:
                     on_failed(item, error)
