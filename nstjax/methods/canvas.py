@@ -19,6 +19,8 @@ def choose_canvas(
     size: tuple[int, int],
     multiple: int,
     is_ready: Callable[[tuple[int, int]], bool] = lambda canvas: False,
+    *,
+    largest_share: float = LARGEST_SHARE,
 ) -> tuple[int, int]:
     """The (height, width) of the array to paint a picture in.
 
@@ -26,14 +28,15 @@ def choose_canvas(
         size: the picture's (height, width).
         multiple: what a canvas's sides are multiples of.
         is_ready: whether there is a program for a canvas already.
+        largest_share: the most of the picture's pixels that such a canvas may have.
 
     Returns:
         The smallest canvas that is ready and not much larger than the picture, or else
         the smallest one.
     """
-    heights, widths = (_sides(side, multiple) for side in size)
+    heights, widths = (_sides(side, multiple, largest_share) for side in size)
     least = heights[0], widths[0]
-    most = max(LARGEST_SHARE * size[0] * size[1], least[0] * least[1])
+    most = max(largest_share * size[0] * size[1], least[0] * least[1])
     canvases = [(h, w) for h in heights for w in widths if h * w <= most]
     canvases.sort(key=lambda canvas: canvas[0] * canvas[1])
     return next(filter(is_ready, canvases), least)
@@ -61,9 +64,9 @@ def place(
     return placed, np.array([whole.shape[:2]], np.int32)
 
 
-def _sides(side: int, multiple: int) -> list[int]:
+def _sides(side: int, multiple: int, largest_share: float) -> list[int]:
     """Sides of canvases that hold a side, the smallest first."""
     step = 2 ** max(0, (side - 1).bit_length() - 1) // _SIDES_PER_DOUBLING
     step = max(multiple, step // multiple * multiple)
     first = -(-side // step) * step
-    return list(range(first, int(LARGEST_SHARE * side) + 1, step)) or [first]
+    return list(range(first, int(largest_share * side) + 1, step)) or [first]
