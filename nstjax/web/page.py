@@ -24,6 +24,7 @@ from nstjax.methods.images import to_pil
 from nstjax.methods.table import METHODS
 from nstjax.web.painting import Step, Studio, check_upload, shown
 from nstjax.web.settings import Settings, controls_of, make_settings
+from nstjax.weights.pretrained import DEFAULT_ENCODER
 from nstjax.weights.store.cache import weights_file
 
 # The most styles that are blended.
@@ -397,8 +398,11 @@ def make_page(folder: Path, studio: Studio) -> gr.Blocks:
                         spellcheck=False, autocomplete="off"
                     ),
                 )
-        at_once = {"queue": False, "show_progress": "hidden", "api_name": None}
-        at_once["api_visibility"] = "private"
+        at_once: dict[str, Any] = {
+            "queue": False,
+            "show_progress": "hidden",
+            "api_visibility": "private",
+        }
         takes = [
             photo.upload(
                 page.take_photograph,
@@ -424,7 +428,11 @@ def make_page(folder: Path, studio: Studio) -> gr.Blocks:
         )
         inputs = [content, clip, is_clip, ticked, own, method, size]
         inputs += [*options.values(), *weights]
-        tell = {"fn": page.show_command, "inputs": inputs, "outputs": command}
+        tell: dict[str, Any] = {
+            "fn": page.show_command,
+            "inputs": inputs,
+            "outputs": command,
+        }
         # Of what is only kept here, the browser sees no change.
         for take in takes:
             take.then(**tell, **at_once)
@@ -531,8 +539,8 @@ def _method_controls() -> tuple[gr.Dropdown, dict[str, Any], gr.Number]:
             elem_id="iterations",
         ),
         "encoder": gr.Radio(
-            [("bundled", ""), ("the published VGG-19", _PUBLISHED)],
-            value="",
+            [("bundled", DEFAULT_ENCODER), ("the published VGG-19", _PUBLISHED)],
+            value=DEFAULT_ENCODER,
             label="Network",
             visible=False,
         ),
