@@ -4,6 +4,7 @@ import dataclasses
 import signal
 import time
 import warnings
+from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -99,6 +100,7 @@ def train(
             f"a batch of {config.batch_size} cannot be split over {mesh.size} devices; "
             "choose a multiple with --config.batch_size"
         )
+    _check_hosts(mesh)
     workdirs.check(workdir, config)
     # Also, every process must have looked before the first one writes.
     _compare_hosts(config, mesh)
@@ -338,6 +340,20 @@ def _abstract_state(
 def _moved(rows: slice, first: int) -> slice:
     """Rows of a whole batch, among those that begin at `first`."""
     return slice((rows.start or 0) - first, rows.stop and rows.stop - first)
+
+
+def _check_hosts(mesh: Mesh) -> None:
+    """Refuses hosts with different numbers of devices.
+
+    jax's barrier, on which orbax relies for checkpoints, fails with them.
+    """
+    counts = Counter(device.process_index for device in mesh.devices.flat)
+    if len(set(counts.values())) > 1:
+        found = ", ".join(str(counts[host]) for host in sorted(counts))
+        raise NstjaxError(
+            f"the processes have {found} devices, but checkpoints need as many of "
+            "each; start one process for each device"
+        )
 
 
 def _compare_hosts(config: ConfigDict, mesh: Mesh) -> None:
