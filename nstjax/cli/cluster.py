@@ -38,9 +38,10 @@ def add_cluster_options(parser: Any) -> None:
     group.add_argument(
         "--cluster",
         metavar="auto|ADDRESS",
-        help="paint on a Ray cluster, or with auto and none running, on one of this "
-        "machine's cores; --content may also be a manifest, .parquet or .jsonl, or "
-        "a .txt of pictures, and everything a URL such as s3://bucket/photos",
+        help="paint on a Ray cluster: with auto the one that RAY_ADDRESS names, or "
+        "else one of this machine's cores; --content may also be a manifest, .parquet "
+        "or .jsonl, or a .txt of pictures, and everything a URL such as "
+        "s3://bucket/photos",
     )
     group.add_argument(
         "--workers",

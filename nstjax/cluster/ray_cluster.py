@@ -4,6 +4,7 @@ import contextlib
 import logging
 import os
 import signal
+import socket
 import sys
 import threading
 from collections.abc import Iterator
@@ -11,10 +12,12 @@ from typing import Any
 
 from nstjax.cluster.dataset import ray_data
 from nstjax.errors import NstjaxError
-from nstjax.interrupts import SIGNALS
+from nstjax.interrupts import SIGNALS, Stopped
 
 # Only names of files pass through a local cluster's object store.
 _STORE_BYTES = 300_000_000
+# Seconds for which a head may not answer.
+_PATIENCE = 10
 
 
 @contextlib.contextmanager
@@ -23,8 +26,8 @@ def joined(address: str, *, workers: int | None = None) -> Iterator[tuple[int, A
 
     Args:
         address: of its head, such as ``host:6379`` or ``ray://host:10001``; "auto"
-            for the one that runs on this machine or that RAY_ADDRESS names, and if
-            there is none, one of this machine's cores that ends with the command.
+            for the one that RAY_ADDRESS names, as in Ray's own jobs, and where it names
+            none, one of this machine's cores that ends with the command.
         workers: how many shall paint; by default as many as it has CPUs, or GPUs.
 
     Yields:
@@ -47,8 +50,11 @@ def joined(address: str, *, workers: int | None = None) -> Iterator[tuple[int, A
     handlers = {number: signal.getsignal(number) for number in SIGNALS}
     how: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.CRITICAL}
     try:
-        with _silent_library():
-            _connect(ray, address, workers, how)
+        try:
+            with _silent_library():
+                _connect(ray, address, workers, how)
+        except SystemExit as error:  # so Ray answers SIGTERM until it has started
+            raise Stopped(signal.SIGTERM) from error
         # Ray's own would end the driver before it has saved anything.
         if threading.current_thread() is threading.main_thread():
             for number, handler in handlers.items():
@@ -73,14 +79,10 @@ def _silent_library() -> Iterator[None]:
 
 
 def _connect(ray: Any, address: str, workers: int | None, how: dict[str, Any]) -> None:
-    try:
-        ray.init(address=address, **how)
-    except (ConnectionError, ValueError, RuntimeError) as error:
-        if address != "auto" or os.environ.get("RAY_ADDRESS"):
-            raise NstjaxError(
-                f"there is no Ray cluster at {address} that can be joined "
-                f"({' '.join(str(error).split())}); check --cluster"
-            ) from error
+    if address == "auto":
+        address = os.environ.get("RAY_ADDRESS", "local")
+    if address == "local":
+        # Not one that somebody else has running here, which may end before this does.
         ray.init(
             address="local",
             num_cpus=max(_cores(), workers or 0),
@@ -89,6 +91,17 @@ def _connect(ray: Any, address: str, workers: int | None, how: dict[str, Any]) -
             object_store_memory=_STORE_BYTES,
             **how,
         )
+        return
+    try:
+        # Ray itself waits for minutes.
+        host, port = address.removeprefix("ray://").rsplit(":", 1)
+        socket.create_connection((host, int(port)), timeout=_PATIENCE).close()
+        ray.init(address=address, **how)
+    except (OSError, ValueError, RuntimeError) as error:
+        raise NstjaxError(
+            f"there is no Ray cluster at {address} that can be joined "
+            f"({' '.join(str(error).split())}); check --cluster"
+        ) from error
 
 
 def _shares(ray: Any, workers: int | None) -> tuple[int, dict[str, float]]:
