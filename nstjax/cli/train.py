@@ -1,12 +1,13 @@
 """``nstjax train``: trains what a config describes."""
 
+import os
 import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from nstjax.cli.compile_cache import add_cache_option
-from nstjax.cli.errors import reports_errors
+from nstjax.cli.errors import USAGE_ERROR, reports_errors
 from nstjax.cli.parsing import Parser
 from nstjax.configuration import load_config
 from nstjax.errors import NstjaxError
@@ -116,8 +117,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 return stop.status
             except Exception as error:
                 if jax.process_count() > 1 and _is_of_another_process(error):
-                    watcher.close()
-                    raise NstjaxError(_LOST) from error
+                    print(f"nstjax: error: {_LOST}", file=sys.stderr, flush=True)
+                    # At its end jax would wait for the process that is gone.
+                    os._exit(USAGE_ERROR)
                 raise
     if first:
         print(f"wrote {path}")
