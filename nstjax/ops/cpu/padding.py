@@ -67,7 +67,7 @@ def _continued(padded: Array, size: Array, mode: str) -> Array:
     return padded
 
 
-def is_inside(shape: tuple[int, int], size: Array) -> Array:
+def is_inside(shape: tuple[int, ...], size: Array) -> Array:
     """Where arrays hold pictures that take up their upper left part only.
 
     Args:
