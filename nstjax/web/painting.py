@@ -136,8 +136,7 @@ class Studio:
     def _painter(self, method: str, encoder: str) -> Painter:
         key = method, encoder
         if key not in self._painters:
-            given = {"encoder": encoder} if encoder else {}
-            self._painters[key] = Painter(method, at_once=1, **given)
+            self._painters[key] = Painter(method, at_once=1, encoder=encoder or None)
         self._painters.move_to_end(key)
         while len(self._painters) > _PAINTERS:
             self._painters.popitem(last=False)

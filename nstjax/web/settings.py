@@ -110,7 +110,7 @@ def make_settings(
         raise NstjaxError("there is nothing to paint yet; drop a photograph")
     if not styles:
         raise NstjaxError("there is no style yet; tick one, or drop a picture")
-    wanted = {
+    wanted: dict[str, Any] = {
         name: options.get(name)
         for name, default in controls_of(method).items()
         if options.get(name) not in (None, default)
