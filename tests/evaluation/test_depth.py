@@ -1,10 +1,14 @@
 """Depth figures against NumPy."""
 
+import jax
 import numpy as np
 import pytest
 
 from nstjax.evaluation.depth import make_depth_metric
 from nstjax.models import monodepth
+
+# Compiled: one operation after another takes seconds.
+disparity = jax.jit(monodepth.disparity, static_argnames="spec")
 
 
 @pytest.fixture(scope="module")
@@ -19,9 +23,7 @@ def measure(metric, result, content):
 def test_the_definitions(metric, depth, paint):
     result, content = paint(0), paint(1)
     maps = [
-        np.asarray(
-            monodepth.disparity(depth.params, x[None], spec=depth.spec), np.float64
-        )
+        np.asarray(disparity(depth.params, x[None], spec=depth.spec), np.float64)
         for x in (result, content)
     ]
     found = measure(metric, result, content)

@@ -1,5 +1,6 @@
 """Content, style and gram against NumPy."""
 
+import jax
 import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
@@ -7,6 +8,9 @@ from scipy.ndimage import gaussian_filter
 from nstjax.evaluation.features import judge_layers, make_feature_metric
 from nstjax.models import vgg
 from nstjax.weights.pretrained import Encoder
+
+# Compiled: one operation after another takes seconds.
+vgg_features = jax.jit(vgg.features, static_argnames=("layers", "spec"))
 
 LAYERS = tuple(f"relu{block}_1" for block in range(1, 6))
 
@@ -22,7 +26,7 @@ def measure(metric, result, content, style):
 
 
 def features(encoder, picture):
-    found = vgg.features(encoder.params, picture[None], LAYERS, spec=encoder.spec)
+    found = vgg_features(encoder.params, picture[None], LAYERS, spec=encoder.spec)
     return {name: np.asarray(x[0], np.float64) for name, x in found.items()}
 
 

@@ -18,6 +18,8 @@ encode_style = jax.jit(feedforward.encode_style, static_argnames="spec")
 adain_transfer = jax.jit(
     feedforward.adain_transfer, static_argnames=("spec", "weights")
 )
+decode = jax.jit(decoders.decode, static_argnames="spec")
+vgg_features = jax.jit(vgg.features, static_argnames=("layers", "spec"))
 
 WIDTHS = (4, 4, 6, 6, 8, 8, 8, 8, 12)
 
@@ -81,10 +83,10 @@ def test_alpha_0_is_the_decoders_reconstruction():
     params, spec = make_networks()
     content = picture(32, 32)
     style = encode_style(params, picture(48, 48, 1), spec=spec)
-    features = vgg.features(
+    features = vgg_features(
         params["encoder"], content, ("relu4_1",), spec=spec.encoder
     )["relu4_1"]
-    expected = decoders.decode(params["decoder"], features, spec=spec.decoder)
+    expected = decode(params["decoder"], features, spec=spec.decoder)
     image = adain_transfer(params, content, [style], alpha=0.0, spec=spec)
     np.testing.assert_allclose(image, np.clip(expected, 0, 1), atol=1e-5)
 

@@ -14,6 +14,9 @@ from nstjax.methods.objectives import ObjectiveSpec, make_targets, objective
 from nstjax.methods.per_image import for_encoder
 from nstjax.models import vgg
 
+# Compiled: one operation after another takes seconds.
+vgg_features = jax.jit(vgg.features, static_argnames=("layers", "spec"))
+
 pytestmark = pytest.mark.slow
 
 WIDTHS = (3, 4, 5, 6, 7)
@@ -32,7 +35,7 @@ def encoder():
 
 def features_of(picture):
     params, spec = encoder()
-    features = vgg.features(params["encoder"], picture, ("relu3_1",), spec=spec)
+    features = vgg_features(params["encoder"], picture, ("relu3_1",), spec=spec)
     return np.asarray(features["relu3_1"])
 
 

@@ -16,6 +16,10 @@ from nstjax.models import decoders, vgg
 from nstjax.transforms.style_swap import style_swap
 from nstjax.weights.pretrained import load_decoder, load_encoder
 
+# Compiled: one operation after another takes seconds.
+decode = jax.jit(decoders.decode, static_argnames="spec")
+vgg_features = jax.jit(vgg.features, static_argnames=("layers", "spec"))
+
 ENCODER = vgg.VGGSpec(widths=(4, 5, 6, 7, 8), padding="reflect")
 DECODER = decoders.DecoderSpec.mirror("relu3_1", ENCODER.widths)
 SPEC = TransferSpec(ENCODER, DECODER)
@@ -38,12 +42,12 @@ def pictures(*sizes):
 
 def features_of(params, picture):
     image = jnp.asarray(picture)[None]
-    features = vgg.features(params["encoder"], image, ("relu3_1",), spec=ENCODER)
+    features = vgg_features(params["encoder"], image, ("relu3_1",), spec=ENCODER)
     return features["relu3_1"]
 
 
 def decoded(params, features):
-    image = decoders.decode(params["decoder"], features, spec=DECODER)
+    image = decode(params["decoder"], features, spec=DECODER)
     return np.clip(image, 0, 1)
 
 
@@ -196,7 +200,8 @@ def test_the_bundled_network_comes_near_the_swapped_features():
     def encode(picture):
         image = jnp.asarray(picture)[None]
         layers = ("relu3_1",)
-        return vgg.features(encoder.params, image, layers, spec=encoder.spec)["relu3_1"]
+        found = vgg_features(encoder.params, image, layers, spec=encoder.spec)
+        return found["relu3_1"]
 
     content = images.read_picture("astronaut")[40:232, 100:292]
     style = images.read_picture("wave")[:192, :192]

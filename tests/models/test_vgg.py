@@ -17,6 +17,9 @@ from nstjax.models.vgg import VGGSpec
 from nstjax.ops.preprocess import INPUT_MAPS, to_network
 from nstjax.ops.stats import gram_matrix
 
+# Compiled: one operation after another takes seconds.
+vgg_features = jax.jit(vgg.features, static_argnames=("layers", "spec"))
+
 STYLE_LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
 LAYERS = (*STYLE_LAYERS, "relu4_2")
 # A few channels, where only the wiring matters.
@@ -200,7 +203,7 @@ def test_features_are_those_of_the_mapped_pixels(input_map):
     expected = vgg.features_from_pixels(
         params, to_network(image, input_map, params), ["relu2_1"], spec=spec
     )
-    features = vgg.features(params, image, ["relu2_1"], spec=spec)
+    features = vgg_features(params, image, ("relu2_1",), spec=spec)
     chex.assert_trees_all_close(features, expected, rtol=1e-5)
 
 
@@ -214,7 +217,7 @@ def test_smallest_picture_that_reaches_block_5(padding, rounding, smallest):
 
     def reach(side):
         image = jnp.ones((1, side, 64, 3))
-        return vgg.features(params, image, ["relu5_1"], spec=spec)["relu5_1"]
+        return vgg_features(params, image, ("relu5_1",), spec=spec)["relu5_1"]
 
     assert np.isfinite(reach(smallest)).all()
     if smallest > 1:
@@ -227,7 +230,7 @@ def test_reflection_with_ceil_needs_a_second_pixel():
     spec = VGGSpec(SLIM, padding="reflect", rounding="ceil")
     params = slim_params(spec)
     image = jnp.ones((1, 17, 17, 3))
-    assert vgg.features(params, image, ["relu5_1"], spec=spec)["relu5_1"].shape[1] == 2
+    assert vgg_features(params, image, ("relu5_1",), spec=spec)["relu5_1"].shape[1] == 2
     with pytest.raises(NstjaxError, match="at least 17"):
         vgg.features(params, image[:, :16], ["relu5_1"], spec=spec)
 

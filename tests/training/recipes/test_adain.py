@@ -16,6 +16,10 @@ from nstjax.training.recipes.adain import make_task
 from nstjax.training.trainer import train
 from nstjax.weights.pretrained import load_depth
 
+# Compiled: one operation after another takes seconds.
+decode = jax.jit(decoders.decode, static_argnames="spec")
+disparity = jax.jit(monodepth.disparity, static_argnames="spec")
+
 LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1")
 
 
@@ -230,9 +234,7 @@ def test_depth_joins_in_with_the_laplacian(pictures, depth_file):
     content, _, painted = np.split(sheet, 3, axis=2)
     assert 0 < painted.min() and painted.max() < 1  # so nothing was clipped
     maps = [
-        np.asarray(
-            monodepth.disparity(depth.params, image, spec=depth.spec), np.float64
-        )
+        np.asarray(disparity(depth.params, image, spec=depth.spec), np.float64)
         for image in (painted, content)
     ]
     shares = [x / x.mean((1, 2, 3), keepdims=True) for x in maps]
@@ -288,7 +290,7 @@ def test_training_paints_better_and_exports_what_it_trained(pictures):
     params, metadata = load_weights(path)
     assert metadata.kind == "decoder" and metadata.notes["encoder"] == "random"
     spec = decoders.DecoderSpec.from_dict(metadata.spec)
-    image = decoders.decode(params, jnp.ones((1, 4, 4, 32)), spec=spec)
+    image = decode(params, jnp.ones((1, 4, 4, 32)), spec=spec)
     assert image.shape == (1, 32, 32, 3)
 
 

@@ -9,6 +9,9 @@ from nstjax.errors import NstjaxError
 from nstjax.models import vgg
 from nstjax.training.recipes.distill import make_task, normalise_activations
 
+# Compiled: one operation after another takes seconds.
+vgg_features = jax.jit(vgg.features, static_argnames=("layers", "spec"))
+
 pytestmark = pytest.mark.slow
 
 SPEC = vgg.VGGSpec(
@@ -28,7 +31,7 @@ def networks():
     for name in vgg.CONVOLUTIONS[: len(SPEC.widths)]:
         params[name]["bias"] = params[name]["bias"] + 0.5
     image = np.random.default_rng(0).random((4, 32, 32, 3)).astype(np.float32)
-    sparse = vgg.features(params, image, ("conv2_1",), spec=SPEC)["conv2_1"]
+    sparse = vgg_features(params, image, ("conv2_1",), spec=SPEC)["conv2_1"]
     highest = np.sort(np.asarray(sparse)[..., :2].reshape(-1, 2), axis=0)
     params["conv2_1"]["bias"] = np.array(params["conv2_1"]["bias"])
     params["conv2_1"]["bias"][0] -= highest[-2, 0]
@@ -41,7 +44,7 @@ def test_every_channel_keeps_its_activations_but_for_a_factor(networks):
     image = np.random.default_rng(1).random((2, 40, 24, 3)).astype(np.float32)
     for layer in SPEC.layers:
         before, after = (
-            np.asarray(vgg.features(p, image, (layer,), spec=SPEC)[layer], np.float64)
+            np.asarray(vgg_features(p, image, (layer,), spec=SPEC)[layer], np.float64)
             for p in (params, normalised)
         )
         for channel in range(before.shape[-1]):
@@ -57,7 +60,7 @@ def test_every_channel_keeps_its_activations_but_for_a_factor(networks):
 def test_channels_have_a_mean_of_1_unless_they_are_sparse(networks):
     params, normalised, image = networks
     raw, features = (
-        vgg.features(p, image, SPEC.layers, spec=SPEC) for p in (params, normalised)
+        vgg_features(p, image, SPEC.layers, spec=SPEC) for p in (params, normalised)
     )
     for layer, activation in features.items():
         activation, before = np.asarray(activation), np.asarray(raw[layer])

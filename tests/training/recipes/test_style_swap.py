@@ -16,6 +16,10 @@ from nstjax.training import trainer
 from nstjax.training.recipes.table import make_task
 from nstjax.transforms.style_swap import style_swap
 
+# Compiled: one operation after another takes seconds.
+decode = jax.jit(decoders.decode, static_argnames="spec")
+vgg_features = jax.jit(vgg.features, static_argnames=("layers", "spec"))
+
 WIDTHS = (4, 5, 6, 7, 8)
 
 
@@ -68,7 +72,7 @@ def numpy_terms(encoder, params, batch, spec, *, relative, pairs=None, deviation
     encoder_spec = vgg.VGGSpec.from_dict(metadata.spec)
 
     def encode(image):
-        features = vgg.features(weights, image, ("relu3_1",), spec=encoder_spec)
+        features = vgg_features(weights, image, ("relu3_1",), spec=encoder_spec)
         return np.asarray(features["relu3_1"], np.float64)
 
     def distance(image, target):
@@ -89,7 +93,7 @@ def numpy_terms(encoder, params, batch, spec, *, relative, pairs=None, deviation
         style_swap(features["content"][left], features["style"][right]), np.float64
     )
     images = {
-        n: np.asarray(decoders.decode(params, jnp.float32(f), spec=spec), np.float64)
+        n: np.asarray(decode(params, jnp.float32(f), spec=spec), np.float64)
         for n, f in features.items()
     }
     variations = [
