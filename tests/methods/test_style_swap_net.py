@@ -27,8 +27,8 @@ SPEC = TransferSpec(ENCODER, DECODER)
 
 @pytest.fixture(scope="module")
 def params():
-    encoder = vgg.init_params(jax.random.key(0), ENCODER)
-    decoder = decoders.init_params(jax.random.key(1), DECODER)
+    encoder = vgg.init_params(jax.random.key(1), ENCODER)
+    decoder = decoders.init_params(jax.random.key(2), DECODER)
     # Around the middle of the range, so that clipping hides nothing.
     last = decoder["conv1_1"]
     decoder["conv1_1"] = {"kernel": 0.1 * last["kernel"], "bias": last["bias"] + 0.5}
