@@ -72,12 +72,16 @@ class Page:
         self._studio = studio
         self._visits: dict[str, _Visit] = {}
 
-    def take_photograph(self, path: str | None) -> tuple[Any, ...]:
+    def take_photograph(self, upload: dict[str, Any] | None) -> tuple[Any, ...]:
         """What was dropped: the state, the picture shown, the example, the status."""
         self._sweep()
-        if path is None:
+        if upload is None:
             return None, gr.skip(), gr.skip(), _say("")
+        path = str(upload["path"])
         try:
+            # The browser says where gradio has put it, and could say anything.
+            if self._folder.resolve() not in Path(path).resolve().parents:
+                raise NstjaxError("that is no file that was dropped here")
             image = check_upload(path)
         except Exception as error:
             return None, None, gr.skip(), _problem(error, path)
@@ -337,9 +341,9 @@ def _problem(error: Exception, path: str | None = None) -> str:
             f"that failed for a reason that was not foreseen "
             f"({type(error).__name__}); the terminal says more"
         )
-    if path is not None:
-        sentence = sentence.replace(path, Path(path).name)
     sentence = sentence[:1].upper() + sentence[1:]
+    if path is not None:  # whose name keeps its first letter
+        sentence = sentence.replace(path, Path(path).name)
     return f'<p class="problem" role="alert">{html.escape(sentence)}.</p>'
 
 
@@ -408,6 +412,8 @@ def make_page(folder: Path, studio: Studio) -> gr.Blocks:
                 page.take_photograph,
                 photo,
                 [content, photo, example, status],
+                # Read by nstjax, which says in a sentence what is wrong with a file.
+                preprocess=False,
                 **at_once,
             ),
             still.select(lambda: False, None, is_clip, **at_once),
@@ -470,8 +476,6 @@ def _content_controls() -> tuple[gr.Image, gr.Radio, gr.File, gr.Tab, gr.Tab]:
                 height=300,
                 buttons=[],
             )
-            # Read by nstjax, which says in a sentence what is wrong with a file.
-            photo.preprocess = _path_of  # type: ignore[method-assign]
             example = gr.Radio(
                 list(examples.content_names()),
                 label="Or an example",
@@ -480,10 +484,6 @@ def _content_controls() -> tuple[gr.Image, gr.Radio, gr.File, gr.Tab, gr.Tab]:
         with gr.Tab("Clip", visible=find_spec("av") is not None) as moving:
             clip = gr.File(label="Clip", elem_id="clip")
     return photo, example, clip, still, moving
-
-
-def _path_of(payload: Any) -> str | None:
-    return None if payload is None else payload.path
 
 
 def _style_controls() -> tuple[gr.CheckboxGroup, gr.File, list[gr.Slider]]:

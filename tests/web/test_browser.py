@@ -100,7 +100,8 @@ class _Visitor:
     def download(self):
         with self.page.expect_download() as caught:
             self.page.get_by_text("Download in full size").click()
-        return caught.value.suggested_filename, Image.open(caught.value.path())
+        with Image.open(caught.value.path()) as image:
+            return caught.value.suggested_filename, image.copy()
 
 
 @pytest.fixture
