@@ -6,6 +6,7 @@ import pytest
 
 from nstjax.errors import NstjaxError
 from nstjax.methods import feedforward
+from nstjax.methods.canvas import LARGEST_SHARE
 from nstjax.methods.memory import costs, planner
 from nstjax.methods.memory.planner import check_optimisation, plan_transfer, tiled_bytes
 from nstjax.methods.specs import PainterTransferSpec, TransferSpec
@@ -179,7 +180,8 @@ def test_optimisation_is_refused_where_it_does_not_fit():
 def test_as_many_pictures_are_painted_together_as_memory_takes():
     size = (512, 384)
     fixed = costs.BASE + costs.weight_bytes(FULL)
-    each = 512 * 384 * (costs.PICTURE + costs.transfer_bytes(FULL))
+    # Each lies in a canvas, which may be a little larger.
+    each = LARGEST_SHARE * 512 * 384 * (costs.PICTURE + costs.transfer_bytes(FULL))
     for pictures, expected in ((3.5, 3), (3.01, 3), (99, 8), (0.5, 1)):
         budget = int(fixed + pictures * each)
         found = planner.largest_batch(size, FULL, wanted=8, max_memory=budget)
