@@ -114,14 +114,14 @@ def test_whatever_a_picture_raises_belongs_to_that_picture(
     folders["style"] = folders["style"] / "calm.png"
     for number in range(3, len(SIZES)):
         (folders["content"] / f"{number}.png").unlink()
-    read_picture = planning.read_picture
+    read_content = planning.read_content
 
-    def reading(source):
+    def reading(source, *arguments):
         if str(source).endswith("1.png"):
             raise error("the decoder gave up")
-        return read_picture(source)
+        return read_content(source, *arguments)
 
-    monkeypatch.setattr(planning, "read_picture", reading)
+    monkeypatch.setattr(planning, "read_content", reading)
     assert main([*_arguments(folders), "--quiet"]) == 2
     errors = capsys.readouterr().err
     assert "1.png could not be made" in errors and "1 of 3 pictures failed" in errors
