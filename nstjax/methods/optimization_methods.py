@@ -107,15 +107,16 @@ class OptimizationMethod(Method):
             max_memory=max_memory,
         )
         init = options["init"]
+        named = isinstance(init, str) and init in INITS
         start: np.ndarray | None = None
-        if init == "adain":
+        if named and init == "adain":
             start = one_pass.transfer_picture(
                 resize_image(plan.content, working),
                 plan.styles,
                 networks=one_pass.load_networks("", "adain-slim"),
                 blend=plan.blend,
             )
-        elif not (isinstance(init, str) and init in INITS):
+        elif not named:
             start = read_picture(init)
         return dataclasses.replace(
             plan,
