@@ -191,6 +191,7 @@ def test_an_unreadable_picture_is_skipped_and_counted(arguments, tmp_path, capsy
     assert "broken.png" in (tmp_path / "run" / "report.md").read_text()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="names of any bytes")
 def test_names_that_are_not_utf_8(tmp_path, save_picture):
     latin = tmp_path / os.fsdecode(b"caf\xe9.png")
