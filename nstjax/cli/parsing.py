@@ -55,9 +55,9 @@ def count(text: str) -> int:
 
 def quality(text: str) -> int:
     """A whole number from 1 to 100."""
-    value = count(text)
-    if value > 100:
-        raise argparse.ArgumentTypeError(f"{text} is more than 100")
+    value = whole(text)
+    if not 1 <= value <= 100:
+        raise argparse.ArgumentTypeError(f"{text} is not a whole number from 1 to 100")
     return value
 
 
