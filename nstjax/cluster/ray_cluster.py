@@ -5,7 +5,6 @@ import logging
 import os
 import signal
 import socket
-import sys
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -13,6 +12,7 @@ from typing import Any
 from nstjax.cluster.dataset import ray_data
 from nstjax.errors import NstjaxError
 from nstjax.interrupts import SIGNALS, Stopped
+from nstjax.io.silence import silent_stderr
 
 # Only names of files pass through a local cluster's object store.
 _STORE_BYTES = 300_000_000
@@ -51,7 +51,8 @@ def joined(address: str, *, workers: int | None = None) -> Iterator[tuple[int, A
     how: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.CRITICAL}
     try:
         try:
-            with _silent_library():
+            # Of its own settings, its C++ says too much.
+            with silent_stderr():
                 _connect(ray, address, workers, how)
         except SystemExit as error:  # so Ray answers SIGTERM until it has started
             raise Stopped(signal.SIGTERM) from error
@@ -62,20 +63,6 @@ def joined(address: str, *, workers: int | None = None) -> Iterator[tuple[int, A
         yield _shares(ray, workers)
     finally:
         ray.shutdown()
-
-
-@contextlib.contextmanager
-def _silent_library() -> Iterator[None]:
-    """Keeps from standard error what Ray's C++ says of its own settings."""
-    sys.stderr.flush()
-    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 2)
-    try:
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nowhere)
 
 
 def _connect(ray: Any, address: str, workers: int | None, how: dict[str, Any]) -> None:

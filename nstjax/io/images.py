@@ -24,6 +24,7 @@ from nstjax.errors import NstjaxError, NstjaxWarning
 from nstjax.io.decoding import decode_pixels
 from nstjax.io.files import refuse_to_overwrite, written_atomically
 from nstjax.io.signatures import HEAD_BYTES, name_kind, name_kind_of
+from nstjax.io.silence import silent_stderr
 from nstjax.io.tiff import MAGIC_NUMBERS, decode_tiff
 
 # Formats that are written, by Pillow's names.
@@ -211,19 +212,8 @@ def _silent_libtiff(file: BinaryIO) -> Iterator[None]:
     if magic not in MAGIC_NUMBERS:
         yield
         return
-    try:
-        kept = os.dup(2)
-    except OSError:  # there is none
+    with silent_stderr():
         yield
-        return
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 2)
-    try:
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nowhere)
 
 
 def _seekable(path: Path) -> BinaryIO:
