@@ -392,6 +392,34 @@ def test_two_processes_compute_what_one_does(material, whole, tmp_path):
         np.testing.assert_allclose(trainer.weights()[name], value, rtol=1e-3, atol=1e-4)
 
 
+def test_a_host_that_comes_late_and_one_that_is_lost(material, whole, tmp_path):
+    trainer = Trainer(material, tmp_path / "run")
+    port = free_port()
+    address = f"--distributed=localhost:{port},2"
+    first = trainer.start(f"{address},0")
+    time.sleep(20)  # more than either needs until it looks for the other
+    assert first.popen.poll() is None
+    assert not (trainer.workdir / "checkpoints").exists()
+    second = trainer.start(f"{address},1")
+    assert wait_until(lambda: len(trainer.checkpoints()) > 0, first)
+    second.kill()
+    status, errors = first.finish()
+    assert status not in (0, None), errors
+    kept = trainer.checkpoints()[-1]
+    assert 4 <= kept < STEPS
+
+    for process in start_two(trainer):
+        status, errors = process.finish()
+        assert status == 0, errors
+    ours, expected = trainer.scalars()["total"], whole.scalars()["total"]
+    assert sorted(ours) == sorted(expected)
+    for step, value in expected.items():
+        tolerance = 1e-5 if step <= 20 else 1e-3
+        np.testing.assert_allclose(ours[step], value, rtol=tolerance)
+    for name, value in whole.weights().items():
+        np.testing.assert_allclose(trainer.weights()[name], value, rtol=1e-3, atol=1e-4)
+
+
 def test_hosts_with_other_numbers_of_devices_are_refused(material, tmp_path):
     trainer = Trainer(material, tmp_path / "run")
     port = free_port()
