@@ -4,15 +4,53 @@ A picture lies in the upper left part of a canvas; networks continue it where it
 (`nstjax.methods.feedforward.encode`), so that the result is that of the picture alone.
 """
 
-from collections.abc import Callable
+import collections
+from collections.abc import Callable, Hashable
 
 import numpy as np
 
 # Canvases' sides lie so many to a doubling: 512, 544, 576, ..., 1024, 1088, ...
 _SIDES_PER_DOUBLING = 16
-# The most that a canvas may have of the picture's pixels: the time that is lost to
-# what lies beyond the picture, so that no program must be compiled.
+# Of those that are much larger than a picture, fewer are looked for.
+_COARSE_SIDES_PER_DOUBLING = 4
+# The most that a canvas may have of the picture's pixels where programs are used often:
+# the time that is lost to what lies beyond the picture.
 LARGEST_SHARE = 1.3
+# The most pixels beyond the picture otherwise. Painting so many takes a twentieth of
+# the time of compiling.
+_SPARE_PIXELS = 160_000
+# So many pixels beyond pictures take as long as compiling a canvas of their own.
+_WORTH_COMPILING = 3_000_000
+
+
+class Thrift:
+    """Says when to compile another canvas instead of painting in larger ones.
+
+    Programs of a larger canvas are used until what was painted beyond the pictures has
+    taken as long as compiling would have. However many pictures come, that takes at
+    most twice the time of knowing their number beforehand.
+    """
+
+    def __init__(self) -> None:
+        self._spent: collections.Counter[Hashable] = collections.Counter()
+
+    def most_pixels(self, size: tuple[int, int], key: Hashable) -> float:
+        """The pixels that a canvas for pictures of a size may have."""
+        if self._spent[key] > _WORTH_COMPILING:
+            return LARGEST_SHARE * size[0] * size[1]
+        return most_pixels(size)
+
+    def spend(
+        self, size: tuple[int, int], canvas: tuple[int, int], key: Hashable
+    ) -> None:
+        """Notes that a picture of a size is painted in a canvas."""
+        self._spent[key] += canvas[0] * canvas[1] - size[0] * size[1]
+
+
+def most_pixels(size: tuple[int, int]) -> float:
+    """The pixels that the largest canvas for pictures of a size has."""
+    pixels = size[0] * size[1]
+    return max(LARGEST_SHARE * pixels, pixels + _SPARE_PIXELS)
 
 
 def choose_canvas(
@@ -20,7 +58,7 @@ def choose_canvas(
     multiple: int,
     is_ready: Callable[[tuple[int, int]], bool] = lambda canvas: False,
     *,
-    largest_share: float = LARGEST_SHARE,
+    most: float | None = None,
 ) -> tuple[int, int]:
     """The (height, width) of the array to paint a picture in.
 
@@ -28,18 +66,24 @@ def choose_canvas(
         size: the picture's (height, width).
         multiple: what a canvas's sides are multiples of.
         is_ready: whether there is a program for a canvas already.
-        largest_share: the most of the picture's pixels that such a canvas may have.
+        most: the most pixels that such a canvas may have; by default `most_pixels`.
 
     Returns:
-        The smallest canvas that is ready and not much larger than the picture, or else
-        the smallest one.
+        The smallest canvas that is ready and has no more pixels, or else the smallest
+        one.
     """
-    heights, widths = (_sides(side, multiple, largest_share) for side in size)
+    most = most_pixels(size) if most is None else most
+    heights, widths = (_sides(side, multiple) for side in size)
     least = heights[0], widths[0]
-    most = max(largest_share * size[0] * size[1], least[0] * least[1])
-    canvases = [(h, w) for h in heights for w in widths if h * w <= most]
-    canvases.sort(key=lambda canvas: canvas[0] * canvas[1])
-    return next(filter(is_ready, canvases), least)
+    near = LARGEST_SHARE * size[0] * size[1]
+    canvases = {(h, w) for h in heights for w in widths if h * w <= min(near, most)}
+    heights, widths = (
+        _coarse_sides(side, multiple, most / other)
+        for side, other in (size, reversed(size))
+    )
+    canvases |= {(h, w) for h in heights for w in widths if h * w <= most}
+    smallest_first = sorted({least, *canvases}, key=lambda c: (c[0] * c[1], c))
+    return next(filter(is_ready, smallest_first), least)
 
 
 def place(
@@ -64,9 +108,25 @@ def place(
     return placed, np.array([whole.shape[:2]], np.int32)
 
 
-def _sides(side: int, multiple: int, largest_share: float) -> list[int]:
-    """Sides of canvases that hold a side, the smallest first."""
-    step = 2 ** max(0, (side - 1).bit_length() - 1) // _SIDES_PER_DOUBLING
-    step = max(multiple, step // multiple * multiple)
+def _sides(side: int, multiple: int) -> list[int]:
+    """Sides of canvases that are little larger than a picture's, the smallest first."""
+    step = _step(side, multiple, _SIDES_PER_DOUBLING)
     first = -(-side // step) * step
-    return list(range(first, int(largest_share * side) + 1, step)) or [first]
+    return list(range(first, int(LARGEST_SHARE * side) + 1, step)) or [first]
+
+
+def _coarse_sides(side: int, multiple: int, most: float) -> list[int]:
+    """Some of the sides between a picture's and the most."""
+    sides = []
+    while True:
+        step = _step(side, multiple, _COARSE_SIDES_PER_DOUBLING)
+        side = -(-side // step) * step
+        if side > most:
+            return sides
+        sides.append(side)
+        side += 1
+
+
+def _step(side: int, multiple: int, sides_per_doubling: int) -> int:
+    step = 2 ** max(0, (side - 1).bit_length() - 1) // sides_per_doubling
+    return max(multiple, step // multiple * multiple)

@@ -16,7 +16,7 @@ from nstjax.io.resizing import fit_size, resize_image
 from nstjax.io.weights import WeightsMetadata, load_weights, save_weights
 from nstjax.methods import feedforward
 from nstjax.methods.base import STROKE_SIDE
-from nstjax.methods.canvas import choose_canvas, place
+from nstjax.methods.canvas import Thrift, choose_canvas, place
 from nstjax.methods.specs import (
     LevelStatistics,
     OnePassSpec,
@@ -55,9 +55,6 @@ _NO_SAVED_STYLES = (
     "Style-Swap needs a style's picture, of which a saved style has statistics only; "
     "give the picture"
 )
-# As `nstjax.methods.canvas.LARGEST_SHARE`, where a picture is only encoded, which
-# takes a third of the time of painting it.
-_ENCODING_SHARE = 2.0
 # The least side of which relu4_1 has cells enough for statistics.
 LEAST_SIDE = 32
 
@@ -293,7 +290,10 @@ class _Canvas:
     ) -> None:
         self._networks, self._weights = networks, weights
         self._functions = _compiled(networks.spec)
-        self._shape = choose_canvas(size, networks.spec.multiple, self._is_ready)
+        multiple = networks.spec.multiple
+        self._size, self._least = size, choose_canvas(size, multiple)
+        most = self._functions.thrift.most_pixels(size, self._least)
+        self._shape = choose_canvas(size, multiple, self._is_ready, most=most)
 
     def _is_ready(self, shape: tuple[int, int]) -> bool:
         encoding, painting = self._arguments(shape)
@@ -341,6 +341,7 @@ class _Canvas:
     ) -> np.ndarray:
         """A picture [H, W, 3] in [0, 1] of a content of the same shape."""
         params, spec = self._networks.params, self._networks.spec
+        self._functions.thrift.spend(self._size, self._shape, self._least)
         placed, size = place(content, self._shape, spec.multiple)
         found = self._functions.encode_measured(params, placed, size)
         features, own = found[: len(spec.strides)], found[len(spec.strides) :]
@@ -628,9 +629,7 @@ def _encode(
         size = jax.ShapeDtypeStruct((1, 2), np.int32)
         return function.is_ready(networks.params, picture, size)
 
-    canvas = choose_canvas(
-        image.shape[:2], spec.multiple, is_ready, largest_share=_ENCODING_SHARE
-    )
+    canvas = choose_canvas(image.shape[:2], spec.multiple, is_ready)
     found = function(networks.params, *place(image, canvas, spec.multiple))
     return found[: len(spec.strides)], found[len(spec.strides) :]
 
@@ -674,6 +673,7 @@ class _Functions(NamedTuple):
     transfer: Callable
     measure: Callable
     repaint: Callable
+    thrift: Thrift
 
 
 @functools.lru_cache(maxsize=8)
@@ -749,6 +749,7 @@ def _compiled(spec: OnePassSpec) -> _Functions:
         transfer=jax.jit(transfer, static_argnums=3),
         measure=jax.jit(measure),
         repaint=jax.jit(repaint, static_argnums=(3, 7)),
+        thrift=Thrift(),
     )
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from nstjax.methods import feedforward
-from nstjax.methods.canvas import choose_canvas, place
+from nstjax.methods.canvas import Thrift, choose_canvas, place
 from nstjax.methods.specs import PainterTransferSpec, TransferSpec
 from nstjax.models import decoders, painter, vgg
 from nstjax.models.decoders import DecoderSpec
@@ -99,10 +99,31 @@ def test_canvases_are_few_and_little_larger_than_their_pictures():
 
 
 def test_a_canvas_that_is_ready_is_taken_unless_it_is_much_larger():
-    ready = [(512, 512), (512, 416)]
+    ready = [(512, 512), (512, 416), (2048, 2048)]
     assert choose_canvas((500, 375), 8, ready.__contains__) == (512, 416)
     assert choose_canvas((500, 430), 8, ready.__contains__) == (512, 512)
-    assert choose_canvas((300, 300), 8, ready.__contains__) == (304, 304)
+    assert choose_canvas((400, 300), 8, ready.__contains__) == (512, 416)
+    assert choose_canvas((300, 500), 8, ready.__contains__) == (512, 512)
+    assert choose_canvas((600, 600), 8, ready.__contains__) == (608, 608)
+    assert choose_canvas((1790, 1800), 8, ready.__contains__) == (2048, 2048)
+    # With less to spare.
+    most = 1.3 * 300 * 300
+    assert choose_canvas((300, 300), 8, ready.__contains__, most=most) == (304, 304)
+
+
+def test_larger_canvases_are_painted_in_until_another_would_have_paid():
+    thrift, size, canvas = Thrift(), (256, 384), (512, 512)
+    pictures = 0
+    while thrift.most_pixels(size, "here") >= 512 * 512:
+        thrift.spend(size, canvas, "here")
+        pictures += 1
+    assert pictures == 1 + 3_000_000 // (512 * 512 - 256 * 384)
+    assert thrift.most_pixels(size, "here") == pytest.approx(1.3 * 256 * 384)
+    assert thrift.most_pixels(size, "there") == 256 * 384 + 160_000
+    # Pictures that fill theirs cost nothing.
+    for _ in range(100):
+        thrift.spend(canvas, canvas, "full")
+    assert thrift.most_pixels(canvas, "full") > 512 * 512
 
 
 def test_a_placed_picture_is_continued_to_whole_cells_by_reflection():

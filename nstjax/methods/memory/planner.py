@@ -1,7 +1,7 @@
 """Which way to make a picture in the memory that there is."""
 
 from nstjax.errors import NstjaxError
-from nstjax.methods.canvas import LARGEST_SHARE
+from nstjax.methods.canvas import LARGEST_SHARE, most_pixels
 from nstjax.methods.memory import costs
 from nstjax.methods.memory.amounts import available_memory, show_amount
 from nstjax.methods.specs import OnePassSpec
@@ -77,8 +77,9 @@ def largest_batch(
     budget = max_memory or _usual_budget()
     if budget is None:
         return wanted
-    alone = whole_bytes((0, 0), spec)
-    each = whole_bytes(size, spec) - alone
+    alone = costs.BASE + costs.weight_bytes(spec)
+    pixels = LARGEST_SHARE * size[0] * size[1]
+    each = pixels * (costs.PICTURE + costs.transfer_bytes(spec))
     return max(1, min(wanted, int((budget - alone) // each)))
 
 
@@ -110,7 +111,7 @@ def whole_bytes(
     size: tuple[int, int], spec: OnePassSpec, *, swaps: bool = False
 ) -> float:
     """Bytes that a process takes at most which paints a picture all at once."""
-    pixels = LARGEST_SHARE * size[0] * size[1]
+    pixels = most_pixels(size)
     pixel = costs.PICTURE + costs.transfer_bytes(spec)
     if swaps:
         pixel += _SWAP_COPIES * costs.feature_bytes(spec)
