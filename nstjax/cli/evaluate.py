@@ -75,6 +75,14 @@ def make_parser() -> parsing.Parser:
         "each gets a line of its own",
     )
     what.add_argument(
+        "--encoder",
+        nargs="+",
+        default=[],
+        metavar="NAME|FILE",
+        help="also paint the methods that optimise with these encoders in place of "
+        "their own, such as vgg19; each gets a line of its own",
+    )
+    what.add_argument(
         "--seed", type=parsing.whole, default=0, metavar="N", help="of all randomness"
     )
     what.add_argument(
@@ -170,6 +178,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             seed=options.seed,
             iterations=options.iterations,
             depth_models=options.depth_model,
+            encoders=options.encoder,
             judges=options.judge,
             depth_judges=options.depth_judge,
             lpips=options.lpips,

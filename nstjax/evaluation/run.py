@@ -49,6 +49,7 @@ class Settings:
         seed: of all randomness.
         iterations: of methods that optimise; None for the presets'.
         depth_models: further depth networks that gatys-depth paints with.
+        encoders: further encoders that methods that optimise paint with.
         judges, depth_judges, lpips: names or files of networks; `lpips` None for
             those that have been fetched.
         metrics: places of the user's own.
@@ -69,6 +70,7 @@ class Settings:
     seed: int
     iterations: int | None
     depth_models: Sequence[str]
+    encoders: Sequence[str]
     judges: Sequence[str]
     depth_judges: Sequence[str]
     lpips: Sequence[str] | None
@@ -101,6 +103,7 @@ def evaluate(settings: Settings, *, tell: Callable[[str], None]) -> list[str]:
         iterations=settings.iterations,
         gatys_evaluations=GATYS_BUDGETS if settings.budget_pairs else (),
         depth_models=settings.depth_models,
+        encoders=settings.encoders,
     )
     judges = open_judges(settings.judges, kind="encoder")
     depth_judges = open_judges(settings.depth_judges, kind="depth")

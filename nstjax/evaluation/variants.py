@@ -40,6 +40,7 @@ def make_variants(
     iterations: int | None = None,
     gatys_evaluations: Sequence[int] = (),
     depth_models: Sequence[str] = (),
+    encoders: Sequence[str] = (),
 ) -> tuple[list[Variant], list[Variant]]:
     """Makes the variants of an evaluation, and checks that they can run.
 
@@ -50,13 +51,15 @@ def make_variants(
             evaluations at full size and none before, from the content.
         depth_models: names or files of depth networks, with each of which
             gatys-depth paints besides its own; the variants are named after both.
+        encoders: names or files of encoders, against each of which methods that
+            optimise paint besides their own; the variants are named after both.
 
     Returns:
         The methods' own variants, and those of Gatys for the budgets.
 
     Raises:
-        NstjaxError: for an unknown method, one whose network is missing, depth
-            networks without the method, or one of them given twice.
+        NstjaxError: for an unknown method, one whose network is missing, further
+            networks without a method for them, or one of them given twice.
     """
     if len(set(methods)) < len(methods):
         raise NstjaxError("--methods names a method twice; name each once")
@@ -67,11 +70,18 @@ def make_variants(
         changed = {"iterations": iterations} if optimises else {}
         own.append(_variant(method, method_options(method, options=changed)))
         if method == _WITH_DEPTH:
-            own.extend(_depth_variants(depth_models, changed))
+            own.extend(_with_networks(method, "depth", depth_models, changed))
+        if optimises:
+            own.extend(_with_networks(method, "encoder", encoders, changed))
     if depth_models and _WITH_DEPTH not in methods:
         raise NstjaxError(
             f"--depth-model is for {_WITH_DEPTH}, which --methods leaves out; name it "
             "there, or leave the option out"
+        )
+    if encoders and all(method_of(variant.options).in_one_pass for variant in own):
+        raise NstjaxError(
+            "--encoder is for methods that optimise, which --methods leaves out; name "
+            "one there, or leave the option out"
         )
     budgets = [
         _variant(
@@ -83,16 +93,19 @@ def make_variants(
     return own, budgets
 
 
-def _depth_variants(
-    models: Sequence[str], changed: Mapping[str, Any]
+def _with_networks(
+    method: str, role: str, networks: Sequence[str], changed: Mapping[str, Any]
 ) -> Iterator[Variant]:
+    """Variants with each of some networks in place of the method's own."""
+    option = {"depth": "depth_model", "encoder": "encoder"}[role]
     names: set[str] = set()
-    for model in models:
-        options = method_options(_WITH_DEPTH, options={**changed, "depth_model": model})
-        variant = _variant(f"{_WITH_DEPTH} ({model})", options)
-        name = f"{_WITH_DEPTH}-{variant.networks['depth'].metadata.name}"
+    for network in networks:
+        options = method_options(method, options={**changed, option: network})
+        variant = _variant(f"{method} ({network})", options)
+        name = f"{method}-{variant.networks[role].metadata.name}"
         if name in names:
-            raise NstjaxError(f"two of --depth-model are called {name}; give it once")
+            flag = option.replace("_", "-")
+            raise NstjaxError(f"two of --{flag} are called {name}; give it once")
         names.add(name)
         yield dataclasses.replace(variant, name=name)
 

@@ -11,8 +11,6 @@ import numpy as np
 
 # Canvases' sides lie so many to a doubling: 512, 544, 576, ..., 1024, 1088, ...
 _SIDES_PER_DOUBLING = 16
-# Of those that are much larger than a picture, fewer are looked for.
-_COARSE_SIDES_PER_DOUBLING = 4
 # The most that a canvas may have of the picture's pixels where programs are used often:
 # the time that is lost to what lies beyond the picture.
 LARGEST_SHARE = 1.3
@@ -73,15 +71,11 @@ def choose_canvas(
         one.
     """
     most = most_pixels(size) if most is None else most
-    heights, widths = (_sides(side, multiple) for side in size)
+    height, width = size
+    heights = _sides(height, multiple, most / width)
+    widths = _sides(width, multiple, most / height)
+    canvases = {(h, w) for h in heights for w in widths if h * w <= most}
     least = heights[0], widths[0]
-    near = LARGEST_SHARE * size[0] * size[1]
-    canvases = {(h, w) for h in heights for w in widths if h * w <= min(near, most)}
-    heights, widths = (
-        _coarse_sides(side, multiple, most / other)
-        for side, other in (size, reversed(size))
-    )
-    canvases |= {(h, w) for h in heights for w in widths if h * w <= most}
     smallest_first = sorted({least, *canvases}, key=lambda c: (c[0] * c[1], c))
     return next(filter(is_ready, smallest_first), least)
 
@@ -108,25 +102,13 @@ def place(
     return placed, np.array([whole.shape[:2]], np.int32)
 
 
-def _sides(side: int, multiple: int) -> list[int]:
-    """Sides of canvases that are little larger than a picture's, the smallest first."""
-    step = _step(side, multiple, _SIDES_PER_DOUBLING)
-    first = -(-side // step) * step
-    return list(range(first, int(LARGEST_SHARE * side) + 1, step)) or [first]
-
-
-def _coarse_sides(side: int, multiple: int, most: float) -> list[int]:
-    """Some of the sides between a picture's and the most."""
-    sides = []
-    while True:
-        step = _step(side, multiple, _COARSE_SIDES_PER_DOUBLING)
+def _sides(side: int, multiple: int, most: float) -> list[int]:
+    """Sides of canvases, from the least that holds a picture's up to the most."""
+    sides: list[int] = []
+    while not sides or side <= most:
+        step = 2 ** max(0, (side - 1).bit_length() - 1) // _SIDES_PER_DOUBLING
+        step = max(multiple, step // multiple * multiple)
         side = -(-side // step) * step
-        if side > most:
-            return sides
         sides.append(side)
         side += 1
-
-
-def _step(side: int, multiple: int, sides_per_doubling: int) -> int:
-    step = 2 ** max(0, (side - 1).bit_length() - 1) // sides_per_doubling
-    return max(multiple, step // multiple * multiple)
+    return sides

@@ -293,7 +293,10 @@ class _Canvas:
         multiple = networks.spec.multiple
         self._size, self._least = size, choose_canvas(size, multiple)
         most = self._functions.thrift.most_pixels(size, self._least)
-        self._shape = choose_canvas(size, multiple, self._is_ready, most=most)
+        chosen, key = self._functions.chosen, (size, weights, most)
+        if key not in chosen:  # to ask for all that are ready takes a while
+            chosen[key] = choose_canvas(size, multiple, self._is_ready, most=most)
+        self._shape = chosen[key]
 
     def _is_ready(self, shape: tuple[int, int]) -> bool:
         encoding, painting = self._arguments(shape)
@@ -674,6 +677,7 @@ class _Functions(NamedTuple):
     measure: Callable
     repaint: Callable
     thrift: Thrift
+    chosen: dict[tuple, tuple[int, int]]
 
 
 @functools.lru_cache(maxsize=8)
@@ -750,6 +754,7 @@ def _compiled(spec: OnePassSpec) -> _Functions:
         measure=jax.jit(measure),
         repaint=jax.jit(repaint, static_argnums=(3, 7)),
         thrift=Thrift(),
+        chosen={},
     )
 
 

@@ -53,6 +53,24 @@ def test_depth_networks_that_cannot_be_used():
         make_variants(["gatys-depth"], depth_models=("nowhere.safetensors",))
 
 
+def test_methods_that_optimise_with_other_encoders_beside_their_own(tmp_path):
+    other = tmp_path / "other.safetensors"
+    params, metadata = load_weights(weights_path("vgg19-slim"))
+    save_weights(other, params, dataclasses.replace(metadata, name="other"))
+    own, _ = make_variants(
+        ["gatys", "adain", "lapstyle"], iterations=7, encoders=(str(other),)
+    )
+    names = [variant.name for variant in own]
+    assert names == ["gatys", "gatys-other", "adain", "lapstyle", "lapstyle-other"]
+    assert own[1].networks["encoder"].sha256 == sha256_of(other)
+    assert own[1].options["encoder"] == str(other)
+    assert own[1].options["iterations"] == 7
+    with pytest.raises(NstjaxError, match="--encoder is for methods that optimise"):
+        make_variants(["adain"], encoders=(str(other),))
+    with pytest.raises(NstjaxError, match="two of --encoder are called .*give it once"):
+        make_variants(["gatys"], encoders=(str(other), str(other)))
+
+
 def test_a_method_without_its_network_says_which(monkeypatch):
     def fail(argument, *, kind):
         raise NstjaxError(f"there is no network {argument!r}")

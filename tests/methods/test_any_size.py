@@ -105,21 +105,21 @@ def test_a_canvas_that_is_ready_is_taken_unless_it_is_much_larger():
     assert choose_canvas((400, 300), 8, ready.__contains__) == (512, 416)
     assert choose_canvas((300, 500), 8, ready.__contains__) == (512, 512)
     assert choose_canvas((600, 600), 8, ready.__contains__) == (608, 608)
-    assert choose_canvas((1790, 1800), 8, ready.__contains__) == (2048, 2048)
+    assert choose_canvas((1800, 1800), 8, ready.__contains__) == (2048, 2048)
     # With less to spare.
     most = 1.3 * 300 * 300
     assert choose_canvas((300, 300), 8, ready.__contains__, most=most) == (304, 304)
 
 
 def test_larger_canvases_are_painted_in_until_another_would_have_paid():
-    thrift, size, canvas = Thrift(), (256, 384), (512, 512)
+    thrift, size, canvas = Thrift(), (288, 384), (512, 512)
     pictures = 0
     while thrift.most_pixels(size, "here") >= 512 * 512:
         thrift.spend(size, canvas, "here")
         pictures += 1
-    assert pictures == 1 + 3_000_000 // (512 * 512 - 256 * 384)
-    assert thrift.most_pixels(size, "here") == pytest.approx(1.3 * 256 * 384)
-    assert thrift.most_pixels(size, "there") == 256 * 384 + 160_000
+    assert pictures == 1 + 3_000_000 // (512 * 512 - 288 * 384)
+    assert thrift.most_pixels(size, "here") == pytest.approx(1.3 * 288 * 384)
+    assert thrift.most_pixels(size, "there") == 288 * 384 + 160_000
     # Pictures that fill theirs cost nothing.
     for _ in range(100):
         thrift.spend(canvas, canvas, "full")

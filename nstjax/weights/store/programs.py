@@ -143,7 +143,7 @@ class CachedJit:
             self._options,
             [arguments[i] for i in self._static],
             tree,
-            [(x.shape, str(x.dtype)) for x in leaves],
+            [(x.shape, x.dtype.char) for x in leaves],
             (nstjax.__version__, jax.__version__, jaxlib.__version__),
             _sources(),
             os.environ.get("XLA_FLAGS", ""),
