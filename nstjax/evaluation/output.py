@@ -18,13 +18,14 @@ _FIGURE_4 = ("gatys", "lapstyle")
 
 
 def draw_figures(
-    folder: Folder, methods: Sequence[str], pairs: Sequence[Pair]
+    folder: Folder, methods: Mapping[str, str], pairs: Sequence[Pair]
 ) -> list[Path]:
     """Writes figures 1 and 4 of the pairs' pictures, in place of earlier ones.
 
     Args:
         folder: where the pictures are and the figures go.
-        methods: figure 1's columns; figure 4 needs gatys and lapstyle.
+        methods: figure 1's columns, the variant to show of each method; figure 4
+            needs gatys and lapstyle.
         pairs: the rows.
 
     Returns:
@@ -34,32 +35,34 @@ def draw_figures(
         return []
     rows = [
         [pair.content.image, pair.style.image]
-        + [_result(folder, method, pair) for method in methods]
+        + [_result(folder, variant, pair) for variant in methods.values()]
         for pair in pairs
     ]
     sheet = sheets.comparison(
         rows,
-        columns=["content", "style", *methods],
+        columns=["content", "style", *methods.values()],
         labels=[pair.name for pair in pairs],
     )
     drawn = [folder.path / "figure1.jpg"]
     write_image(drawn[0], sheet, overwrite=True)
-    if set(_FIGURE_4) <= set(methods):
-        drawn += _draw_figure_4(folder, pairs)
+    if methods.keys() >= set(_FIGURE_4):
+        drawn += _draw_figure_4(folder, [methods[name] for name in _FIGURE_4], pairs)
     return drawn
 
 
-def _draw_figure_4(folder: Folder, pairs: Sequence[Pair]) -> list[Path]:
+def _draw_figure_4(
+    folder: Folder, variants: Sequence[str], pairs: Sequence[Pair]
+) -> list[Path]:
     rows, labels = [], []
     for pair in pairs:
-        results = [_result(folder, method, pair) for method in _FIGURE_4]
+        results = [_result(folder, variant, pair) for variant in variants]
         if all(result is not None for result in results):
             rows += sheets.close_up(pair.style.image, pair.content.image, results)
             labels += [pair.name, "enlarged"]
     if not rows:
         return []
     path = folder.path / "figure4.jpg"
-    columns = ["style", "content", "Gatys", "Lapstyle"]
+    columns = ["style", "content", *variants]
     sheet = sheets.comparison(rows, columns=columns, labels=labels)
     write_image(path, sheet, overwrite=True)
     return [path]

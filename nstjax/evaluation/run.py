@@ -160,9 +160,8 @@ def evaluate(settings: Settings, *, tell: Callable[[str], None]) -> list[str]:
         verdicts=judge_claims(measured, columns),
         left_out=left_out,
     )
-    drawn = draw_figures(
-        folder, [variant.name for variant in own], diagonal[: settings.figure_pairs]
-    )
+    shown = {variant.method: variant.name for variant in own}  # the last of each
+    drawn = draw_figures(folder, shown, diagonal[: settings.figure_pairs])
     write_results(folder, results, measured, drawn, report=settings.report)
     return left_out
 
