@@ -48,6 +48,23 @@ def test_what_a_figure_uncovers_does_not_hold(figure):
     assert np.abs(inner.mean(axis=(0, 1)) - [-12, 0]).max() < 0.5
 
 
+def test_still_ground_beside_a_figure_is_not_taken_along(photograph):
+    pytest.importorskip("cv2")
+
+    def frame(left: int) -> np.ndarray:
+        picture = photograph[50:250, 60:360].copy()
+        picture[60:140, left : left + 80] = photograph[150:230, 250:330]
+        return picture
+
+    # Fur before fur, whose colours tell little.
+    motion = find_motion(frame(100), frame(104))
+    truth = np.zeros_like(motion.flow)
+    truth[60:140, 104:184, 0] = -4
+    wrong = np.abs(motion.flow - truth).max(axis=2) > 1
+    wrong[60:140, 100:104] = False  # what the figure uncovers was nowhere before
+    assert (wrong * motion.holds).sum() < 0.05 * 80 * 80
+
+
 def test_unlike_frames_hold_nowhere(pan):
     assert find_motion(pan[0], 255 - pan[0]).holds.mean() < 0.1
 
