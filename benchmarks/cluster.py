@@ -39,8 +39,9 @@ def main() -> None:
         photos = Path(folder) / "photos"
         make_pictures(photos, options.pictures, options.size)
         print("case         seconds  pictures/s  driver, MB    worker, MB")
-        for case in options.cases:
-            print(measure(case, photos, Path(folder) / case, options), flush=True)
+        for number, case in enumerate(options.cases):
+            output = Path(folder) / f"{case}-{number}"
+            print(measure(case, photos, output, options), flush=True)
 
 
 def make_pictures(folder: Path, count: int, side: int) -> None:
