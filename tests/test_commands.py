@@ -1,7 +1,11 @@
-"""Every command that the README and ``--help`` show, run as it stands there."""
+"""Every command that the README and ``--help`` show, run as it stands there.
+
+Of those on the documentation's other pages, every option must be there.
+"""
 
 import contextlib
 import glob
+import importlib
 import io
 import os
 import re
@@ -13,8 +17,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from nstjax.cli.main import _COMMANDS
 from nstjax.cli.main import main as nstjax_main
 from nstjax.cli.options import make_parser
+from nstjax.weights.conversion.command import COMMANDS as CONVERTERS
 
 ROOT = Path(__file__).resolve().parents[1]
 # Of a full size or a full network, minutes each; run where the variable is set.
@@ -28,7 +34,9 @@ _LEFT_OUT = {
     "weights get": "fetches a network; tests/weights tries that with one of its own",
     "evaluate.py": "takes an hour; tests/cli/test_evaluate.py has the like",
     "train.py": "trains for days; tests/test_train_e2e.py has the like",
-    "nstjax doctor": "looks at files of other publishers; see tests/cli/test_doctor.py",
+    ".pth": "looks at files of other publishers; see tests/cli/test_doctor.py",
+    "nstjax web": "runs until it is stopped; see tests/web",
+    "prepare-data": "packs folders of data; see tests/cli/test_prepare_data.py",
 }
 
 
@@ -42,21 +50,25 @@ def readme_commands(text: str) -> list[str]:
 def help_commands(*arguments: str) -> list[str]:
     """The commands among the examples of a command's ``--help``."""
     said = io.StringIO()
-    with contextlib.redirect_stdout(said), pytest.raises(SystemExit):
-        nstjax_main([*arguments, "--help"])
+    with contextlib.redirect_stdout(said), contextlib.suppress(SystemExit):
+        assert nstjax_main([*arguments, "--help"]) == 0
+    assert said.getvalue().startswith("usage: ")
     _, _, examples = said.getvalue().partition("examples:\n")
     return readme_commands(re.sub(r"^  (?=\S)", "    ", examples, flags=re.MULTILINE))
 
 
-HELPED = ("stylize", "evaluate", "doctor")
 COMMANDS = list(
     dict.fromkeys(
         [
             *readme_commands(README),
-            *(command for name in HELPED for command in help_commands(name)),
+            *(command for name in _COMMANDS for command in help_commands(name)),
         ]
     )
 )
+PAGES = {
+    path.name: readme_commands(path.read_text())
+    for path in sorted((ROOT / "docs").glob("*.md"))
+}
 STYLIZE = [c for c in COMMANDS if c.startswith("python stylize.py")]
 
 
@@ -107,7 +119,7 @@ def _run(command: str, monkeypatch, capfdbinary) -> None:
             given = stack.enter_context(open(source))
             monkeypatch.setattr(sys, "stdin", given)
         capfdbinary.readouterr()
-        arguments = words[1:] if words[0] == "nstjax" else ["stylize", *words[2:]]
+        arguments = words[1:] if words[0] == "nstjax" else [words[1][:-3], *words[2:]]
         status = nstjax_main(arguments)
     said = capfdbinary.readouterr()
     assert status == 0, said.err.decode()
@@ -133,6 +145,29 @@ def test_every_option_of_a_shown_command_is_there(command):
     assert all(word.startswith("--config.") for word in rest), command
 
 
+@pytest.mark.parametrize("page", PAGES)
+def test_every_option_on_a_page_is_there(page):
+    for command in PAGES[page]:
+        if command.startswith("pip "):
+            continue
+        first, *words = shlex.split(command, comments=True)
+        name, *words = words if first == "nstjax" else [words[0][:-3], *words[1:]]
+        if name == "convert":
+            assert words[0] in {"NAME", *CONVERTERS}, command
+            continue
+        module = _COMMANDS[name][0]
+        parser = importlib.import_module(module).make_parser()
+        if "..." in words:
+            shown = parser.format_help()
+            options = [word.partition("=")[0] for word in words]
+            for option in options:
+                if option.startswith("--") and not option.startswith("--config."):
+                    assert f"{option} " in shown, command
+        else:
+            rest = parser.parse_known_args(words)[1]
+            assert all(word.startswith("--config.") for word in rest), command
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_shown_command_runs(command, folder, fetched, monkeypatch, capfdbinary):
@@ -143,6 +178,8 @@ def test_a_shown_command_runs(command, folder, fetched, monkeypatch, capfdbinary
         pytest.skip(f"takes minutes; set {_RUN_LONG}=1")
     if "--encoder vgg19" in command:
         fetched("vgg19")
+    if "--format stablehlo" not in command and "nstjax export" in command:
+        pytest.importorskip("onnxruntime", reason="ONNX needs the extra [export]")
     if "clip.mp4" in command:
         _write_clip(folder / "clip.mp4")
     if "--style my.style" in command:

@@ -12,11 +12,17 @@ Packs a folder of pictures, with its subfolders, into one TFDS directory of
 array_record files, which trains like the folder itself but reads faster from
 network disks and spinning ones. TensorFlow is not needed.
 """
+_EXAMPLES = """\
+examples:
+  nstjax prepare-data photos/ prepared/photos --short-side 768
+"""
 
 
 def make_parser() -> Parser:
     """The command's options."""
-    parser = Parser(prog="nstjax prepare-data", description=_DESCRIPTION)
+    parser = Parser(
+        prog="nstjax prepare-data", description=_DESCRIPTION, epilog=_EXAMPLES
+    )
     parser.add_argument("source", type=Path, help="a folder of pictures")
     parser.add_argument("destination", type=Path, help="the directory to write")
     parser.add_argument(

@@ -10,11 +10,17 @@ _DESCRIPTION = """\
 Fetches published networks and converts them, for --encoder, --decoder and
 --depth-model. They are kept in a cache, whose folder NSTJAX_CACHE can choose.
 """
+_EXAMPLES = """\
+examples:
+  nstjax weights list
+  nstjax weights get vgg19
+  nstjax weights verify
+"""
 
 
 def make_parser() -> Parser:
     """The command's options."""
-    parser = Parser(prog="nstjax weights", description=_DESCRIPTION)
+    parser = Parser(prog="nstjax weights", description=_DESCRIPTION, epilog=_EXAMPLES)
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
     actions.add_parser("list", help="what there is, from where, under which licence")
     get = actions.add_parser("get", help="download, check and convert")

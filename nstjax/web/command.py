@@ -16,12 +16,19 @@ Opens a page to paint on in the browser. It is served by this machine, for this
 machine alone, and loads nothing from anywhere else. Ctrl-C ends it, and deletes
 what was dropped onto it and painted.
 """
+_EXAMPLES = """\
+examples:
+  nstjax web
+  nstjax web --no-browser --port 8000
+"""
 _HERE = "127.0.0.1"
 
 
 def make_parser() -> parsing.Parser:
     """The command's options."""
-    parser = parsing.Parser(prog="nstjax web", description=_DESCRIPTION)
+    parser = parsing.Parser(
+        prog="nstjax web", description=_DESCRIPTION, epilog=_EXAMPLES
+    )
     parser.add_argument(
         "--port",
         type=parsing.count,

@@ -14,17 +14,15 @@ from typing import Any
 from urllib.parse import quote
 
 import gradio as gr
-import numpy as np
+from PIL import Image
 
 from nstjax import examples
 from nstjax.cli.errors import explain
 from nstjax.errors import NstjaxError
-from nstjax.io.images import write_image
-from nstjax.methods.images import to_pil
+from nstjax.io.resizing import resize_image
 from nstjax.methods.table import METHODS
 from nstjax.web.painting import Step, Studio, check_upload, shown
 from nstjax.web.settings import Settings, controls_of, make_settings
-from nstjax.weights.pretrained import DEFAULT_ENCODER
 from nstjax.weights.store.cache import weights_file
 
 # The most styles that are blended.
@@ -89,7 +87,7 @@ class Page:
         name = html.escape(Path(path).name)
         return (
             path,
-            gr.update(value=to_pil(shown(image)), alt_text="The photograph"),
+            gr.update(value=shown(image), alt_text="The photograph"),
             None,
             _say(f"{name} has {width} x {height} pixels."),
         )
@@ -98,7 +96,7 @@ class Page:
         """An example in place of a photograph: the state, the picture, the status."""
         if name is None:
             return gr.skip(), gr.skip(), gr.skip()
-        picture = to_pil(examples.content_image(name))
+        picture = shown(examples.content_image(name))
         return name, gr.update(value=picture, alt_text=f"The example {name}"), _say("")
 
     def take_styles(self, paths: list[str] | None) -> tuple[Any, ...]:
@@ -280,28 +278,27 @@ def _finished(
     name = f"{Path(settings.content).stem} in the style of " + " and ".join(
         Path(style).stem for style in settings.styles
     )
+    comparison = _comparison(settings.content, image, step.result.parent)
     return (
         _say(text),
-        gr.update(value=to_pil(image), alt_text=name),
-        gr.update(value=_comparison(settings.content, image, step), visible=True),
+        gr.update(value=image, alt_text=name),
+        gr.update(value=comparison, visible=True),
         gr.skip(),
         download,
     )
 
 
-def _comparison(content: str, image: np.ndarray, step: Step) -> str:
+def _comparison(content: str, after: Image.Image, folder: Path) -> str:
     """Content and result on top of each other, with a slider between them."""
-    from nstjax.io.resizing import resize_image
     from nstjax.methods.images import read_picture
 
     addresses = []
-    before = resize_image(read_picture(content), image.shape[:2])
-    for name, picture in (("before", before), ("after", image)):
-        path = step.result.with_name(f"{name}.jpg")
-        write_image(path, picture, quality=88)
+    before = shown(resize_image(read_picture(content), (after.height, after.width)))
+    for name, picture in (("before", before), ("after", after)):
+        path = folder / f"{name}.jpg"
+        picture.save(path, quality=88, subsampling=0)
         addresses.append("gradio_api/file=" + quote(str(path)))
-    height, width = image.shape[:2]
-    size = f'width="{width}" height="{height}"'
+    size = f'width="{after.width}" height="{after.height}"'
     return (
         '<div class="comparison"><div>'
         f'<img src="{addresses[1]}" {size} alt="After: the painting">'
@@ -315,7 +312,7 @@ def _comparison(content: str, image: np.ndarray, step: Step) -> str:
 def _forming(step: Step) -> Any:
     if step.picture is None:
         return gr.skip()
-    return gr.update(value=to_pil(shown(step.picture, _FORMING_SIDE)))
+    return gr.update(value=shown(step.picture, _FORMING_SIDE))
 
 
 def _under_way(step: Step, is_clip: bool) -> str:
@@ -517,6 +514,7 @@ def _method_controls() -> tuple[gr.Dropdown, dict[str, Any], gr.Number]:
         label="Method",
         elem_id="method",
     )
+    bundled = controls_of("gatys")["encoder"]
     options: dict[str, Any] = {
         "alpha": gr.Slider(0, 1, 1, step=0.05, label="Strength of the style"),
         "stroke_scale": gr.Slider(
@@ -539,8 +537,8 @@ def _method_controls() -> tuple[gr.Dropdown, dict[str, Any], gr.Number]:
             elem_id="iterations",
         ),
         "encoder": gr.Radio(
-            [("bundled", DEFAULT_ENCODER), ("the published VGG-19", _PUBLISHED)],
-            value=DEFAULT_ENCODER,
+            [("bundled", bundled), ("the published VGG-19", _PUBLISHED)],
+            value=bundled,
             label="Network",
             visible=False,
         ),

@@ -6,16 +6,19 @@ import queue
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
+from PIL import Image
 
 from nstjax.io.images import read_image, write_image
 from nstjax.io.resizing import fit_size, resize_image
 from nstjax.methods.base import Progress
-from nstjax.methods.images import read_picture
-from nstjax.methods.one_pass import STYLE_SUFFIX
-from nstjax.painter import Painter
 from nstjax.web.settings import Settings, is_example
+
+# Whatever imports jax is imported where it is used: the page is there before.
+if TYPE_CHECKING:
+    from nstjax.painter import Painter
 
 # The most pixels of a picture that is dropped onto the page.
 MOST_PIXELS = 2**26
@@ -133,7 +136,9 @@ class Studio:
 
         yield from self._watched(work, stop)
 
-    def _painter(self, method: str, encoder: str) -> Painter:
+    def _painter(self, method: str, encoder: str) -> "Painter":
+        from nstjax.painter import Painter
+
         key = method, encoder
         if key not in self._painters:
             self._painters[key] = Painter(method, at_once=1, encoder=encoder or None)
@@ -184,6 +189,9 @@ def check_upload(path: str) -> np.ndarray | None:
     Raises:
         NstjaxError: naming the file, if it cannot be used.
     """
+    from nstjax.methods.images import read_picture
+    from nstjax.methods.one_pass import STYLE_SUFFIX
+
     if is_example(path):
         return read_picture(path)
     if path.endswith(STYLE_SUFFIX):
@@ -191,8 +199,10 @@ def check_upload(path: str) -> np.ndarray | None:
     return read_image(path, max_pixels=MOST_PIXELS)
 
 
-def shown(image: np.ndarray, side: int = SHOWN_SIDE) -> np.ndarray:
+def shown(image: np.ndarray, side: int = SHOWN_SIDE) -> Image.Image:
     """A picture as the page shows it: no larger than `side` pixels."""
-    if max(image.shape[:2]) <= side:
-        return image
-    return resize_image(image, fit_size(*image.shape[:2], long_side=side))
+    from nstjax.methods.images import to_pil
+
+    if max(image.shape[:2]) > side:
+        image = resize_image(image, fit_size(*image.shape[:2], long_side=side))
+    return to_pil(image)

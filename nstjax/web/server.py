@@ -2,12 +2,15 @@
 
 import contextlib
 import http.server
+import importlib
+import inspect
 import os
 import shutil
 import socket
 import sys
 import tempfile
 import threading
+import types
 import webbrowser
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +21,8 @@ from nstjax.errors import NstjaxError
 _PORT = 7860
 # What one upload may have, a clip at most.
 _MOST_BYTES = 512 * 2**20
+# Seconds from when the page is there until networks are loaded.
+_PAGE_FIRST = 2.0
 # gradio is no more to be asked for what it would fetch or tell elsewhere.
 _GRADIO = {
     "GRADIO_ANALYTICS_ENABLED": "False",
@@ -33,12 +38,18 @@ _WAITING = b"""\
 <!DOCTYPE html>
 <html lang="en">
 <meta charset="utf-8">
-<meta http-equiv="refresh" content="1">
+<noscript><meta http-equiv="refresh" content="1"></noscript>
 <title>nstjax</title>
 <link rel="icon" href="data:,">
 <style>body { font: 1.2em system-ui; margin: 20vh auto; width: 20em }</style>
 <h1>nstjax</h1>
 <p role="status">The page is being set up and will be here in a moment.</p>
+<script>
+const look = () => fetch("ready", {cache: "no-store"}).then(
+  (answer) => answer.ok ? location.reload() : setTimeout(look, 50),
+  () => setTimeout(look, 50))
+look()
+</script>
 """
 
 
@@ -61,7 +72,6 @@ def serve(host: str, port: int | None, *, browser: bool) -> None:
         with _waiting_page(listener):
             if browser:
                 webbrowser.open(address)
-            # Not before: what this imports takes a while.
             from nstjax.web.painting import Studio
 
             studio = Studio()
@@ -150,6 +160,37 @@ class _WithPolicy:
         await self._app(scope, receive, send_with_policy)
 
 
+@contextlib.contextmanager
+def _quickly_imported() -> Iterator[None]:
+    """Has gradio imported in less than half the time.
+
+    It writes stubs of every component for editors at every start, except where it
+    finds no file of the component; and imports pandas, for tables that are not here.
+    """
+    getfile = inspect.getfile
+    pandas = types.ModuleType("pandas")
+
+    def find(thing: Any) -> str:
+        if getattr(thing, "__module__", "").startswith("gradio."):
+            raise OSError
+        return getfile(thing)
+
+    def from_pandas(name: str) -> Any:
+        if sys.modules.get("pandas") is pandas:
+            del sys.modules["pandas"]
+        return getattr(importlib.import_module("pandas"), name)
+
+    vars(pandas)["__getattr__"] = from_pandas
+    sys.modules.setdefault("pandas", pandas)
+    inspect.getfile = find
+    try:
+        yield
+    finally:
+        inspect.getfile = getfile
+        if sys.modules.get("pandas") is pandas:
+            del sys.modules["pandas"]
+
+
 def _application(folder: Path, studio: Any, *, own: bool) -> Any:
     """The whole application, for a server.
 
@@ -159,8 +200,9 @@ def _application(folder: Path, studio: Any, *, own: bool) -> Any:
         own: whether it is for this machine alone: then requests by another name are
             refused, which pages of other sites could make.
     """
+    with _quickly_imported():
+        import gradio
     import fastapi
-    import gradio
     from starlette.middleware.trustedhost import TrustedHostMiddleware
 
     from nstjax.web import look, page
@@ -172,6 +214,8 @@ def _application(folder: Path, studio: Any, *, own: bool) -> Any:
         )
 
     application.add_middleware(_WithPolicy)
+    # What the waiting page asks for.
+    application.get("/ready")(lambda: "")
     return gradio.mount_gradio_app(
         application,
         page.make_page(folder, studio),
@@ -198,16 +242,20 @@ def _run(application: Any, listener: socket.socket, studio: Any) -> None:
         application, log_level="warning", ws="none", timeout_graceful_shutdown=1
     )
     server = uvicorn.Server(config)
-    # Not in the main thread, whose signal handlers uvicorn would replace.
+    # Not in the main thread, which the signals interrupt: uvicorn would replace their
+    # handlers, and an exception that passes through jax may crash it.
     thread = threading.Thread(
         target=server.run, kwargs={"sockets": [listener]}, daemon=True
     )
     thread.start()
+    # So that the first painting does not wait for it; but the page comes first.
+    loading = threading.Timer(_PAGE_FIRST, studio.prepare)
+    loading.daemon = True
+    loading.start()
     try:
-        # So that the first painting does not wait for it.
-        studio.prepare()
         while thread.is_alive():
             thread.join(60)
     finally:
+        loading.cancel()
         server.should_exit = True
         thread.join(3)
