@@ -148,7 +148,7 @@ def test_every_option_of_a_shown_command_is_there(command):
 @pytest.mark.parametrize("page", PAGES)
 def test_every_option_on_a_page_is_there(page):
     for command in PAGES[page]:
-        if command.startswith("pip "):
+        if not re.match(r"nstjax |python (stylize|train|evaluate)\.py", command):
             continue
         first, *words = shlex.split(command, comments=True)
         name, *words = words if first == "nstjax" else [words[0][:-3], *words[1:]]

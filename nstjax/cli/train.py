@@ -21,10 +21,6 @@ Any leaf of the config can be overridden, as in --config.steps=1000; a
 misspelt one is refused. A stopped run goes on when the same command is given
 again. Without data of your own, try --config.data=demo.
 """
-_EXAMPLES = """\
-examples:
-  python train.py --config configs/adain.py --config.data=demo --config.steps=20
-"""
 _LOST = (
     "another process of the run was lost; give all of them the same command again, "
     "which goes on from the last checkpoint"
@@ -35,7 +31,7 @@ _SIGNS = ("connection closed", "connection reset", "gloo", "heartbeat", "barrier
 
 def make_parser() -> Parser:
     """The command's options."""
-    parser = Parser(prog="train.py", description=_DESCRIPTION, epilog=_EXAMPLES)
+    parser = Parser(prog="train.py", description=_DESCRIPTION)
     parser.add_argument(
         "--config",
         required=True,

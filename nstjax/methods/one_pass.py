@@ -172,7 +172,8 @@ def transfer_picture(
         style_scale: the style's shorter side, in multiples of the content's
             (or of 512, if that is less): larger ones make larger strokes.
         stroke_scale: the same in multiples of 512 pixels, whatever the content's
-            size; in place of `style_scale`.
+            size; in place of `style_scale`. Above 1 the picture is painted twice, at
+            first smaller.
         blend: a weight for each style; equal by default. Style-Swap without
             any chooses its patches among all styles.
         masks: where to paint each style, [H, W] in [0, 1].
@@ -205,6 +206,26 @@ def transfer_picture(
             stride=stride,
         )
         return resize_image(larger, (height, width))
+    if stroke_scale is not None and stroke_scale > 1:
+        # No decoder paints larger strokes than it has seen. A smaller picture with
+        # those is enlarged, and painted once more at half the strength for what that
+        # blurred.
+        short = max(1, round(min(height, width) / stroke_scale))
+        small = fit_size(height, width, short_side=short)
+        painted = transfer_picture(
+            resize_image(content, small),
+            styles,
+            networks=networks,
+            stroke_scale=1.0,
+            blend=blend,
+            masks=masks and [resize_image(m[..., None], small)[..., 0] for m in masks],
+            patch_size=patch_size,
+            stride=stride,
+            tiling=tiling,
+        )
+        large = resize_image(painted, (height, width))
+        content = (1 - np.float32(alpha)) * content + np.float32(alpha) * large
+        alpha = alpha / 2
     side = style_side((height, width), style_scale, stroke_scale)
     if masks is not None:
         masks = [np.asarray(mask, np.float32)[..., None] for mask in masks]
@@ -512,7 +533,7 @@ def style_side(
 ) -> int:
     """The shorter side at which styles are seen for a content of a size."""
     if stroke_scale is not None:
-        return max(LEAST_SIDE, round(STROKE_SIDE * stroke_scale))
+        return max(LEAST_SIDE, round(STROKE_SIDE * min(stroke_scale, 1)))
     return max(LEAST_SIDE, round(min(*size, _STYLE_SIDE) * style_scale))
 
 

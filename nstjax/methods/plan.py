@@ -202,6 +202,8 @@ def can_share(plan: Plan) -> bool:
         and can_keep_styles(plan)
         and plan.masks is None
         and plan.tiling is None
+        # Larger strokes take two passes.
+        and (plan.options["stroke_scale"] or 0) <= 1
     )
 
 

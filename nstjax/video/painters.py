@@ -100,11 +100,13 @@ def make_painter(
         raise NstjaxError(
             f"temporal must be one of {', '.join(TEMPORAL)}, not {temporal!r}"
         )
-    adain = plan.method.paints_batches
+    # Strokes larger than decoders have seen take two passes, with statistics of each.
+    adain = plan.method.paints_batches and (plan.options["stroke_scale"] or 0) <= 1
     if temporal == "statistics" and not adain:
         raise NstjaxError(
             f"the method {plan.options['method']} takes no statistics of the content "
-            "that could be averaged; choose flow or off"
+            "that could be averaged, nor does any with a stroke scale above 1; choose "
+            "flow or off"
         )
     if not plan.method.in_one_pass:
         return _Optimising(plan, stops)

@@ -495,7 +495,7 @@ def _style_controls() -> tuple[gr.CheckboxGroup, gr.File, list[gr.Slider]]:
         label="Styles of your own: pictures, or saved styles",
         file_count="multiple",
         elem_id="own",
-        height=150,
+        height=170,
     )
     weights = [
         gr.Slider(0, 4, 1, step=0.1, label="Weight", visible=False)

@@ -182,7 +182,7 @@ def _quickly_imported() -> Iterator[None]:
 
     vars(pandas)["__getattr__"] = from_pandas
     sys.modules.setdefault("pandas", pandas)
-    inspect.getfile = find
+    inspect.getfile = find  # type: ignore[assignment]
     try:
         yield
     finally:

@@ -24,6 +24,32 @@ def test_one_pass_sees_the_style_at_so_many_pixels():
         assert one_pass.style_side((height, height), 1.0, stroke_scale=0.125) == 64
 
 
+def _wavelength(image):
+    """The mean length of waves along both axes, in pixels, by the power spectrum."""
+    grey = image.mean(axis=2)
+    power = np.abs(np.fft.fft2(grey - grey.mean())) ** 2
+    frequency = np.hypot(*np.meshgrid(*map(np.fft.fftfreq, grey.shape), indexing="ij"))
+    return power.sum() / (power * frequency).sum()
+
+
+def test_one_pass_paints_larger_strokes_than_its_decoder_has_seen():
+    """Seen by a spectrum: what a flat grey turns into has longer waves."""
+    grey = np.full((128, 128, 3), 0.5, np.float32)
+    grey += np.random.default_rng(2).normal(0, 0.1, grey.shape).astype(np.float32)
+    grey = grey.clip(0, 1)
+    usual, large = (nstjax.stylize(grey, "night", stroke_scale=s) for s in (1.0, 3.0))
+    assert _wavelength(large) > 1.5 * _wavelength(usual)
+    assert large.std() > 0.5 * usual.std()
+
+
+def test_without_strength_large_strokes_leave_the_content():
+    plain, large = (
+        nstjax.stylize(CONTENT, "night", alpha=0.0, stroke_scale=scale)
+        for scale in (1.0, 3.0)
+    )
+    np.testing.assert_allclose(large, plain, atol=1e-5)
+
+
 @pytest.mark.slow
 def test_optimisation_sees_the_style_at_as_many():
     options = {"method": "gatys", "iterations": 2, "stages": (), "size": (64, 72)}
