@@ -146,7 +146,7 @@ def run_nstjax(options) -> list[tuple[float, float]]:
 
     case = prepare(options)
     full = {name: inputs.picture(name) for name in ("content", "style")}
-    spec = objectives.ObjectiveSpec(style_weight=1e3)
+    spec = objectives.ObjectiveSpec.from_options({"style_weight": 1e3})
     specs = {"spec": spec, "encoder_spec": bench._encoder_spec(case)}
     params = jax.device_put({"encoder": inputs.encoder("full")})
 

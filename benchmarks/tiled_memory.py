@@ -70,7 +70,7 @@ def measure_gradient(size: int) -> None:
     from nstjax.weights.pretrained import load_encoder
 
     encoder = load_encoder("vgg19-slim")
-    specs = {"spec": ObjectiveSpec(), "encoder_spec": encoder.spec}
+    specs = {"spec": ObjectiveSpec.from_options({}), "encoder_spec": encoder.spec}
     params = {"encoder": encoder.params}
     image = jax.ShapeDtypeStruct((1, size, size, 3), jnp.float32)
     targets = jax.eval_shape(

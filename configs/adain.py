@@ -106,16 +106,12 @@ def base(name):
     # weight of their pixels' squared error.
     config.identity_pictures = 0
     config.identity_weight = 0.0
-    common.picture_losses(config)
-    config.tv_weight = 0.0
-    # The Laplacian of pooled pictures against the content's.
-    config.lap_weight = 0.0
+    # The style's means and deviations are "style" here.
+    common.losses(config, without=("moments",))
     config.lap_pools = (4,)
     config.lap_pool_weights = (1.0,)
     config.lap_channels = "sum"
     config.lap_reduction = "relative"
-    # Depth seen in the picture against that seen in the content.
-    config.depth_weight = 0.0
     # "slim" for the bundled network, or a converted monodepth2 or FastDepth.
     config.depth_model = "slim"
     # "l1" or "l2".

@@ -85,16 +85,41 @@ def depth_network(config: ConfigDict) -> None:
     config.flip_tta = False
 
 
-def picture_losses(config: ConfigDict) -> None:
-    """Adds the weights of the losses in nstjax/losses/table.py."""
-    # The picture's colours, their mean and deviation, against the style's.
-    config.color_weight = 0.0
-    # Fine noise where the content is flat.
-    config.flat_weight = 0.0
-    # Detail that repeats every 8, 4 or 2 pixels.
-    config.checkerboard_weight = 0.0
-    # Squared distances of pixels to [0, 1].
-    config.range_weight = 0.0
+def losses(config: ConfigDict, *, without: tuple[str, ...] = ()) -> None:
+    """Adds the weights of the losses in nstjax/losses/table.py, all 0.
+
+    Args:
+        config: to add them to.
+        without: losses that have another name in this config.
+    """
+    for name in (
+        # Features of the content after instance normalisation.
+        "normalised_content",
+        # Gram matrices of the style's features.
+        "gram",
+        # Their means and deviations.
+        "moments",
+        # The picture's colours, their mean and deviation, against the style's.
+        "color",
+        # Distance of the distributions of colours.
+        "palette",
+        # Colour fringes at edges.
+        "fringe",
+        # Fine noise where the content is flat.
+        "flat",
+        # Detail that repeats every 8, 4 or 2 pixels.
+        "checkerboard",
+        # Squared distances of pixels to [0, 1].
+        "range",
+        # Differences of neighbouring pixels.
+        "tv",
+        # The Laplacian of pooled pictures against the content's.
+        "lap",
+        # Disparity of the picture against the content's.
+        "depth",
+    ):
+        if name not in without:
+            config[f"{name}_weight"] = 0.0
 
 
 def per_image(method: str) -> ConfigDict:
@@ -130,10 +155,8 @@ def per_image(method: str) -> ConfigDict:
     config.content_weight = 1.0
     config.style_weight = 1.0
     config.swap_weight = 0.0
-    config.lap_weight = 0.0
-    config.tv_weight = 0.0
-    config.depth_weight = 0.0
-    picture_losses(config)
+    # The style's Gram matrices are "style" here.
+    losses(config, without=("gram",))
     # Of clips only: likeness to the last frame, brought to where this one shows it.
     config.temporal_weight = 100.0
     config.content_layers = {"relu4_2": 1.0}

@@ -73,26 +73,21 @@ def base():
         "relu5_1",
     )
     config.content_weight = 1.0
+    # The instance-normalised content is "content" here.
+    common.losses(config, without=("normalised_content",))
     config.gram_weight = 10.0
     config.moments_weight = 5.0
-    # Distance of the colours.
     config.palette_weight = 150.0
-    # Colour fringes at edges.
     config.fringe_weight = 0.5
-    common.picture_losses(config)
     config.flat_weight = 100.0
     config.checkerboard_weight = 1.0
     config.range_weight = 10.0
     config.identity_weight = 40.0
     config.tv_weight = 0.1
-    # The Laplacian of pooled pictures against the content's.
-    config.lap_weight = 0.0
     config.lap_pools = (4,)
     config.lap_pool_weights = (1.0,)
     config.lap_channels = "sum"
     config.lap_reduction = "relative"
-    # Depth seen in the picture against that seen in the content.
-    config.depth_weight = 0.0
     config.depth_model = "slim"
     config.depth_norm = "l1"
 

@@ -85,10 +85,12 @@ def test_an_objective_and_its_gradient_are_near(networks, pictures):
     params = {"encoder": encoder.params}
     found = {}
     for dtype in ("float32", "bfloat16"):
-        spec = objectives.ObjectiveSpec(
-            content_normalisation="relative",
-            style_normalisation="relative",
-            compute_dtype=dtype,
+        spec = objectives.ObjectiveSpec.from_options(
+            {
+                "content_normalisation": "relative",
+                "style_normalisation": "relative",
+                "compute_dtype": dtype,
+            }
         )
         specs = {"spec": spec, "encoder_spec": encoder.spec}
         targets = jax.jit(partial(objectives.make_targets, **specs))(params, *pictures)
@@ -111,7 +113,7 @@ def test_unknown_dtypes_are_refused(networks):
     with pytest.raises(NstjaxError, match="float32, bfloat16, not 'float16'"):
         check_compute_dtype("float16")
     with pytest.raises(NstjaxError, match="compute_dtype"):
-        objectives.ObjectiveSpec(compute_dtype="half")
+        objectives.ObjectiveSpec.from_options({"compute_dtype": "half"})
     with pytest.raises(NstjaxError, match="compute_dtype"):
         PainterTransferSpec(painter.spec, compute_dtype="half")
 

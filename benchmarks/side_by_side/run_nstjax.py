@@ -128,7 +128,9 @@ def _decoder_spec(case: Case) -> DecoderSpec:
 
 def _objective(case: Case):
     """The objective, its weights, and targets."""
-    spec = objectives.ObjectiveSpec(style_weight=1e3, compute_dtype=_dtype(case))
+    spec = objectives.ObjectiveSpec.from_options(
+        {"style_weight": 1e3, "compute_dtype": _dtype(case)}
+    )
     specs = {"spec": spec, "encoder_spec": _encoder_spec(case)}
     params = jax.device_put({"encoder": inputs.encoder(case.widths)})
     targets = jax.jit(partial(objectives.make_targets, **specs))(

@@ -13,6 +13,8 @@ def describe_differences(
 ) -> str:
     """Names what differs, with both values, such as "steps (10 before, 20 now)".
 
+    A weight that one of them lacks counts as 0: losses that came later had none.
+
     Args:
         before, now: JSON data by name; mappings in it are compared leaf by leaf.
         ignored: names that may differ.
@@ -24,7 +26,7 @@ def describe_differences(
     return ", ".join(
         f"{name} ({_show(old, name)} before, {_show(new, name)} now)"
         for name in sorted(old.keys() | new.keys())
-        if name not in ignored and old.get(name, _ABSENT) != new.get(name, _ABSENT)
+        if name not in ignored and _value(old, name) != _value(new, name)
     )
 
 
@@ -36,6 +38,10 @@ def _leaves(data: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
         else:
             found[f"{prefix}{name}"] = value
     return found
+
+
+def _value(data: Mapping[str, Any], name: str) -> Any:
+    return data.get(name, 0.0 if name.endswith("_weight") else _ABSENT)
 
 
 def _show(data: Mapping[str, Any], name: str) -> str:

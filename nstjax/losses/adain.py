@@ -14,11 +14,21 @@ References:
     Huang & Belongie, 2017, https://arxiv.org/abs/1703.06868, equations 11 to 13.
 """
 
+import dataclasses
 from collections.abc import Mapping
+from typing import Any
 
 import jax.numpy as jnp
 
 from nstjax.lazy import chex
+from nstjax.losses.base import (
+    Layers,
+    Loss,
+    Picture,
+    check_choice,
+    layer_pairs,
+    names_of,
+)
 from nstjax.ops.stats import Statistics, channel_mean_std
 from nstjax.types import Array
 
@@ -131,9 +141,8 @@ def color_statistics(image: Array) -> Statistics:
 def color_loss(image: Array, target: Statistics) -> Array:
     """Distance of a picture's colours to the style's.
 
-    The shallowest features know colours, but hardly feel them: one deviation of
-    red to green weighs little beside all edges. This term, which is in no
-    publication, compares the colours themselves.
+    In the shallowest features one deviation of red to green weighs little beside all
+    edges. This term, which is in no publication, compares the colours themselves.
 
     Args:
         image: the result, [B, H, W, 3], nominally in [0, 1].
@@ -145,6 +154,63 @@ def color_loss(image: Array, target: Statistics) -> Array:
     mine = color_statistics(image)
     squares = jnp.square(mine.mean - target.mean) + jnp.square(mine.std - target.std)
     return squares.sum(axis=(1, 2, 3)).mean()
+
+
+@dataclasses.dataclass(frozen=True)
+class Moments(Loss):
+    """`adain_style_loss`, with a factor for each layer.
+
+    Attributes:
+        style_layers: layers with factors; "relative" sums over them, too.
+        normalisation: one of `ADAIN_NORMALISATIONS`.
+        eps, ddof: see `adain_style_loss`.
+    """
+
+    style_layers: Layers = tuple((f"relu{block}_1", 1.0) for block in range(1, 6))
+    normalisation: str = "relative"
+    eps: float = 1e-5
+    ddof: int = 0
+
+    def __post_init__(self) -> None:
+        layers = layer_pairs("style_layers", self.style_layers)
+        object.__setattr__(self, "style_layers", layers)
+        check_choice("normalisation", self.normalisation, ADAIN_NORMALISATIONS)
+
+    @property
+    def layers_of_style(self) -> tuple[str, ...]:
+        return names_of(self.style_layers)
+
+    def target(self, content: Picture, style: Picture) -> dict[str, Statistics]:
+        return {
+            layer: channel_mean_std(
+                style.features[layer].astype(jnp.float32), eps=self.eps, ddof=self.ddof
+            )
+            for layer, _ in self.style_layers
+        }
+
+    def loss(self, result: Picture, target: Any) -> Array:
+        return sum(
+            weight
+            * adain_style_loss(
+                {layer: result.features[layer]},
+                {layer: target[layer]},
+                normalisation=self.normalisation,
+                eps=self.eps,
+                ddof=self.ddof,
+            )
+            for layer, weight in self.style_layers
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class Color(Loss):
+    """`color_loss` to the style."""
+
+    def target(self, content: Picture, style: Picture) -> Statistics:
+        return color_statistics(style.image)
+
+    def loss(self, result: Picture, target: Any) -> Array:
+        return color_loss(result.image, target)
 
 
 def _check(normalisation: str) -> None:

@@ -1,12 +1,16 @@
-"""Two penalties on how decoders paint flat places: noise, and a grid.
+"""Two penalties on how decoders paint flat places: noise, and a checkerboard.
 
 Neither is in a publication.
 """
+
+import dataclasses
+from typing import Any, ClassVar
 
 import jax.numpy as jnp
 from jax import lax
 
 from nstjax.lazy import chex
+from nstjax.losses.base import Loss, Picture
 from nstjax.types import Array
 
 
@@ -126,3 +130,24 @@ def _detail(image: Array) -> Array:
 def _mean3(image: Array) -> Array:
     rows = image[:, :-2] + image[:, 1:-1] + image[:, 2:]
     return (rows[:, :, :-2] + rows[:, :, 1:-1] + rows[:, :, 2:]) / 9
+
+
+@dataclasses.dataclass(frozen=True)
+class FlatNoise(Loss):
+    """`flat_noise_loss`."""
+
+    def target(self, content: Picture, style: Picture) -> tuple[Array, Array]:
+        return content.image, style.image
+
+    def loss(self, result: Picture, target: Any) -> Array:
+        return flat_noise_loss(result.image, *target)
+
+
+@dataclasses.dataclass(frozen=True)
+class Checkerboard(Loss):
+    """`checkerboard_loss`."""
+
+    uses_style: ClassVar[bool] = False
+
+    def loss(self, result: Picture, target: Any) -> Array:
+        return checkerboard_loss(result.image)

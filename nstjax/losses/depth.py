@@ -5,10 +5,14 @@ References:
     know neither scale nor shift).
 """
 
+import dataclasses
+from typing import Any, ClassVar
+
 import jax
 import jax.numpy as jnp
 
 from nstjax.lazy import chex
+from nstjax.losses.base import Loss, Picture, check_choice
 from nstjax.types import Array
 
 DEPTH_NORMS = ("l1", "l2")
@@ -166,3 +170,27 @@ def _centred(disparity: Array) -> Array:
 
 def _mean_normalised(disparity: Array) -> Array:
     return disparity / (disparity.mean(axis=(1, 2, 3), keepdims=True) + _EPS)
+
+
+@dataclasses.dataclass(frozen=True)
+class Depth(Loss):
+    """`depth_loss` of the result's disparity to the content's.
+
+    Attributes:
+        depth_norm: see `depth_loss`.
+    """
+
+    needs_depth: ClassVar[bool] = True
+    uses_style: ClassVar[bool] = False
+
+    depth_norm: str = "l1"
+
+    def __post_init__(self) -> None:
+        check_choice("depth_norm", self.depth_norm, DEPTH_NORMS)
+
+    def target(self, content: Picture, style: Picture) -> Array | None:
+        return content.disparity
+
+    def loss(self, result: Picture, target: Any) -> Array:
+        assert result.disparity is not None
+        return depth_loss(result.disparity, target, norm=self.depth_norm)

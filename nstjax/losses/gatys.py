@@ -7,9 +7,25 @@ References:
     Gatys et al., 2015, https://arxiv.org/abs/1508.06576.
 """
 
+import dataclasses
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import jax
 import jax.numpy as jnp
 
+from nstjax.errors import NstjaxError
 from nstjax.lazy import chex
+from nstjax.losses.base import (
+    Layers,
+    Loss,
+    Picture,
+    blend_weights,
+    check_choice,
+    layer_pairs,
+    names_of,
+)
+from nstjax.ops.stats import GRAM_NORMALISATIONS, channel_mean_std, gram_matrix
 from nstjax.types import Array
 
 CONTENT_NORMALISATIONS = ("mean", "half_sum", "relative")
@@ -18,6 +34,9 @@ STYLE_NORMALISATIONS = ("mean", "gatys", "relative")
 # Keeps a "relative" loss finite where the target is zero everywhere; far
 # below the mean square of any feature or Gram matrix of a real picture.
 _EPS = 1e-8
+# Least deviation that `NormalisedContent` divides a channel by, as a fraction of the
+# mean one: channels that hardly fire would count like all others.
+_LEAST_DEVIATION = 0.1
 
 
 def content_loss(features: Array, target: Array, *, normalisation: str) -> Array:
@@ -97,3 +116,159 @@ def _relative(squares: Array, target: Array) -> Array:
     axes = tuple(range(1, target.ndim))
     energy = jnp.square(target).mean(axis=axes)
     return (squares.mean(axis=axes) / (energy + _EPS)).mean()
+
+
+@dataclasses.dataclass(frozen=True)
+class Content(Loss):
+    """`content_loss` over layers: their features of the result to the content's.
+
+    Attributes:
+        content_layers: layers with factors.
+        content_normalisation: see `content_loss`.
+    """
+
+    uses_style: ClassVar[bool] = False
+
+    content_layers: Layers = (("relu4_2", 1.0),)
+    content_normalisation: str = "mean"
+
+    def __post_init__(self) -> None:
+        layers = layer_pairs("content_layers", self.content_layers)
+        object.__setattr__(self, "content_layers", layers)
+        check_choice(
+            "content_normalisation", self.content_normalisation, CONTENT_NORMALISATIONS
+        )
+
+    @property
+    def layers_of_content(self) -> tuple[str, ...]:
+        return names_of(self.content_layers)
+
+    def target(self, content: Picture, style: Picture) -> dict[str, Array]:
+        return {layer: content.features[layer] for layer, _ in self.content_layers}
+
+    def loss(self, result: Picture, target: Any) -> Array:
+        return sum(
+            weight
+            * content_loss(
+                result.features[layer],
+                target[layer],
+                normalisation=self.content_normalisation,
+            )
+            for layer, weight in self.content_layers
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class NormalisedContent(Loss):
+    """Mean squared distance of instance-normalised features, averaged over layers.
+
+    It does not hold to the content's palette, as its features do. It is in no
+    publication.
+
+    Attributes:
+        content_layers: layers with factors.
+    """
+
+    uses_style: ClassVar[bool] = False
+
+    content_layers: Layers = (("relu4_1", 1.0),)
+
+    def __post_init__(self) -> None:
+        layers = layer_pairs("content_layers", self.content_layers)
+        object.__setattr__(self, "content_layers", layers)
+
+    @property
+    def layers_of_content(self) -> tuple[str, ...]:
+        return names_of(self.content_layers)
+
+    def target(self, content: Picture, style: Picture) -> dict[str, Array]:
+        return {
+            layer: _instance_normalised(content.features[layer])
+            for layer, _ in self.content_layers
+        }
+
+    def loss(self, result: Picture, target: Any) -> Array:
+        distances = [
+            jnp.square(
+                _instance_normalised(result.features[layer]) - target[layer]
+            ).mean()
+            for layer, _ in self.content_layers
+        ]
+        weights = jnp.array([weight for _, weight in self.content_layers])
+        return jnp.average(jnp.stack(distances), weights=weights)
+
+
+@dataclasses.dataclass(frozen=True)
+class Gram(Loss):
+    """`style_loss` over layers; several styles' Gram matrices are averaged.
+
+    Attributes:
+        style_layers: layers with factors.
+        gram_normalisation: see `nstjax.ops.stats.gram_matrix`.
+        style_normalisation: see `style_loss`.
+    """
+
+    style_layers: Layers = tuple((f"relu{block}_1", 1.0) for block in range(1, 6))
+    gram_normalisation: str = "hw"
+    style_normalisation: str = "mean"
+
+    def __post_init__(self) -> None:
+        layers = layer_pairs("style_layers", self.style_layers)
+        object.__setattr__(self, "style_layers", layers)
+        check_choice("gram_normalisation", self.gram_normalisation, GRAM_NORMALISATIONS)
+        check_choice(
+            "style_normalisation", self.style_normalisation, STYLE_NORMALISATIONS
+        )
+        if self.style_normalisation == "gatys" and self.gram_normalisation != "hw":
+            raise NstjaxError(
+                "style_normalisation 'gatys' is defined for gram_normalisation 'hw', "
+                f"not {self.gram_normalisation!r}; set that too"
+            )
+
+    @property
+    def layers_of_style(self) -> tuple[str, ...]:
+        return names_of(self.style_layers)
+
+    def target(self, content: Picture, style: Picture) -> dict[str, Array]:
+        return {
+            layer: gram_matrix(
+                style.features[layer], normalisation=self.gram_normalisation
+            )
+            for layer, _ in self.style_layers
+        }
+
+    def targets(
+        self,
+        content: Picture,
+        styles: Sequence[Picture],
+        blend: Sequence[float] | None,
+    ) -> list[tuple[float, Any]]:
+        weights = blend_weights(blend, styles)
+        grams = [self.target(content, style) for style in styles]
+        mean = {
+            layer: sum(
+                weight * gram[layer]
+                for weight, gram in zip(weights, grams, strict=True)
+            )
+            for layer, _ in self.style_layers
+        }
+        return [(1.0, mean)]
+
+    def loss(self, result: Picture, target: Any) -> Array:
+        return sum(
+            weight
+            * style_loss(
+                gram_matrix(
+                    result.features[layer], normalisation=self.gram_normalisation
+                ),
+                target[layer],
+                normalisation=self.style_normalisation,
+            )
+            for layer, weight in self.style_layers
+        )
+
+
+def _instance_normalised(features: Array) -> Array:
+    mean, std = channel_mean_std(features, eps=1e-5)
+    floor = _LEAST_DEVIATION * jax.lax.stop_gradient(std).mean(axis=3, keepdims=True)
+    return (features - mean) / jnp.sqrt(jnp.square(std) + jnp.square(floor))

@@ -5,12 +5,17 @@ References:
     askerlee/lapstyle, ``lap_style.lua``.
 """
 
+import dataclasses
+import math
 from collections.abc import Sequence
+from typing import Any, ClassVar
 
 import jax.numpy as jnp
 
+from nstjax.errors import NstjaxError
 from nstjax.lazy import chex
-from nstjax.ops.laplacian import laplacian_response
+from nstjax.losses.base import Loss, Picture, check_choice, check_weight
+from nstjax.ops.laplacian import LAPLACIAN_CHANNELS, laplacian_response
 from nstjax.types import Array
 
 LAPLACIAN_REDUCTIONS = ("mean", "sum", "relative")
@@ -89,3 +94,68 @@ def laplacian_loss(
             loss /= jnp.square(target).mean(axis=(1, 2, 3)) + _FLOOR
         total += weight * loss.mean()
     return total
+
+
+@dataclasses.dataclass(frozen=True)
+class Laplacian(Loss):
+    """`laplacian_loss` to the content, of `pixel_scale` times the pictures.
+
+    Attributes:
+        lap_pools: sides of the pooling windows.
+        lap_pool_weights: each pool's factor within the term.
+        lap_channels: see `nstjax.ops.laplacian.laplacian_response`.
+        lap_reduction: see `laplacian_loss`.
+        pixel_scale: 256 in the Torch references, whatever the pixels' domain.
+    """
+
+    uses_style: ClassVar[bool] = False
+
+    lap_pools: tuple[int, ...] = (4,)
+    lap_pool_weights: tuple[float, ...] = (1.0,)
+    lap_channels: str = "sum"
+    lap_reduction: str = "mean"
+    pixel_scale: float = 1.0
+
+    def __post_init__(self) -> None:
+        for name in ("lap_pools", "lap_pool_weights"):
+            object.__setattr__(self, name, tuple(getattr(self, name)))
+        check_choice("lap_channels", self.lap_channels, LAPLACIAN_CHANNELS)
+        check_choice("lap_reduction", self.lap_reduction, LAPLACIAN_REDUCTIONS)
+        if not (math.isfinite(self.pixel_scale) and self.pixel_scale > 0):
+            raise NstjaxError(
+                f"pixel_scale must be positive and finite, not {self.pixel_scale!r}"
+            )
+        if self.lap_reduction == "relative" and self.pixel_scale != 1:
+            raise NstjaxError(
+                "lap_reduction 'relative' is defined for pixel_scale 1, "
+                f"not {self.pixel_scale}; set that too"
+            )
+        for weight in self.lap_pool_weights:
+            check_weight("lap_pool_weights", weight)
+        if len(self.lap_pools) != len(self.lap_pool_weights):
+            raise NstjaxError(
+                f"lap_pools {self.lap_pools} and lap_pool_weights "
+                f"{self.lap_pool_weights} must have the same length"
+            )
+        for pool in self.lap_pools:
+            if not isinstance(pool, int) or isinstance(pool, bool) or pool < 1:
+                raise NstjaxError(
+                    f"lap_pools must be whole numbers from 1 up, not {pool!r}"
+                )
+
+    def target(self, content: Picture, style: Picture) -> tuple[Array, ...]:
+        return laplacian_targets(
+            self.pixel_scale * content.image,
+            pools=self.lap_pools,
+            channels=self.lap_channels,
+        )
+
+    def loss(self, result: Picture, target: Any) -> Array:
+        return laplacian_loss(
+            self.pixel_scale * result.image,
+            target,
+            pools=self.lap_pools,
+            weights=self.lap_pool_weights,
+            channels=self.lap_channels,
+            reduction=self.lap_reduction,
+        )

@@ -8,11 +8,15 @@ References:
     Rabin et al., 2011 (sliced Wasserstein distances of point clouds).
 """
 
+import dataclasses
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 from jax import lax
 
 from nstjax.lazy import chex
+from nstjax.losses.base import Loss, Picture
 from nstjax.types import Array
 
 
@@ -84,3 +88,26 @@ def _laplacian_energy(x: Array) -> Array:
     middle = x[:, 1:-1, 1:-1]
     beside = x[:, :-2, 1:-1] + x[:, 2:, 1:-1] + x[:, 1:-1, :-2] + x[:, 1:-1, 2:]
     return jnp.square(beside - 4 * middle).mean(axis=(1, 2, 3))
+
+
+@dataclasses.dataclass(frozen=True)
+class Palette(Loss):
+    """`palette_loss`."""
+
+    def target(self, content: Picture, style: Picture) -> tuple[Array, Array]:
+        return style.image, jax.random.key(0) if style.key is None else style.key
+
+    def loss(self, result: Picture, target: Any) -> Array:
+        style, key = target
+        return palette_loss(result.image, style, key=key)
+
+
+@dataclasses.dataclass(frozen=True)
+class Fringe(Loss):
+    """`fringe_loss`."""
+
+    def target(self, content: Picture, style: Picture) -> Array:
+        return style.image
+
+    def loss(self, result: Picture, target: Any) -> Array:
+        return fringe_loss(result.image, target)

@@ -5,12 +5,18 @@ References:
     rtqichen/style-swap, ``lib/ContentLossModule.lua``.
 """
 
+import dataclasses
+from collections.abc import Sequence
 from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 
-from nstjax.losses.gatys import content_loss
+from nstjax.errors import NstjaxError
+from nstjax.losses.base import Loss, Picture, check_choice
+from nstjax.losses.gatys import CONTENT_NORMALISATIONS, content_loss
+from nstjax.transforms.style_swap import style_swap
 from nstjax.types import Array
 
 SWAP_GRADIENTS = ("plain", "unit_l1")
@@ -70,3 +76,76 @@ def _backward(normalisation, gradient, cotangent):
 
 
 _with_unit_gradient.defvjp(_forward, _backward)
+
+
+@dataclasses.dataclass(frozen=True)
+class Swap(Loss):
+    """`swap_loss` to the content's features rebuilt from the styles' patches.
+
+    Of several styles all patches are to choose from. With a blend the target is the
+    weighted sum of those that each style has by itself.
+
+    Attributes:
+        swap_layer: the layer whose features are swapped for the style's.
+        patch_size, stride, alpha: see `nstjax.transforms.style_swap`.
+        swap_normalisation: see `nstjax.losses.gatys.content_loss`.
+        swap_gradient: see `swap_loss`.
+    """
+
+    swap_layer: str = "relu3_1"
+    patch_size: int = 3
+    stride: int = 1
+    alpha: float = 1.0
+    swap_normalisation: str = "mean"
+    swap_gradient: str = "plain"
+
+    def __post_init__(self) -> None:
+        check_choice(
+            "swap_normalisation", self.swap_normalisation, CONTENT_NORMALISATIONS
+        )
+        check_choice("swap_gradient", self.swap_gradient, SWAP_GRADIENTS)
+        if not 0 <= self.alpha <= 1:
+            raise NstjaxError(f"alpha must be from 0 to 1, not {self.alpha!r}")
+
+    @property
+    def layers_of_content(self) -> tuple[str, ...]:
+        return (self.swap_layer,)
+
+    @property
+    def layers_of_style(self) -> tuple[str, ...]:
+        return (self.swap_layer,)
+
+    def target(self, content: Picture, style: Picture) -> Array:
+        return self._swapped(content, [style])
+
+    def targets(
+        self,
+        content: Picture,
+        styles: Sequence[Picture],
+        blend: Sequence[float] | None,
+    ) -> list[tuple[float, Any]]:
+        if blend is None:
+            return [(1.0, self._swapped(content, styles))]
+        blended = sum(
+            weight * self._swapped(content, [style])
+            for weight, style in zip(blend, styles, strict=True)
+            if weight
+        )
+        return [(1.0, blended)]
+
+    def loss(self, result: Picture, target: Any) -> Array:
+        return swap_loss(
+            result.features[self.swap_layer],
+            target,
+            normalisation=self.swap_normalisation,
+            gradient=self.swap_gradient,
+        )
+
+    def _swapped(self, content: Picture, styles: Sequence[Picture]) -> Array:
+        return style_swap(
+            content.features[self.swap_layer],
+            [style.features[self.swap_layer] for style in styles],
+            patch_size=self.patch_size,
+            stride=self.stride,
+            alpha=self.alpha,
+        )

@@ -1,43 +1,108 @@
-"""Losses that compare pictures alone, for per-image methods and for training alike.
+"""The losses by name, for per-image methods and for training alike.
 
-Each is a term ``NAME`` with the weight ``NAME_weight``. A new one is a function
-in a file of its own, a line here, and a leaf in ``configs/common.py``
-(docs/add-a-loss.md). Terms that look at features, or have options of their own,
-are in `nstjax.methods.objectives`.
+Each is a term ``NAME`` with the weight ``NAME_weight``. A new one is a class in a file
+of its own, a line here, and a leaf in ``configs/common.py`` (docs/add-a-loss.md).
 """
 
-from collections.abc import Callable
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-from nstjax.losses.adain import color_loss, color_statistics
-from nstjax.losses.artifacts import checkerboard_loss, flat_noise_loss
-from nstjax.losses.variation import range_loss
+from nstjax.errors import NstjaxError
+from nstjax.losses.adain import Color, Moments
+from nstjax.losses.artifacts import Checkerboard, FlatNoise
+from nstjax.losses.base import Loss, Picture, check_weight
+from nstjax.losses.depth import Depth
+from nstjax.losses.gatys import Content, Gram, NormalisedContent
+from nstjax.losses.laplacian import Laplacian
+from nstjax.losses.palette import Fringe, Palette
+from nstjax.losses.style_swap import Swap
+from nstjax.losses.variation import Range, TotalVariation
 from nstjax.types import Array
 
-
-class PictureLoss(NamedTuple):
-    """A loss of a result, given what was prepared of its content and style.
-
-    Attributes:
-        prepare: from pictures [B, H, W, 3] of the content and [B, H', W', 3] of the
-            style, both in [0, 1], to whatever `loss` takes; computed once.
-        loss: from a result [B, H, W, 3], nominally in [0, 1], and that, to a scalar.
-    """
-
-    prepare: Callable[[Array, Array], Any]
-    loss: Callable[[Array, Any], Array]
-
-
-PICTURE_LOSSES: dict[str, PictureLoss] = {
-    "color": PictureLoss(lambda content, style: color_statistics(style), color_loss),
-    "flat": PictureLoss(
-        lambda content, style: (content, style),
-        lambda image, pictures: flat_noise_loss(image, *pictures),
-    ),
-    "checkerboard": PictureLoss(
-        lambda content, style: (), lambda image, nothing: checkerboard_loss(image)
-    ),
-    "range": PictureLoss(
-        lambda content, style: (), lambda image, nothing: range_loss(image)
-    ),
+LOSSES: dict[str, type[Loss]] = {
+    "content": Content,
+    "normalised_content": NormalisedContent,
+    "gram": Gram,
+    "moments": Moments,
+    "swap": Swap,
+    "lap": Laplacian,
+    "tv": TotalVariation,
+    "depth": Depth,
+    "color": Color,
+    "palette": Palette,
+    "fringe": Fringe,
+    "flat": FlatNoise,
+    "checkerboard": Checkerboard,
+    "range": Range,
 }
+
+
+class Term(NamedTuple):
+    """A loss with a name and a weight, which is positive."""
+
+    name: str
+    weight: float
+    loss: Loss
+
+
+def make_terms(
+    options: Mapping[str, Any], *, called: Mapping[str, str]
+) -> tuple[Term, ...]:
+    """The terms that options give a weight above 0.
+
+    Args:
+        options: the leaves of a config.
+        called: what losses are called in `options` where that is not their name in
+            `LOSSES`, such as {"gram": "style"}. A loss whose name another one takes
+            is left out.
+
+    Raises:
+        NstjaxError: if an option of a loss, or its weight, is out of range.
+    """
+    terms = []
+    for known, kind in LOSSES.items():
+        name = called.get(known, known)
+        if known not in called and name in called.values():
+            continue
+        weight = options.get(f"{name}_weight", 0.0)
+        check_weight(f"{name}_weight", weight)
+        # Those without a weight are made, too, so that their options are checked.
+        loss = kind.from_options(options)
+        for layers in ("content_layers", "style_layers"):
+            if weight and not getattr(loss, layers, True):
+                raise NstjaxError(
+                    f"{name}_weight is positive but {layers} names no layer; name one "
+                    "or set the weight to 0"
+                )
+        if weight:
+            terms.append(Term(name, float(weight), loss))
+    return tuple(terms)
+
+
+def layers_needed(
+    terms: Iterable[Term], *, content: bool = False, style: bool = False
+) -> tuple[str, ...]:
+    """The layers that terms need of the content, or the style, or of both.
+
+    Those of both are what they need of the result.
+    """
+    found: dict[str, None] = {}
+    for term in terms:
+        found |= dict.fromkeys(term.loss.layers_of_content if content else ())
+        found |= dict.fromkeys(term.loss.layers_of_style if style else ())
+    return tuple(found)
+
+
+def needs_depth(terms: Iterable[Term]) -> bool:
+    """Whether one of the terms compares disparities."""
+    return any(term.loss.needs_depth for term in terms)
+
+
+def evaluate(
+    terms: Iterable[Term], result: Picture, content: Picture, style: Picture
+) -> dict[str, Array]:
+    """Every term of a result by name, unweighted."""
+    return {
+        term.name: term.loss.loss(result, term.loss.target(content, style))
+        for term in terms
+    }

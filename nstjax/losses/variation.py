@@ -1,8 +1,12 @@
 """Total variation: a penalty on differences between neighbouring pixels."""
 
+import dataclasses
+from typing import Any, ClassVar
+
 import jax.numpy as jnp
 
 from nstjax.lazy import chex
+from nstjax.losses.base import Loss, Picture, check_choice
 from nstjax.types import Array
 
 TV_KINDS = ("mean_squares", "absolute", "sum_squares", "half_sum_squares")
@@ -61,3 +65,34 @@ def range_loss(image: Array) -> Array:
     """
     outside = jnp.maximum(-image, 0) + jnp.maximum(image - 1, 0)
     return jnp.square(outside).mean()
+
+
+@dataclasses.dataclass(frozen=True)
+class TotalVariation(Loss):
+    """`total_variation_loss` of `pixel_scale` times the picture.
+
+    Attributes:
+        tv_kind: see `total_variation_loss`.
+        pixel_scale: 256 in the Torch references, whatever the pixels' domain.
+    """
+
+    uses_style: ClassVar[bool] = False
+
+    tv_kind: str = "mean_squares"
+    pixel_scale: float = 1.0
+
+    def __post_init__(self) -> None:
+        check_choice("tv_kind", self.tv_kind, TV_KINDS)
+
+    def loss(self, result: Picture, target: Any) -> Array:
+        return total_variation_loss(self.pixel_scale * result.image, kind=self.tv_kind)
+
+
+@dataclasses.dataclass(frozen=True)
+class Range(Loss):
+    """`range_loss`."""
+
+    uses_style: ClassVar[bool] = False
+
+    def loss(self, result: Picture, target: Any) -> Array:
+        return range_loss(result.image)

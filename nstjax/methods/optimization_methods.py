@@ -86,6 +86,7 @@ class OptimizationMethod(Method):
         from nstjax.methods import one_pass
         from nstjax.methods.images import read_picture
         from nstjax.methods.memory.planner import check_optimisation
+        from nstjax.methods.objectives import ObjectiveSpec
         from nstjax.methods.per_image import (
             INITS,
             for_encoder,
@@ -124,7 +125,7 @@ class OptimizationMethod(Method):
             working_size=working,
             init_image=start,
             depth=load_depth(options["depth_model"])
-            if options["depth_weight"]
+            if ObjectiveSpec.from_options(options).needs_depth
             else None,
         )
 

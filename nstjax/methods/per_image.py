@@ -139,19 +139,19 @@ def optimise_picture(
         NstjaxError: for options that cannot be used.
     """
     options = for_encoder(options, encoder.spec)
-    spec = ObjectiveSpec.from_mapping(options)
+    spec = ObjectiveSpec.from_options(options)
     if last is not None:
         options = {**options, "stages": ()}
         last = last[0][None], last[1][None, ..., None]
     params = {"encoder": encoder.params}
-    if spec.depth_weight:
+    if spec.needs_depth:
         if depth is None:
             raise ValueError("a depth term needs the depth network, depth=...")
         params["depth"] = depth.params
     solver = _make_solver(options)
     stages = make_stages(options, size)
     requested = sum(stage.evaluations for stage in stages)
-    functions = _compiled(spec, encoder.spec, depth.spec if spec.depth_weight else None)
+    functions = _compiled(spec, encoder.spec, depth.spec if spec.needs_depth else None)
     bounds = _bounds(options, spec, encoder, params)
     first = checkpoint.stage if checkpoint is not None else 0
     deadlines = _deadlines(stages[first:], time_limit)

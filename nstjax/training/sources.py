@@ -5,7 +5,13 @@ from ml_collections import ConfigDict
 
 from nstjax.errors import NstjaxError
 from nstjax.io.crops import Crop
-from nstjax.io.datasets import Source, open_source
+from nstjax.io.datasets import (
+    Source,
+    Stream,
+    open_source,
+    picture_loader,
+    split_source,
+)
 
 _NO_DATA = (
     "no training pictures: give --config.content=FOLDER and --config.style=FOLDER, "
@@ -42,6 +48,32 @@ def style_source(config: ConfigDict) -> Source:
 def pictures_of(config: ConfigDict) -> Source:
     """Content and style pictures in one source, for networks that take either."""
     return Joined(content_source(config), style_source(config))
+
+
+def content_and_style(
+    config: ConfigDict, *, style_prefix: str = ""
+) -> tuple[dict[str, Stream], dict[str, Stream]]:
+    """Streams "content" and "style", to train on and to validate on.
+
+    Args:
+        config: a training config.
+        style_prefix: of the leaves that say how styles are cut; see `make_crop`.
+    """
+    load = {
+        "content": picture_loader(make_crop(config)),
+        "style": picture_loader(make_crop(config, prefix=style_prefix)),
+    }
+    parts = {
+        "content": split_source(
+            content_source(config), every=config.validation_every_nth
+        ),
+        "style": split_source(style_source(config), every=config.validation_every_nth),
+    }
+    training, validation = (
+        {name: Stream(parts[name][part], load[name]) for name in parts}
+        for part in range(2)
+    )
+    return training, validation
 
 
 def make_crop(config: ConfigDict, *, prefix: str = "") -> Crop:

@@ -1,61 +1,114 @@
 """The docs' pages "Add a loss" and "Add a method", followed with toys."""
 
+import dataclasses
+
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
-from ml_collections import ConfigDict
 
 import nstjax
+from nstjax.configuration import load_config
 from nstjax.errors import NstjaxError
-from nstjax.losses import table as losses
-from nstjax.losses.table import PictureLoss
+from nstjax.losses import table
+from nstjax.losses.base import Loss, Picture
 from nstjax.methods import objectives
 from nstjax.methods.base import Method, Outcome
 from nstjax.methods.objectives import ObjectiveSpec
 from nstjax.methods.options import method_options
 from nstjax.methods.table import METHODS
+from nstjax.models import vgg
 from nstjax.models.vgg import VGGSpec
-from nstjax.training.recipes import adain as recipe
+from nstjax.training.recipes import adain, painter
 
 
-def redness_loss(image, wanted):
-    return ((image[..., 0].mean() - wanted) ** 2).sum()
+class Redness(Loss):
+    """What "Add a loss" says: a class in a file of its own."""
+
+    def target(self, content, style):
+        return style.image[..., 0].mean()
+
+    def loss(self, result, target):
+        return (result.image[..., 0].mean() - target) ** 2
+
+
+@dataclasses.dataclass(frozen=True)
+class Energy(Loss):
+    """And one of features, with an option."""
+
+    energy_layer: str = "relu1_2"
+
+    @property
+    def layers_of_style(self):
+        return (self.energy_layer,)
+
+    def target(self, content, style):
+        return jnp.square(style.features[self.energy_layer]).mean()
+
+    def loss(self, result, target):
+        return (jnp.square(result.features[self.energy_layer]).mean() - target) ** 2
 
 
 @pytest.fixture
-def toy_loss(monkeypatch):
-    """What "Add a loss" says: a function, a line in the table."""
-    toy = PictureLoss(lambda content, style: style[..., 0].mean(), redness_loss)
-    monkeypatch.setitem(losses.PICTURE_LOSSES, "redness", toy)
+def toy_losses(monkeypatch):
+    """The lines in the table."""
+    monkeypatch.setitem(table.LOSSES, "redness", Redness)
+    monkeypatch.setitem(table.LOSSES, "energy", Energy)
 
 
-def test_a_loss_in_an_objective(toy_loss):
-    # The leaf that configs/common.py would have.
-    options = method_options("gatys") | {"redness_weight": 3.0}
+ENCODER = VGGSpec((4, 4), "reflect", "max", "floor", "imagenet")
+
+
+def energy(params, image):
+    features = vgg.features(params, image, ("relu1_1",), spec=ENCODER)
+    return np.square(features["relu1_1"]).mean()
+
+
+def test_losses_in_an_objective(toy_losses):
+    # The leaves that configs/common.py and a method's config would have.
+    options = method_options("gatys") | {"redness_weight": 3.0, "energy_weight": 2.0}
     options |= {"content_weight": 0.0, "style_weight": 0.0, "tv_weight": 0.0}
-    spec = ObjectiveSpec.from_mapping(options)
-    encoder = VGGSpec((4, 4), "reflect", "max", "floor", "imagenet")
+    spec = ObjectiveSpec.from_options(options | {"energy_layer": "relu1_1"})
+    assert spec.layers == ("relu1_1",)
+    params = {"encoder": vgg.init_params(jax.random.key(0), ENCODER)}
     content = np.full((1, 8, 8, 3), 0.25, np.float32)
     styles = [np.full((1, 6, 6, 3), value, np.float32) for value in (0.5, 1.0)]
-    how = {"spec": spec, "encoder_spec": encoder}
+    how = {"spec": spec, "encoder_spec": ENCODER}
     targets = objectives.make_targets(
-        {"encoder": {}}, content, styles, style_blend=(3.0, 1.0), **how
+        params, content, styles, style_blend=(3.0, 1.0), **how
     )
-    total, terms = objectives.objective(content, {"encoder": {}}, targets, **how)
-    expected = 0.75 * 0.25**2 + 0.25 * 0.75**2
-    np.testing.assert_allclose(terms["redness"], expected, rtol=1e-5)
-    np.testing.assert_allclose(total, 3 * expected, rtol=1e-5)
+    total, terms = objectives.objective(content, params, targets, **how)
+    redness = 0.75 * 0.25**2 + 0.25 * 0.75**2
+    np.testing.assert_allclose(terms["redness"], redness, rtol=1e-5)
+    own, *wanted = (energy(params["encoder"], x) for x in (content, *styles))
+    difference = 0.75 * (own - wanted[0]) ** 2 + 0.25 * (own - wanted[1]) ** 2
+    np.testing.assert_allclose(terms["energy"], difference, rtol=1e-4)
+    np.testing.assert_allclose(total, 3 * redness + 2 * difference, rtol=1e-4)
 
 
-def test_a_loss_in_training(toy_loss):
-    weights = {f"{name}_weight": 0.0 for name in losses.PICTURE_LOSSES}
-    config = ConfigDict(weights | {"redness_weight": 2.0})
+@pytest.mark.parametrize("recipe", [adain, painter])
+def test_losses_in_training(toy_losses, recipe):
+    config = load_config(recipe.__name__.split(".")[-1])
+    with config.unlocked():
+        for name in table.LOSSES:
+            config[f"{name}_weight"] = 0.0
+        config.style_weight = 0.0
+        config.redness_weight = 2.0
+        config.energy_weight = 3.0
+        config.energy_layer = "relu1_1"
+    terms = recipe.make_terms(config)
+    assert table.layers_needed(terms, style=True) == ("relu1_1",)
+    params = vgg.init_params(jax.random.key(0), ENCODER)
     image, style = (np.full((2, 8, 8, 3), v, np.float32) for v in (0.25, 0.75))
-    terms = jax.jit(
-        lambda image: recipe.picture_terms(image, image, style, config=config)
-    )(image)
-    assert set(terms) == {"redness"}
-    np.testing.assert_allclose(terms["redness"], 0.25, rtol=1e-5)
+    result, of_style = (
+        Picture(x, vgg.features(params, x, ("relu1_1",), spec=ENCODER))
+        for x in (image, style)
+    )
+    values = table.evaluate(terms, result, result, of_style)
+    assert set(values) == {"redness", "energy"}
+    np.testing.assert_allclose(values["redness"], 0.25, rtol=1e-5)
+    expected = (energy(params, image) - energy(params, style)) ** 2
+    np.testing.assert_allclose(values["energy"], expected, rtol=1e-4)
 
 
 class Tint(Method):

@@ -54,8 +54,8 @@ def test_presets_are_those_of_gatys_with_a_depth_term(preset):
         config_to_dict(load_config(f"{name}:{preset}"))
         for name in ("gatys_depth", "gatys")
     )
-    spec = ObjectiveSpec.from_mapping(for_encoder(depth, VGGSpec()))
-    assert spec.depth_weight > 0
+    spec = ObjectiveSpec.from_options(for_encoder(depth, VGGSpec()))
+    assert spec.needs_depth
     changed = {name for name in gatys if gatys[name] != depth[name]}
     assert changed == {"method", "depth_weight"}
 

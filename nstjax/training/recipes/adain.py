@@ -6,6 +6,7 @@ References:
     and depth.
 """
 
+import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,40 +15,24 @@ import jax.numpy as jnp
 from ml_collections import ConfigDict
 
 from nstjax.errors import NstjaxError
-from nstjax.io.datasets import Stream, picture_loader, split_source
-from nstjax.losses.adain import (
-    ADAIN_NORMALISATIONS,
-    adain_content_loss,
-    adain_style_loss,
-)
+from nstjax.losses import table
+from nstjax.losses.adain import adain_content_loss
 from nstjax.losses.artifacts import CHECKERBOARD_BLOCK
-from nstjax.losses.depth import DEPTH_NORMS, depth_loss
-from nstjax.losses.laplacian import laplacian_loss, laplacian_targets
-from nstjax.losses.table import PICTURE_LOSSES
-from nstjax.losses.variation import total_variation_loss
+from nstjax.losses.base import Picture
 from nstjax.models import decoders, vgg
 from nstjax.models.depth import disparity
-from nstjax.ops.stats import Statistics, channel_mean_std
+from nstjax.ops.stats import channel_mean_std
 from nstjax.training.recipes.decoding import (
     check_weights,
     decoder_metadata,
     decoder_spec,
 )
 from nstjax.training.recipes.initial import begin_from_initial
-from nstjax.training.sources import content_source, make_crop, style_source
+from nstjax.training.sources import content_and_style
 from nstjax.training.task import Task, to_unit
 from nstjax.transforms.adain import adain
 from nstjax.types import Array
 from nstjax.weights.pretrained import load_depth, load_encoder
-
-_TERMS = (
-    "content",
-    "style",
-    "identity",
-    "tv",
-    "lap",
-    "depth",
-)
 
 
 def make_task(config: ConfigDict) -> Task:
@@ -59,24 +44,19 @@ def make_task(config: ConfigDict) -> Task:
     _check(config)
     encoder = load_encoder(config.encoder)
     judge = load_encoder(config.loss_encoder) if config.loss_encoder else None
-    layers = tuple(config.style_layers)
-    vgg.check_layers(layers, (judge or encoder).spec)
+    terms = make_terms(config)
+    vgg.check_layers(
+        table.layers_needed(terms, content=True, style=True), (judge or encoder).spec
+    )
     spec = decoder_spec(config, encoder.spec)
     normalisation, eps, ddof = config.normalisation, config.eps, config.ddof
     frozen = {"encoder": encoder.params}
     if judge is not None:
         frozen["judge"] = judge.params
-    depth = load_depth(config.depth_model) if config.depth_weight else None
+    depth = load_depth(config.depth_model) if table.needs_depth(terms) else None
     if depth is not None:
         frozen["depth"] = depth.params
-    contents = split_source(content_source(config), every=config.validation_every_nth)
-    styles = split_source(style_source(config), every=config.validation_every_nth)
-    load_content = picture_loader(make_crop(config))
-    load_style = picture_loader(make_crop(config, prefix="style_"))
-    streams = [
-        {"content": Stream(content, load_content), "style": Stream(style, load_style)}
-        for content, style in zip(contents, styles, strict=True)
-    ]
+    training, validation = content_and_style(config, style_prefix="style_")
 
     def init(key: Array) -> Any:
         params = decoders.init_params(key, spec)
@@ -95,25 +75,30 @@ def make_task(config: ConfigDict) -> Task:
             frozen["encoder"], image, (config.layer,), spec=encoder.spec
         )[config.layer]
 
-    def encode(frozen: Any, image: Array) -> tuple[Array, dict[str, Array]]:
-        """The features to transform, and those whose statistics are compared."""
-        if judge is not None:
-            return transformed(frozen, image), vgg.features(
+    def encode(frozen: Any, image: Array, **needed: bool) -> tuple[Array, Picture]:
+        """The features to transform, and the picture for the losses.
+
+        It has what they need of "content", "style", or both.
+        """
+        layers = table.layers_needed(terms, **needed)
+        if judge is None:
+            features = vgg.features(
+                frozen["encoder"], image, (config.layer, *layers), spec=encoder.spec
+            )
+            to_transform = features[config.layer]
+        else:
+            features = layers and vgg.features(
                 frozen["judge"], image, layers, spec=judge.spec
             )
-        features = vgg.features(
-            frozen["encoder"], image, (config.layer, *layers), spec=encoder.spec
-        )
-        return features[config.layer], {layer: features[layer] for layer in layers}
-
-    def statistics(features: Mapping[str, Array]) -> dict[str, Statistics]:
-        return {
-            layer: channel_mean_std(value.astype(jnp.float32), eps=eps, ddof=ddof)
-            for layer, value in features.items()
-        }
+            to_transform = transformed(frozen, image)
+        found = None
+        if depth is not None and needed.get("content"):
+            found = disparity(frozen["depth"], image, spec=depth.spec)
+            found = found.astype(jnp.float32)
+        compared = {layer: features[layer].astype(jnp.float32) for layer in layers}
+        return to_transform, Picture(image.astype(jnp.float32), compared, found)
 
     def loss(params: Any, frozen: Any, batch: Mapping[str, Array], key: Array):
-        del key
         dtype = params["conv1_1"]["kernel"].dtype
         content = to_unit(batch["content"], dtype)
         style = to_unit(batch["style"], dtype)
@@ -122,57 +107,34 @@ def make_task(config: ConfigDict) -> Task:
         count = config.identity_pictures
         if count:
             style = jnp.concatenate([content[:count], style[count:]])
-        content_features = transformed(frozen, content)
-        style_features, style_layers = encode(frozen, style)
+        content_features, of_content = encode(frozen, content, content=True)
+        style_features, of_style = encode(frozen, style, style=True)
         target = jax.lax.stop_gradient(
             adain(
                 content_features,
-                statistics({config.layer: style_features})[config.layer],
+                channel_mean_std(
+                    style_features.astype(jnp.float32), eps=eps, ddof=ddof
+                ),
                 eps=eps,
                 ddof=ddof,
             )
         ).astype(dtype)
         image = decoders.decode(params, target, spec=spec)
-        image_features, image_layers = encode(frozen, image)
-        terms = {
+        image_features, result = encode(frozen, image, content=True, style=True)
+        values = {
             "content": adain_content_loss(
                 image_features, target, normalisation=normalisation
-            ),
-            "style": adain_style_loss(
-                image_layers,
-                jax.lax.stop_gradient(statistics(style_layers)),
-                normalisation=normalisation,
-                eps=eps,
-                ddof=ddof,
-            ),
+            )
         }
-        image = image.astype(jnp.float32)
         if count:
-            terms["identity"] = jnp.square(image[:count] - content[:count]).mean()
-        terms |= picture_terms(image, content, style, config=config)
-        if config.tv_weight:
-            terms["tv"] = total_variation_loss(image, kind="mean_squares")
-        if config.lap_weight:
-            pools, channels = config.lap_pools, config.lap_channels
-            terms["lap"] = laplacian_loss(
-                image,
-                laplacian_targets(
-                    content.astype(jnp.float32), pools=pools, channels=channels
-                ),
-                pools=pools,
-                weights=config.lap_pool_weights,
-                channels=channels,
-                reduction=config.lap_reduction,
-            )
-        if depth is not None:
-            maps = (
-                disparity(frozen["depth"], x.astype(dtype), spec=depth.spec)
-                for x in (image, content)
-            )
-            found, wanted_map = (x.astype(jnp.float32) for x in maps)
-            terms["depth"] = depth_loss(found, wanted_map, norm=config.depth_norm)
-        return sum(config[f"{name}_weight"] * term for name, term in terms.items()), (
-            terms
+            values["identity"] = jnp.square(
+                result.image[:count] - content[:count]
+            ).mean()
+        values |= table.evaluate(
+            terms, result, of_content, dataclasses.replace(of_style, key=key)
+        )
+        return sum(config[f"{name}_weight"] * term for name, term in values.items()), (
+            values
         )
 
     def sample(params: Any, frozen: Any, batch: Mapping[str, Array]) -> Array:
@@ -209,36 +171,31 @@ def make_task(config: ConfigDict) -> Task:
         begin=begin_from_initial(config, kind="decoder", spec=spec),
         frozen=frozen,
         loss=loss,
-        training=streams[0],
-        validation=streams[1],
+        training=training,
+        validation=validation,
         sample=sample,
         export=export,
     )
 
 
-def picture_terms(
-    image: Array, content: Array, style: Array, *, config: ConfigDict
-) -> dict[str, Array]:
-    """The terms of `nstjax.losses.table` that have a weight, unweighted.
+def make_terms(config: ConfigDict) -> tuple[table.Term, ...]:
+    """The terms of a config, without "content" and "identity", which are the recipe's.
 
-    Args:
-        image: results [B, H, W, 3], nominally in [0, 1].
-        content, style: what they were painted from, [B, H, W, 3] in [0, 1].
-        config: holds the weights.
+    "style" are means and deviations, as in Huang & Belongie.
     """
-    return {
-        name: term.loss(image, term.prepare(content, style))
-        for name, term in PICTURE_LOSSES.items()
-        if config[f"{name}_weight"]
+    count = len(config.style_layers)
+    factor = 1 / count if config.normalisation == "relative" else 1.0
+    options = {
+        **config,
+        "content_weight": 0.0,
+        "style_layers": dict.fromkeys(config.style_layers, factor),
+        # Gram matrices have no form that the others' normalisations describe.
+        "style_normalisation": "relative",
     }
+    return table.make_terms(options, called={"moments": "style"})
 
 
 def _check(config: ConfigDict) -> None:
-    if config.normalisation not in ADAIN_NORMALISATIONS:
-        raise NstjaxError(
-            f"--config.normalisation must be one of {', '.join(ADAIN_NORMALISATIONS)}, "
-            f"not {config.normalisation!r}"
-        )
     if not 0 <= config.identity_pictures < config.batch_size:
         raise NstjaxError(
             "--config.identity_pictures must be from 0 to below the batch size, "
@@ -255,9 +212,4 @@ def _check(config: ConfigDict) -> None:
             "with --config.checkerboard_weight, --config.crop_size must be "
             f"{CHECKERBOARD_BLOCK} or more, not {config.crop_size}"
         )
-    if config.depth_norm not in DEPTH_NORMS:
-        raise NstjaxError(
-            f"--config.depth_norm must be one of {', '.join(DEPTH_NORMS)}, "
-            f"not {config.depth_norm!r}"
-        )
-    check_weights(config, (*_TERMS, *PICTURE_LOSSES))
+    check_weights(config, ("content", "identity"))

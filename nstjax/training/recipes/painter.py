@@ -10,6 +10,7 @@ References:
     "Style Transfer: Laplacian, Depth loss and AdaIN" (Laplacian and depth).
 """
 
+import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
@@ -18,43 +19,21 @@ import jax.numpy as jnp
 from ml_collections import ConfigDict
 
 from nstjax.errors import NstjaxError
-from nstjax.io.datasets import Stream, picture_loader, split_source
 from nstjax.io.weights import WeightsMetadata
-from nstjax.losses.adain import adain_style_loss
+from nstjax.losses import table
 from nstjax.losses.artifacts import CHECKERBOARD_BLOCK
-from nstjax.losses.depth import DEPTH_NORMS, depth_loss
-from nstjax.losses.gatys import style_loss
-from nstjax.losses.laplacian import laplacian_loss, laplacian_targets
-from nstjax.losses.palette import fringe_loss, palette_loss
-from nstjax.losses.table import PICTURE_LOSSES
-from nstjax.losses.variation import total_variation_loss
+from nstjax.losses.base import Picture
 from nstjax.models import painter, vgg
 from nstjax.models.depth import disparity
 from nstjax.models.painter import PainterSpec
-from nstjax.ops.stats import Statistics, channel_mean_std, gram_matrix
-from nstjax.training.recipes.adain import picture_terms
+from nstjax.ops.stats import Statistics, channel_mean_std
 from nstjax.training.recipes.decoding import check_weights
 from nstjax.training.recipes.initial import begin_from_initial, teacher_notes
-from nstjax.training.sources import content_source, make_crop, style_source
+from nstjax.training.sources import content_and_style
 from nstjax.training.task import Task, to_unit
-from nstjax.transforms.adain import EPS, adain
+from nstjax.transforms.adain import adain
 from nstjax.types import Array, Features
 from nstjax.weights.pretrained import load_depth, load_encoder
-
-_TERMS = (
-    "content",
-    "gram",
-    "moments",
-    "palette",
-    "fringe",
-    "identity",
-    "tv",
-    "lap",
-    "depth",
-)
-# Least deviation that a channel is divided by in `_instance_normalised`, as a share of
-# the mean one: channels that hardly fire would count like all others.
-_LEAST_DEVIATION = 0.1
 
 
 def make_task(config: ConfigDict) -> Task:
@@ -65,10 +44,8 @@ def make_task(config: ConfigDict) -> Task:
     """
     _check(config)
     judge = load_encoder(config.loss_encoder)
-    content_layers = dict(config.content_layers)
-    style_layers = tuple(config.style_layers)
-    layers = tuple(dict.fromkeys((*content_layers, *style_layers)))
-    vgg.check_layers(layers, judge.spec)
+    terms = make_terms(config)
+    vgg.check_layers(table.layers_needed(terms, content=True, style=True), judge.spec)
     spec = PainterSpec(
         encoder_widths=tuple(config.encoder_widths),
         trunk_blocks=config.trunk_blocks,
@@ -76,17 +53,10 @@ def make_task(config: ConfigDict) -> Task:
         style_width=config.style_width,
     )
     frozen = {"judge": judge.params}
-    depth = load_depth(config.depth_model) if config.depth_weight else None
+    depth = load_depth(config.depth_model) if table.needs_depth(terms) else None
     if depth is not None:
         frozen["depth"] = depth.params
-    contents = split_source(content_source(config), every=config.validation_every_nth)
-    styles = split_source(style_source(config), every=config.validation_every_nth)
-    load_content = picture_loader(make_crop(config))
-    load_style = picture_loader(make_crop(config, prefix="style_"))
-    streams = [
-        {"content": Stream(content, load_content), "style": Stream(style, load_style)}
-        for content, style in zip(contents, styles, strict=True)
-    ]
+    training, validation = content_and_style(config, style_prefix="style_")
 
     def paint(params: Any, content: Array, style: Array) -> Array:
         wanted = statistics(painter.encode(params, style, spec=spec))
@@ -96,15 +66,21 @@ def make_task(config: ConfigDict) -> Task:
         }
         return painter.decode(params, restyled, [wanted], spec=spec)
 
-    def look(frozen: Any, image: Array) -> Features:
-        found = vgg.features(
+    def encode(frozen: Any, image: Array, **needed: bool) -> Picture:
+        """A picture with what the losses need of "content", "style", or both."""
+        layers = table.layers_needed(terms, **needed)
+        features = layers and vgg.features(
             frozen["judge"],
             image,
             layers,
             spec=judge.spec,
             compute_dtype=config.loss_dtype,
         )
-        return {layer: value.astype(jnp.float32) for layer, value in found.items()}
+        found = None
+        if depth is not None and needed.get("content"):
+            found = disparity(frozen["depth"], image, spec=depth.spec)
+        compared = {layer: features[layer].astype(jnp.float32) for layer in layers}
+        return Picture(image, compared, found)
 
     def loss(params: Any, frozen: Any, batch: Mapping[str, Array], key: Array):
         colours, drawn = jax.random.split(key)
@@ -114,57 +90,16 @@ def make_task(config: ConfigDict) -> Task:
         if count:
             style = jnp.concatenate([content[:count], style[count:]])
         image = paint(params, content, style)
-        seen = look(frozen, image)
-        of_content, of_style = jax.lax.stop_gradient(
-            (look(frozen, content), look(frozen, style))
+        values = table.evaluate(
+            terms,
+            encode(frozen, image, content=True, style=True),
+            encode(frozen, content, content=True),
+            dataclasses.replace(encode(frozen, style, style=True), key=drawn),
         )
-        marks = {layer: seen[layer] for layer in style_layers}
-        terms = {
-            "content": _content_loss(seen, of_content, content_layers),
-            "gram": sum(
-                style_loss(
-                    gram_matrix(seen[layer], normalisation="hw"),
-                    gram_matrix(of_style[layer], normalisation="hw"),
-                    normalisation="relative",
-                )
-                for layer in style_layers
-            )
-            / len(style_layers),
-            "moments": adain_style_loss(
-                marks,
-                {
-                    layer: channel_mean_std(of_style[layer], eps=EPS)
-                    for layer in style_layers
-                },
-                normalisation="relative",
-                eps=EPS,
-            ),
-            "palette": palette_loss(image, style, key=drawn),
-        }
-        if config.fringe_weight:
-            terms["fringe"] = fringe_loss(image, style)
-        terms |= picture_terms(image, content, style, config=config)
         if count:
-            terms["identity"] = jnp.square(image[:count] - content[:count]).mean()
-        if config.tv_weight:
-            terms["tv"] = total_variation_loss(image, kind="mean_squares")
-        if config.lap_weight:
-            pools, channels = config.lap_pools, config.lap_channels
-            terms["lap"] = laplacian_loss(
-                image,
-                laplacian_targets(content, pools=pools, channels=channels),
-                pools=pools,
-                weights=config.lap_pool_weights,
-                channels=channels,
-                reduction=config.lap_reduction,
-            )
-        if depth is not None:
-            maps = (
-                disparity(frozen["depth"], x, spec=depth.spec) for x in (image, content)
-            )
-            terms["depth"] = depth_loss(*maps, norm=config.depth_norm)
-        return sum(config[f"{name}_weight"] * term for name, term in terms.items()), (
-            terms
+            values["identity"] = jnp.square(image[:count] - content[:count]).mean()
+        return sum(config[f"{name}_weight"] * term for name, term in values.items()), (
+            values
         )
 
     def sample(params: Any, frozen: Any, batch: Mapping[str, Array]) -> Array:
@@ -197,8 +132,8 @@ def make_task(config: ConfigDict) -> Task:
         begin=begin_from_initial(config, kind="painter", spec=spec),
         frozen=frozen,
         loss=loss,
-        training=streams[0],
-        validation=streams[1],
+        training=training,
+        validation=validation,
         sample=sample,
         export=export,
     )
@@ -212,23 +147,15 @@ def statistics(features: Features) -> dict[str, Statistics]:
     }
 
 
-def _content_loss(
-    features: Features, target: Features, weights: Mapping[str, float]
-) -> Array:
-    """Mean squared distance of instance-normalised features, weighed by layer."""
-    distances = [
-        jnp.square(
-            _instance_normalised(features[layer]) - _instance_normalised(target[layer])
-        ).mean()
-        for layer in weights
-    ]
-    return jnp.average(jnp.stack(distances), weights=jnp.array([*weights.values()]))
+def make_terms(config: ConfigDict) -> tuple[table.Term, ...]:
+    """The terms of a config, without "identity", which is the recipe's.
 
-
-def _instance_normalised(features: Array) -> Array:
-    mean, std = channel_mean_std(features, eps=EPS)
-    floor = _LEAST_DEVIATION * jax.lax.stop_gradient(std).mean(axis=3, keepdims=True)
-    return (features - mean) / jnp.sqrt(jnp.square(std) + jnp.square(floor))
+    "content" is compared after instance normalisation. The style's terms are averaged
+    over its layers.
+    """
+    layers = dict.fromkeys(config.style_layers, 1 / len(config.style_layers))
+    options = {**config, "style_layers": layers, "style_normalisation": "relative"}
+    return table.make_terms(options, called={"normalised_content": "content"})
 
 
 def _varied(style: Array, key: Array, config: ConfigDict) -> Array:
@@ -258,9 +185,4 @@ def _check(config: ConfigDict) -> None:
             "--config.crop_size and --config.style_crop_size must be the same multiple "
             f"of {CHECKERBOARD_BLOCK}, not {size} and {style_size}"
         )
-    if config.depth_norm not in DEPTH_NORMS:
-        raise NstjaxError(
-            f"--config.depth_norm must be one of {', '.join(DEPTH_NORMS)}, "
-            f"not {config.depth_norm!r}"
-        )
-    check_weights(config, (*_TERMS, *PICTURE_LOSSES))
+    check_weights(config, ("identity",))

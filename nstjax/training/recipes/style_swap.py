@@ -15,7 +15,6 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from nstjax.errors import NstjaxError
-from nstjax.io.datasets import Stream, picture_loader, split_source
 from nstjax.losses.gatys import CONTENT_NORMALISATIONS, content_loss
 from nstjax.losses.variation import TV_KINDS, total_variation_loss
 from nstjax.models import decoders, vgg
@@ -26,7 +25,7 @@ from nstjax.training.recipes.decoding import (
     decoder_spec,
 )
 from nstjax.training.recipes.initial import begin_from_initial
-from nstjax.training.sources import content_source, make_crop, style_source
+from nstjax.training.sources import content_and_style
 from nstjax.training.task import Task, to_unit
 from nstjax.transforms.style_swap import style_swap
 from nstjax.types import Array
@@ -54,13 +53,7 @@ def make_task(config: ConfigDict) -> Task:
     spec = decoder_spec(config, encoder.spec)
     _check(config, spec)
     frozen = {"encoder": encoder.params}
-    contents = split_source(content_source(config), every=config.validation_every_nth)
-    styles = split_source(style_source(config), every=config.validation_every_nth)
-    load = picture_loader(make_crop(config))
-    training, validation = (
-        {"content": Stream(content, load), "style": Stream(style, load)}
-        for content, style in zip(contents, styles, strict=True)
-    )
+    training, validation = content_and_style(config)
 
     def init(key: Array) -> Any:
         return decoders.init_params(key, spec)
