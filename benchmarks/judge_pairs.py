@@ -17,8 +17,8 @@ from pathlib import Path
 
 import numpy as np
 
-from nstjax.evaluation import colors, detail, perceptual
-from nstjax.evaluation.protocol import prepare_picture
+from nstjax.evaluation import perceptual, pixels
+from nstjax.evaluation.records import prepare_picture
 from nstjax.weights.pretrained import load_lpips
 
 _SUFFIXES = {".png", ".jpg", ".jpeg", ".webp"}
@@ -54,40 +54,43 @@ def main() -> None:
 
 
 class _Judge:
-    """Looks at every content and style once."""
+    """Encodes every content and style once."""
 
     def __init__(self, networks, size):
         self.networks = networks
         self.picture = functools.cache(lambda path: prepare_picture(str(path), size))
-        self.seen = functools.cache(
+        self.encoded = functools.cache(
             lambda path: [
-                perceptual.look(network, self.picture(path)) for network in networks
+                perceptual.encode(network, self.picture(path)) for network in networks
             ]
         )
         self.style = functools.cache(
-            lambda path: [perceptual.describe_style(seen) for seen in self.seen(path)]
+            lambda path: [
+                perceptual.describe_style(features) for features in self.encoded(path)
+            ]
         )
 
     def figures(self, result, content, style):
         picture, wanted = self.picture(result), self.picture(style)
         figures = {}
         for number, network in enumerate(self.networks):
-            seen = perceptual.look(network, picture)
+            features = perceptual.encode(network, picture)
             compared = perceptual.compare_contents(
-                network, seen, self.seen(content)[number]
+                network, features, self.encoded(content)[number]
             )
             figures[f"lpips_{network.spec.trunk}"] = compared.pop("lpips")
             figures |= compared
             if network.spec.trunk == "vgg16":
                 target = self.style(style)[number]
-                figures |= perceptual.compare_styles(seen, target)
-        figures["palette"] = colors.palette(picture, wanted)
-        if colors.chroma(wanted) < _GREY:
-            figures["chroma"] = colors.chroma(picture)
-        figures["fringe"] = colors.fringe(picture)
-        figures["flat"] = colors.flat(picture, self.picture(content))
-        described = detail.compare(
-            detail.describe(picture), detail.describe(self.picture(content))
+                figures |= perceptual.compare_styles(features, target)
+        figures["palette"] = pixels.palette(picture, wanted)
+        if pixels.chroma(wanted) < _GREY:
+            figures["chroma"] = pixels.chroma(picture)
+        figures["fringe"] = pixels.fringe(picture)
+        figures["flat"] = pixels.flat(picture, self.picture(content))
+        described = pixels.compare_detail(
+            pixels.describe_detail(picture),
+            pixels.describe_detail(self.picture(content)),
         )
         return figures | {name: described[name] for name in ("lap4", "ssim")}
 

@@ -19,7 +19,7 @@ import dataclasses
 import statistics
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from nstjax.evaluation.judging import Figures
+from nstjax.evaluation.measure import Figures
 from nstjax.evaluation.metrics import Column
 from nstjax.evaluation.variants import budget_name
 from nstjax.methods.table import METHODS

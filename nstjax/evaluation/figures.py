@@ -1,11 +1,14 @@
 """The papers' figures: sheets of labelled pictures."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 from scipy.ndimage import uniform_filter
 
+from nstjax.evaluation.records import Folder, Pair
+from nstjax.io.images import read_image, write_image
 from nstjax.io.resizing import resize_image
 from nstjax.ops.laplacian import laplacian_response
 
@@ -112,3 +115,62 @@ def _to_cell(picture: np.ndarray) -> Image.Image:
 
 def _to_levels(picture: np.ndarray) -> np.ndarray:
     return np.rint(np.clip(picture, 0, 1) * 255).astype(np.uint8)
+
+
+_FIGURE_4 = ("gatys", "lapstyle")
+
+
+def draw_figures(
+    folder: Folder, methods: Mapping[str, str], pairs: Sequence[Pair]
+) -> list[Path]:
+    """Writes figures 1 and 4 of the pairs' pictures, in place of earlier ones.
+
+    Args:
+        folder: where the pictures are and the figures go.
+        methods: figure 1's columns, the variant to show of each method; figure 4
+            needs gatys and lapstyle.
+        pairs: the rows.
+
+    Returns:
+        The files; none without pairs.
+    """
+    if not (pairs and methods):
+        return []
+    rows = [
+        [pair.content.image, pair.style.image]
+        + [_result(folder, variant, pair) for variant in methods.values()]
+        for pair in pairs
+    ]
+    sheet = comparison(
+        rows,
+        columns=["content", "style", *methods.values()],
+        labels=[pair.name for pair in pairs],
+    )
+    drawn = [folder.path / "figure1.jpg"]
+    write_image(drawn[0], sheet, overwrite=True)
+    if methods.keys() >= set(_FIGURE_4):
+        drawn += _draw_figure_4(folder, [methods[name] for name in _FIGURE_4], pairs)
+    return drawn
+
+
+def _draw_figure_4(
+    folder: Folder, variants: Sequence[str], pairs: Sequence[Pair]
+) -> list[Path]:
+    rows, labels = [], []
+    for pair in pairs:
+        results = [_result(folder, variant, pair) for variant in variants]
+        if all(result is not None for result in results):
+            rows += close_up(pair.style.image, pair.content.image, results)
+            labels += [pair.name, "enlarged"]
+    if not rows:
+        return []
+    path = folder.path / "figure4.jpg"
+    columns = ["style", "content", *variants]
+    sheet = comparison(rows, columns=columns, labels=labels)
+    write_image(path, sheet, overwrite=True)
+    return [path]
+
+
+def _result(folder: Folder, method: str, pair: Pair) -> np.ndarray | None:
+    picture = folder.picture(method, pair)
+    return read_image(picture) if picture.is_file() else None

@@ -22,8 +22,7 @@ import jax
 import numpy as np
 
 from nstjax.errors import NstjaxError
-from nstjax.evaluation.protocol import prepare_picture
-from nstjax.evaluation.records import write_json
+from nstjax.evaluation.records import prepare_picture, write_json
 from nstjax.io.images import write_image
 from nstjax.io.weights import sha256_of
 from nstjax.methods import plan as planning
@@ -37,7 +36,7 @@ class Task:
     """One picture to make.
 
     Attributes:
-        content, style: sources, for `nstjax.evaluation.protocol.prepare_picture`.
+        content, style: sources, for `nstjax.evaluation.records.prepare_picture`.
         picture, record: the files to write.
         request: what the record says that the picture was made of.
     """

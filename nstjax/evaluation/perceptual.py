@@ -1,79 +1,190 @@
-"""Likeness to content and style as LPIPS' network sees it, and LPIPS itself.
+"""Metrics by a network: VGG-19's features, LPIPS, depth.
 
-No method of this package is trained or optimised against these networks unless the
-user asks for it, so they judge all of them alike. At the layers that LPIPS compares
-(relu1_2, 2_2, 3_3, 4_3, 5_3 of VGG-16; relu1 to relu5 of AlexNet):
-
-    lpips: LPIPS of result and content, see `nstjax.models.lpips`.
-    content16: ||f - f_c||^2 / ||f_c||^2 at relu4_3.
-    style16: the mean over layers of (||mu - mu_s||^2 + ||sd - sd_s||^2) /
-        (||mu_s||^2 + ||sd_s||^2), with each channel's mean and deviation over
-        positions.
-    gram16: the mean over layers of ||G - G_s||^2 / ||G_s||^2, G = F^T F / (H W).
-
-The last three are measured with VGG-16 only.
-
-References:
-    Zhang et al., 2018, https://arxiv.org/abs/1801.03924 (LPIPS).
-    Gatys et al., 2015, https://arxiv.org/abs/1508.06576, equations 1, 3, 4.
-    Huang & Belongie, 2017, https://arxiv.org/abs/1703.06868, equation 13.
+What each figure is, the functions say that make the metrics.
 """
 
 import functools
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from scipy.stats import spearmanr
 
-from nstjax.evaluation.metrics import LOWER, Column, Metric, judged, nothing
+from nstjax.evaluation.metrics import HIGHER, LOWER, Column, Metric, judged, nothing
+from nstjax.losses.adain import adain_style_loss
+from nstjax.losses.depth import depth_loss
+from nstjax.losses.gatys import content_loss, style_loss
+from nstjax.models import vgg
+from nstjax.models.depth import DepthSpec, disparity
 from nstjax.models.lpips import TRUNKS, LpipsSpec, lpips_from_features, trunk_features
+from nstjax.ops.stats import Statistics, channel_mean_std, gram_matrix
 from nstjax.types import Array, Features, Params
-from nstjax.weights.pretrained import Lpips
+from nstjax.weights.pretrained import Depth, Encoder, Lpips
 
-_CONTENT_LAYER = "relu4_3"
+_STYLE_LAYERS = tuple(f"relu{block}_1" for block in range(1, 6))
+_VGG_CONTENT_LAYER = "relu4_1"
+# The definition has none; nothing is differentiated here.
+_EPS = 1e-12
 
 
-class StyleTarget(NamedTuple):
+class VggStyle(NamedTuple):
+    """What is compared of a style, by layer."""
+
+    statistics: Mapping[str, Statistics]
+    grams: Mapping[str, Array]
+
+
+def judge_layers(spec: vgg.VGGSpec) -> tuple[str, tuple[str, ...]]:
+    """The layer at which an encoder judges content, and those for style."""
+    style = tuple(layer for layer in _STYLE_LAYERS if layer in spec.layers)
+    deepest = [layer for layer in style if layer <= _VGG_CONTENT_LAYER]
+    return deepest[-1], style
+
+
+def make_feature_metric(encoder: Encoder, *, name: str) -> Metric:
+    """Likeness to content and style as a VGG-19 sees it.
+
+    The figures are relative, so that they hold for any encoder and picture size:
+
+        content: ||f(result) - f(content)||^2 / ||f(content)||^2 at relu4_1, the
+            content loss of Gatys et al. over the content's own energy.
+        style: the mean over relu1_1, relu2_1 ... relu5_1 of (||mu - mu_s||^2 +
+            ||sigma - sigma_s||^2) / (||mu_s||^2 + ||sigma_s||^2), with each channel's
+            mean and deviation over positions: AdaIN's style loss over the style's
+            own energy.
+        gram: the mean over the same layers of ||G - G_s||^2 / ||G_s||^2, with
+            G = F^T F / (H W): the style loss of Gatys et al., relative.
+
+    An encoder that ends before relu4_1 judges content at the deepest of these
+    layers that it has, and style at those that it has.
+
+    References:
+        Gatys et al., 2015, https://arxiv.org/abs/1508.06576, equations 1, 3, 4.
+        Huang & Belongie, 2017, https://arxiv.org/abs/1703.06868, equation 13.
+
+    Args:
+        encoder: the judge.
+        name: what tables call it.
+    """
+    content_layer, layers = judge_layers(encoder.spec)
+    keys = [judged(metric, name) for metric in ("content", "style", "gram")]
+
+    def encoded(picture: np.ndarray) -> Features:
+        return _vgg_features(encoder.params, picture[None], spec=encoder.spec)
+
+    def measure(result, content, style):
+        figures = _compare_vgg(encoded(result), content, style, layer=content_layer)
+        return dict(zip(keys, map(float, figures), strict=True))
+
+    return Metric(
+        title=f"Judged by {name}: content at {content_layer}, style at "
+        f"{', '.join(layers)}",
+        identity=f"features 1 {encoder.sha256}",
+        columns=tuple(Column(key, LOWER) for key in keys),
+        of_content=lambda content: encoded(content)[content_layer],
+        of_style=lambda style: _style_target(encoded(style)),
+        measure=measure,
+    )
+
+
+@functools.partial(jax.jit, static_argnames="spec")
+def _vgg_features(params: Params, image: Array, *, spec: vgg.VGGSpec) -> Features:
+    return vgg.features(params, image, judge_layers(spec)[1], spec=spec)
+
+
+@jax.jit
+def _style_target(features: Features) -> VggStyle:
+    return VggStyle(
+        {name: channel_mean_std(x, eps=_EPS) for name, x in features.items()},
+        _grams(features),
+    )
+
+
+@functools.partial(jax.jit, static_argnames="layer")
+def _compare_vgg(
+    features: Features, content: Array, style: VggStyle, *, layer: str
+) -> tuple[Array, Array, Array]:
+    grams = _grams(features)
+    distances = [
+        style_loss(grams[name], style.grams[name], normalisation="relative")
+        for name in grams
+    ]
+    return (
+        content_loss(features[layer], content, normalisation="relative"),
+        adain_style_loss(
+            features, style.statistics, normalisation="relative", eps=_EPS
+        ),
+        jnp.stack(distances).mean(),
+    )
+
+
+def _grams(features: Features) -> dict[str, Array]:
+    return {name: gram_matrix(x, normalisation="hw") for name, x in features.items()}
+
+
+_LPIPS_CONTENT_LAYER = "relu4_3"
+
+
+class LpipsStyle(NamedTuple):
     """What is compared of a style, by layer: means and deviations [2, C], Grams."""
 
     statistics: dict[str, Array]
     grams: dict[str, Array]
 
 
-def look(network: Lpips, picture: np.ndarray) -> Features:
+def encode(network: Lpips, picture: np.ndarray) -> Features:
     """What the network sees of a picture [H, W, 3], RGB in [0, 1]."""
-    return _look(network.params, picture[None], spec=network.spec)
+    return _encode(network.params, picture[None], spec=network.spec)
 
 
 def compare_contents(
     network: Lpips, result: Features, content: Features
 ) -> dict[str, float]:
-    """lpips, and content16 with VGG-16, of what `look` gave."""
+    """lpips, and content16 with VGG-16, of what `encode` gave."""
     figures = {"lpips": lpips_from_features(network.params, result, content)[0]}
     if network.spec.trunk == "vgg16":
-        mine, wanted = (seen[_CONTENT_LAYER] for seen in (result, content))
+        mine, wanted = (x[_LPIPS_CONTENT_LAYER] for x in (result, content))
         figures["content16"] = _relative(mine, wanted)
     return {name: float(value) for name, value in figures.items()}
 
 
 @jax.jit
-def describe_style(features: Features) -> StyleTarget:
-    """What `compare_styles` needs of what `look` gave of a style."""
-    return StyleTarget(
+def describe_style(features: Features) -> LpipsStyle:
+    """What `compare_styles` needs of what `encode` gave of a style."""
+    return LpipsStyle(
         {name: _statistics(x) for name, x in features.items()},
         {name: _gram(x) for name, x in features.items()},
     )
 
 
-def compare_styles(result: Features, style: StyleTarget) -> dict[str, float]:
-    """style16 and gram16 of what `look` gave of a result, with VGG-16."""
+def compare_styles(result: Features, style: LpipsStyle) -> dict[str, float]:
+    """style16 and gram16 of what `encode` gave of a result, with VGG-16."""
     means, grams = _compare_styles(result, style)
     return {"style16": float(means), "gram16": float(grams)}
 
 
 def make_perceptual_metric(network: Lpips, *, name: str) -> Metric:
-    """lpips; with VGG-16 content16, style16 and gram16, too.
+    """Likeness to content and style as LPIPS' network sees it, and LPIPS itself.
+
+    No method of this package is trained or optimised against these networks unless the
+    user asks for it, so they judge all of them alike. At the layers that LPIPS compares
+    (relu1_2, 2_2, 3_3, 4_3, 5_3 of VGG-16; relu1 to relu5 of AlexNet):
+
+        lpips: LPIPS of result and content, see `nstjax.models.lpips`.
+        content16: ||f - f_c||^2 / ||f_c||^2 at relu4_3.
+        style16: the mean over layers of (||mu - mu_s||^2 + ||sd - sd_s||^2) /
+            (||mu_s||^2 + ||sd_s||^2), with each channel's mean and deviation over
+            positions.
+        gram16: the mean over layers of ||G - G_s||^2 / ||G_s||^2, G = F^T F / (H W).
+
+    The last three are measured with VGG-16 only.
+
+    References:
+        Zhang et al., 2018, https://arxiv.org/abs/1801.03924 (LPIPS).
+        Gatys et al., 2015, https://arxiv.org/abs/1508.06576, equations 1, 3, 4.
+        Huang & Belongie, 2017, https://arxiv.org/abs/1703.06868, equation 13.
 
     Args:
         network: the judge.
@@ -84,29 +195,29 @@ def make_perceptual_metric(network: Lpips, *, name: str) -> Metric:
     metrics = ["lpips", *(("content16", "style16", "gram16") if deep else ())]
 
     def measure(result, content, style):
-        seen = look(network, result)
-        figures = compare_contents(network, seen, content)
-        figures |= compare_styles(seen, style) if deep else {}
+        features = encode(network, result)
+        figures = compare_contents(network, features, content)
+        figures |= compare_styles(features, style) if deep else {}
         return {judged(metric, name): value for metric, value in figures.items()}
 
-    see = functools.partial(look, network)
+    encoded = functools.partial(encode, network)
     return Metric(
         title=f"Judged by LPIPS and its network, ImageNet's {TRUNKS[trunk].name}",
         identity=f"perceptual 1 {network.sha256}",
         columns=tuple(Column(judged(metric, name), LOWER) for metric in metrics),
-        of_content=see,
-        of_style=(lambda style: describe_style(see(style))) if deep else nothing,
+        of_content=encoded,
+        of_style=(lambda style: describe_style(encoded(style))) if deep else nothing,
         measure=measure,
     )
 
 
 @functools.partial(jax.jit, static_argnames="spec")
-def _look(params: Params, image: Array, *, spec: LpipsSpec) -> Features:
+def _encode(params: Params, image: Array, *, spec: LpipsSpec) -> Features:
     return trunk_features(params, image, spec=spec)
 
 
 @jax.jit
-def _compare_styles(features: Features, style: StyleTarget) -> tuple[Array, Array]:
+def _compare_styles(features: Features, style: LpipsStyle) -> tuple[Array, Array]:
     pairs = [
         (_relative(_statistics(x), style.statistics[name]), _gram(x), style.grams[name])
         for name, x in features.items()
@@ -129,3 +240,56 @@ def _gram(x: Array) -> Array:
 
 def _relative(mine: Array, wanted: Array) -> Array:
     return jnp.square(mine - wanted).sum() / jnp.square(wanted).sum()
+
+
+def make_depth_metric(depth: Depth, *, name: str) -> Metric:
+    """Whether what is near in the content is near in the result, to a depth network.
+
+        depth_error: mean absolute difference of the two disparity maps, each divided
+            by its mean: the depth loss of "Style Transfer: Laplacian, Depth loss and
+            AdaIN", `nstjax.losses.depth.depth_loss` with the norm "l1".
+        depth_rank: Spearman's correlation of the two maps' pixels, by SciPy, which asks
+            only which of two points is nearer; 0 for a constant map.
+
+    References:
+        Godard et al., 2019, https://arxiv.org/abs/1806.01260 (the network).
+
+    Args:
+        depth: the judge.
+        name: what tables call it.
+    """
+    error, rank = (judged(metric, name) for metric in ("depth_error", "depth_rank"))
+
+    def disparity_of(picture: np.ndarray) -> Array:
+        return _disparity(depth.params, picture[None], spec=depth.spec)
+
+    def measure(result, content, style):
+        found = disparity_of(result)
+        return {
+            error: float(_error(found, content)),
+            rank: float(_rank(found, content)),
+        }
+
+    return Metric(
+        title=f"Depth, judged by {name}",
+        identity=f"depth 1 {depth.sha256}",
+        columns=(Column(error, LOWER), Column(rank, HIGHER)),
+        of_content=disparity_of,
+        of_style=nothing,
+        measure=measure,
+    )
+
+
+@functools.partial(jax.jit, static_argnames="spec")
+def _disparity(params: Params, image: Array, *, spec: DepthSpec) -> Array:
+    return disparity(params, image, spec=spec)
+
+
+_error = jax.jit(functools.partial(depth_loss, norm="l1"))
+
+
+def _rank(found: Array, content: Array) -> float:
+    first, second = (np.asarray(x).ravel() for x in (found, content))
+    if not (np.ptp(first) and np.ptp(second)):
+        return 0.0
+    return float(spearmanr(first, second).statistic)

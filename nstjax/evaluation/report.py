@@ -14,8 +14,11 @@ from nstjax import __version__
 from nstjax.errors import NstjaxError
 from nstjax.evaluation import tables
 from nstjax.evaluation.claims import Verdict
+from nstjax.evaluation.measure import Figures
 from nstjax.evaluation.metrics import Metric
-from nstjax.evaluation.summary import Row
+from nstjax.evaluation.records import Folder, write_json
+from nstjax.evaluation.tables import Row
+from nstjax.io.files import write_atomically
 
 # By which a report is known that may be written again.
 MARK = "<!-- written by nstjax evaluate -->"
@@ -146,3 +149,35 @@ def _processor() -> str:
 def _start_of(path: Path) -> str:
     with open(path, encoding="utf-8", errors="replace") as file:
         return file.read(1000)
+
+
+def write_results(
+    folder: Folder,
+    results: Results,
+    measured: Mapping[str, Mapping[str, Figures]],
+    figures: Sequence[Path],
+    *,
+    report: Path | None,
+) -> None:
+    """Writes the tables and the report, in place of earlier ones.
+
+    Args:
+        folder: where they go.
+        results: what they tell.
+        measured: by method, pair and column.
+        figures: the drawn figures' files.
+        report: a further file for the report.
+    """
+    columns = [column for metric in results.metrics for column in metric.columns]
+    write_json(folder.path / "table.json", to_json(results))
+    for name, text in (
+        ("table.csv", tables.summary_csv(results.rows, columns, results.parts)),
+        ("pairs.csv", tables.pairs_csv(measured, columns)),
+    ):
+        write_atomically(folder.path / name, text, overwrite=True)
+    for place in [folder.path / "report.md", *([report] if report else [])]:
+        links = [os.path.relpath(figure, place.parent) for figure in figures]
+        # A link that leads out of the report's folder would soon be a dead one.
+        links = [Path(x).as_posix() for x in links if not x.startswith(os.pardir)]
+        text = write_text(results, links)
+        write_atomically(place, text, overwrite=True)

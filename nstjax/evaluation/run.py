@@ -11,29 +11,30 @@ from tqdm import tqdm
 from nstjax.errors import NstjaxError
 from nstjax.evaluation import report as reports
 from nstjax.evaluation.claims import GATYS_BUDGETS, judge_claims
+from nstjax.evaluation.figures import draw_figures
 from nstjax.evaluation.judges import (
     check_names,
     fetched_lpips,
     make_judges,
     make_plain_metrics,
     open_judges,
+    part_of_judge,
 )
-from nstjax.evaluation.judging import BASELINES, Figures, measure_all
-from nstjax.evaluation.lineage import part_of_judge
+from nstjax.evaluation.measure import BASELINES, Figures, measure_all
 from nstjax.evaluation.metrics import Metric
-from nstjax.evaluation.output import draw_figures, write_results
 from nstjax.evaluation.painting import Task, paint_all
-from nstjax.evaluation.protocol import Input, read_inputs
 from nstjax.evaluation.records import (
     DONE,
     OTHER,
     Folder,
+    Input,
     Pair,
+    read_inputs,
     read_records,
     request_of,
     state_of,
 )
-from nstjax.evaluation.summary import summarise
+from nstjax.evaluation.tables import summarise
 from nstjax.evaluation.variants import Variant, make_variants
 
 
@@ -162,7 +163,7 @@ def evaluate(settings: Settings, *, tell: Callable[[str], None]) -> list[str]:
     )
     shown = {variant.method: variant.name for variant in own}  # the last of each
     drawn = draw_figures(folder, shown, diagonal[: settings.figure_pairs])
-    write_results(folder, results, measured, drawn, report=settings.report)
+    reports.write_results(folder, results, measured, drawn, report=settings.report)
     return left_out
 
 

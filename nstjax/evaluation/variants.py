@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from nstjax.errors import NstjaxError
-from nstjax.evaluation.lineage import Network, open_network
+from nstjax.evaluation.judges import Network, open_network
 from nstjax.methods.options import method_options
 from nstjax.methods.table import METHODS, method_of
 from nstjax.weights.pretrained import DEFAULT_ENCODER, depth_name

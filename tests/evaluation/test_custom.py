@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from nstjax.errors import NstjaxError
-from nstjax.evaluation.custom import load_metric, make_custom_metric
+from nstjax.evaluation.metrics import load_metric, make_custom_metric
 
 MODULE = """
 import numpy as np

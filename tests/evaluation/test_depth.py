@@ -4,7 +4,7 @@ import jax
 import numpy as np
 import pytest
 
-from nstjax.evaluation.depth import make_depth_metric
+from nstjax.evaluation.perceptual import make_depth_metric
 from nstjax.models import monodepth
 
 # Compiled: one operation after another takes seconds.

@@ -6,9 +6,9 @@ from scipy.ndimage import convolve, gaussian_filter
 from scipy.spatial.distance import cdist
 from skimage.metrics import structural_similarity
 
-from nstjax.evaluation.detail import (
-    compare,
-    describe,
+from nstjax.evaluation.pixels import (
+    compare_detail,
+    describe_detail,
     edge_f1,
     find_edges,
     make_detail_metric,
@@ -26,7 +26,7 @@ def laplacian(picture, pool):
 
 
 def figures(result, content):
-    return compare(describe(result), describe(content))
+    return compare_detail(describe_detail(result), describe_detail(content))
 
 
 def test_laplacians_and_ssim(paint):

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
-from nstjax.evaluation.features import judge_layers, make_feature_metric
+from nstjax.evaluation.perceptual import judge_layers, make_feature_metric
 from nstjax.models import vgg
 from nstjax.weights.pretrained import Encoder
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.ndimage import uniform_filter
 
-from nstjax.evaluation.noise import make_noise_metric
+from nstjax.evaluation.pixels import make_noise_metric
 
 METRIC = make_noise_metric()
 

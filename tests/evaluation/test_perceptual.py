@@ -63,7 +63,7 @@ def test_metric_gives_its_columns(trunk):
     if trunk == "vgg16":
         assert itself["content16@x"] == 0
         assert figures["style16@x"] == pytest.approx(0, abs=1e-6)
-        conv = perceptual.look(judge, style)["relu4_3"]
-        wanted = perceptual.look(judge, content)["relu4_3"]
+        conv = perceptual.encode(judge, style)["relu4_3"]
+        wanted = perceptual.encode(judge, content)["relu4_3"]
         expected = np.square(conv - wanted).sum() / np.square(wanted).sum()
         assert figures["content16@x"] == pytest.approx(float(expected), rel=1e-5)

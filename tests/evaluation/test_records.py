@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from nstjax.errors import NstjaxError
-from nstjax.evaluation.protocol import Input
 from nstjax.evaluation.records import (
     DONE,
     MISSING,
     OTHER,
     Folder,
+    Input,
     Pair,
     read_json,
     state_of,

@@ -8,7 +8,7 @@ import pytest
 from nstjax.evaluation import tables
 from nstjax.evaluation.claims import HOLDS, Verdict
 from nstjax.evaluation.metrics import HIGHER, LOWER, NEITHER, Column, Metric, nothing
-from nstjax.evaluation.summary import summarise
+from nstjax.evaluation.tables import summarise
 
 COLUMNS = (
     Column("style@judge", LOWER),

@@ -6,8 +6,8 @@ from scipy.ndimage import gaussian_filter1d
 from scipy.stats import wasserstein_distance
 from skimage.color import rgb2lab
 
-from nstjax.evaluation.wasserstein import (
-    compare,
+from nstjax.evaluation.pixels import (
+    compare_style,
     derivatives,
     describe_style,
     directions,
@@ -25,7 +25,7 @@ def sliced(first, second, vectors):
 def test_color_is_the_sliced_distance_in_lab(paint):
     result, style = paint(0), np.clip(paint(1) * [1, 0.7, 0.4], 0, 1).astype("f")
     lab = [rgb2lab(x).reshape(-1, 3) for x in (result, style)]
-    found = compare(result, describe_style(style))["color"]
+    found = compare_style(result, describe_style(style))["color"]
     assert found == pytest.approx(sliced(*lab, directions(3)), rel=5e-3)
 
 
@@ -33,7 +33,7 @@ def test_texture_is_the_sliced_distance_of_derivatives(paint):
     result, style = paint(0, 1.0), paint(1, 2.0)
     deviations = derivatives(style).std(0)
     responses = [derivatives(x) / deviations for x in (result, style)]
-    found = compare(result, describe_style(style))["texture"]
+    found = compare_style(result, describe_style(style))["texture"]
     assert found == pytest.approx(sliced(*responses, directions(15)), rel=5e-3)
 
 
@@ -83,7 +83,7 @@ def test_the_style_itself_has_the_styles_colors_and_strokes(paint):
 def test_moved_pixels_keep_the_colors_and_lose_the_strokes(paint):
     style = paint(0)
     shuffled = np.random.default_rng(0).permutation(style.reshape(-1, 3))
-    found = compare(shuffled.reshape(style.shape), describe_style(style))
+    found = compare_style(shuffled.reshape(style.shape), describe_style(style))
     assert found["color"] == pytest.approx(0, abs=1e-3)
     assert found["texture"] > 0.2
 
@@ -93,7 +93,7 @@ def test_other_colors_of_one_luminance_keep_the_strokes(paint):
     # Orthogonal to the luminance's weights.
     shift = np.cross(WEIGHTS, (0, 0, 1))
     shifts = [style + np.float32(s * shift / np.abs(shift).max()) for s in (0.05, 0.2)]
-    first, second = (compare(x, describe_style(style)) for x in shifts)
+    first, second = (compare_style(x, describe_style(style)) for x in shifts)
     assert 0.5 < first["color"] < second["color"]
     assert second["texture"] == pytest.approx(0, abs=1e-3)
 
@@ -102,11 +102,12 @@ def test_strokes_that_lie_across_are_other_strokes():
     wave = 0.5 + 0.4 * np.sin(np.arange(64) / 3)
     stripes = np.repeat(np.broadcast_to(wave, (64, 64))[..., None], 3, 2).astype("f")
     turned = np.ascontiguousarray(stripes.swapaxes(0, 1))
-    found = compare(turned, describe_style(stripes))
+    found = compare_style(turned, describe_style(stripes))
     assert found["color"] == pytest.approx(0, abs=1e-3)
     assert found["texture"] > 0.3
 
 
 def test_a_plain_style_gives_finite_figures(paint):
     plain = np.full((64, 64, 3), 0.5, np.float32)
-    assert np.isfinite(list(compare(paint(0), describe_style(plain)).values())).all()
+    found = compare_style(paint(0), describe_style(plain))
+    assert np.isfinite(list(found.values())).all()

@@ -43,11 +43,11 @@ def measure_all(
     for variant, some in pairs.items():
         for pair in some:
             by_content.setdefault(pair.content.label, []).append((variant, pair))
-    of_style = _Seen("of_style")
+    of_style = _Prepared("of_style")
     measured: dict[str, dict[str, Figures]] = {variant: {} for variant in pairs}
     for some in by_content.values():
         # Forgotten with the content, for they are large.
-        of_content = _Seen("of_content")
+        of_content = _Prepared("of_content")
         for variant, pair in some:
             figures = _measure(folder, variant, pair, metrics, of_content, of_style)
             if figures is not None:
@@ -56,7 +56,7 @@ def measure_all(
     return measured
 
 
-class _Seen:
+class _Prepared:
     """What metrics need of contents, or of styles, each computed once."""
 
     def __init__(self, attribute: str) -> None:
@@ -75,8 +75,8 @@ def _measure(
     variant: str,
     pair: Pair,
     metrics: Sequence[Metric],
-    of_content: _Seen,
-    of_style: _Seen,
+    of_content: _Prepared,
+    of_style: _Prepared,
 ) -> Figures | None:
     """A result's figures, from its file where they are known; None without it."""
     if variant in BASELINES:

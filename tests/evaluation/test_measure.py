@@ -5,10 +5,9 @@ import collections
 import numpy as np
 import pytest
 
-from nstjax.evaluation.judging import CONTENT_ITSELF, STYLE_ITSELF, measure_all
+from nstjax.evaluation.measure import CONTENT_ITSELF, STYLE_ITSELF, measure_all
 from nstjax.evaluation.metrics import LOWER, Column, Metric
-from nstjax.evaluation.protocol import Input, hash_pixels
-from nstjax.evaluation.records import Folder, Pair
+from nstjax.evaluation.records import Folder, Input, Pair, hash_pixels
 from nstjax.io.images import write_image
 
 

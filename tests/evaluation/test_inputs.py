@@ -7,8 +7,8 @@ import pytest
 from PIL import Image
 
 from nstjax.errors import NstjaxError
-from nstjax.evaluation import protocol
-from nstjax.evaluation.protocol import hash_pixels, prepare_picture, read_inputs
+from nstjax.evaluation import records
+from nstjax.evaluation.records import hash_pixels, prepare_picture, read_inputs
 from nstjax.io.images import read_image
 
 
@@ -54,7 +54,7 @@ def test_profiles_are_ignored(save, monkeypatch):
         asked.append(options)
         return read_image(path, **options)
 
-    monkeypatch.setattr(protocol, "read_image", read)
+    monkeypatch.setattr(records, "read_image", read)
     prepare_picture(save("a.png"), 48)
     # What that means, the tests of the decoding say.
     assert asked == [{"color_managed": False}]
