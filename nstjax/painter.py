@@ -1,7 +1,5 @@
 """A painter for many pictures: networks, styles and programs are kept."""
 
-import collections
-import dataclasses
 import hashlib
 import threading
 from collections.abc import Sequence
@@ -12,22 +10,18 @@ import numpy as np
 from nstjax.api import as_list
 from nstjax.errors import NstjaxError
 from nstjax.methods.base import OnProgress
+from nstjax.methods.encoded import EncodedStyles
 from nstjax.methods.images import Mask, Picture, Style, to_pil
 from nstjax.methods.one_pass import SavedStyle
 from nstjax.methods.options import method_options
 from nstjax.methods.plan import (
-    can_keep_styles,
-    encode_styles,
     finish,
     load_networks,
     make_plan,
     read_styles,
     run,
-    style_side,
 )
 
-# Encoded styles that are kept, those used last: each takes a few KB.
-_STYLES = 256
 # Options that say which networks are loaded.
 _NETWORKS = ("encoder", "decoder", "depth_model", "compute_dtype")
 
@@ -79,9 +73,7 @@ class Painter:
         self._networks = load_networks(self._options)
         self._size, self._max_memory = size, max_memory
         self._turn = threading.BoundedSemaphore(at_once)
-        self._lock = threading.Lock()
-        self._encoded: collections.OrderedDict[tuple[str, int], SavedStyle]
-        self._encoded = collections.OrderedDict()
+        self._encoded = EncodedStyles()
         self._styles: tuple[np.ndarray | SavedStyle, ...] | None = None
         if style is not None:
             self._styles = self._read(style)
@@ -156,8 +148,7 @@ class Painter:
                 networks=self._networks,
                 time_limit=time_limit,
             )
-            if can_keep_styles(plan):
-                plan = dataclasses.replace(plan, styles=self._encode(plan))
+            plan = self._encoded.encode(plan, name=_digest)
             image = finish(plan, run(plan, on_progress=on_progress).image)
         return to_pil(image) if as_pil else image
 
@@ -167,27 +158,9 @@ class Painter:
         styles = as_list(style)
         return read_styles(styles, networks=self._networks, options=self._options)
 
-    def _encode(self, plan: Any) -> tuple[SavedStyle, ...]:
-        """The plan's styles as statistics, those seen before from memory."""
-        side = style_side(plan)
-        return tuple(self._encode_one(plan, style, side) for style in plan.styles)
 
-    def _encode_one(
-        self, plan: Any, style: np.ndarray | SavedStyle, side: int
-    ) -> SavedStyle:
-        if isinstance(style, SavedStyle):
-            return style
-        digest = hashlib.sha256(f"{style.shape}".encode())
-        digest.update(style.tobytes())
-        key = (digest.hexdigest(), side)
-        with self._lock:
-            found = self._encoded.get(key)
-            if found is not None:
-                self._encoded.move_to_end(key)
-                return found
-        (encoded,) = encode_styles(dataclasses.replace(plan, styles=(style,)))
-        with self._lock:
-            self._encoded[key] = encoded
-            while len(self._encoded) > _STYLES:
-                self._encoded.popitem(last=False)
-        return encoded
+def _digest(number: int, style: np.ndarray) -> str:
+    del number
+    digest = hashlib.sha256(f"{style.shape}".encode())
+    digest.update(style.tobytes())
+    return digest.hexdigest()

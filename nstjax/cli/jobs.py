@@ -9,7 +9,7 @@ from nstjax.cli.outputs import check_distinct
 from nstjax.errors import NstjaxError
 from nstjax.io.files import fit_name
 from nstjax.io.images import check_output
-from nstjax.methods.pictures import list_pictures, picture_label
+from nstjax.methods.pictures import list_pictures, picture_labels
 
 _DEFAULT_FORMAT = "png"
 
@@ -99,10 +99,13 @@ def plan_jobs(
         raise NstjaxError(
             f"{folder} is a file, but several pictures need a folder for --output"
         )
+    labels = picture_labels(listed)
+    of_styles = picture_labels([blend[0] for blend in blends])
     jobs = [
-        Job(picture, blend, folder / _name(picture, blend, listed, blends, suffix))
-        for picture in listed
-        for blend in blends
+        Job(picture, blend, folder / fit_name("_".join(parts), suffix))
+        for picture, label in zip(listed, labels, strict=True)
+        for blend, of_style in zip(blends, of_styles, strict=True)
+        for parts in [[label, of_style] if len(blends) > 1 else [label]]
     ]
     # Also those that are there already: another run's picture is not this one's.
     check_distinct(
@@ -167,19 +170,6 @@ def _expand_styles(styles: Sequence[str]) -> list[tuple[str, ...]]:
 
 def _is_folder(path: str) -> bool:
     return os.path.isdir(path)
-
-
-def _name(
-    content: str,
-    blend: tuple[str, ...],
-    contents: list[str],
-    blends: list[tuple[str, ...]],
-    suffix: str,
-) -> str:
-    parts = [picture_label(content, contents)]
-    if len(blends) > 1:
-        parts.append(picture_label(blend[0], [other[0] for other in blends]))
-    return fit_name("_".join(parts), suffix)
 
 
 def _free_name(stem: str, suffix: str) -> Path:

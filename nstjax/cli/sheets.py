@@ -6,6 +6,7 @@ import math
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -25,7 +26,7 @@ from nstjax.methods.base import Progress
 from nstjax.methods.images import read_picture, to_pil
 from nstjax.methods.one_pass import STYLE_SUFFIX
 from nstjax.methods.options import method_options
-from nstjax.methods.pictures import list_pictures, picture_label
+from nstjax.methods.pictures import list_pictures, picture_labels
 from nstjax.methods.table import METHODS
 
 # Pixels: a picture's longer side where nobody asks for a size, and between pictures.
@@ -65,7 +66,8 @@ def style_cells(styles: Sequence[str] | None, leaves: Mapping[str, Any]) -> list
     names = styles or examples.style_names()
     listed = [picture for name in names for picture in list_pictures(name)]
     pictures = list(dict.fromkeys(listed))
-    return [Cell(picture_label(p, pictures), p, leaves) for p in pictures]
+    labels = picture_labels(pictures)
+    return [Cell(*found, leaves) for found in zip(labels, pictures, strict=True)]
 
 
 def method_cells(
@@ -135,7 +137,7 @@ def paint_sheet(
         name,
         [cell.style for cell in cells],
         options.output,
-        stem=f"{picture_label(name, [name])}_sheet",
+        stem=f"{Path(name).stem}_sheet",
         overwrite=options.overwrite,
         format=options.format,
     )
@@ -146,11 +148,11 @@ def paint_sheet(
     if not painted:
         raise NstjaxError("none of the pictures could be painted; there is no sheet")
     height, width = painted[0][1].shape[:2]
-    shown = [(picture_label(name, [name]), resize_image(content, (height, width)))]
+    shown = [(Path(name).stem, resize_image(content, (height, width)))]
     if len({cell.style for cell in cells}) == 1 < len(cells):
         style = cells[0].style
         if not style.endswith(STYLE_SUFFIX):
-            shown.append((picture_label(style, [style]), read_picture(style)))
+            shown.append((Path(style).stem, read_picture(style)))
     sheet = compose([*shown, *painted], (height, width), options.sheet_columns)
     check_output(job.output, overwrite=options.overwrite, size=sheet.shape[:2])
     how = {name: getattr(options, name) for name in ("quality", "chroma")}

@@ -17,6 +17,7 @@ import dataclasses
 import hashlib
 import json
 import os
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -33,7 +34,7 @@ from nstjax.io.images import read_image
 from nstjax.io.resizing import fit_size, resize_image
 from nstjax.io.weights import sha256_of
 from nstjax.methods.images import read_picture
-from nstjax.methods.pictures import list_pictures, picture_label
+from nstjax.methods.pictures import list_pictures, picture_labels
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,9 +77,9 @@ def read_inputs(
             f"not {size}"
         )
     sources = [source for argument in arguments for source in list_pictures(argument)]
-    labels = [picture_label(source, sources) for source in sources]
-    for label in labels:
-        if labels.count(label) > 1:
+    labels = picture_labels(sources)
+    for label, count in Counter(labels).items():
+        if count > 1:
             raise NstjaxError(
                 f"two pictures are both called {label}, so that their results could "
                 "not be told apart; rename one"

@@ -1,7 +1,6 @@
 """Many pictures in one process, several of one size and style at a time."""
 
 import contextlib
-import dataclasses
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -13,6 +12,7 @@ import numpy as np
 from nstjax.io.images import open_picture
 from nstjax.methods import plan as planning
 from nstjax.methods.base import Plan
+from nstjax.methods.encoded import EncodedStyles
 from nstjax.methods.images import Style
 from nstjax.methods.memory.planner import largest_batch
 from nstjax.methods.one_pass import SavedStyle
@@ -150,7 +150,7 @@ class StyleCache:
         self._options = options
         self._names: tuple[str, ...] | None = None
         self._read: ReadStyles = ()
-        self._encoded: dict[int, tuple[SavedStyle, ...]] = {}
+        self._encoded = EncodedStyles()
 
     def read(self, names: tuple[str, ...]) -> ReadStyles:
         """The styles of these names.
@@ -162,17 +162,12 @@ class StyleCache:
             self._read = planning.read_styles(
                 names, networks=self._networks, options=self._options
             )
-            self._names, self._encoded = names, {}
+            self._names, self._encoded = names, EncodedStyles()
         return self._read
 
     def encode(self, plan: Plan) -> Plan:
         """A plan of the styles read last, with what AdaIN needs of them."""
-        if not planning.can_keep_styles(plan):
-            return plan
-        side = planning.style_side(plan)
-        if side not in self._encoded:
-            self._encoded[side] = planning.encode_styles(plan)
-        return dataclasses.replace(plan, styles=self._encoded[side])
+        return self._encoded.encode(plan, name=lambda number, _: number)
 
 
 def _likeness(item: Wanted) -> tuple[tuple[str, ...], int, tuple[int, int]]:

@@ -2,7 +2,7 @@
 
 import contextlib
 import functools
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -28,8 +28,9 @@ from nstjax.methods.tiling.transfer import (
     OnTile,
     Tiling,
     adain_in_tiles,
-    compiled_parts,
     style_swap_in_tiles,
+    swap_features,
+    to_cells,
 )
 from nstjax.models.painter import PainterSpec
 from nstjax.ops.stats import Statistics
@@ -247,17 +248,16 @@ def transfer_picture(
                 stride=stride,
                 **in_tiles,
             )
-        parts = compiled_parts(networks.spec)
-        cells = masks and [parts.to_cells(mask[None]) for mask in masks]
+        cells = masks and [to_cells(mask[None], spec=networks.spec) for mask in masks]
         # Swapping is of each size alone; encoding and decoding are of canvases.
-        swapped = parts.swap(
+        swapped = swap_features(
             _features(content, networks),
             features,
-            weights,
-            cells,
-            np.float32(alpha),
-            patch_size,
-            stride,
+            weights=weights,
+            cells=cells,
+            alpha=np.float32(alpha),
+            patch_size=patch_size,
+            stride=stride,
         )
         return _decode(swapped.features, (height, width), networks)
     weights = _normalise(blend or [1.0] * len(styles))
@@ -310,7 +310,7 @@ class _Canvas:
         self, size: tuple[int, int], weights: tuple[float, ...], *, networks: Networks
     ) -> None:
         self._networks, self._weights = networks, weights
-        self._functions = _compiled(networks.spec)
+        self._functions = _programs(networks.spec)
         multiple = networks.spec.multiple
         self._size, self._least = size, choose_canvas(size, multiple)
         most = self._functions.thrift.most_pixels(size, self._least)
@@ -401,14 +401,15 @@ def _paint_together(
     if mesh is not None:
         pictures, size = jax.device_put((pictures, size), batch_sharded(mesh))
         params, statistics = jax.device_put((params, statistics), replicated(mesh))
-    images = _compiled(networks.spec).transfer(
+    images = _transfer(
         params,
         pictures,
         [dict(style) for style in statistics],
-        weights,
-        masks and [place(mask, canvas, multiple)[0] for mask in masks],
-        np.float32(alpha),
-        size,
+        weights=weights,
+        masks=masks and [place(mask, canvas, multiple)[0] for mask in masks],
+        alpha=np.float32(alpha),
+        spec=networks.spec,
+        size=size,
     )
     painted = zip(np.asarray(images), contents, strict=True)
     return [image[: x.shape[0], : x.shape[1]] for image, x in painted]
@@ -516,16 +517,21 @@ def transfer_frames(
             for frame in frames
         ]
         return np.stack(painted)
-    functions = _compiled(networks.spec)
     masks = masks and [mask[None] for mask in masks]
-    features, own = functions.measure(params, frames, masks)
+    features, own = _measure(params, frames, masks, spec=networks.spec)
     used = on_statistics(jax.tree.map(np.asarray, own))
-    size = frames.shape[1:3]
-    return np.asarray(
-        functions.repaint(
-            params, features, statistics, weights, masks, alpha, used, size
-        )
+    painted = _repaint(
+        params,
+        features,
+        statistics,
+        masks,
+        weights=weights,
+        alpha=alpha,
+        own=used,
+        size=frames.shape[1:3],
+        spec=networks.spec,
     )
+    return np.asarray(painted)
 
 
 def style_side(
@@ -646,7 +652,7 @@ def _encode(
     image: np.ndarray, networks: Networks
 ) -> tuple[tuple[jax.Array, ...], tuple[jax.Array, ...]]:
     """Features of a picture [H, W, 3] in a canvas, by level, and its statistics."""
-    spec, function = networks.spec, _compiled(networks.spec).encode_measured
+    spec, function = networks.spec, _programs(networks.spec).encode_measured
 
     def is_ready(canvas: tuple[int, int]) -> bool:
         picture = jax.ShapeDtypeStruct((1, *canvas, 3), np.float32)
@@ -674,7 +680,7 @@ def _decode(
     features: Features, size: tuple[int, int], networks: Networks
 ) -> np.ndarray:
     """The picture of a size, [H, W, 3], of features [1, h, w, C] of one level."""
-    spec, function = networks.spec, _compiled(networks.spec).decode
+    spec, function = networks.spec, _programs(networks.spec).decode
     ((_, value),) = features.items()
 
     def is_ready(canvas: tuple[int, int]) -> bool:
@@ -690,46 +696,39 @@ def _decode(
     return np.ascontiguousarray(np.asarray(image)[0, : size[0], : size[1]])
 
 
-class _Functions(NamedTuple):
+_transfer = jax.jit(feedforward.adain_transfer, static_argnames=("weights", "spec"))
+
+
+def _to_cells(masks, spec):
+    return masks and [feedforward.to_cells(mask, spec=spec) for mask in masks]
+
+
+@functools.partial(jax.jit, static_argnames="spec")
+def _measure(params, frames, masks, *, spec):
+    features = feedforward.encode(params, frames, spec=spec)
+    cells = _to_cells(masks, spec)
+    return features, feedforward.content_statistics(features, cells=cells, spec=spec)
+
+
+@functools.partial(jax.jit, static_argnames=("weights", "size", "spec"))
+def _repaint(params, features, styles, masks, *, size, spec, **options):
+    cells = _to_cells(masks, spec)
+    restyled = feedforward.restyle(features, styles, cells=cells, **options, spec=spec)
+    return feedforward.decode(params, restyled, size=size, spec=spec)
+
+
+class _Programs(NamedTuple):
+    """What single pictures are painted by; the programs outlive the process."""
+
     encode_measured: CachedJit
     decode: CachedJit
     paint: CachedJit
-    transfer: Callable
-    measure: Callable
-    repaint: Callable
     thrift: Thrift
     chosen: dict[tuple, tuple[int, int]]
 
 
 @functools.lru_cache(maxsize=8)
-def _compiled(spec: OnePassSpec) -> _Functions:
-    def transfer(params, content, styles, weights, masks, alpha, size):
-        return feedforward.adain_transfer(
-            params,
-            content,
-            styles,
-            weights=weights,
-            masks=masks,
-            alpha=alpha,
-            spec=spec,
-            size=size,
-        )
-
-    def to_cells(masks):
-        return masks and [feedforward.to_cells(mask, spec=spec) for mask in masks]
-
-    def measure(params, frames, masks):
-        features = feedforward.encode(params, frames, spec=spec)
-        cells = to_cells(masks)
-        return features, feedforward.content_statistics(
-            features, cells=cells, spec=spec
-        )
-
-    def repaint(params, features, styles, weights, masks, alpha, own, size):
-        options = {"weights": weights, "cells": to_cells(masks), "alpha": alpha}
-        restyled = feedforward.restyle(features, styles, own=own, **options, spec=spec)
-        return feedforward.decode(params, restyled, size=size, spec=spec)
-
+def _programs(spec: OnePassSpec) -> _Programs:
     # Two programs, of which contents and styles share the first, and which compile
     # side by side. Flat, as programs are kept: features by level, and then mean and
     # deviation of one level after another.
@@ -760,7 +759,7 @@ def _compiled(spec: OnePassSpec) -> _Functions:
         image = feedforward.decode(params, restyled, size=whole, spec=spec, within=size)
         return (image,)
 
-    return _Functions(
+    return _Programs(
         encode_measured=CachedJit(
             encode_measured,
             name="encode",
@@ -771,9 +770,6 @@ def _compiled(spec: OnePassSpec) -> _Functions:
         paint=CachedJit(
             paint, name="paint", options=spec, outputs=1, static_argnums=(4,)
         ),
-        transfer=jax.jit(transfer, static_argnums=3),
-        measure=jax.jit(measure),
-        repaint=jax.jit(repaint, static_argnums=(3, 7)),
         thrift=Thrift(),
         chosen={},
     )

@@ -7,7 +7,7 @@ import dataclasses
 import functools
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jax
@@ -25,6 +25,7 @@ from nstjax.ops.color import match_color
 from nstjax.optimize import driver, engine
 from nstjax.optimize.minimise import minimise
 from nstjax.optimize.trace import concatenate
+from nstjax.types import Array, Params, Terms
 from nstjax.weights.pretrained import Depth, Encoder
 
 OPTIMIZERS = ("adam", "lbfgs", "torch_lbfgs")
@@ -151,8 +152,10 @@ def optimise_picture(
     solver = _make_solver(options)
     stages = make_stages(options, size)
     requested = sum(stage.evaluations for stage in stages)
-    functions = _compiled(spec, encoder.spec, depth.spec if spec.needs_depth else None)
-    bounds = _bounds(options, spec, encoder, params)
+    objective = _Objective(
+        spec, encoder.spec, depth.spec if depth and spec.needs_depth else None
+    )
+    bounds = _bounds(options, objective, params)
     first = checkpoint.stage if checkpoint is not None else 0
     deadlines = _deadlines(stages[first:], time_limit)
     traces = [checkpoint.trace] if checkpoint is not None else []
@@ -173,17 +176,15 @@ def optimise_picture(
             state = checkpoint.state
         else:
             if x is not None and options["stage_start"] == "picture":
-                begin = resize(
-                    _to_levels(_to_picture(functions, x, params)), stage.size
-                )
-                x = functions.from_unit(begin[None], params)
+                begin = resize(_to_levels(objective.picture(x, params)), stage.size)
+                x = objective.from_unit(begin[None], params)
             elif x is not None:
                 x = _resize_pixels(x, stage.size)
             elif init_image is not None or options["init"] != "noise":
                 begin = _initial_picture(
                     options, small_content, small_styles, init_image, stage.size
                 )
-                x = functions.from_unit(begin, params)
+                x = objective.from_unit(begin, params)
             else:
                 x = objectives.noise_pixels(
                     jax.random.key(seed),
@@ -209,18 +210,22 @@ def optimise_picture(
                     requested=requested,
                     total=float(progress.total),
                     terms={n: float(term) for n, term in progress.terms.items()},
-                    image=lambda: _to_picture(functions, progress.current(), params),
+                    image=lambda: objective.picture(progress.current(), params),
                 )
             )
             expired = not stops and time.monotonic() >= deadline
             return bool(stops) or expired
 
         result = minimise(
-            functions.objective,
+            objective,
             state,
             shared=params,
-            targets=functions.targets(
-                params, small_content, small_styles, style_blend, last
+            targets=objective.targets(
+                params,
+                small_content,
+                small_styles,
+                None if style_blend is None else tuple(style_blend),
+                last,
             ),
             solver=solver,
             evaluations=stage.evaluations,
@@ -245,7 +250,7 @@ def optimise_picture(
         left = Checkpoint(number, result.state, trace)
     elif driver.DIVERGED in reasons:
         reason = driver.DIVERGED
-    return Outcome(_to_picture(functions, x, params), trace, reason, left)
+    return Outcome(objective.picture(x, params), trace, reason, left)
 
 
 def _deadlines(stages: Sequence["Stage"], time_limit: float | None) -> list[float]:
@@ -297,48 +302,54 @@ def state_template(
 
 
 @dataclasses.dataclass(frozen=True)
-class _Functions:
-    """The jitted functions of one objective; found again by their specs."""
+class _Objective:
+    """What is minimised, and how pictures get there and back.
 
-    objective: Callable
-    targets: Callable
-    from_unit: Callable
-    to_unit: Callable
+    Compiled functions belong to the specs: jax finds them again for equal ones.
+    """
 
+    spec: ObjectiveSpec
+    encoder: VGGSpec
+    depth: depths.DepthSpec | None
 
-@functools.lru_cache(maxsize=8)
-def _compiled(
-    spec: ObjectiveSpec,
-    encoder_spec: VGGSpec,
-    depth_spec: depths.DepthSpec | None = None,
-) -> _Functions:
-    specs = {"spec": spec, "encoder_spec": encoder_spec}
-    disparity = depth_spec and functools.partial(depths.disparity, spec=depth_spec)
+    def __call__(self, x: Array, params: Params, targets: Any) -> tuple[Array, Terms]:
+        return objectives.objective(
+            x, params, targets, disparity=self._disparity, **self._specs
+        )
 
-    def targets(params, content, styles, blend, last):
+    @functools.partial(jax.jit, static_argnums=(0, 4))
+    def targets(self, params, content, styles, blend, last):
         return objectives.make_targets(
             params,
             content,
             styles,
             style_blend=blend,
-            disparity=disparity,
+            disparity=self._disparity,
             last=last,
-            **specs,
+            **self._specs,
         )
 
-    def objective(x, params, targets):
-        return objectives.objective(x, params, targets, disparity=disparity, **specs)
+    @functools.partial(jax.jit, static_argnums=0)
+    def from_unit(self, image, params):
+        return objectives.initial_pixels(image, params, **self._specs)
 
-    return _Functions(
-        objective=objective,
-        targets=jax.jit(targets, static_argnums=3),
-        from_unit=jax.jit(functools.partial(objectives.initial_pixels, **specs)),
-        to_unit=jax.jit(functools.partial(objectives.final_image, **specs)),
-    )
+    def picture(self, x: Array, params: Params) -> np.ndarray:
+        """The picture [H, W, 3] of pixels of the domain."""
+        return np.asarray(self._to_unit(x, params)[0])
 
+    @functools.partial(jax.jit, static_argnums=0)
+    def _to_unit(self, x, params):
+        return objectives.final_image(x, params, **self._specs)
 
-def _to_picture(functions: _Functions, x: Any, params: Any) -> np.ndarray:
-    return np.asarray(functions.to_unit(x, params)[0])
+    @property
+    def _specs(self) -> dict[str, Any]:
+        return {"spec": self.spec, "encoder_spec": self.encoder}
+
+    @property
+    def _disparity(self) -> Any:
+        if self.depth is None:
+            return None
+        return functools.partial(depths.disparity, spec=self.depth)
 
 
 def _make_solver(options: Mapping[str, Any]):
@@ -360,19 +371,19 @@ def _make_solver(options: Mapping[str, Any]):
     raise NstjaxError(f"optimizer must be {', '.join(OPTIMIZERS)}, not {name!r}")
 
 
-def _bounds(options: Mapping[str, Any], spec: ObjectiveSpec, encoder: Encoder, params):
+def _bounds(options: Mapping[str, Any], objective: _Objective, params: Params):
     """What x is clamped to: the picture's range, in the domain's own pixels."""
     if not options["clamp"]:
         return None
-    if "learned" in (spec.pixel_domain, encoder.spec.input_map) and (
-        spec.pixel_domain == "network"
-    ):
+    domain = objective.spec.pixel_domain
+    if domain == "network" and objective.encoder.input_map == "learned":
         raise NstjaxError(
             "pixels of a learned input map mix the colours and cannot be clamped; "
             "choose pixel_domain 'unit' or switch clamp off"
         )
-    from_unit = _compiled(spec, encoder.spec).from_unit
-    ends = [from_unit(jnp.full((1, 1, 1, 3), end), params) for end in (0.0, 1.0)]
+    ends = [
+        objective.from_unit(jnp.full((1, 1, 1, 3), end), params) for end in (0.0, 1.0)
+    ]
     return jnp.minimum(*ends), jnp.maximum(*ends)
 
 

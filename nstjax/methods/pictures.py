@@ -1,6 +1,7 @@
 """Pictures as commands name them: files, folders, examples; and their labels."""
 
 import os
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -23,9 +24,11 @@ def list_pictures(path: str) -> list[str]:
     return [str(picture) for picture in list_images(path)]
 
 
-def picture_label(path: str, others: Sequence[str]) -> str:
-    """A file's stem, with its ending where another of `others` has the same stem."""
-    stem = Path(path).stem
-    if sum(Path(other).stem == stem for other in others) > 1:
-        return f"{stem}-{Path(path).suffix.lstrip('.')}"
-    return stem
+def picture_labels(paths: Sequence[str]) -> list[str]:
+    """Each file's stem, with its ending where another of `paths` has the same stem."""
+    stems = [Path(path).stem for path in paths]
+    counts = Counter(stems)
+    return [
+        stem if counts[stem] == 1 else f"{stem}-{Path(path).suffix.lstrip('.')}"
+        for path, stem in zip(paths, stems, strict=True)
+    ]

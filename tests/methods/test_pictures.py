@@ -3,7 +3,7 @@
 import pytest
 
 from nstjax.errors import NstjaxError
-from nstjax.methods.pictures import list_pictures, picture_label
+from nstjax.methods.pictures import list_pictures, picture_labels
 
 
 def test_a_name_stands_for_an_example_unless_there_is_a_file(tmp_path, monkeypatch):
@@ -20,4 +20,7 @@ def test_a_name_stands_for_an_example_unless_there_is_a_file(tmp_path, monkeypat
 
 def test_labels():
     others = ["x/a.png", "y/a.jpg", "b.png"]
-    assert [picture_label(x, others) for x in others] == ["a-png", "a-jpg", "b"]
+    assert picture_labels(others) == ["a-png", "a-jpg", "b"]
+    # A large folder takes no time that grows with its square: 20 s at 20,000.
+    many = [f"{number}.png" for number in range(20_000)]
+    assert picture_labels(many)[-1] == "19999"

@@ -119,8 +119,17 @@ def adain_in_tiles(
         if cells is not None:
             window = work.at_cells(rows.window, columns.window)
             shares = [cell[window][None] for cell in cells]
-        function = work.functions.paint if kept is None else work.functions.restyle
-        return function(params, tile, styles, weights, shares, np.float32(alpha), own)
+        function = _paint if kept is None else _restyle
+        return function(
+            params,
+            tile,
+            styles,
+            weights=weights,
+            cells=shares,
+            alpha=np.float32(alpha),
+            own=own,
+            spec=spec,
+        )
 
     return work.decoded(kept, paint)
 
@@ -167,14 +176,20 @@ def style_swap_in_tiles(
         for level, value in part.items():
             features[level][work.at(level, rows.core, columns.core)] = value
     whole = {level: value[None] for level, value in features.items()}
-    swapped = work.functions.swap(
-        whole, styles, weights, cells, np.float32(alpha), patch_size, stride
+    swapped = swap_features(
+        whole,
+        styles,
+        weights=weights,
+        cells=cells,
+        alpha=np.float32(alpha),
+        patch_size=patch_size,
+        stride=stride,
     )
     del features, whole
 
     def paint(tile: Any, rows: Span, columns: Span) -> Array:
         del rows, columns
-        return work.functions.decode(params, feedforward.Restyled(tile, []))
+        return _decode(params, feedforward.Restyled(tile, []), spec=spec)
 
     return work.decoded(
         {level: np.asarray(value)[0] for level, value in swapped.features.items()},
@@ -197,7 +212,6 @@ class _Work:
         self._content = content
         self._spec = spec
         self._on_tile = on_tile
-        self.functions = compiled_parts(spec)
         # The picture in cells, the last ones cut by its border.
         self._height, self._width = (
             -(-side // spec.multiple) for side in content.shape[:2]
@@ -239,7 +253,7 @@ class _Work:
         found = np.empty((factor * self._height, factor * self._width, 1), np.float32)
         for rows, columns in self._tiles(0):
             window = self._read(mask, rows, columns)
-            cells = np.asarray(self.functions.to_cells(window))
+            cells = np.asarray(to_cells(window, spec=self._spec))
             found[self.at_cells(rows.window, columns.window)] = cells[0]
         return found
 
@@ -248,7 +262,7 @@ class _Work:
         for rows, columns in self._tiles(self._halos[0]):
             window = self._read(self._content, rows, columns)
             # Indexed as NumPy arrays: jax would compile a program for it.
-            features = self.functions.encode(self._params, window)
+            features = _encode(self._params, window, spec=self._spec)
             yield (
                 rows,
                 columns,
@@ -315,50 +329,36 @@ def _halos(spec: OnePassSpec, keep_features: bool) -> tuple[int, int]:
     return first, second if keep_features else first + second
 
 
-class _Functions(NamedTuple):
-    encode: Callable
-    to_cells: Callable
-    restyle: Callable
-    paint: Callable
-    swap: Callable
-    decode: Callable
+# The parts of a transfer, each compiled for itself.
+_encode = jax.jit(feedforward.encode, static_argnames="spec")
+to_cells = jax.jit(feedforward.to_cells, static_argnames="spec")
+swap_features = jax.jit(
+    feedforward.swap_features, static_argnames=("weights", "patch_size", "stride")
+)
 
 
-@functools.lru_cache(maxsize=8)
-def compiled_parts(spec: OnePassSpec) -> _Functions:
-    """The parts of a transfer in one pass, each compiled for itself."""
+@functools.partial(jax.jit, static_argnames="spec")
+def _decode(
+    params: Params, restyled: feedforward.Restyled, *, spec: OnePassSpec
+) -> Array:
+    return _decoded(params, restyled, spec=spec)
 
-    def encode(params, window):
-        return feedforward.encode(params, window, spec=spec)
 
-    def decode(params, restyled):
-        stride = spec.multiple
-        level = next(name for name, s in spec.strides.items() if s == stride)
-        size = tuple(stride * side for side in restyled.features[level].shape[1:3])
-        return feedforward.decode(params, restyled, size=size, spec=spec)
+@functools.partial(jax.jit, static_argnames=("weights", "spec"))
+def _restyle(params, features, styles, *, spec, **options):
+    restyled = feedforward.restyle(features, styles, **options, spec=spec)
+    return _decoded(params, restyled, spec=spec)
 
-    def restyle(params, features, styles, weights, cells, alpha, own):
-        options = {"weights": weights, "cells": cells, "alpha": alpha, "own": own}
-        restyled = feedforward.restyle(features, styles, **options, spec=spec)
-        return decode(params, restyled)
 
-    def paint(params, window, *arguments):
-        return restyle(params, encode(params, window), *arguments)
+@functools.partial(jax.jit, static_argnames=("weights", "spec"))
+def _paint(params, window, styles, *, spec, **options):
+    features = feedforward.encode(params, window, spec=spec)
+    restyled = feedforward.restyle(features, styles, **options, spec=spec)
+    return _decoded(params, restyled, spec=spec)
 
-    def swap(features, styles, weights, cells, alpha, patch_size, stride):
-        options = {"alpha": alpha, "patch_size": patch_size, "stride": stride}
-        return feedforward.swap_features(
-            features, styles, weights=weights, cells=cells, **options
-        )
 
-    def to_cells(mask):
-        return feedforward.to_cells(mask, spec=spec)
-
-    return _Functions(
-        encode=jax.jit(encode),
-        to_cells=jax.jit(to_cells),
-        restyle=jax.jit(restyle, static_argnums=3),
-        paint=jax.jit(paint, static_argnums=3),
-        swap=jax.jit(swap, static_argnums=(2, 5, 6)),
-        decode=jax.jit(decode),
-    )
+def _decoded(params, restyled, *, spec) -> Array:
+    stride = spec.multiple
+    level = next(name for name, s in spec.strides.items() if s == stride)
+    size = tuple(stride * side for side in restyled.features[level].shape[1:3])
+    return feedforward.decode(params, restyled, size=size, spec=spec)
