@@ -8,7 +8,7 @@ Presets:
     best: the bundled decoder's recipe. Small crops, every loss relative to its
         target, and five terms that no publication has: pictures in their own
         style must come out unchanged, colours as the style's, no fine noise
-        where the content is flat, no pattern that repeats from cell to cell, no
+        where the content is flat, no pattern that repeats from block to block, no
         pixels out of range. About an hour on two CPU cores, after "start".
     start: a decoder that mostly reconstructs, which "best" begins from:
         --config.initial=runs/start/adain-start.safetensors. From random weights

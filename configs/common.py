@@ -81,7 +81,7 @@ def depth_network(config: ConfigDict) -> None:
     config.decoder_widths = (32, 48, 64)
     config.scales = (2, 3)
     config.input_size = (224, 224)
-    # Whether an exported network looks at a picture's mirror image, too.
+    # Whether an exported network averages over a picture and its mirror image.
     config.flip_tta = False
 
 
@@ -142,8 +142,8 @@ def per_image(method: str) -> ConfigDict:
     config.size = 512
     # The style's shorter side, as a multiple of the content's.
     config.style_scale = 1.0
-    # Coarser stages before the last: pairs of a share of its sides, and a
-    # share of its iterations (more than 1 for longer ones).
+    # Coarser stages before the last: pairs of a fraction of its sides, and one
+    # of its iterations (more than 1 for longer ones).
     config.stages = ()
     # What a stage begins with: the last one's "pixels" as they are, enlarged, or
     # its "picture", clipped and rounded to 8 bits first.
@@ -168,7 +168,8 @@ def per_image(method: str) -> ConfigDict:
     # "mean" of squares, "gatys" (a quarter of it), or "relative".
     config.style_normalisation = "mean"
     # The layer whose patches are swapped for the style's; their side and their
-    # distance in cells; 1 for the swapped features, 0 for the content's own.
+    # distance in feature positions; 1 for the swapped features, 0 for the content's
+    # own.
     config.swap_layer = "relu3_1"
     config.patch_size = 3
     config.stride = 1
@@ -186,14 +187,14 @@ def per_image(method: str) -> ConfigDict:
     config.lap_reduction = "mean"
     # "mean_squares", "absolute", "sum_squares" or "half_sum_squares".
     config.tv_kind = "mean_squares"
-    # The network that sees depth: "slim", which is bundled, or a converted file.
+    # The depth network: "slim", which is bundled, or a converted file.
     config.depth_model = "slim"
     # "l1" or "l2".
     config.depth_norm = "l1"
-    # The losses see this many times the encoder's activations; 0 for as many times
+    # Losses take this many times the encoder's activations; 0 for as many times
     # as brings them to the scale of Caffe's VGG-19, by the encoder's input map.
     config.feature_scale = 1.0
-    # The Laplacian and the variation see this many times a [0, 1] picture.
+    # The Laplacian and the variation are of this many times a [0, 1] picture.
     config.pixel_scale = 1.0
 
     # The optimiser's coordinates: [0, 1] RGB ("unit"), "caffe" (BGR * 255

@@ -37,7 +37,8 @@ def base():
     config = common.training("depth", "depth-slim")
     # A converted FastDepth that labels every view, or "".
     config.teacher = ""
-    # The weight of its hints: the share of its features that stays unexplained.
+    # The weight of its hints: the part of its features' variance that stays
+    # unexplained.
     config.hint_weight = 0.0
     # Whether a run without config.initial begins with a network that is solved for,
     # layer after layer, to explain the teacher's features.
@@ -53,7 +54,7 @@ def base():
     config.validation_every_nth = 10
     config.validation_batches = 18
 
-    # The least share of a photo's sides that a view shows. Less than 1 needs
+    # The least fraction of a photo's sides that a view shows. Less than 1 needs
     # labels that hold for parts. A network's own hardly do: what FastDepth says of
     # a part of .9 of the sides agrees to a rank correlation of .84 with the same
     # part of what it says of the whole, of .75 to .65.

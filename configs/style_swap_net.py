@@ -40,7 +40,7 @@ def base():
     # The pixels that the image and the variation term compare: the same.
     config.pixel_map = "unit"
 
-    # The swap's patches, in cells.
+    # The swap's patches, in feature positions.
     config.patch_size = 3
     config.stride = 1
     # Whether each content is swapped for every style of the batch, and not

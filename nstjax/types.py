@@ -2,7 +2,7 @@
 
 Axes:
     B: pictures in a batch.
-    H, W: height and width, in pixels or in feature-map cells.
+    H, W: height and width, in pixels or in positions of a feature map.
     C: channels.
     N, K: patches; elements of one patch.
 

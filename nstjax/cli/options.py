@@ -150,14 +150,14 @@ def make_parser() -> parsing.Parser:
         "--patch-size",
         type=parsing.count,
         metavar="N",
-        help="side of the patches, in cells of 4 pixels; larger ones bring more of "
-        "the style's shapes (style-swap; default 3)",
+        help="side of the patches, in feature positions (4 pixels); larger ones bring "
+        "more of the style's shapes (style-swap; default 3)",
     )
     method.add_argument(
         "--stride",
         type=parsing.count,
         metavar="N",
-        help="cells from one patch to the next (style-swap; default 1)",
+        help="positions from one patch to the next (style-swap; default 1)",
     )
     method.add_argument(
         "--style-scale",

@@ -15,7 +15,7 @@ from nstjax.ops.laplacian import laplacian_response
 # Pixels: a cell's side, between cells, and a label's height.
 _CELL, _GAP, _LABEL = 256, 6, 26
 _FONT_SIZE = 17
-# A crop's side, as a share of the picture's.
+# A crop's side, as a fraction of the picture's.
 _CROP = 0.25
 _FRAME = (255, 64, 0)
 
@@ -97,8 +97,8 @@ def busiest_square(content: np.ndarray) -> tuple[int, int, int]:
 def _write(draw: ImageDraw.ImageDraw, middle: float, text: str) -> None:
     """Writes a label around a column, smaller where it would not fit a cell."""
     font = ImageFont.load_default(_FONT_SIZE)
-    share = _CELL / max(_CELL, draw.textlength(text, font))
-    font = ImageFont.load_default(_FONT_SIZE * share)
+    scale = _CELL / max(_CELL, draw.textlength(text, font))
+    font = ImageFont.load_default(_FONT_SIZE * scale)
     draw.text((middle, _LABEL / 2), text, "black", font, anchor="mm")
 
 

@@ -69,7 +69,7 @@ class Metric(NamedTuple):
 
 
 def nothing(picture: np.ndarray) -> None:
-    """For a metric that does not look at contents, or at styles."""
+    """For a metric that needs no contents, or no styles."""
     del picture
 
 

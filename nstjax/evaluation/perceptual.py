@@ -44,7 +44,7 @@ def judge_layers(spec: vgg.VGGSpec) -> tuple[str, tuple[str, ...]]:
 
 
 def make_feature_metric(encoder: Encoder, *, name: str) -> Metric:
-    """Likeness to content and style as a VGG-19 sees it.
+    """Likeness to content and style by the features of a VGG-19.
 
     The figures are relative, so that they hold for any encoder and picture size:
 
@@ -135,7 +135,7 @@ class LpipsStyle(NamedTuple):
 
 
 def encode(network: Lpips, picture: np.ndarray) -> Features:
-    """What the network sees of a picture [H, W, 3], RGB in [0, 1]."""
+    """The network's features of a picture [H, W, 3], RGB in [0, 1]."""
     return _encode(network.params, picture[None], spec=network.spec)
 
 
@@ -166,7 +166,7 @@ def compare_styles(result: Features, style: LpipsStyle) -> dict[str, float]:
 
 
 def make_perceptual_metric(network: Lpips, *, name: str) -> Metric:
-    """Likeness to content and style as LPIPS' network sees it, and LPIPS itself.
+    """Likeness to content and style by LPIPS' network, and LPIPS itself.
 
     No method of this package is trained or optimised against these networks unless the
     user asks for it, so they judge all of them alike. At the layers that LPIPS compares

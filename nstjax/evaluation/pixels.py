@@ -241,8 +241,8 @@ def project(samples: np.ndarray) -> np.ndarray:
     positions = np.clip(positions, 0, count - 1)
     below = positions.astype(int)
     above = np.minimum(below + 1, count - 1)
-    share = (positions - below).astype(projections.dtype)
-    return projections[:, below] * (1 - share) + projections[:, above] * share
+    weight = (positions - below).astype(projections.dtype)
+    return projections[:, below] * (1 - weight) + projections[:, above] * weight
 
 
 @functools.cache
@@ -276,16 +276,16 @@ def make_noise_metric() -> Metric:
     """Restlessness where the content is flat, such as in a clear sky, and grids.
 
     The energy of high frequencies is the mean square of what a 3x3 mean takes away,
-    over cells of 4x4 pixels; a cell is flat as far as the content has little of it
+    over blocks of 4x4 pixels; a block is flat as far as the content has little of it
     (`nstjax.losses.artifacts.flatness`).
 
-        flat_noise: the square root of the mean, over the flat cells, of the energy
+        flat_noise: the square root of the mean, over the flat blocks, of the energy
             beyond the style's own mean energy, in steps of an 8-bit channel. It is
             the root of the term that the bundled decoders are trained with,
             `nstjax.losses.artifacts.flat_noise_loss`: 0 where the result is no rougher
             than the style anywhere.
-        flat_ratio: the mean energy over the flat cells over the style's mean energy:
-            1 where flat cells are as rough as the painting, 0 where they are smooth.
+        flat_ratio: the mean energy over the flat blocks over the style's mean energy:
+            1 where flat blocks are as rough as the painting, 0 where they are smooth.
         grid: the share of all high-frequency energy that repeats every 8 pixels, as
             decoders' patterns do (`nstjax.losses.artifacts.checkerboard_loss`), in
             per cent; 0 for a picture that is too small to tell.
@@ -353,10 +353,10 @@ def flat(result: np.ndarray, content: np.ndarray) -> float:
     weights = np.asarray(flatness(content[None]))[0, ..., 0]
     chosen = weights >= min(0.5, np.quantile(weights, 0.9))
     rows, columns = weights.shape
-    # The cells begin at the second pixel; see `nstjax.losses.artifacts.local_energy`.
+    # The blocks begin at the second pixel; see `nstjax.losses.artifacts.local_energy`.
     squares = np.square(_laplacian(np.asarray(luminance(result))[..., 0]))
-    cells = squares[1 : 1 + 4 * rows, 1 : 1 + 4 * columns]
-    energy = cells.reshape(rows, 4, columns, 4).mean(axis=(1, 3))
+    blocks = squares[1 : 1 + 4 * rows, 1 : 1 + 4 * columns]
+    energy = blocks.reshape(rows, 4, columns, 4).mean(axis=(1, 3))
     return 255 * float(np.sqrt(energy[chosen].mean()))
 
 
@@ -372,7 +372,7 @@ def make_color_metric() -> Metric:
             R - G and (R + G) / 2 - B, together, over that of the luminance: coloured
             edges beside grey ones.
         flat: root mean square of the luminance's Laplacian, in levels of 255, over the
-            cells of 4x4 pixels that are flat in the content: those with a
+            blocks of 4x4 pixels that are flat in the content: those with a
             `nstjax.losses.artifacts.flatness` above a half, or the flattest tenth if
             these are more.
 

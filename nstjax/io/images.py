@@ -63,7 +63,7 @@ _READ = (
 # What of these can be transparent.
 _WITH_ALPHA = ("PNG", "WEBP", "TIFF")
 CHROMA = ("4:4:4", "4:2:2", "4:2:0")
-# The deepest layer in use, relu5_1, has one cell for 16 pixels of a side.
+# The deepest layer in use, relu5_1, has one position for 16 pixels of a side.
 MIN_SIDE = 16
 # 11,585 x 11,585 pixels; as float32 they take 1.6 GB.
 MAX_PIXELS = 2**27

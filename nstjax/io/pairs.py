@@ -100,7 +100,7 @@ class View:
 
     Attributes:
         size: (height, width) in pixels, whatever the photo's aspect ratio.
-        min_crop_scale: the least share of the photo's sides to be shown.
+        min_crop_scale: the least fraction of the photo's sides to be shown.
         largest_share: the largest.
         flip: whether half of the views are mirrored left to right.
     """
@@ -113,26 +113,26 @@ class View:
     def __post_init__(self):
         if min(self.size) < 1 or not 0 < self.min_crop_scale <= self.largest_share <= 1:
             raise NstjaxError(
-                "a view needs a positive size and shares above 0 and up to 1, not "
+                "a view needs a positive size and fractions above 0 and up to 1, not "
                 f"{self.size} and {self.min_crop_scale} to {self.largest_share}"
             )
 
     def box(self, random: np.random.Generator | None) -> np.ndarray:
-        """Left, upper, right, lower as shares of the photo's sides.
+        """Left, upper, right, lower as fractions of the photo's sides.
 
         Width and height are drawn apart, so the aspect ratio varies. The whole
         photo where `random` is None.
         """
         if random is None:
             return np.array([0.0, 0.0, 1.0, 1.0])
-        shares = random.uniform(self.min_crop_scale, self.largest_share, 2)
-        corner = random.uniform(0, 1 - shares)
-        return np.concatenate([corner, corner + shares])
+        sides = random.uniform(self.min_crop_scale, self.largest_share, 2)
+        corner = random.uniform(0, 1 - sides)
+        return np.concatenate([corner, corner + sides])
 
 
 @dataclasses.dataclass(frozen=True)
 class Repainting:
-    """How the photo of a training pair is changed; shares are of all examples.
+    """How the photo of a training pair is changed; fractions are of all examples.
 
     Attributes:
         jitter: strength of random brightness, contrast, saturation, hue and
@@ -222,7 +222,7 @@ def _to_levels(pixels: np.ndarray) -> np.ndarray:
 
 
 def _cut(file: Any, view: View, box: np.ndarray, mode: str) -> np.ndarray:
-    """Scales a part of a picture, given in shares, to the view's size."""
+    """Scales a part of a picture, given in fractions, to the view's size."""
     with open_picture(file) as image:
         if image.mode != mode or image.getexif():
             image = Image.fromarray(_to_levels(decode_pixels(image))).convert(mode)
@@ -241,8 +241,8 @@ def _repaint(
     file = styles[int(random.integers(len(styles)))]
     part = View(view.size, min_crop_scale=0.4).box(random)
     style = _cut(file, view, part, "RGB") / np.float32(255)
-    share = np.float32(random.uniform(0.4, 1))
-    pixels = (1 - share) * pixels + share * _match_colors(pixels, style)
+    weight = np.float32(random.uniform(0.4, 1))
+    pixels = (1 - weight) * pixels + weight * _match_colors(pixels, style)
     size = round(random.uniform(*_STROKE_SIZES) * min(view.size) / 224)
     smooth, strokes = _smooth(pixels, size), style - _smooth(style, size)
     own, foreign = (np.float32(random.uniform(*ends)) for ends in _DETAIL_SHARES)

@@ -117,8 +117,8 @@ def adain_style_loss(
         else:
             energy = jnp.square(wanted.mean) + jnp.square(wanted.std)
             axes = (1, 2, 3)
-            share = squares.sum(axes) / (energy.sum(axes) + _FLOOR)
-            total += share.mean() / len(features)
+            relative = squares.sum(axes) / (energy.sum(axes) + _FLOOR)
+            total += relative.mean() / len(features)
     return total
 
 

@@ -40,17 +40,17 @@ def flat_noise_loss(image: Array, content: Array, style: Array) -> Array:
 
 
 # Local energy of a content that counts as half flat: a deviation of 1/100
-# between neighbours, about the grain of a clear sky.
+# between neighbours, about the noise of a clear sky.
 _FLAT = 1e-4
 
 
 def flatness(content: Array) -> Array:
-    """How flat cells of pictures [B, H, W, 3] are, 0 to 1; see `local_energy`."""
+    """How flat blocks of pictures [B, H, W, 3] are, 0 to 1; see `local_energy`."""
     return _FLAT / (_FLAT + local_energy(content))
 
 
 def local_energy(image: Array) -> Array:
-    """Energy of high frequencies, what a 3x3 mean takes away, over 4x4 cells.
+    """Energy of high frequencies, what a 3x3 mean takes away, in blocks of 4x4 pixels.
 
     Args:
         image: pictures of shape [B, H, W, 3].
@@ -61,25 +61,26 @@ def local_energy(image: Array) -> Array:
     squares = jnp.square(_detail(image)).mean(axis=3)
     batch, height, width = squares.shape
     rows, columns = height // 4, width // 4
-    cells = squares[:, : rows * 4, : columns * 4]
-    cells = cells.reshape(batch, rows, 4, columns, 4)
-    return cells.mean(axis=(2, 4))[..., None]
+    blocks = squares[:, : rows * 4, : columns * 4]
+    blocks = blocks.reshape(batch, rows, 4, columns, 4)
+    return blocks.mean(axis=(2, 4))[..., None]
 
 
-# Pixels between two cells of relu4_1, the coarsest lattice that a decoder has, and
+# Pixels between two positions of relu4_1, the coarsest lattice that a decoder has, and
 # the side of the squares in which its repetitions are looked for.
 CHECKERBOARD_PERIOD = 8
 CHECKERBOARD_BLOCK = 32
 
 
 def checkerboard_loss(image: Array) -> Array:
-    """The share of a picture's fine detail that repeats from cell to cell.
+    """The part of a picture's fine detail that repeats from block to block.
 
-    A decoder builds pixels from cells by the same steps each time, and is tempted to
-    give every cell the same little pattern: a grid of dots over flat places. In
-    squares of `CHECKERBOARD_BLOCK` pixels this compares the detail (what a 3x3 mean
-    takes away) of every two different cells of `CHECKERBOARD_PERIOD` pixels: products
-    of pixels at the same place in their cells, over the mean square of all detail.
+    A decoder computes pixels from feature positions by the same steps each time, and
+    tends to give the block of every position the same little pattern: a grid of dots
+    over flat places. In squares of `CHECKERBOARD_BLOCK` pixels this compares the
+    detail (what a 3x3 mean takes away) of every two different blocks of
+    `CHECKERBOARD_PERIOD` pixels: products of pixels at the same place in their
+    blocks, over the mean square of all detail.
     That is what repeats at 8, 4 or 2 pixels; detail independent of the lattice has 0
     on average.
 
@@ -105,16 +106,16 @@ def checkerboard_loss(image: Array) -> Array:
     squares = detail[:, : rows * block, : columns * block].reshape(
         batch, rows, side, period, columns, side, period, channels
     )
-    cells = side**2
+    count = side**2
     total = squares.sum(axis=(2, 5))
     energy = jnp.square(squares).sum(axis=(2, 5))
     # The square of a sum, without the products of a pixel with itself.
-    repeated = (jnp.square(total) - energy) / (cells * (cells - 1))
+    repeated = (jnp.square(total) - energy) / (count * (count - 1))
     repeated, energy = (
-        x.mean(axis=tuple(range(1, x.ndim))) for x in (repeated, energy / cells)
+        x.mean(axis=tuple(range(1, x.ndim))) for x in (repeated, energy / count)
     )
-    share = repeated / (lax.stop_gradient(energy) + _LEAST_ENERGY)
-    return jnp.maximum(share, 0).mean()
+    fraction = repeated / (lax.stop_gradient(energy) + _LEAST_ENERGY)
+    return jnp.maximum(fraction, 0).mean()
 
 
 # Of detail below an eighth of an 8-bit step nothing is to be seen.

@@ -19,7 +19,7 @@ Layers = tuple[tuple[str, float], ...]
 
 @dataclasses.dataclass(frozen=True)
 class Picture:
-    """Pictures of a batch as losses look at them.
+    """Pictures of a batch, with what losses compare of them.
 
     Attributes:
         image: [B, H, W, 3], RGB, nominally in [0, 1].

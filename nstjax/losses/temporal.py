@@ -1,4 +1,4 @@
-"""How far a frame is from the last one, brought to its place: the price of shaking.
+"""The temporal loss of video: the distance of a frame to the last one, warped to it.
 
 References:
     Ruder, Dosovitskiy & Brox, 2016, https://arxiv.org/abs/1604.08610, equation 6.

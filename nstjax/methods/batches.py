@@ -78,13 +78,13 @@ def paint_many(
     """
 
     def settle(written: list[tuple[W, Plan, float, Future]]) -> None:
-        for item, planned, share, future in written:
+        for item, planned, seconds, future in written:
             try:
                 future.result()
             except Exception as error:  # whatever it is, it is this picture's
                 on_failed(item, error)
             else:
-                on_done(item, planned, share)
+                on_done(item, planned, seconds)
 
     def plan_one(item: W) -> Plan:
         planned = plan(item, styles.read(item.styles))

@@ -116,22 +116,22 @@ class DecoderMethod(Method):
         from nstjax.methods.images import share_out
         from nstjax.methods.memory.planner import plan_transfer
 
-        shares = None
+        placed = None
         if masks is not None:
             if plan.blend is not None:
                 raise NstjaxError(
                     "styles are either blended or masked; leave out one of both"
                 )
-            shares = share_out(masks, styles=len(plan.styles), size=plan.working_size)
+            placed = share_out(masks, styles=len(plan.styles), size=plan.working_size)
         pictures = [style for style in plan.styles if isinstance(style, np.ndarray)]
         tiling = plan_transfer(
             plan.output_size,
             plan.networks.spec,
             max_memory=max_memory,
             swaps=self.transform == "style_swap",
-            held=sum(array.nbytes for array in (*pictures, *(shares or ()))),
+            held=sum(array.nbytes for array in (*pictures, *(placed or ()))),
         )
-        return dataclasses.replace(plan, masks=shares, tiling=tiling)
+        return dataclasses.replace(plan, masks=placed, tiling=tiling)
 
     def paint(
         self,

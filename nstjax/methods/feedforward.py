@@ -1,8 +1,8 @@
 """Transfer in one pass: encode, transform the features, decode.
 
 Pure functions of networks' weights and pictures. Pictures may have any size:
-they are continued by reflection to a multiple of what the decoder multiplies
-cells by, and the result is cut back.
+they are continued by reflection to a multiple of the pixels that one feature
+position stands for, and the result is cut back.
 """
 
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ import jax.numpy as jnp
 from nstjax.lazy import chex
 from nstjax.methods.specs import LevelStatistics, OnePassSpec
 from nstjax.ops.cpu.padding import is_inside
-from nstjax.ops.pooling import mean_over_cells
+from nstjax.ops.pooling import mean_over_blocks
 from nstjax.ops.stats import Statistics
 from nstjax.transforms.adain import (
     adain,
@@ -32,14 +32,14 @@ class Restyled(NamedTuple):
     Attributes:
         features: by level, each [B, H, W, C].
         styles: the statistics that they were given, by level: of one style, or of each
-            of `shares`.
-        shares: how much of each of `styles` holds where, as `to_cells` gives it; or
-            None.
+            of `weights`.
+        weights: how much of each of `styles` holds where, as `feature_mask` gives it;
+            or None.
     """
 
     features: Features
     styles: Sequence[LevelStatistics]
-    shares: Sequence[Array] | None = None
+    weights: Sequence[Array] | None = None
 
 
 def encode(
@@ -105,7 +105,7 @@ def adain_transfer(
         params: the networks' weights.
         content: pictures [B, H, W, 3], RGB in [0, 1].
         styles: from `encode_style`; with masks one for each.
-        weights: each style's share, summing to 1; equal by default. Not with
+        weights: each style's weight, summing to 1; equal by default. Not with
             masks.
         masks: where to paint in each style, [B, H, W, 1], summing to 1 at
             most.
@@ -125,10 +125,18 @@ def adain_transfer(
     """
     chex.assert_rank(content, 4)
     features = encode(params, content, spec=spec, size=size)
-    cells = masks and [to_cells(mask, spec=spec) for mask in masks]
-    own = content_statistics(features, cells=cells, spec=spec, size=size)
+    feature_masks = masks and [feature_mask(mask, spec=spec) for mask in masks]
+    own = content_statistics(
+        features, feature_masks=feature_masks, spec=spec, size=size
+    )
     restyled = restyle(
-        features, styles, weights=weights, cells=cells, alpha=alpha, own=own, spec=spec
+        features,
+        styles,
+        weights=weights,
+        feature_masks=feature_masks,
+        alpha=alpha,
+        own=own,
+        spec=spec,
     )
     whole = content.shape[1:3]
     return decode(params, restyled, size=whole, spec=spec, within=size)
@@ -137,7 +145,7 @@ def adain_transfer(
 def content_statistics(
     features: Features,
     *,
-    cells: Sequence[Array] | None = None,
+    feature_masks: Sequence[Array] | None = None,
     spec: OnePassSpec,
     size: Array | None = None,
 ) -> list[LevelStatistics]:
@@ -145,26 +153,26 @@ def content_statistics(
 
     Args:
         features: from `encode`.
-        cells: masks, as `to_cells` gives them; 0 beyond `size`.
+        feature_masks: masks, as `feature_mask` gives them; 0 beyond `size`.
         spec: of the networks.
         size: see `encode`.
 
     Returns:
-        Those of the region of each of `cells`, and last those of the whole.
+        Those of the region of each of `feature_masks`, and last those of the whole.
     """
 
-    def measure(level: str, share: Array | None) -> Statistics:
+    def measure(level: str, region: Array | None) -> Statistics:
         value, mask = features[level], None
-        if share is not None:
-            mask = at_level(share, level, spec=spec)
+        if region is not None:
+            mask = at_level(region, level, spec=spec)
         elif size is not None:
             inside = is_inside(value.shape[1:3], size // spec.strides[level])
             mask = inside.astype(jnp.float32)
         return feature_statistics(value, mask, eps=spec.eps, ddof=spec.ddof)
 
     return [
-        {level: measure(level, share) for level in features}
-        for share in (*(cells or ()), None)
+        {level: measure(level, region) for level in features}
+        for region in (*(feature_masks or ()), None)
     ]
 
 
@@ -174,7 +182,7 @@ def restyle(
     *,
     own: Sequence[LevelStatistics],
     weights: Sequence[float] | None = None,
-    cells: Sequence[Array] | None = None,
+    feature_masks: Sequence[Array] | None = None,
     alpha: float | Array = 1.0,
     spec: OnePassSpec,
 ) -> Restyled:
@@ -184,9 +192,9 @@ def restyle(
         features: from `encode`, or a part of them.
         styles, weights, alpha, spec: see `adain_transfer`.
         own: the content's statistics, as `content_statistics` gives them.
-        cells: masks, as `to_cells` gives them.
+        feature_masks: masks, as `feature_mask` gives them.
     """
-    if cells is None:
+    if feature_masks is None:
         if weights is None:
             weights = [1 / len(styles)] * len(styles)
         style = {
@@ -204,7 +212,7 @@ def restyle(
         level: adain_regions(
             value,
             [style[level] for style in styles],
-            [at_level(cell, level, spec=spec) for cell in cells],
+            [at_level(mask, level, spec=spec) for mask in feature_masks],
             alpha=alpha,
             own=[region[level] for region in regions],
         )
@@ -214,7 +222,9 @@ def restyle(
         _towards(region, style, alpha)
         for region, style in zip(regions, styles, strict=True)
     ]
-    return Restyled(restyled, [*wanted, whole], [*cells, uncovered(cells)])
+    return Restyled(
+        restyled, [*wanted, whole], [*feature_masks, uncovered(feature_masks)]
+    )
 
 
 def _towards(
@@ -243,7 +253,7 @@ def style_swap_transfer(
         content: pictures [B, H, W, 3], RGB in [0, 1].
         styles: features from `encode`; patches are chosen among all of them,
             unless there are weights or masks.
-        weights: each style's share, summing to 1, of features that were
+        weights: each style's weight, summing to 1, of features that were
             swapped for that style alone.
         masks: the same for every position, [B, H, W, 1]; where they sum to less
             than 1, the content makes up the rest.
@@ -264,9 +274,11 @@ def style_swap_transfer(
     """
     chex.assert_rank(content, 4)
     features = encode(params, content, spec=spec)
-    cells = masks and [to_cells(mask, spec=spec) for mask in masks]
+    feature_masks = masks and [feature_mask(mask, spec=spec) for mask in masks]
     options = {"alpha": alpha, "patch_size": patch_size, "stride": stride}
-    swapped = swap_features(features, styles, weights=weights, cells=cells, **options)
+    swapped = swap_features(
+        features, styles, weights=weights, feature_masks=feature_masks, **options
+    )
     return decode(params, swapped, size=content.shape[1:3], spec=spec)
 
 
@@ -275,7 +287,7 @@ def swap_features(
     styles: Sequence[Features],
     *,
     weights: Sequence[float] | None = None,
-    cells: Sequence[Array] | None = None,
+    feature_masks: Sequence[Array] | None = None,
     alpha: float | Array = 1.0,
     patch_size: int = 3,
     stride: int = 1,
@@ -285,7 +297,7 @@ def swap_features(
     Args:
         features: from `encode`, of one level.
         styles, weights, alpha, patch_size, stride: see `style_swap_transfer`.
-        cells: its masks, as `to_cells` gives them.
+        feature_masks: its masks, as `feature_mask` gives them.
     """
     ((level, own),) = features.items()
     pictures = [style[level] for style in styles]
@@ -294,14 +306,16 @@ def swap_features(
         options = {"patch_size": patch_size, "stride": stride, "alpha": alpha}
         return style_swap(own, style, **options)
 
-    shares: Sequence[float | Array] | None = weights if cells is None else cells
-    if shares is None:
+    factors: Sequence[float | Array] | None = weights
+    if feature_masks is not None:
+        factors = feature_masks
+    if factors is None:
         return Restyled({level: swap(pictures)}, [])
     swapped = sum(
-        share * swap(style) for share, style in zip(shares, pictures, strict=True)
+        factor * swap(style) for factor, style in zip(factors, pictures, strict=True)
     )
-    if cells is not None:
-        swapped += uncovered(cells) * own
+    if feature_masks is not None:
+        swapped += uncovered(feature_masks) * own
     return Restyled({level: swapped}, [])
 
 
@@ -313,7 +327,7 @@ def _pad(image: Array, multiple: int) -> Array:
     return jnp.pad(image, ((0, 0), (0, below), (0, right), (0, 0)), mode="reflect")
 
 
-def to_cells(mask: Array, *, spec: OnePassSpec) -> Array:
+def feature_mask(mask: Array, *, spec: OnePassSpec) -> Array:
     """A mask's means over the positions of the finest features.
 
     Args:
@@ -324,14 +338,15 @@ def to_cells(mask: Array, *, spec: OnePassSpec) -> Array:
         [B, ceil(H / m) m / s, ceil(W / m) m / s, 1] for m = `spec.multiple` and s the
         finest of `spec.strides`.
     """
-    return mean_over_cells(_pad(mask, spec.multiple), min(spec.strides.values()))
+    return mean_over_blocks(_pad(mask, spec.multiple), min(spec.strides.values()))
 
 
-def at_level(cells: Array, level: str, *, spec: OnePassSpec) -> Array:
-    """What `to_cells` gave, at the size of a level's features."""
-    return mean_over_cells(cells, spec.strides[level] // min(spec.strides.values()))
+def at_level(mask: Array, level: str, *, spec: OnePassSpec) -> Array:
+    """What `feature_mask` gave, at the size of a level's features."""
+    side = spec.strides[level] // min(spec.strides.values())
+    return mean_over_blocks(mask, side)
 
 
-def uncovered(cells: Sequence[Array]) -> Array:
+def uncovered(feature_masks: Sequence[Array]) -> Array:
     """How much of every position no mask covers."""
-    return 1 - sum(cells)
+    return 1 - sum(feature_masks)

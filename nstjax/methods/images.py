@@ -31,7 +31,7 @@ Mask = Picture
 DEPTH_MASK = "depth"
 # The longer side at which depth is looked for: it is seen in the large only.
 _DEPTH_SIDE = 640
-# The share of a mask below which it is likely to be a mistake.
+# The fraction of a mask below which it is likely to be a mistake.
 _LEAST_MASKED = 0.005
 # Pixels whose colours are worked on at a time.
 _STRIP = 2**22

@@ -41,7 +41,7 @@ class ObjectiveSpec:
     Attributes:
         terms: the losses with their names and weights.
         temporal_weight: the weight of the likeness to a clip's last frame.
-        feature_scale: activations are multiplied by this before losses see them.
+        feature_scale: activations are multiplied by this for the losses.
             Published weights belong to networks of a certain scale; Caffe's
             activations are 57 times those of the same VGG-19 for normalised input
             (255 times a deviation of 0.225).
@@ -272,7 +272,7 @@ def _encode(x, image, params, spec, encoder_spec) -> dict[str, Array]:
 def _features(
     encoder, picture, layers, spec, encoder_spec, *, encode=vgg.features
 ) -> dict[str, Array]:
-    """A picture's activations as the losses see them."""
+    """A picture's activations in the scale of the losses."""
     if not layers:
         return {}
     found = encode(

@@ -28,9 +28,9 @@ from nstjax.methods.tiling.transfer import (
     OnTile,
     Tiling,
     adain_in_tiles,
+    feature_mask,
     style_swap_in_tiles,
     swap_features,
-    to_cells,
 )
 from nstjax.models.painter import PainterSpec
 from nstjax.ops.stats import Statistics
@@ -56,7 +56,7 @@ _NO_SAVED_STYLES = (
     "Style-Swap needs a style's picture, of which a saved style has statistics only; "
     "give the picture"
 )
-# The least side of which relu4_1 has cells enough for statistics.
+# The least side of which relu4_1 has enough positions for statistics.
 LEAST_SIDE = 32
 
 
@@ -77,7 +77,7 @@ class Networks(NamedTuple):
 
     @property
     def encoder_sha256(self) -> str:
-        """Of the file of what sees styles: the encoder's, or the painter's."""
+        """Of the file that styles are encoded with: the encoder's, or the painter's."""
         return self.files[0].sha256
 
 
@@ -178,7 +178,7 @@ def transfer_picture(
         blend: a weight for each style; equal by default. Style-Swap without
             any chooses its patches among all styles.
         masks: where to paint each style, [H, W] in [0, 1].
-        patch_size, stride: of Style-Swap, in cells.
+        patch_size, stride: of Style-Swap, in feature positions.
         tiling: how to cut the picture, to the same result in less memory; by
             default it is painted all at once.
         on_tile: told after every tile how many are done, and of how many.
@@ -234,7 +234,7 @@ def transfer_picture(
     if networks.transform == "style_swap":
         if any(isinstance(style, SavedStyle) for style in styles):
             raise NstjaxError(_NO_SAVED_STYLES)
-        features = [_features(_see(style, side), networks) for style in styles]
+        features = [_features(_scaled(style, side), networks) for style in styles]
         weights = None if blend is None or masks is not None else _normalise(blend)
         if tiling is not None:
             return style_swap_in_tiles(
@@ -248,13 +248,15 @@ def transfer_picture(
                 stride=stride,
                 **in_tiles,
             )
-        cells = masks and [to_cells(mask[None], spec=networks.spec) for mask in masks]
+        covered = masks and [
+            feature_mask(mask[None], spec=networks.spec) for mask in masks
+        ]
         # Swapping is of each size alone; encoding and decoding are of canvases.
         swapped = swap_features(
             _features(content, networks),
             features,
             weights=weights,
-            cells=cells,
+            feature_masks=covered,
             alpha=np.float32(alpha),
             patch_size=patch_size,
             stride=stride,
@@ -558,7 +560,7 @@ def encode_style(
     style: np.ndarray, *, networks: Networks, short_side: int = _STYLE_SIDE
 ) -> LevelStatistics:
     """A style picture's [H, W, 3] statistics by level, seen at a size."""
-    _, numbers = _encode(_see(style, short_side), networks)
+    _, numbers = _encode(_scaled(style, short_side), networks)
     return _by_level(numbers, networks.spec)
 
 
@@ -643,7 +645,7 @@ def _by_level(numbers: Sequence[Any], spec: OnePassSpec) -> LevelStatistics:
     }
 
 
-def _see(style: np.ndarray, short_side: int) -> np.ndarray:
+def _scaled(style: np.ndarray, short_side: int) -> np.ndarray:
     """A style picture with its shorter side scaled."""
     return resize_image(style, fit_size(*style.shape[:2], short_side=short_side))
 
@@ -668,8 +670,9 @@ def _features(image: np.ndarray, networks: Networks) -> Features:
     """The same, cut to what is the picture's."""
     spec = networks.spec
     found, _ = _encode(image, networks)
-    cells = (-(-side // spec.multiple) for side in image.shape[:2])
-    rows, columns = (spec.multiple * count for count in cells)
+    rows, columns = (
+        spec.multiple * -(-side // spec.multiple) for side in image.shape[:2]
+    )
     return {
         level: np.asarray(value)[:, : rows // stride, : columns // stride]
         for (level, stride), value in zip(spec.strides.items(), found, strict=True)
@@ -690,8 +693,8 @@ def _decode(
         return function.is_ready(networks.params, array, within)
 
     canvas = choose_canvas(size, spec.multiple, is_ready)
-    cells = tuple(side // spec.multiple for side in canvas)
-    placed, within = place(np.asarray(value)[0], (cells[0], cells[1]), 1)
+    height, width = (side // spec.multiple for side in canvas)
+    placed, within = place(np.asarray(value)[0], (height, width), 1)
     (image,) = function(networks.params, placed, spec.multiple * within)
     return np.ascontiguousarray(np.asarray(image)[0, : size[0], : size[1]])
 
@@ -699,21 +702,25 @@ def _decode(
 _transfer = jax.jit(feedforward.adain_transfer, static_argnames=("weights", "spec"))
 
 
-def _to_cells(masks, spec):
-    return masks and [feedforward.to_cells(mask, spec=spec) for mask in masks]
+def _feature_masks(masks, spec):
+    return masks and [feedforward.feature_mask(mask, spec=spec) for mask in masks]
 
 
 @functools.partial(jax.jit, static_argnames="spec")
 def _measure(params, frames, masks, *, spec):
     features = feedforward.encode(params, frames, spec=spec)
-    cells = _to_cells(masks, spec)
-    return features, feedforward.content_statistics(features, cells=cells, spec=spec)
+    covered = _feature_masks(masks, spec)
+    return features, feedforward.content_statistics(
+        features, feature_masks=covered, spec=spec
+    )
 
 
 @functools.partial(jax.jit, static_argnames=("weights", "size", "spec"))
 def _repaint(params, features, styles, masks, *, size, spec, **options):
-    cells = _to_cells(masks, spec)
-    restyled = feedforward.restyle(features, styles, cells=cells, **options, spec=spec)
+    covered = _feature_masks(masks, spec)
+    restyled = feedforward.restyle(
+        features, styles, feature_masks=covered, **options, spec=spec
+    )
     return feedforward.decode(params, restyled, size=size, spec=spec)
 
 

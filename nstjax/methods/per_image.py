@@ -36,7 +36,7 @@ TIME_LIMIT = "time_limit"
 
 # Evaluations between two looks at the keyboard and the clock.
 _CHUNK = 10
-# The shorter side below which relu5_1 has too few cells to be of use.
+# The shorter side below which relu5_1 has too few positions to be of use.
 _LEAST_SIDE = 64
 _LEAST_STYLE_SIDE = 16
 _CAFFE_SCALE = 57.0
@@ -121,7 +121,7 @@ def optimise_picture(
         depth: the depth network, for options with a depth term.
         seed: of the noise to start from.
         style_blend: a weight for each style; equal by default.
-        stroke_side: the shorter side at which the last stage sees the styles, in
+        stroke_side: the shorter side of the styles in the last stage, in
             pixels; by default the content's times ``options["style_scale"]``.
         init_image: a picture to start from in place of ``options["init"]``.
         last: of a clip's frame: the last one [H, W, 3], warped to where this one
@@ -232,7 +232,7 @@ def optimise_picture(
             chunk_size=_CHUNK,
             bounds=bounds,
             on_chunk=tell,
-            # The clock is looked at after every evaluation.
+            # The clock is read after every evaluation.
             tell_every=tell_every if time_limit is None else 1,
             before=done,
         )
@@ -277,13 +277,13 @@ def make_stages(options: Mapping[str, Any], size: tuple[int, int]) -> list[Stage
     """The stages of a run whose last one works at `size`.
 
     ``options["stages"]`` are the earlier ones, coarse to fine, as pairs of a
-    share of the last stage's sides and a share of ``options["iterations"]``,
+    fraction of the last stage's sides and one of ``options["iterations"]``,
     which the last stage gets as a whole. Stages that would repeat a size, or
     be too small to be of use, are left out.
     """
     stages = []
-    for share, portion in options["stages"]:
-        height, width = (max(1, round(side * share)) for side in size)
+    for fraction, portion in options["stages"]:
+        height, width = (max(1, round(side * fraction)) for side in size)
         if min(height, width) >= _LEAST_SIDE and (height, width) != size:
             evaluations = max(1, round(options["iterations"] * portion))
             stages.append(Stage((height, width), evaluations))

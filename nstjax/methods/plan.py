@@ -217,7 +217,7 @@ def can_keep_styles(plan: Plan) -> bool:
 
 
 def style_side(plan: Plan) -> int:
-    """The shorter side at which a method of one pass sees the plan's styles."""
+    """The shorter side at which a method of one pass encodes the plan's styles."""
     scales = plan.options["style_scale"], plan.options["stroke_scale"]
     return one_pass.style_side(plan.working_size, *scales)
 

@@ -25,7 +25,7 @@ LevelStatistics = Mapping[str, Statistics]
 
 
 class Convolution(NamedTuple):
-    """A 3x3 convolution of a network, for what it costs and how far it sees.
+    """A 3x3 convolution of a network, for what it costs and its receptive field.
 
     Attributes:
         before, after: its channels.
@@ -135,11 +135,11 @@ class TransferSpec:
         params: Params,
         features: Features,
         styles: Sequence[LevelStatistics],
-        shares: Sequence[Array] | None,
+        weights: Sequence[Array] | None,
         size: Array | None = None,
     ) -> Array:
-        """Pictures, not clipped, of features with `styles` where `shares` say so."""
-        del styles, shares  # all that this decoder is told is in the features
+        """Pictures, not clipped, of features with `styles` where `weights` say so."""
+        del styles, weights  # all that this decoder is told is in the features
         return decoders.decode(
             params["decoder"],
             features[self.decoder.layer],
@@ -221,7 +221,7 @@ class PainterTransferSpec:
         params: Params,
         features: Features,
         styles: Sequence[LevelStatistics],
-        shares: Sequence[Array] | None,
+        weights: Sequence[Array] | None,
         size: Array | None = None,
     ) -> Array:
         """See `TransferSpec`."""
@@ -229,7 +229,7 @@ class PainterTransferSpec:
             params,
             features,
             styles,
-            shares,
+            weights,
             spec=self.painter,
             compute_dtype=self.compute_dtype,
             size=size,

@@ -203,8 +203,8 @@ def decode(
     if any(side < (1 if first_is_doubled else 2) for side in (height, width)):
         scale = 2 ** len(spec.upsample_before)
         raise NstjaxError(
-            f"a {spec.layer} activation of {width} x {height} cells is too small to "
-            f"decode; the picture's shorter side must be at least {2 * scale}"
+            f"a {spec.layer} activation of {width} x {height} positions is too small "
+            f"to decode; the picture's shorter side must be at least {2 * scale}"
         )
     pixels = _module(spec).apply(
         {"params": params}, cast_floating(features, compute_dtype), size

@@ -82,7 +82,7 @@ class FastDepthSpec:
 
 
 class DepthOutputs(NamedTuple):
-    """What the network sees in pictures.
+    """The network's outputs for pictures.
 
     Attributes:
         depth: in metres, at half the sides; the network itself ends by doubling
@@ -106,7 +106,7 @@ def forward(params: Params, image: Array, *, resized: bool = True) -> DepthOutpu
             "pointwise": {"kernel": [C, D], "bias": [D]}}, ...}, "decoder": ...,
             "head": {"kernel": [C, 1], "bias": [1]}}``, batch normalisation folded.
         image: pictures of shape [B, H, W, 3], RGB in [0, 1].
-        resized: False to look at parts of pictures of `SIZE` as they are; then H
+        resized: False to take parts of pictures of `SIZE` as they are; then H
             and W must be multiples of 32.
     """
     chex.assert_rank(image, 4)

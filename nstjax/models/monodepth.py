@@ -33,7 +33,7 @@ from nstjax.types import Array, Params
 BLOCKS = ("basic", "bottleneck", "separable")
 # A bottleneck's output has this many times the channels of its 3x3 convolution.
 EXPANSION = {"basic": 1, "bottleneck": 4, "separable": 1}
-# Halvings in the encoder. Two cells must be left, for reflect padding.
+# Halvings in the encoder. Two positions must be left, for reflect padding.
 _LEVELS = 5
 _MULTIPLE = 2**_LEVELS
 

@@ -30,7 +30,7 @@ from nstjax.lazy import chex
 from nstjax.models.shapes import he_normal
 from nstjax.ops.convolution import conv3x3, upsample_reflect_conv3x3
 from nstjax.ops.cpu.sums import add_bias
-from nstjax.ops.pooling import mean_over_cells, pool2x2
+from nstjax.ops.pooling import mean_over_blocks, pool2x2
 from nstjax.ops.stats import Statistics
 from nstjax.precision import cast_floating
 from nstjax.types import Array, Features, Params
@@ -207,7 +207,7 @@ def decode(
     params: Params,
     features: Features,
     styles: Sequence[Mapping[str, Statistics]],
-    shares: Sequence[Array] | None = None,
+    weights: Sequence[Array] | None = None,
     *,
     spec: PainterSpec,
     compute_dtype: str | None = None,
@@ -219,8 +219,8 @@ def decode(
         params: see `encode`.
         features: from `encode`, restyled by AdaIN.
         styles: the statistics that AdaIN gave them, by level, each [B or 1, 1, 1, C]:
-            one style, or one for each of `shares`.
-        shares: how much of each style holds where, [B, H / 2, W / 2, 1], summing to
+            one style, or one for each of `weights`.
+        weights: how much of each style holds where, [B, H / 2, W / 2, 1], summing to
             1.
         spec: what `params` belong to.
         compute_dtype: see `encode`.
@@ -240,11 +240,11 @@ def decode(
 
     def styled(name: str, x: Array) -> Array:
         wanted = [_adjustment(params["style"][name], style) for style in told]
-        if shares is not None:
-            side = shares[0].shape[1] // x.shape[1]
+        if weights is not None:
+            side = weights[0].shape[1] // x.shape[1]
             wanted = [
-                mean_over_cells(share, side) * value
-                for share, value in zip(shares, wanted, strict=True)
+                mean_over_blocks(weight, side) * value
+                for weight, value in zip(weights, wanted, strict=True)
             ]
         scale, shift = jnp.split(sum(wanted), 2, axis=-1)
         scale = 1 + LARGEST_SCALE * jnp.tanh(scale)

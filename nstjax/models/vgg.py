@@ -1,4 +1,4 @@
-"""The one VGG: VGG-19 and VGG-16 of every lineage, cut at any layer.
+"""The one VGG: VGG-19 and VGG-16 of every variant, cut at any layer.
 
 Lineages (torchvision's, Caffe's, the normalised one of AdaIN, distilled slim
 ones) differ in data only: convolutions per block, channel widths, padding,
@@ -165,7 +165,7 @@ def features(
         image: pictures of shape [B, H, W, 3], RGB in [0, 1]. Values outside
             are allowed: optimisers leave the range on their way.
         layers: names such as "relu4_1" (after the ReLU) or "conv4_1" (before).
-        spec: the lineage of `params`.
+        spec: the spec of `params`.
         compute_dtype: what convolutions compute in, one of
             `nstjax.precision.COMPUTE_DTYPES`; by default the picture's dtype.
         size: [B, 2] int32, the (height, width) of pictures that take up the upper left

@@ -303,7 +303,7 @@ def conv3x3_stride2(x: Array, kernel: Array) -> Array:
     """Convolves every second row and column, with zeros on all four sides.
 
     This is torch's padding of 1. ``SAME`` would put its zeros at the right and
-    at the bottom of an even side, half a cell away.
+    at the bottom of an even side, half a position away.
 
     Args:
         x: input of shape [B, H, W, C].
@@ -320,7 +320,7 @@ def conv3x3_stride2(x: Array, kernel: Array) -> Array:
 def conv7x7_stride2(x: Array, kernel: Array) -> Array:
     """A ResNet's first convolution: 7x7, stride 2, three zeros on every side.
 
-    Every 2x2 block of pixels becomes one cell of four times the channels, on
+    Every 2x2 block of pixels becomes one position of four times the channels, on
     which the kernel is 4x4 with stride 1. With few channels that is 2 times
     faster for a batch's output and 2 to 7 times for the input's gradient.
 
@@ -344,11 +344,11 @@ def conv7x7_stride2(x: Array, kernel: Array) -> Array:
             padding=((3, 3), (3, 3)),
             dimension_numbers=("NHWC", "HWIO", "NHWC"),
         )
-    cells = x.reshape(batch, height // 2, 2, width // 2, 2, channels)
-    cells = cells.transpose(0, 1, 3, 2, 4, 5)
-    cells = cells.reshape(batch, height // 2, width // 2, 4 * channels)
+    blocked = x.reshape(batch, height // 2, 2, width // 2, 2, channels)
+    blocked = blocked.transpose(0, 1, 3, 2, 4, 5)
+    blocked = blocked.reshape(batch, height // 2, width // 2, 4 * channels)
     # Tap i lies on row 2 * o + i - 3; an eighth in front starts with a block.
     blocks = jnp.pad(kernel, ((1, 0), (1, 0), (0, 0), (0, 0)))
     blocks = blocks.reshape(4, 2, 4, 2, channels, -1).transpose(0, 2, 1, 3, 4, 5)
     blocks = blocks.reshape(4, 4, 4 * channels, -1)
-    return _convolve(cells, blocks, ((2, 1), (2, 1)))
+    return _convolve(blocked, blocks, ((2, 1), (2, 1)))

@@ -12,14 +12,14 @@ from nstjax.types import Array
 
 
 def pool2x2(x: Array, *, kind: str, rounding: str) -> Array:
-    """Pools every 2x2 block to one cell.
+    """Pools every 2x2 block to one position.
 
     Args:
         x: input of shape [B, H, W, C].
         kind: "max" or "average".
         rounding: what becomes of an odd last row or column: "floor" drops
             it, "ceil" pools it alone. An average over a cut block divides by
-            the cells that are there, as torch does.
+            the positions that are there, as torch does.
 
     Returns:
         Output of shape [B, H // 2, W // 2, C], halves rounded as asked.
@@ -33,7 +33,7 @@ def pool2x2(x: Array, *, kind: str, rounding: str) -> Array:
         x = x[:, : height // 2 * 2, : width // 2 * 2]
     elif rounding == "ceil":
         # Repeating the edge changes neither the maximum nor the mean of the
-        # cells that are there.
+        # positions that are there.
         if height % 2 or width % 2:
             x = jnp.pad(
                 x, ((0, 0), (0, height % 2), (0, width % 2), (0, 0)), mode="edge"
@@ -51,7 +51,7 @@ def pool2x2(x: Array, *, kind: str, rounding: str) -> Array:
 
 
 def max_pool3x3_stride2(x: Array) -> Array:
-    """Maxima of 3x3 windows around every second cell: a ResNet's pooling.
+    """Maxima of 3x3 windows around every second position: a ResNet's pooling.
 
     The border is padded with minus infinity, as torch does.
 
@@ -76,7 +76,7 @@ def _max_of_three(x: Array, *, axis: int) -> Array:
     return jnp.maximum(jnp.maximum(first, middle), last)
 
 
-def mean_over_cells(x: Array, side: int) -> Array:
+def mean_over_blocks(x: Array, side: int) -> Array:
     """Means over squares of `side` pixels, [B, H, W, C] to [B, H / side, W / side, C].
 
     Raises:

@@ -37,9 +37,9 @@ def feature_statistics(
     # A region without any position has statistics of no effect, not NaN; nor can
     # one of a single position have an unbiased variance.
     total = mask.sum(axis=(1, 2), keepdims=True)
-    share = mask / jnp.maximum(total, 1e-6)
-    mean = sum_over_positions(share * features)
-    variance = sum_over_positions(share * jnp.square(features - mean))
+    weights = mask / jnp.maximum(total, 1e-6)
+    mean = sum_over_positions(weights * features)
+    variance = sum_over_positions(weights * jnp.square(features - mean))
     if ddof:
         variance *= jnp.where(total > ddof, total / jnp.maximum(total - ddof, 1e-6), 1)
     return Statistics(mean, jnp.sqrt(variance + eps))
@@ -124,7 +124,7 @@ def adain_regions(
     Args:
         content: features of shape [B, H, W, C].
         styles: one for each region.
-        masks: each region's share of every position, [B, H, W, 1]; where they
+        masks: each region's weight at every position, [B, H, W, 1]; where they
             sum to less than 1, the content makes up the rest.
         alpha, eps, ddof: see `adain`.
         own: each region's own statistics, see `adain`.

@@ -4,8 +4,8 @@ Nearest is by normalised cross-correlation, and exact: no patch is left out.
 The paper prints phi_i(S) in the correlation's numerator where its text and the
 authors' code have phi_j(S), any patch of the style.
 
-A correlation of two patches is a sum of inner products of their cells. Each
-inner product of a content cell and a style cell serves patch_size^2 pairs of
+A correlation of two patches is a sum of inner products of their positions. Each
+inner product of a content position and a style position serves patch_size^2 pairs of
 patches, so it is computed once, by matrix products of small blocks of rows;
 sums of shifted blocks give the patches' correlations, of which a running
 maximum remains. That takes patch_size^2 times fewer multiplications than
@@ -44,18 +44,18 @@ def style_swap(
 ) -> Array:
     """Rebuilds the content's features from patches of the style's.
 
-    Patches lie `stride` cells apart in both; where they overlap in the result,
+    Patches lie `stride` positions apart in both; where they overlap in the result,
     their mean is taken. If the last patch ends before the content does, the
     content's last row or column is repeated until another patch fits (the
-    published codes leave those cells out, and make the picture smaller).
+    published codes leave those positions out, and make the picture smaller).
 
     Args:
         content_features: feature maps of shape [B, H, W, C], such as relu3_1.
         style_features: maps of shape [B, H', W', C], or several such arrays of
             different sizes, among whose patches the best is taken.
-        patch_size: cells a side; larger ones carry over more of the style's
+        patch_size: positions a side; larger ones carry over more of the style's
             shapes.
-        stride: cells from one patch to the next, at most `patch_size`.
+        stride: positions from one patch to the next, at most `patch_size`.
         alpha: 1 for the swapped features, 0 for the content's, or a mixture.
 
     Returns:
@@ -196,13 +196,13 @@ def _rebuild(
     patch_size: int,
     stride: int,
 ) -> Array:
-    """The mean of the matched patches at every cell, [H, W, C] for one picture."""
+    """The mean of the matched patches at every position, [H, W, C] for one picture."""
     corners, widths = _style_corners(
         [style.shape[:2] for style in styles], patch_size, stride
     )
     corner, width = jnp.asarray(corners)[matches], jnp.asarray(widths)[matches]
     channels = styles[0].shape[-1]
-    cells = jnp.concatenate(
+    features = jnp.concatenate(
         [style.reshape(-1, channels).astype(jnp.float32) for style in styles]
     )
     padded = [(n - 1) * stride + patch_size for n in matches.shape]
@@ -210,7 +210,7 @@ def _rebuild(
 
     def add(total, offset):
         dy, dx = offset
-        values = cells[corner + dy * width + dx]
+        values = features[corner + dy * width + dx]
         values = lax.pad(values, jnp.float32(0), gaps)
         window = lax.dynamic_slice(total, (dy, dx, 0), values.shape)
         return lax.dynamic_update_slice(total, window + values, (dy, dx, 0)), None
@@ -248,13 +248,13 @@ def _check(
         height, width = features.shape[1:3]
         if min(height, width) < patch_size:
             raise NstjaxError(
-                f"the {name}'s features have {width} x {height} cells, too few for "
+                f"the {name}'s features have {width} x {height} positions, too few for "
                 f"patches of {patch_size}; use a larger picture or smaller patches"
             )
 
 
 def _complete(features: Array, patch_size: int, stride: int) -> Array:
-    """Repeats the last row and column until patches cover every cell."""
+    """Repeats the last row and column until patches cover every position."""
     missing = [-(n - patch_size) % stride for n in features.shape[:2]]
     return jnp.pad(features, (*((0, n) for n in missing), (0, 0)), mode="edge")
 
@@ -287,7 +287,7 @@ def _window_sums(values: Array, patch_size: int, stride: int) -> Array:
 def _style_corners(
     sizes: Sequence[tuple[int, int]], patch_size: int, stride: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Each style patch's first cell, counted through all maps, and map's width."""
+    """Each style patch's first position, counted through all maps, and map's width."""
     corners, widths, first = [], [], 0
     for height, width in sizes:
         rows, columns = _count((height, width), patch_size, stride)
@@ -302,7 +302,7 @@ def _style_corners(
 
 
 def _overlaps(count: int, patch_size: int, stride: int) -> np.ndarray:
-    """How many of `count` patches in a row cover each cell of it."""
+    """How many of `count` patches in a row cover each position of it."""
     overlaps = np.zeros((count - 1) * stride + patch_size, np.float32)
     for number in range(count):
         overlaps[number * stride : number * stride + patch_size] += 1

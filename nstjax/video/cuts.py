@@ -4,9 +4,9 @@ from collections import deque
 
 import numpy as np
 
-# Rows and columns of the cells that frames are compared by.
+# Rows and columns of the blocks that frames are compared by.
 _CELLS = (9, 16)
-# Mean difference of cells, 0 to 1, below which nothing is a cut.
+# Mean difference of blocks, 0 to 1, below which nothing is a cut.
 _LEAST = 0.06
 # How much more must change at once than has changed before.
 _JUMP = 4.0
@@ -18,12 +18,12 @@ _SHARED = 0.75
 class CutDetector:
     """Tells cuts from motion, by how much changes and how suddenly.
 
-    A cut changes cells of the frame by several times what the frames before have
+    A cut changes blocks of the frame by several times what the frames before have
     changed, and the brightness of the frame as a whole, too.
     """
 
     def __init__(self) -> None:
-        self._cells: np.ndarray | None = None
+        self._blocks: np.ndarray | None = None
         self._histogram: np.ndarray | None = None
         self._changes: deque[float] = deque(maxlen=_MEMORY)
 
@@ -32,12 +32,12 @@ class CutDetector:
 
         The first frame begins one.
         """
-        cells, histogram = _cells(frame), _histogram(frame)
-        before, self._cells = self._cells, cells
+        blocks, histogram = _blocks(frame), _histogram(frame)
+        before, self._blocks = self._blocks, blocks
         brightness, self._histogram = self._histogram, histogram
         if before is None:
             return True
-        change = float(np.abs(cells - before).mean())
+        change = float(np.abs(blocks - before).mean())
         usual = float(np.median(self._changes)) if self._changes else 0.0
         shared = np.minimum(histogram, brightness).sum()
         found = change > max(_LEAST, _JUMP * usual) and shared < _SHARED
@@ -53,12 +53,12 @@ class CutDetector:
 
     def restore(self, state: dict[str, np.ndarray], frame: np.ndarray) -> None:
         """Goes on after a frame at which `state` was taken."""
-        self._cells, self._histogram = _cells(frame), _histogram(frame)
+        self._blocks, self._histogram = _blocks(frame), _histogram(frame)
         self._changes.extend(float(change) for change in state["changes"])
 
 
-def _cells(frame: np.ndarray) -> np.ndarray:
-    """Mean colours of the cells, [rows, columns, 3] in [0, 1]."""
+def _blocks(frame: np.ndarray) -> np.ndarray:
+    """Mean colours of the blocks, [rows, columns, 3] in [0, 1]."""
     rows, columns = (
         np.array_split(np.arange(side), count)
         for side, count in zip(frame.shape, _CELLS, strict=False)

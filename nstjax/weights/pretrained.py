@@ -25,7 +25,7 @@ class Encoder(NamedTuple):
 
     Attributes:
         params: its weights.
-        spec: its lineage.
+        spec: its widths, and how it pads, pools and takes pixels.
         metadata: where it comes from.
         sha256: of the weight file.
     """

@@ -159,7 +159,7 @@ def test_true_pairs_belong_together_and_others_do_not(shared, capsys):
         for name in ("vgg_normalised", "feature_invertor")
     )
     assert doctor(decoder, f"--encoder={encoder}") == 0
-    assert "lineage deep-transfer" in capsys.readouterr().out
+    assert "variant deep-transfer" in capsys.readouterr().out
     # The encoder up to relu5_1 is another than the one up to relu4_1.
     decoder = weights / "vgg19_distilled16x_decoder_relu4_1.npz"
     encoder = weights / "vgg19_distilled16x_encoder_relu5_1.npz"
@@ -193,8 +193,8 @@ def test_wrong_shapes_are_named(tmp_path, capsys):
     [
         (0.3, "imagenet", ""),
         (0.003, "caffe", ""),
-        (0.003, "imagenet", "--lineage caffe"),
-        (0.3, "caffe", "--lineage torchvision"),
+        (0.003, "imagenet", "--variant caffe"),
+        (0.3, "caffe", "--variant torchvision"),
     ],
 )
 def test_scale_and_pixels_that_contradict(
@@ -214,7 +214,7 @@ def test_published_weights_of_caffe_s_scale_are_recognised(tmp_path, capsys):
     path = tmp_path / "x.safetensors"
     save_file({"0.weight": kernel, "0.bias": np.zeros(64, np.float32)}, path)
     assert doctor(path) == 0
-    assert "lineage caffe (its first layer expects" in capsys.readouterr().out
+    assert "variant caffe (its first layer expects" in capsys.readouterr().out
 
 
 def test_a_network_that_answers_nothing(tmp_path, capsys):

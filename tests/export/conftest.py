@@ -37,11 +37,11 @@ def networks(tmp_path_factory):
     folder = tmp_path_factory.mktemp("networks")
     params = draw(painter.param_shapes(PAINTER), seed=0)
     found = {"painter": ("", save(folder, "own", "painter", params, PAINTER))}
-    for name, lineage, ddof in (
+    for name, variant, ddof in (
         ("reflect", ("reflect", "max", "ceil", "imagenet"), 0),
         ("zero", ("zero", "average", "floor", "learned"), 1),
     ):
-        encoder = vgg.VGGSpec(WIDTHS, *lineage)
+        encoder = vgg.VGGSpec(WIDTHS, *variant)
         decoder = decoders.DecoderSpec.mirror(
             "relu4_1",
             WIDTHS,

@@ -1,4 +1,4 @@
-"""VGG-19 against PyTorch for every lineage, and its guards."""
+"""VGG-19 against PyTorch for every variant, and its guards."""
 
 import dataclasses
 import json
@@ -84,7 +84,7 @@ def test_same_as_torch_at_full_width(
         targets = network(content)["relu4_2"], network(style)
     expected = network(image)
     expected_losses = reference.notebook_losses(expected, *targets)
-    # Both losses in one gradient, at equal strength whatever the lineage.
+    # Both losses in one gradient, at equal strength whatever the variant.
     factors = [1 / loss.item() for loss in expected_losses]
     sum(
         factor * loss for factor, loss in zip(factors, expected_losses, strict=True)

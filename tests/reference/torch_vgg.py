@@ -54,7 +54,7 @@ def to_params(weights: dict[str, tuple[torch.Tensor, torch.Tensor]]) -> dict:
 
 
 class InputMap(nn.Module):
-    """[0, 1] RGB to the pixels of a lineage, as its publisher does it."""
+    """[0, 1] RGB to the pixels of a variant, as its publisher does it."""
 
     def __init__(self, name: str, conv0: nn.Conv2d | None = None):
         super().__init__()
@@ -85,7 +85,7 @@ def random_conv0(seed: int = 1) -> nn.Conv2d:
 
 
 class VGG19(nn.Module):
-    """VGG-19 to relu5_1 out of torch's layers, with a lineage's options."""
+    """VGG-19 to relu5_1 out of torch's layers, with a variant's options."""
 
     def __init__(self, weights, *, padding, pooling, rounding, input_map):
         super().__init__()

@@ -197,8 +197,8 @@ def test_half_precision_is_matched_in_single():
         (dict(patch_size=0), "patch_size must be 1 or more, not 0"),
         (dict(stride=0), "stride must be from 1 to patch_size"),
         (dict(patch_size=1, stride=2), "leave no gaps, not 2"),
-        (dict(patch_size=6), "the style's features have 5 x 6 cells, too few"),
-        (dict(patch_size=9), "the content's features have 8 x 8 cells, too few"),
+        (dict(patch_size=6), "the style's features have 5 x 6 positions, too few"),
+        (dict(patch_size=9), "the content's features have 8 x 8 positions, too few"),
     ],
 )
 def test_impossible_sizes_are_refused(options, sentence):

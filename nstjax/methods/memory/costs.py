@@ -3,7 +3,7 @@
 The peak of a pass lies at one convolution, where its input, padded, and its output
 are alive; and, in the forms that a CPU takes for some, what these multiply (as XLA
 plans them): of wide ones the blocks' transforms, of few channels all that a pixel
-sees or gives.
+takes or gives.
 `benchmarks/tiled_memory.py` compares these figures with what processes take.
 """
 

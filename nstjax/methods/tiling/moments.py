@@ -27,10 +27,10 @@ def moments_of(features: np.ndarray, weights: np.ndarray | None = None) -> Momen
     if weights is None:
         mean = flat.mean(axis=0)
         return Moments(len(flat), mean, np.square(flat - mean).sum(axis=0))
-    shares = weights.reshape(-1).astype(np.float64)
-    weight = shares.sum()
-    mean = shares @ flat / weight if weight else np.zeros(flat.shape[1])
-    return Moments(weight, mean, shares @ np.square(flat - mean))
+    flat_weights = weights.reshape(-1).astype(np.float64)
+    weight = flat_weights.sum()
+    mean = flat_weights @ flat / weight if weight else np.zeros(flat.shape[1])
+    return Moments(weight, mean, flat_weights @ np.square(flat - mean))
 
 
 def merge(one: Moments | None, other: Moments) -> Moments:
@@ -44,11 +44,11 @@ def merge(one: Moments | None, other: Moments) -> Moments:
         return other
     weight = one.weight + other.weight
     difference = other.mean - one.mean
-    share = other.weight / weight
+    fraction = other.weight / weight
     return Moments(
         weight,
-        one.mean + share * difference,
-        one.squares + other.squares + one.weight * share * np.square(difference),
+        one.mean + fraction * difference,
+        one.squares + other.squares + one.weight * fraction * np.square(difference),
     )
 
 

@@ -15,7 +15,7 @@ from nstjax.errors import NstjaxError
 
 
 class Span(NamedTuple):
-    """One axis of a tile, in cells of the whole picture.
+    """One axis of a tile, in feature positions of the whole picture.
 
     Attributes:
         start, stop: the window.
@@ -51,9 +51,9 @@ def spans(length: int, size: int, halo: int) -> list[Span]:
     """Covers an axis with windows of one size.
 
     Args:
-        length: of the axis, in cells.
+        length: of the axis, in positions.
         size: of a window; an axis that is shorter is one window.
-        halo: cells beside an end of a window, other than the axis's own ends,
+        halo: positions beside an end of a window, other than the axis's own ends,
             that are not to be used.
 
     Returns:
@@ -66,7 +66,7 @@ def spans(length: int, size: int, halo: int) -> list[Span]:
         return [Span(0, length, 0, length)]
     if size <= 2 * halo:
         raise NstjaxError(
-            f"tiles of {size} cells are too small for halos of {halo} on both sides"
+            f"tiles of {size} positions are too small for halos of {halo} on both sides"
         )
     found, first = [], 0
     while first < length:
@@ -79,7 +79,7 @@ def spans(length: int, size: int, halo: int) -> list[Span]:
 
 
 def tiles(height: int, width: int, size: int, halo: int) -> Iterator[tuple[Span, Span]]:
-    """All tiles of a picture in cells, row by row: (rows, columns) of each."""
+    """All tiles of a feature map, row by row: (rows, columns) of each."""
     columns = spans(width, size, halo)
     for rows in spans(height, size, halo):
         for across in columns:

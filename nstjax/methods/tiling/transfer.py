@@ -33,7 +33,8 @@ class Tiling(NamedTuple):
     """How a picture is cut.
 
     Attributes:
-        side: of a tile with its halo, in pixels; rounded down to whole cells.
+        side: of a tile with its halo, in pixels; rounded down to whole
+            feature positions.
         keep_features: whether the first pass keeps the features for the second
             one, which otherwise encodes again, with a wider halo.
     """
@@ -43,7 +44,7 @@ class Tiling(NamedTuple):
 
 
 def least_side(spec: OnePassSpec, *, keep_features: bool) -> int:
-    """The least side of a tile, in pixels, that halos leave a cell of."""
+    """The least side of a tile, in pixels, that halos leave a feature position of."""
     halo = max(_halos(spec, keep_features))
     return (2 * halo + 1) * spec.multiple
 
@@ -84,8 +85,8 @@ def adain_in_tiles(
         NstjaxError: if the tiles are too small for their halos.
     """
     work = _Work(params, content, tiling, spec, on_tile)
-    cells = None if masks is None else [work.to_cells(mask) for mask in masks]
-    regions = [*(cells or ()), None]
+    covered = None if masks is None else [work.feature_mask(mask) for mask in masks]
+    regions = [*(covered or ()), None]
     found: list[dict[str, moments.Moments | None]] = [
         dict.fromkeys(spec.strides) for _ in regions
     ]
@@ -95,14 +96,14 @@ def adain_in_tiles(
             if kept is not None:
                 kept[level][work.at(level, rows.core, columns.core)] = value
             for region, known in zip(regions, found, strict=True):
-                shares = None
+                weights_here = None
                 if region is not None:
-                    window = region[work.at_cells(rows.core, columns.core)]
-                    shares = np.asarray(
+                    window = region[work.at_mask(rows.core, columns.core)]
+                    weights_here = np.asarray(
                         feedforward.at_level(window[None], level, spec=spec)
                     )[0]
                 known[level] = moments.merge(
-                    known[level], moments.moments_of(value, shares)
+                    known[level], moments.moments_of(value, weights_here)
                 )
     own: Sequence[LevelStatistics] = [
         {
@@ -115,17 +116,17 @@ def adain_in_tiles(
         own = on_statistics(own)
 
     def paint(tile: Any, rows: Span, columns: Span) -> Array:
-        shares = None
-        if cells is not None:
-            window = work.at_cells(rows.window, columns.window)
-            shares = [cell[window][None] for cell in cells]
+        parts = None
+        if covered is not None:
+            window = work.at_mask(rows.window, columns.window)
+            parts = [mask[window][None] for mask in covered]
         function = _paint if kept is None else _restyle
         return function(
             params,
             tile,
             styles,
             weights=weights,
-            cells=shares,
+            feature_masks=parts,
             alpha=np.float32(alpha),
             own=own,
             spec=spec,
@@ -168,9 +169,9 @@ def style_swap_in_tiles(
     """
     tiling = tiling._replace(keep_features=True)
     work = _Work(params, content, tiling, spec, on_tile)
-    cells = None
+    covered = None
     if masks is not None:
-        cells = [work.to_cells(mask)[None] for mask in masks]
+        covered = [work.feature_mask(mask)[None] for mask in masks]
     features = work.empty_features()
     for rows, columns, part in work.encoded():
         for level, value in part.items():
@@ -180,7 +181,7 @@ def style_swap_in_tiles(
         whole,
         styles,
         weights=weights,
-        cells=cells,
+        feature_masks=covered,
         alpha=np.float32(alpha),
         patch_size=patch_size,
         stride=stride,
@@ -212,7 +213,7 @@ class _Work:
         self._content = content
         self._spec = spec
         self._on_tile = on_tile
-        # The picture in cells, the last ones cut by its border.
+        # The picture in feature positions, the last ones cut by its border.
         self._height, self._width = (
             -(-side // spec.multiple) for side in content.shape[:2]
         )
@@ -224,11 +225,11 @@ class _Work:
         self._done = 0
 
     def at(self, level: str, rows: slice, columns: slice) -> tuple[slice, slice]:
-        """Where a part of the picture, in its coarsest cells, is in a level."""
+        """Where a part of the picture, in its coarsest positions, is in a level."""
         return _scaled(rows, columns, self._spec.multiple // self._spec.strides[level])
 
-    def at_cells(self, rows: slice, columns: slice) -> tuple[slice, slice]:
-        """Where it is in what `to_cells` gave."""
+    def at_mask(self, rows: slice, columns: slice) -> tuple[slice, slice]:
+        """Where it is in what `feature_mask` gave."""
         factor = self._spec.multiple // min(self._spec.strides.values())
         return _scaled(rows, columns, factor)
 
@@ -247,14 +248,14 @@ class _Work:
             for level, stride in spec.strides.items()
         }
 
-    def to_cells(self, mask: np.ndarray) -> np.ndarray:
+    def feature_mask(self, mask: np.ndarray) -> np.ndarray:
         """A mask [H, W, 1] to the positions of the finest features."""
         factor = self._spec.multiple // min(self._spec.strides.values())
         found = np.empty((factor * self._height, factor * self._width, 1), np.float32)
         for rows, columns in self._tiles(0):
             window = self._read(mask, rows, columns)
-            cells = np.asarray(to_cells(window, spec=self._spec))
-            found[self.at_cells(rows.window, columns.window)] = cells[0]
+            means = np.asarray(feature_mask(window, spec=self._spec))
+            found[self.at_mask(rows.window, columns.window)] = means[0]
         return found
 
     def encoded(self) -> Iterable[tuple[Span, Span, dict[str, np.ndarray]]]:
@@ -298,7 +299,7 @@ class _Work:
             down, across = (s.scaled(self._spec.multiple) for s in (rows, columns))
             target = picture[down.core, across.core]
             inner = painted[down.inner, across.inner]
-            # The last cells reach beyond a picture of an odd size.
+            # The last positions reach beyond a picture of an odd size.
             target[:] = inner[: target.shape[0], : target.shape[1]]
             self._tell()
         return picture
@@ -324,14 +325,14 @@ def _scaled(rows: slice, columns: slice, factor: int) -> tuple[slice, slice]:
 
 
 def _halos(spec: OnePassSpec, keep_features: bool) -> tuple[int, int]:
-    """Halos of the first and the second pass, in cells."""
+    """Halos of the first and the second pass, in feature positions."""
     first, second = receptive_field_radius(spec), decoder_field_radius(spec)
     return first, second if keep_features else first + second
 
 
 # The parts of a transfer, each compiled for itself.
 _encode = jax.jit(feedforward.encode, static_argnames="spec")
-to_cells = jax.jit(feedforward.to_cells, static_argnames="spec")
+feature_mask = jax.jit(feedforward.feature_mask, static_argnames="spec")
 swap_features = jax.jit(
     feedforward.swap_features, static_argnames=("weights", "patch_size", "stride")
 )

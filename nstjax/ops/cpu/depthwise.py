@@ -110,16 +110,16 @@ def _convolve_forward(x, kernel, stride):
 def _convolve_backward(stride, residual, cotangent):
     x, kernel = residual
 
-    def pull(x: Array, cotangent: Array) -> Array:
+    def vjp(x: Array, cotangent: Array) -> Array:
         return jax.vjp(lambda x: _plain(x, kernel, stride), x)[1](cotangent)[0]
 
     if len(x) == 1:
-        x_gradient = pull(x, cotangent)
+        x_gradient = vjp(x, cotangent)
     elif stride == 1:
         turned = kernel[::-1, ::-1]
         x_gradient = _one_by_one(partial(_alone, kernel=turned), cotangent)
     else:
-        x_gradient = _one_by_one(pull, x, cotangent)
+        x_gradient = _one_by_one(vjp, x, cotangent)
 
     def of_kernel(x: Array, cotangent: Array) -> Array:
         return _kernel_gradient(x, cotangent, kernel.shape[0], stride)[None]
@@ -146,7 +146,7 @@ def _kernel_gradient(x: Array, cotangent: Array, size: int, stride: int) -> Arra
     ]
     padded = jnp.pad(x, ((0, 0), *edges, (0, 0)))
     # Tap i of output o is on row stride * o + i of the padded picture.
-    cells = padded.reshape(
+    blocked = padded.reshape(
         batch, height + reach, stride, width + reach, stride, channels
     )
     rows = max(n for n in range(1, _ROWS_AT_ONCE + 1) if height % n == 0)
@@ -157,8 +157,8 @@ def _kernel_gradient(x: Array, cotangent: Array, size: int, stride: int) -> Arra
         (up, row) = divmod(i, stride)
         for j in range(size):
             (left, column) = divmod(j, stride)
-            seen = cells[:, up : up + height, row, left : left + width, column]
-            products = seen.reshape(groups) * outputs
+            window = blocked[:, up : up + height, row, left : left + width, column]
+            products = window.reshape(groups) * outputs
             partial_sums.append(sum(products[:, :, k] for k in range(rows)))
     stacked = lax.optimization_barrier(jnp.stack(partial_sums))
     sums = sum_over_positions(stacked.reshape(-1, height // rows, width, channels))

@@ -34,10 +34,10 @@ def conv3x3_from_rgb(x: Array, kernel: Array) -> Array:
     # An odd side's last pixel gets a neighbour, which is dropped.
     pairs = -(-width // 2)
     x = jnp.pad(x, ((0, 0), (0, 0), (0, 2 * pairs - width), (0, 0)))
-    cells = x.reshape(batch, height + 2, pairs + 1, 2 * channels)
-    seen = jnp.concatenate(
+    pairs_of_pixels = x.reshape(batch, height + 2, pairs + 1, 2 * channels)
+    windows = jnp.concatenate(
         [
-            cells[:, row : row + height, column : column + pairs]
+            pairs_of_pixels[:, row : row + height, column : column + pairs]
             for row in range(3)
             for column in range(2)
         ],
@@ -47,8 +47,8 @@ def conv3x3_from_rgb(x: Array, kernel: Array) -> Array:
         [jnp.pad(kernel, ((0, 0), (i, 1 - i), (0, 0), (0, 0))) for i in range(2)],
         axis=-2,
     )
-    both = both.reshape(seen.shape[-1], -1)
-    y = jnp.matmul(seen, both, precision="highest")
+    both = both.reshape(windows.shape[-1], -1)
+    y = jnp.matmul(windows, both, precision="highest")
     return y.reshape(batch, height, 2 * pairs, -1)[:, :, :width]
 
 

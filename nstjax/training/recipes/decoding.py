@@ -19,15 +19,15 @@ def decoder_spec(config: ConfigDict, encoder: VGGSpec) -> DecoderSpec:
         NstjaxError: if the encoder does not reach the layer, or the widths are
             not as many as the decoder's convolutions.
     """
-    mirrored = DecoderSpec.mirror(
+    mirror = DecoderSpec.mirror(
         config.layer,
         encoder.widths,
         blocks=encoder.blocks,
         output_map=config.output_map,
     )
     if not config.decoder_widths:
-        return mirrored
-    return dataclasses.replace(mirrored, widths=tuple(config.decoder_widths))
+        return mirror
+    return dataclasses.replace(mirror, widths=tuple(config.decoder_widths))
 
 
 def decoder_metadata(

@@ -156,7 +156,7 @@ def _make_loss(
     Args:
         config: the training's.
         scales: of the disparities, finest first.
-        forward: from the network and pictures of the views' size to what it sees.
+        forward: from the network and pictures of the views' size to its outputs.
     """
     finest = scales[0]
 
@@ -172,8 +172,8 @@ def _make_loss(
         image, beside = example[..., :3], example[..., 3:]
         if not held_out and config.adversarial_fraction:
             image, beside = attacked(params["network"], image, beside, key)
-        seen = forward(params["network"], image)
-        found = {s: x.astype(jnp.float32) for s, x in seen.disparities.items()}
+        outputs = forward(params["network"], image)
+        found = {s: x.astype(jnp.float32) for s, x in outputs.disparities.items()}
         if config.teacher:
             view = image if held_out else beside
             looked_at = fast_depth.forward(frozen["teacher"], view)
@@ -197,7 +197,7 @@ def _make_loss(
             "relative": depth_loss(found[finest], wanted[finest], norm="l1"),
         }
         if config.teacher and not held_out:
-            terms["hint"] = hints(params["maps"], seen, looked_at)
+            terms["hint"] = hints(params["maps"], outputs, looked_at)
         total = sum(config[f"{name}_weight"] * term for name, term in terms.items())
         if held_out:
             known = resize(

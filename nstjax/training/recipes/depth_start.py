@@ -88,7 +88,7 @@ class _Channels(NamedTuple):
 
 
 class _Lessons(NamedTuple):
-    """A teacher and the pictures that it is looked at with."""
+    """A teacher and the pictures that it is run on."""
 
     teacher: Params
     pictures: list[np.ndarray]
@@ -139,10 +139,10 @@ def _solve_encoder(
     first, *blocks = fast_depth.ENCODER_BLOCKS
     chosen = lessons.choose("encoder", first, spec.stem_width)
     wanted = partial(lessons.given, chosen)
-    seen = _solve_dense(
+    inputs = _solve_dense(
         encoder["conv1"], lessons.pictures, wanted, lessons, _pixel_patches
     )
-    features, remaining = [_Map(seen, {0: chosen})], iter(blocks)
+    features, remaining = [_Map(inputs, {0: chosen})], iter(blocks)
     for stage, (count, width) in enumerate(
         zip(spec.layers, spec.widths, strict=True), start=1
     ):
@@ -239,11 +239,11 @@ def _solve_unit(
             kernel = filters["kernel"][..., first + index]
             kernel[:] = solution[1:].reshape(kernel.shape)
             filters["bias"][first + index] = solution[0]
-    seen = [np.asarray(_filtered(filters, b, stride=stride)) for b in x.batches]
-    seen = _balanced(filters, seen)
+    inputs = [np.asarray(_filtered(filters, b, stride=stride)) for b in x.batches]
+    inputs = _balanced(filters, inputs)
     target = partial(lessons.given, wanted)
     return _Map(
-        _solve_dense(unit["conv2"], seen, target, lessons, _as_it_is), {0: wanted}
+        _solve_dense(unit["conv2"], inputs, target, lessons, _as_it_is), {0: wanted}
     )
 
 
@@ -254,21 +254,21 @@ def _filters(block: _Channels, channels: _Channels) -> bool:
 
 def _solve_dense(
     layer: dict[str, np.ndarray],
-    seen: Sequence[np.ndarray],
+    inputs: Sequence[np.ndarray],
     wanted: Callable[[np.ndarray], Array],
     lessons: _Lessons,
     patches: Callable[[np.ndarray], Array],
 ) -> list[np.ndarray]:
     """Fits a layer in place, see `_fit`; returns what it gives, rectified."""
-    _fit(layer, seen, wanted, lessons, patches)
+    _fit(layer, inputs, wanted, lessons, patches)
     kernel = layer["kernel"].reshape(-1, layer["kernel"].shape[-1])
-    given = [np.asarray(nn.relu(patches(x) @ kernel + layer["bias"])) for x in seen]
+    given = [np.asarray(nn.relu(patches(x) @ kernel + layer["bias"])) for x in inputs]
     return _balanced(layer, given)
 
 
 def _fit(
     layer: dict[str, np.ndarray],
-    seen: Sequence[np.ndarray],
+    inputs: Sequence[np.ndarray],
     wanted: Callable[[np.ndarray], Array],
     lessons: _Lessons,
     patches: Callable[[np.ndarray], Array],
@@ -277,13 +277,13 @@ def _fit(
 
     Args:
         layer: "kernel" [K, K, C, D] and "bias" [D].
-        seen: the layer's inputs, by batch.
+        inputs: the layer's inputs, by batch.
         wanted: from pictures to what the first of its channels are to give.
         lessons: of the pictures.
         patches: from an input to the K x K patches that the kernel meets.
     """
     inner, cross = sum_over(
-        zip(lessons.pictures, seen, strict=True),
+        zip(lessons.pictures, inputs, strict=True),
         lambda pair: products(patches(pair[1]), wanted(pair[0])),
     )
     solution = least_squares(inner, cross)
@@ -328,10 +328,10 @@ def _tap_products(
     convolve = partial(depthwise_conv, x, stride=stride)
     kernels = jnp.eye(side**2).reshape(-1, side, side, 1)
     # The gradient for a kernel is each tap's sum of products with the cotangent.
-    _, pull = jax.vjp(convolve, jnp.zeros((side, side, channels)))
+    _, vjp = jax.vjp(convolve, jnp.zeros((side, side, channels)))
 
     def with_taps(cotangent: Array) -> Array:
-        (sums,) = pull(cotangent)
+        (sums,) = vjp(cotangent)
         total = cotangent.sum((0, 1, 2))[None]
         return jnp.concatenate([total, sums.reshape(-1, channels)])
 

@@ -2,7 +2,7 @@
 
 What a network of depth says of a part of a picture is not the same part of what it
 says of the whole, so that labels made beforehand hold for whole pictures only.
-A teacher that looks at each training view has a label for anything.
+A teacher that is run on each training view has a label for anything.
 """
 
 import os
@@ -100,8 +100,8 @@ def fit_maps(
     """Maps for `hints` that fit best, see `solve_maps`.
 
     Args:
-        look: from a batch of examples to what the student sees.
-        teach: to what the teacher sees.
+        look: from a batch of examples to the student's outputs.
+        teach: to the teacher's outputs.
         examples: uint8 batches.
     """
 
@@ -120,13 +120,13 @@ def fit_maps(
 def hints(
     maps: Params, student: monodepth.DepthOutputs, teacher: fast_depth.DepthOutputs
 ) -> Array:
-    """The share of the teacher's features' variance that the maps leave unexplained.
+    """The part of the teacher's features' variance that the maps leave unexplained.
 
     Args:
         maps: linear ones from the student's taught features to the teacher's,
             ``{name: {"kernel": [C, D], "bias": [D]}}``; names as `empty_maps` has them.
-        student: what the student sees in its view.
-        teacher: what the teacher sees in the same, or in the view unpainted.
+        student: the student's outputs for its view.
+        teacher: the teacher's outputs for the same, or for the view unpainted.
 
     Returns:
         The mean over the taught features, a scalar.
@@ -146,7 +146,7 @@ def targets(
     """The teacher's features under the names of the student's, averaged to the sizes.
 
     Args:
-        teacher: what it sees.
+        teacher: its outputs.
         mine: the student's taught features.
     """
     found = _named(teacher)
@@ -156,7 +156,9 @@ def targets(
     }
 
 
-def _named(seen: monodepth.DepthOutputs | fast_depth.DepthOutputs) -> dict[str, Array]:
-    return {f"encoder{i}": seen.encoder[i] for i in _STAGES} | {
-        f"decoder{i}": seen.decoder[i] for i in _LEVELS
+def _named(
+    outputs: monodepth.DepthOutputs | fast_depth.DepthOutputs,
+) -> dict[str, Array]:
+    return {f"encoder{i}": outputs.encoder[i] for i in _STAGES} | {
+        f"decoder{i}": outputs.decoder[i] for i in _LEVELS
     }

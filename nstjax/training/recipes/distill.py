@@ -1,7 +1,7 @@
 """Distillation: a slim VGG-19 that learns to carry a large one's features.
 
 At each supervised layer a linear map (a 1x1 convolution) from the student's
-channels to the teacher's is trained along; the loss of a layer is the share
+channels to the teacher's is trained along; the loss of a layer is the part
 of the teacher's variance that the map leaves unexplained, 1 - R^2.
 
 References:
@@ -38,7 +38,7 @@ from nstjax.weights.pretrained import Encoder, load_encoder
 
 # The highest activation of a rescaled channel (most of VGG-19 reach 5 to 30
 # times their mean), and the least that a channel's size may be taken for, as a
-# share of the median one's.
+# fraction of the median one's.
 _HIGHEST_PEAK = 30.0
 _LEAST_SIZE = 0.2
 
@@ -182,7 +182,7 @@ def normalise_activations(params: Any, image: Array, spec: vgg.VGGSpec) -> Any:
         kernel, bias = (np.asarray(params[name][k]) for k in ("kernel", "bias"))
         activation = np.asarray(activations[layer], np.float64)
         mean = activation.mean((0, 1, 2))
-        # A mean of 1 would make a channel that fires once in a thousand cells,
+        # A mean of 1 would make a channel that fires once in a thousand positions,
         # or once in a hundred pictures, outweigh all others.
         size = np.maximum(mean, activation.max((0, 1, 2)) / _HIGHEST_PEAK)
         factor = 1 / np.maximum(size, _LEAST_SIZE * np.median(size[size > 0]))

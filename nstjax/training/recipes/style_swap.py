@@ -172,11 +172,11 @@ def _check(config: ConfigDict, spec: decoders.DecoderSpec) -> None:
                 f"not {config[name]!r}"
             )
     check_weights(config, _TERMS)
-    cell = 2 ** len(spec.upsample_before)
-    if config.crop_size % cell or config.crop_size < cell * config.patch_size:
+    multiple = 2 ** len(spec.upsample_before)
+    if config.crop_size % multiple or config.crop_size < multiple * config.patch_size:
         raise NstjaxError(
-            f"--config.crop_size must be a multiple of {cell} and hold a patch, so "
-            f"{cell * config.patch_size} or more, not {config.crop_size}"
+            f"--config.crop_size must be a multiple of {multiple} and hold a patch, so "
+            f"{multiple * config.patch_size} or more, not {config.crop_size}"
         )
     if not 1 <= config.stride <= config.patch_size:
         raise NstjaxError(

@@ -128,9 +128,9 @@ def least_squares(inner: np.ndarray, cross: np.ndarray) -> np.ndarray:
         Coefficients [1 + K, C], offsets first.
     """
     size = len(inner)
-    # More than nothing, where nothing is ever seen.
-    share = max(_RIDGE * np.trace(inner[1:, 1:]) / max(size - 1, 1), 1e-12)
-    ridge = share * np.eye(size)
+    # More than nothing, where a channel never fires.
+    scale = max(_RIDGE * np.trace(inner[1:, 1:]) / max(size - 1, 1), 1e-12)
+    ridge = scale * np.eye(size)
     ridge[0, 0] = 0  # the offset is free
     return np.linalg.solve(inner + ridge, cross)
 

@@ -21,9 +21,9 @@ class Command:
 
     Attributes:
         function: "module:function" in this folder, taking what `opens`
-            gives and ``lineage``, and returning a `Converted`.
+            gives and ``variant``, and returning a `Converted`.
         description: what it takes, for ``--help``.
-        lineages: what ``--lineage`` may say.
+        variants: what ``--variant`` may say.
         opens: "module:function" that makes of SOURCE what `function` takes.
         source_help: what SOURCE is.
         aux: "module:function" for a second file, written where ``--aux`` says.
@@ -32,7 +32,7 @@ class Command:
 
     function: str
     description: str
-    lineages: tuple[str, ...] = ()
+    variants: tuple[str, ...] = ()
     opens: str = "sources:open_source"
     source_help: str = "the publisher's file"
     aux: str = ""
@@ -136,11 +136,13 @@ def _parser(name: str, command: Command) -> argparse.ArgumentParser:
     )
     parser.add_argument("source", metavar="SOURCE", help=command.source_help)
     parser.add_argument("dest", metavar="DEST", help="the .safetensors file to write")
-    parser.set_defaults(lineage=None, aux=None)
-    if command.lineages:
+    parser.set_defaults(variant=None, aux=None)
+    if command.variants:
         parser.add_argument(
-            "--lineage",
-            choices=command.lineages,
+            "--variant",
+            "--lineage",  # its name before 0.3
+            dest="variant",
+            choices=command.variants,
             help="whose weights these are; recognised if left out",
         )
     if command.aux:
@@ -156,7 +158,7 @@ def _convert(command: Command, options: argparse.Namespace) -> None:
     from nstjax.io.files import refuse_to_overwrite
     from nstjax.io.weights import save_weights
 
-    wanted = [(command.function, options.dest, {"lineage": options.lineage})]
+    wanted = [(command.function, options.dest, {"variant": options.variant})]
     if options.aux:
         if os.path.realpath(options.aux) == os.path.realpath(options.dest):
             raise NstjaxError(f"DEST and --aux are the same file, {options.aux}")

@@ -22,10 +22,10 @@ from nstjax.weights.conversion.publishers import (
 )
 from nstjax.weights.conversion.sources import Source
 
-# Which pixels a lineage's decoders emit, and the encoder they belong to: irasin
+# Which pixels a variant's decoders emit, and the encoder they belong to: irasin
 # trains on torchvision's VGG-19 and on pixels normalised for it, the others on
 # the normalised VGG-19 and on [0, 1].
-_LINEAGES = {
+_VARIANTS = {
     "irasin": ("imagenet", "torchvision"),
     "naoto0804": ("unit", "normalised"),
     "deep-transfer": ("unit", "normalised"),
@@ -41,32 +41,32 @@ _STATISTICS = {
 }
 
 
-def convert_adain_decoder(source: Source, *, lineage: str | None = None) -> Converted:
+def convert_adain_decoder(source: Source, *, variant: str | None = None) -> Converted:
     """Converts irasin's or naoto0804's AdaIN decoder or an invertor of deep-transfer.
 
     Args:
         source: ``decoder.pth``, irasin's whole model (its encoder is left out),
             or ``feature_invertor_conv{1..5}_1.pth``.
-        lineage: "irasin", "naoto0804" or "deep-transfer", which overrides what
+        variant: "irasin", "naoto0804" or "deep-transfer", which overrides what
             is recognised; None recognises it from the tensors' names.
 
     Raises:
         NstjaxError: if the file is another network or does not fit.
     """
     layout = recognise(source, converter="adain_decoder")
-    return _convert(source, layout, command="adain_decoder", lineage=lineage)
+    return _convert(source, layout, command="adain_decoder", variant=variant)
 
 
 def convert_style_swap_decoder(
-    source: Source, *, lineage: str | None = None
+    source: Source, *, variant: str | None = None
 ) -> Converted:
     """Converts irasin's Style-Swap decoder; otherwise as `convert_adain_decoder`."""
     layout = recognise(source, converter="style_swap_decoder")
-    return _convert(source, layout, command="style_swap_decoder", lineage=lineage)
+    return _convert(source, layout, command="style_swap_decoder", variant=variant)
 
 
 def _convert(
-    source: Source, layout: Layout, *, command: str, lineage: str | None
+    source: Source, layout: Layout, *, command: str, variant: str | None
 ) -> Converted:
     widths = (*convolution_widths(source, layout)[:-1], 3)
     shapes = chain_shapes(layout.modules, widths)
@@ -78,25 +78,25 @@ def _convert(
             NAOTO0804 if layout.layer == "relu4_1" else DEEP_TRANSFER
         )
     reason = "by its tensors' names"
-    if lineage not in (None, publisher.name):
+    if variant not in (None, publisher.name):
         publisher, reason = None, "as told"
     else:
-        lineage = publisher.name
-    output_map, encoder = _LINEAGES[lineage]
+        variant = publisher.name
+    output_map, encoder = _VARIANTS[variant]
     spec = dataclasses.replace(
         DecoderSpec.mirror(layout.layer, FULL_WIDTHS, output_map=output_map),
         input_width=widths[0],
         widths=widths[1:],
     )
-    notes = {"lineage": lineage, "recognised": reason, "encoder": encoder}
+    notes = {"variant": variant, "recognised": reason, "encoder": encoder}
     if command == "adain_decoder":
-        notes |= _STATISTICS.get(lineage, {})
+        notes |= _STATISTICS.get(variant, {})
     metadata = WeightsMetadata(
         kind="decoder",
-        name=f"{command.replace('_', '-')}-{lineage}-{layout.layer}",
+        name=f"{command.replace('_', '-')}-{variant}-{layout.layer}",
         spec=spec.to_dict(),
         notes=notes,
         **origin(source, publisher, command=command),
     )
-    summary = f"decoder from {layout.layer}, lineage {lineage} ({reason})"
+    summary = f"decoder from {layout.layer}, variant {variant} ({reason})"
     return Converted(params, metadata, summary)

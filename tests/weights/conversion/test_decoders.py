@@ -49,7 +49,7 @@ def test_naoto0804_adain(networks, tmp_path):
     network = networks.sequential_decoder(ADAIN, (0, 4, 6))
     result = convert(convert_adain_decoder, networks, network.state_dict(), tmp_path)
     assert result.metadata.spec == DecoderSpec().to_dict()
-    assert result.metadata.notes["lineage"] == "naoto0804"
+    assert result.metadata.notes["variant"] == "naoto0804"
     assert result.metadata.notes["encoder"] == "normalised"
     # calc_mean_std of its function.py: torch's unbiased variance, plus 1e-5.
     assert (result.metadata.notes["ddof"], result.metadata.notes["eps"]) == (1, 1e-5)
@@ -65,7 +65,7 @@ def test_irasin_adain(networks, tmp_path):
     result = convert(convert_adain_decoder, networks, state, tmp_path)
     spec = DecoderSpec.mirror("relu4_1", FULL_WIDTHS, output_map="imagenet")
     assert result.metadata.spec == spec.to_dict()
-    assert result.metadata.notes["lineage"] == "irasin"
+    assert result.metadata.notes["variant"] == "irasin"
     assert result.metadata.notes["encoder"] == "torchvision"
     assert_same_pictures(result, networks, network, imagenet=True)
 
@@ -110,7 +110,7 @@ def test_deep_transfer_invertors(networks, tmp_path, widths, upsample_after, key
             map(str, keys)
         )
     result = convert(convert_adain_decoder, networks, network.state_dict(), tmp_path)
-    assert result.metadata.notes["lineage"] == "deep-transfer"
+    assert result.metadata.notes["variant"] == "deep-transfer"
     assert_same_pictures(result, networks, network)
 
 
@@ -123,10 +123,10 @@ def test_slim_decoders_keep_their_widths(networks, tmp_path):
     assert_same_pictures(result, networks, network)
 
 
-def test_lineage_forced(networks, tmp_path):
+def test_variant_forced(networks, tmp_path):
     network = networks.sequential_decoder((64, 3), ())
     path = networks.save(network.state_dict(), tmp_path / "x.pth")
-    result = convert_adain_decoder(open_source(path), lineage="irasin")
+    result = convert_adain_decoder(open_source(path), variant="irasin")
     assert result.metadata.spec["output_map"] == "imagenet"
     assert_same_pictures(result, networks, network, imagenet=True)
 

@@ -80,7 +80,7 @@ def test_torchvision_in_every_format(networks, torchvision, tmp_path):
     state = torchvision.state_dict()
     result, spec = converted_from_both(networks, state, tmp_path / "x.pth")
     assert spec == VGGSpec(FULL_WIDTHS, "zero", "max", "floor", "imagenet")
-    assert result.metadata.notes["lineage"] == "torchvision"
+    assert result.metadata.notes["variant"] == "torchvision"
     assert not result.warnings
     # The last pooling is no part of relu5_4.
     network = torchvision.features
@@ -201,7 +201,7 @@ def test_caffe_scale_under_torchvision_s_names(networks, torchvision, tmp_path):
     assert "0 to 255" in result.summary
 
 
-def test_lineage_by_the_file_s_name(networks, torchvision, tmp_path):
+def test_variant_by_the_file_s_name(networks, torchvision, tmp_path):
     for name, input_map in (
         ("vgg19-dcbb9e9d.pth", "imagenet"),
         ("vgg19-d01eb7cb.pth", "caffe"),
@@ -212,7 +212,7 @@ def test_lineage_by_the_file_s_name(networks, torchvision, tmp_path):
         assert name in warning and "SHA-256" in warning
 
 
-def test_lineage_by_hash(networks, torchvision, tmp_path, monkeypatch):
+def test_variant_by_hash(networks, torchvision, tmp_path, monkeypatch):
     path = networks.save(cut(torchvision, 2), tmp_path / "renamed.pth")
     digits = hashlib.sha256(path.read_bytes()).hexdigest()[:16]
     known = {digits: publishers.JCJOHNSON}
@@ -223,22 +223,22 @@ def test_lineage_by_hash(networks, torchvision, tmp_path, monkeypatch):
     assert not result.warnings
 
 
-def test_lineage_forced(networks, torchvision, tmp_path):
+def test_variant_forced(networks, torchvision, tmp_path):
     path = networks.save(cut(torchvision, 2), tmp_path / "x.pth")
-    result, spec = converted(path, lineage="caffe")
+    result, spec = converted(path, variant="caffe")
     assert spec.input_map == "caffe"
     assert result.metadata.notes["recognised"] == "as told"
     assert "unknown" in result.metadata.licence
 
 
-def test_lineage_against_the_input_map(networks, torchvision, tmp_path):
+def test_variant_against_the_input_map(networks, torchvision, tmp_path):
     path = networks.save(cut(torchvision, 2), tmp_path / "x.pth")
     with pytest.raises(NstjaxError, match="has no input map conv0"):
-        convert_vgg19(open_source(path), lineage="normalised")
+        convert_vgg19(open_source(path), variant="normalised")
     network = networks.normalised_vgg(1)
     path = networks.save(network.state_dict(), tmp_path / "y.pth")
     with pytest.raises(NstjaxError, match="has an input map conv0"):
-        convert_vgg19(open_source(path), lineage="torchvision")
+        convert_vgg19(open_source(path), variant="torchvision")
 
 
 @pytest.fixture(scope="module")
