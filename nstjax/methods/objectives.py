@@ -69,9 +69,15 @@ class ObjectiveSpec:
         options = {"content_weight": 1.0, "style_weight": 1.0, **options}
         terms = make_terms(options, called={"gram": "style"})
         if not terms:
-            weights = ", ".join(name for name in options if name.endswith("_weight"))
+            # A picture by itself has no temporal term.
+            weights = [
+                name
+                for name in options
+                if name.endswith("_weight") and name != "temporal_weight"
+            ]
             raise NstjaxError(
-                f"there is nothing to optimise: {weights} are all 0; set at least one"
+                f"there is nothing to optimise: {', '.join(weights)} are all 0; set at "
+                "least one"
             )
         names = [field.name for field in dataclasses.fields(cls)[1:]]
         given = {name: options[name] for name in names if name in options}
