@@ -189,7 +189,7 @@ class Moments(Loss):
         }
 
     def loss(self, result: Picture, target: Any) -> Array:
-        return sum(
+        total = sum(
             weight
             * adain_style_loss(
                 {layer: result.features[layer]},
@@ -200,6 +200,7 @@ class Moments(Loss):
             )
             for layer, weight in self.style_layers
         )
+        return jnp.asarray(total)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -147,7 +147,7 @@ class Content(Loss):
         return {layer: content.features[layer] for layer, _ in self.content_layers}
 
     def loss(self, result: Picture, target: Any) -> Array:
-        return sum(
+        total = sum(
             weight
             * content_loss(
                 result.features[layer],
@@ -156,6 +156,7 @@ class Content(Loss):
             )
             for layer, weight in self.content_layers
         )
+        return jnp.asarray(total)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -255,7 +256,7 @@ class Gram(Loss):
         return [(1.0, mean)]
 
     def loss(self, result: Picture, target: Any) -> Array:
-        return sum(
+        total = sum(
             weight
             * style_loss(
                 gram_matrix(
@@ -266,6 +267,7 @@ class Gram(Loss):
             )
             for layer, weight in self.style_layers
         )
+        return jnp.asarray(total)
 
 
 def _instance_normalised(features: Array) -> Array:

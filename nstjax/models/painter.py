@@ -230,7 +230,7 @@ def decode(
         Pictures [B, H, W, 3] of the features' dtype, RGB, nominally in [0, 1] and not
         clipped.
     """
-    weights = params["decoder"]
+    layers = params["decoder"]
     dtype = features["eighth"].dtype
     features = cast_floating(dict(features), compute_dtype)
     told = [_condense(params["style"], style) for style in styles]
@@ -254,21 +254,21 @@ def decode(
     within = sizes["eighth"]
     for block in range(spec.trunk_blocks):
         first, second = f"block{block}_0", f"block{block}_1"
-        inner = jax.nn.relu(styled(first, _convolve(weights[first], x, size=within)))
-        y = _convolve(weights[second], inner, size=within)
+        inner = jax.nn.relu(styled(first, _convolve(layers[first], x, size=within)))
+        y = _convolve(layers[second], inner, size=within)
         x = jax.nn.relu(x + styled(second, y))
     for level, widths in zip(("quarter", "half"), spec.decoder_widths, strict=True):
         before, within = within, sizes[level]
-        skip = _convolve(weights[f"{level}_skip"], features[level], size=within)
+        skip = _convolve(layers[f"{level}_skip"], features[level], size=within)
         for number in range(len(widths)):
             name = f"{level}_{number}"
             if number == 0:
-                y = skip + _convolve(weights[name], x, upsample=True, size=before)
+                y = skip + _convolve(layers[name], x, upsample=True, size=before)
             else:
-                y = _convolve(weights[name], x, size=within)
+                y = _convolve(layers[name], x, size=within)
             x = jax.nn.relu(styled(name, y))
     # Zero is grey: a painter begins with that, not with black.
-    pixels = _unfold(_convolve(weights["pixels"], x, size=within)) + 0.5
+    pixels = _unfold(_convolve(layers["pixels"], x, size=within)) + 0.5
     return cast_floating(pixels, dtype)
 
 

@@ -87,9 +87,9 @@ def make_task(config: ConfigDict) -> Task:
             )
             to_transform = features[config.layer]
         else:
-            features = layers and vgg.features(
-                frozen["judge"], image, layers, spec=judge.spec
-            )
+            features = {}
+            if layers:
+                features = vgg.features(frozen["judge"], image, layers, spec=judge.spec)
             to_transform = transformed(frozen, image)
         found = None
         if depth is not None and needed.get("content"):

@@ -69,13 +69,15 @@ def make_task(config: ConfigDict) -> Task:
     def encode(frozen: Any, image: Array, **needed: bool) -> Picture:
         """A picture with what the losses need of "content", "style", or both."""
         layers = table.layers_needed(terms, **needed)
-        features = layers and vgg.features(
-            frozen["judge"],
-            image,
-            layers,
-            spec=judge.spec,
-            compute_dtype=config.loss_dtype,
-        )
+        features: Features = {}
+        if layers:
+            features = vgg.features(
+                frozen["judge"],
+                image,
+                layers,
+                spec=judge.spec,
+                compute_dtype=config.loss_dtype,
+            )
         found = None
         if depth is not None and needed.get("content"):
             found = disparity(frozen["depth"], image, spec=depth.spec)
