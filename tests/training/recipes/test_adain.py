@@ -174,9 +174,8 @@ def test_pictures_in_their_own_style_come_first(pictures):
     params = task.init(jax.random.key(1))
     pair = batch(np.random.default_rng(2))
     other = pair | {"style": np.concatenate([pair["style"][2:], pair["style"][2:]])}
-    losses = [
-        task.loss(params, task.frozen, b, jax.random.key(0))[1] for b in (pair, other)
-    ]
+    loss = jax.jit(task.loss)
+    losses = [loss(params, task.frozen, b, jax.random.key(0))[1] for b in (pair, other)]
     for name in ("identity", "content", "style"):
         np.testing.assert_allclose(losses[0][name], losses[1][name], rtol=1e-5)
     # The untrained decoder paints grey.
@@ -199,7 +198,7 @@ def test_extra_terms_join_in_by_their_weights(pictures):
     )
     params = task.init(jax.random.key(1))
     pair = batch(np.random.default_rng(2))
-    total, terms = task.loss(params, task.frozen, pair, jax.random.key(0))
+    total, terms = jax.jit(task.loss)(params, task.frozen, pair, jax.random.key(0))
     assert {"lap", "tv", "flat", "checkerboard"} <= set(terms)
     weights = {"content": 1.0, "style": 7.0, "identity": 20.0} | {
         "range": 10.0,
@@ -223,10 +222,12 @@ def test_depth_joins_in_with_the_laplacian(pictures, depth_file):
     task = make_task(make_config(pictures, **leaves, **with_depth))
     params = task.init(jax.random.key(1))
     pair = batch(np.random.default_rng(2))
-    total, terms = task.loss(params, task.frozen, pair, jax.random.key(0))
+    total, terms = jax.jit(task.loss)(params, task.frozen, pair, jax.random.key(0))
 
     without = make_task(make_config(pictures, **leaves, depth_weight=0.0))
-    rest, others = without.loss(params, without.frozen, pair, jax.random.key(0))
+    rest, others = jax.jit(without.loss)(
+        params, without.frozen, pair, jax.random.key(0)
+    )
     assert set(terms) - set(others) == {"depth"} and "lap" in others
     np.testing.assert_allclose(total - rest, 7 * terms["depth"], rtol=1e-3)
 
@@ -253,7 +254,7 @@ def test_a_richer_network_may_judge(pictures):
     params = alone.init(jax.random.key(1))
     pair = batch(np.random.default_rng(2))
     one, other = (
-        task.loss(params, task.frozen, pair, jax.random.key(0))[1]
+        jax.jit(task.loss)(params, task.frozen, pair, jax.random.key(0))[1]
         for task in (alone, judged)
     )
     np.testing.assert_allclose(one["content"], other["content"], rtol=1e-5)
