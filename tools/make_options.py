@@ -90,13 +90,13 @@ def paint(shown: Shown, before: str) -> None:
 
 
 def paint_strokes() -> None:
-    """A row for each method and size, a column for each scale, pixel for pixel."""
+    """A row for each method and size, a column for each scale."""
     cells = []
-    for method, size in (("adain", 300), ("adain", 900), ("gatys", 300)):
-        for scale in (None, 0.25, 0.5, 1.0):
+    for method, size in (("adain", 300), ("adain", 600), ("gatys", 300)):
+        for scale in (None, 0.25, 0.5, 1.0, 1.5):
             options = {} if scale is None else {"stroke_scale": scale}
             if method == "gatys":
-                options["iterations"] = 60
+                options["iterations"] = 40
             picture = nstjax.stylize(
                 CONTENT, STYLE, method=method, size=size, **options
             )
@@ -106,7 +106,8 @@ def paint_strokes() -> None:
             label = "default" if scale is None else f"{scale:g}"
             cells.append((f"{method}, {size}: {label}", crop))
             print(cells[-1][0], flush=True)
-    sheet = compose(cells, CROP, 4)
+    sheet = compose(cells, CROP, 5)
+    sheet = resize_image(sheet, fit_size(*sheet.shape[:2], long_side=876))
     save(sheet, FOLDER.parent / "strokes.jpg")
 
 
