@@ -31,7 +31,7 @@ def describe_differences(
 
 
 def _leaves(data: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    found = {}
+    found: dict[str, Any] = {}
     for name, value in data.items():
         if isinstance(value, Mapping) and value:
             found |= _leaves(value, f"{prefix}{name}.")

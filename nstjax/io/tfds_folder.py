@@ -74,7 +74,7 @@ class PictureFolder(tfds.core.GeneratorBasedBuilder):
         del dl_manager  # nothing is downloaded
         return {"train": self._generate_examples()}
 
-    def _generate_examples(self) -> Iterator[tuple[str, dict[str, Any]]]:
+    def _generate_examples(self) -> Iterator[tuple[bytes, dict[str, Any]]]:
         for file in self._files:
             try:
                 data = _picture_bytes(file, self._short_side)

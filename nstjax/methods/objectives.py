@@ -240,7 +240,7 @@ def noise_pixels(
         Pixels in the optimiser's domain.
     """
     if _domain(spec, encoder_spec) in ("caffe", "imagenet"):
-        centre = 0.0
+        centre = jnp.zeros(())
     else:
         mean = jnp.broadcast_to(jnp.asarray(IMAGENET_MEAN), shape)
         centre = initial_pixels(mean, params, spec=spec, encoder_spec=encoder_spec)

@@ -104,7 +104,7 @@ def _data_of(config: ConfigDict) -> dict[str, dict[str, Any]]:
     Files of folders are told apart by their names and sizes, which can be had
     quickly of a hundred thousand.
     """
-    found = {}
+    found: dict[str, dict[str, Any]] = {}
     for name in _PLACES:
         value = config.get(name)
         path = Path(value).expanduser() if value else None

@@ -19,7 +19,7 @@ def parameter(
     process. Weights that are missing or of another shape are Flax's to refuse.
     """
     if module.has_variable("params", name):
-        value = module.get_variable("params", name)
+        value: Array = module.get_variable("params", name)
         if value.shape == shape:
             return value
     return module.param(name, initializer, shape)
