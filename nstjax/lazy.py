@@ -1,8 +1,8 @@
 """Packages that are imported at their first use.
 
 chex checks shapes where functions are traced; with kept programs
-(`nstjax.weights.store.programs`) nothing is. Its import takes 0.2 s (0.07 s where Flax's
-is there) of the 1.5 s that the README's second run may take, at 1.4 s in the median.
+(`nstjax.weights.store.programs`) nothing is. Its import takes 0.2 s of the 1.5 s that
+the README's second run may take; without it, that takes 1.4 s in the median.
 """
 
 import importlib
