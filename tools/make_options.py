@@ -65,7 +65,7 @@ OPTIMISED = [
     Shown("gatys-stroke", "large strokes", "--stroke-scale 0.75"),
     Shown("lap-weight", "more of the edges", "--lap-weight 10"),
     Shown("init", "begun from noise", "--init noise"),
-    Shown("tv-weight", "smoother", "--tv-weight 1"),
+    Shown("tv-weight", "smoother", "--tv-weight 20"),
 ]
 # What stands before the options of the second table.
 OPTIMISING = "--method gatys --size 200 --iterations 60"
