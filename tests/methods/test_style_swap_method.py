@@ -131,8 +131,10 @@ def test_presets_are_whole(name):
     options = preset(name)
     spec = ObjectiveSpec.from_options(for_encoder(options, vgg.VGGSpec()))
     assert options["method"] == "style-swap"
-    assert (spec.layers, spec.patch_size, spec.stride) == (("relu3_1",), 3, 1)
-    assert spec.tv_weight > 0
+    terms = {term.name: term for term in spec.terms}
+    assert set(terms) == {"swap", "tv"} and terms["tv"].weight > 0
+    swap = terms["swap"].loss
+    assert (spec.layers, swap.patch_size, swap.stride) == (("relu3_1",), 3, 1)
 
 
 def test_the_reference_optimises_as_published():
