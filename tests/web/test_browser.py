@@ -154,8 +154,14 @@ def test_a_stopped_painting_keeps_its_picture(visitor, photo):
     visitor.says("128 x 96")
     visitor.choose("gatys")
     evaluations = visitor.page.locator("#iterations input")
+    evaluations.wait_for()
+    # For a moment after it has appeared the field still takes its own value.
+    visitor.page.wait_for_timeout(3000)
     evaluations.fill("5000")
     evaluations.press("Tab")
+    visitor.page.wait_for_function(
+        "() => document.querySelector('#command textarea').value.includes('5000')"
+    )
     visitor.paint()
     visitor.says(" of 5000 evaluations")
     visitor.page.get_by_role("button", name="Stop").click()
