@@ -51,6 +51,12 @@ def most_pixels(size: tuple[int, int]) -> float:
     return max(LARGEST_SHARE * pixels, pixels + _SPARE_PIXELS)
 
 
+def least_canvas(size: tuple[int, int], multiple: int) -> tuple[int, int]:
+    """The smallest canvas for pictures of a size, as `choose_canvas` would compile."""
+    height, width = (_sides(side, multiple, side)[0] for side in size)
+    return height, width
+
+
 def choose_canvas(
     size: tuple[int, int],
     multiple: int,
@@ -75,7 +81,7 @@ def choose_canvas(
     heights = _sides(height, multiple, most / width)
     widths = _sides(width, multiple, most / height)
     canvases = {(h, w) for h in heights for w in widths if h * w <= most}
-    least = heights[0], widths[0]
+    least = least_canvas(size, multiple)
     smallest_first = sorted({least, *canvases}, key=lambda c: (c[0] * c[1], c))
     return next(filter(is_ready, smallest_first), least)
 

@@ -16,7 +16,7 @@ from nstjax.io.resizing import fit_size, resize_image
 from nstjax.io.weights import WeightsMetadata, load_weights, save_weights
 from nstjax.methods import feedforward
 from nstjax.methods.base import STROKE_SIDE
-from nstjax.methods.canvas import Thrift, choose_canvas, place
+from nstjax.methods.canvas import Thrift, choose_canvas, least_canvas, place
 from nstjax.methods.specs import (
     LevelStatistics,
     OnePassSpec,
@@ -302,7 +302,7 @@ def prepare_programs(
 
 def canvas_of(size: tuple[int, int], *, networks: Networks) -> tuple[int, int]:
     """The least canvas of a size; pictures of one can be painted together."""
-    return choose_canvas(size, networks.spec.multiple)
+    return least_canvas(size, networks.spec.multiple)
 
 
 class _Canvas:
@@ -314,7 +314,7 @@ class _Canvas:
         self._networks, self._weights = networks, weights
         self._functions = _programs(networks.spec)
         multiple = networks.spec.multiple
-        self._size, self._least = size, choose_canvas(size, multiple)
+        self._size, self._least = size, least_canvas(size, multiple)
         most = self._functions.thrift.most_pixels(size, self._least)
         chosen, key = self._functions.chosen, (size, weights, most)
         if key not in chosen:  # to ask for all that are ready takes a while
