@@ -154,6 +154,21 @@ def _paint(
 ) -> None:
     """The painter's process."""
     try:
+        _paint_tasks(tasks, options, size, seed, connection)
+    except BrokenPipeError:
+        # Who asked was killed, and nobody is left to paint for.
+        sys.exit(1)
+
+
+def _paint_tasks(
+    tasks: Sequence[Task],
+    options: Mapping[str, Any],
+    size: int,
+    seed: int,
+    connection: Connection,
+) -> None:
+    """Paints, and tells of each picture."""
+    try:
         networks = planning.load_networks(options)
     except NstjaxError as error:
         connection.send(("error", str(error)))
