@@ -1,4 +1,4 @@
-"""L-BFGS with Optax's zoom line search: `optax.lbfgs`, made to report terms."""
+"""L-BFGS with a line search, by Optax's preconditioner."""
 
 import functools
 from typing import NamedTuple
@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from nstjax.optimize import line_search
 from nstjax.optimize.solver import Clamp, ObjectiveOfX, Solver, Step
 from nstjax.types import Array, Terms
 
@@ -35,6 +36,25 @@ class _Point(NamedTuple):
     gradient: Array
 
 
+class _Walk(NamedTuple):
+    """A step under way.
+
+    Attributes:
+        search: along the line.
+        point: the lowest one so far.
+        evaluations: so far, int32.
+        searching: whether the search goes on, bool; if not, what is left is to
+            evaluate the point.
+        done: whether nothing is left, bool.
+    """
+
+    search: line_search.Search
+    point: _Point
+    evaluations: Array
+    searching: Array
+    done: Array
+
+
 @functools.cache
 def lbfgs(
     *,
@@ -47,8 +67,8 @@ def lbfgs(
     The first step only evaluates x. Each later one searches along a line,
     which takes one evaluation if the first guess is good, as it mostly is,
     and reports the point it accepts. All evaluations are counted, but those of
-    trial points that are not accepted are not reported: Optax keeps them to
-    itself. A trial point where the objective is not finite is one of those.
+    trial points that are not accepted are not reported. A trial point where the
+    objective is not finite is one of those.
 
     A step says "converged" if the gradient vanishes or no lower point was
     found, and that it is not finite if no trial point was. A clamp that
@@ -65,9 +85,6 @@ def lbfgs(
         and 3.5, 3.6.
     """
     preconditioner = optax.scale_by_lbfgs(memory_size=history)
-    line_search = optax.scale_by_zoom_linesearch(
-        max_linesearch_steps=line_search_evaluations, initial_guess_strategy="one"
-    )
 
     def init(x: Array) -> LBFGSState:
         return LBFGSState(
@@ -84,39 +101,67 @@ def lbfgs(
             lambda term: jnp.zeros(term.shape, term.dtype),
             jax.eval_shape(objective, x)[1],
         )
-        here = _Point(x, state.total, terms, state.gradient)
+        direction, memory = jax.lax.cond(
+            state.known,
+            lambda: _descent(preconditioner, state, x),
+            lambda: (jnp.zeros_like(x), state.memory),
+        )
+        slope = jnp.vdot(state.gradient, direction)
+        begin = _Walk(
+            search=line_search.begin(state.total, slope),
+            point=_Point(
+                jnp.where(state.known, x, clamp(x)), state.total, terms, state.gradient
+            ),
+            evaluations=jnp.zeros((), jnp.int32),
+            searching=state.known,
+            done=jnp.zeros((), bool),
+        )
 
-        def search() -> tuple[_Point, optax.ScaleByLBFGSState, Array, Array]:
-            direction, memory = _descent(preconditioner, state, x)
-            there, info = _search_line(line_search, objective, here, direction)
-            trials = jnp.asarray(info.num_linesearch_steps, jnp.int32)
-            return there, memory, trials, jnp.asarray(info.decrease_error, x.dtype)
-
-        def stay() -> tuple[_Point, optax.ScaleByLBFGSState, Array, Array]:
-            return here, state.memory, jnp.int32(0), jnp.zeros((), x.dtype)
-
-        there, memory, trials, error = jax.lax.cond(state.known, search, stay)
-        # Optax steps to its last trial point even if nothing was gained.
-        stuck = (error > 0) & ~(there.total < here.total)
-        new_x = clamp(jnp.where(stuck, x, there.x))
-        evaluate = ~state.known | stuck | jnp.any(new_x != there.x)
-
-        def evaluated() -> _Point:
+        def walk(walk: _Walk) -> _Walk:
+            # The one place where the objective is evaluated, for that is what takes
+            # long to compile: at a trial of the search, or at the point it ended at.
+            trial_x = x + walk.search.next_step * direction
+            trial_x = jnp.where(walk.searching, trial_x, walk.point.x)
             value_and_grad = jax.value_and_grad(objective, has_aux=True)
-            (total, terms), gradient = value_and_grad(new_x)
-            return _Point(new_x, total, terms, gradient)
+            (total, terms), gradient = value_and_grad(trial_x)
+            trial = _Point(trial_x, total, terms, gradient)
 
-        new = jax.lax.cond(evaluate, evaluated, lambda: there)
-        # An infinite error is Optax's sign of a last trial point that was NaN
-        # or infinite.
-        lost = stuck & jnp.isinf(error)
+            search, lower = line_search.advance(
+                walk.search,
+                total,
+                jnp.vdot(gradient, direction),
+                most_trials=line_search_evaluations,
+            )
+            take = lower | ~walk.searching
+            point = jax.tree.map(
+                lambda new, old: jnp.where(take, new, old), trial, walk.point
+            )
+            clamped = clamp(point.x)
+            # Of x itself the terms are not known any more.
+            known = (search.low.step > 0) & jnp.all(clamped == point.x)
+            ends = walk.searching & search.ended
+            return _Walk(
+                search=jax.tree.map(
+                    lambda new, old: jnp.where(walk.searching, new, old),
+                    search,
+                    walk.search,
+                ),
+                point=point._replace(x=jnp.where(ends, clamped, point.x)),
+                evaluations=walk.evaluations + 1,
+                searching=walk.searching & ~search.ended,
+                done=~walk.searching | (ends & known),
+            )
+
+        end = jax.lax.while_loop(lambda walk: ~walk.done, walk, begin)
+        new, search = end.point, end.search
+        stuck = state.known & (search.low.step == 0)
         stationary = jnp.max(jnp.abs(new.gradient)) <= tolerance_gradient
         return Step(
             x=new.x,
             state=LBFGSState(memory, jnp.ones((), bool), new.total, new.gradient),
-            total=jnp.where(lost, jnp.nan, new.total),
+            total=jnp.where(stuck & ~search.met_finite, jnp.nan, new.total),
             terms=new.terms,
-            evaluations=trials + evaluate,
+            evaluations=end.evaluations,
             converged=stationary | stuck,
         )
 
@@ -137,32 +182,3 @@ def _descent(
     weights = jnp.where(downhill, memory.weights_memory, 0)
     direction = -jnp.where(downhill, scaled, shortened)
     return direction, memory._replace(weights_memory=weights)
-
-
-def _search_line(
-    line_search: optax.GradientTransformationExtraArgs,
-    objective: ObjectiveOfX,
-    here: _Point,
-    direction: Array,
-) -> tuple[_Point, optax.ZoomLinesearchInfo]:
-    # Optax keeps the gradient of the point it accepts, but has no place for
-    # terms. So they are disguised as the gradient for a second argument, which
-    # is zero and stays so: the search makes no step in its direction.
-    def value(arguments: tuple[Array, Terms]) -> Array:
-        x, zeros = arguments
-        total, terms = objective(x)
-        return total + sum(
-            jax.lax.stop_gradient(terms[name]) * zeros[name] for name in terms
-        )
-
-    zeros = jax.tree.map(jnp.zeros_like, here.terms)
-    (move, _), found = line_search.update(
-        (direction, zeros),
-        line_search.init((here.x, zeros)),
-        (here.x, zeros),
-        value=here.total,
-        grad=(here.gradient, here.terms),
-        value_fn=value,
-    )
-    gradient, terms = found.grad
-    return _Point(here.x + move, found.value, terms, gradient), found.info

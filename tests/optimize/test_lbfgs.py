@@ -3,7 +3,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from nstjax.optimize.engine import start
+from nstjax.optimize.engine import advance, start
 from nstjax.optimize.lbfgs import lbfgs
 from nstjax.optimize.minimise import minimise
 
@@ -86,6 +86,20 @@ def test_reports_the_terms_at_the_accepted_points():
     np.testing.assert_allclose(
         result.trace.total, result.trace.terms["valley"] + result.trace.terms["slope"]
     )
+
+
+def test_the_objective_is_compiled_once():
+    def wave(x, shared, targets):
+        return jnp.sum(jnp.tan(x)), {}
+
+    solver = lbfgs()
+    state = start(jnp.zeros(3), solver=solver)
+    program = jax.jit(
+        lambda state: advance(
+            state, (), (), None, 5, objective=wave, solver=solver, rows=5
+        )
+    ).lower(state)
+    assert program.as_text().count("stablehlo.tan ") == 1
 
 
 def test_counts_every_evaluation_of_the_objective():

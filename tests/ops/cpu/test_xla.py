@@ -12,6 +12,7 @@ from jaxlib import version as jaxlib_version
 from nstjax.ops.cpu.xla import has_plain_convolutions, set_flags
 
 FLAG = "--xla_cpu_experimental_ynn_fusion_type="
+BOTH = f"{FLAG} --xla_cpu_use_fusion_emitters=false"
 
 
 @pytest.fixture
@@ -38,8 +39,8 @@ def machine(monkeypatch):
 
 
 def test_on_a_cpu_with_a_tried_release(machine):
-    assert machine() == FLAG
-    assert machine(platforms="cpu", packages=("jax_plugins",)) == FLAG
+    assert machine() == BOTH
+    assert machine(platforms="cpu", packages=("jax_plugins",)) == BOTH
 
 
 @pytest.mark.parametrize("jaxlib", ["0.10.1", "0.10.3", "0.11.0", "1.0"])
@@ -58,12 +59,14 @@ def test_not_on_other_platforms(machine, platforms):
 
 
 def test_beside_the_users_flags(machine):
-    assert machine(flags="--xla_dump_to=x") == f"--xla_dump_to=x {FLAG}"
+    assert machine(flags="--xla_dump_to=x") == f"--xla_dump_to=x {BOTH}"
 
 
 def test_not_over_the_users_own_choice(machine):
     mine = "--xla_cpu_experimental_ynn_fusion_type=dot"
-    assert machine(flags=mine) == mine
+    assert machine(flags=mine) == f"{mine} --xla_cpu_use_fusion_emitters=false"
+    both = f"{mine} --xla_cpu_use_fusion_emitters=true"
+    assert machine(flags=both) == both
 
 
 def test_not_once_jax_is_imported(monkeypatch):
