@@ -1,11 +1,12 @@
 """Minimises an objective of one picture, or rather of one array."""
 
 import dataclasses
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import jax
 
+from nstjax.ops.cpu.xla import options_for_long_runs
 from nstjax.optimize import engine
 from nstjax.optimize.driver import OnChunk, drive, stop_reason
 from nstjax.optimize.engine import Bounds, Objective, RunState
@@ -13,11 +14,19 @@ from nstjax.optimize.solver import Solver
 from nstjax.optimize.trace import Trace, join_records
 from nstjax.types import Array
 
-_advance = jax.jit(
-    engine.advance,
-    static_argnames=("objective", "solver", "rows"),
-    donate_argnames=("state",),
-)
+# Evaluations times numbers in x from which a faster program is worth its compiling:
+# 40 of 512 x 512 pixels take as much longer without as it takes.
+_LONG = 3e7
+
+
+@cache
+def _advance(*, is_long: bool) -> Any:
+    return jax.jit(
+        engine.advance,
+        static_argnames=("objective", "solver", "rows"),
+        donate_argnames=("state",),
+        compiler_options=options_for_long_runs() if is_long else None,
+    )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -88,7 +97,7 @@ def minimise(
         to the end of the chunk it fell into.
     """
     advance = partial(
-        _advance,
+        _advance(is_long=evaluations * state.x.size >= _LONG),
         shared=shared,
         targets=targets,
         bounds=bounds,

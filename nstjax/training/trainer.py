@@ -39,6 +39,9 @@ from nstjax.training.step import (
 from nstjax.training.task import Task
 from nstjax.types import Terms
 
+# Steps from which a faster one is worth its compiling.
+_LONG = 1000
+
 
 @dataclasses.dataclass(frozen=True)
 class Progress:
@@ -201,6 +204,7 @@ class _Run:
             seed=config.seed,
             average_decay=config.average_decay,
             accumulate_steps=config.accumulate_steps,
+            is_long=config.steps >= _LONG,
             **options,
         )
         self._eval_step = make_eval_step(task.loss, **options)

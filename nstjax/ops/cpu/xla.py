@@ -3,7 +3,7 @@
 From release 0.10 on jaxlib hands convolutions and products to YNNPACK. Without it, by
 Eigen, the networks here take .75 to .95 of the time, and their training .7. And what it
 fuses, it compiles by way of MLIR; without, compiling takes .7 of the time, and programs
-run as fast (docs/performance.md).
+of one pass run as fast; those that run for long get it back (docs/performance.md).
 
 XLA reads its flags once, when jax starts, and aborts the process at one that it does
 not know; so `set_flags` must run before ``import jax``, and sets them only for releases
@@ -16,7 +16,8 @@ import sys
 
 # The list of what YNNPACK is for, left empty.
 _LIBRARY = "--xla_cpu_experimental_ynn_fusion_type="
-_FLAGS = {_LIBRARY: "", "--xla_cpu_use_fusion_emitters=": "false"}
+_EMITTERS = "xla_cpu_use_fusion_emitters"
+_FLAGS = {_LIBRARY: "", f"--{_EMITTERS}=": "false"}
 _TRIED_ON = ("0.10.2",)
 # What accelerators' packages install: a module in the first for CUDA, ROCm and
 # Metal, the second for TPU.
@@ -37,6 +38,15 @@ def set_flags() -> None:
     if __version__ in _TRIED_ON:
         mine = [name + value for name, value in _FLAGS.items() if name not in given]
         os.environ["XLA_FLAGS"] = " ".join([given, *mine]).strip()
+
+
+def options_for_long_runs() -> dict[str, bool] | None:
+    """What `jax.jit` compiles a program with whose speed makes up for its compiling.
+
+    Large gradients with fusions by way of MLIR take .91 to .95 of the time.
+    """
+    given = os.environ.get("XLA_FLAGS", "").split()
+    return {_EMITTERS: True} if f"--{_EMITTERS}=false" in given else None
 
 
 def has_plain_convolutions() -> bool:

@@ -9,7 +9,11 @@ import jax  # noqa: F401
 import pytest
 from jaxlib import version as jaxlib_version
 
-from nstjax.ops.cpu.xla import has_plain_convolutions, set_flags
+from nstjax.ops.cpu.xla import (
+    has_plain_convolutions,
+    options_for_long_runs,
+    set_flags,
+)
 
 FLAG = "--xla_cpu_experimental_ynn_fusion_type="
 BOTH = f"{FLAG} --xla_cpu_use_fusion_emitters=false"
@@ -67,6 +71,15 @@ def test_not_over_the_users_own_choice(machine):
     assert machine(flags=mine) == f"{mine} --xla_cpu_use_fusion_emitters=false"
     both = f"{mine} --xla_cpu_use_fusion_emitters=true"
     assert machine(flags=both) == both
+
+
+def test_long_runs_take_back_what_compiles_faster(machine):
+    machine()
+    assert options_for_long_runs() == {"xla_cpu_use_fusion_emitters": True}
+    machine(flags="--xla_cpu_use_fusion_emitters=true")
+    assert options_for_long_runs() is None
+    machine(jaxlib="0.11.0")
+    assert options_for_long_runs() is None
 
 
 def test_not_once_jax_is_imported(monkeypatch):
