@@ -9,6 +9,7 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 from jax import lax
+from jax.custom_derivatives import SymbolicZero
 
 from nstjax.lazy import chex
 from nstjax.ops.cpu import forms
@@ -97,6 +98,9 @@ def _one_by_one(form: Callable[..., Array], *batches: Array) -> Array:
 
 
 def _convolve_forward(x, kernel, stride):
+    # Thousands of operations are not even traced for a kernel that is not trained.
+    is_trained = kernel.perturbed or None
+    x, kernel = x.value, kernel.value
     # Of a single picture's loop XLA makes no loop.
     if len(x) == 1:
         y = _plain(x, kernel, stride)
@@ -104,22 +108,29 @@ def _convolve_forward(x, kernel, stride):
         y = _one_by_one(partial(_alone, kernel=kernel), x)
     else:
         y = _one_by_one(lambda one: _plain(one, kernel, stride), x)
-    return y, (x, kernel)
+    return y, (x, kernel, is_trained and ())
 
 
 def _convolve_backward(stride, residual, cotangent):
-    x, kernel = residual
+    x, kernel, trained = residual
+    if isinstance(cotangent, SymbolicZero):
+        return jnp.zeros_like(x), jnp.zeros_like(kernel)
 
     def vjp(x: Array, cotangent: Array) -> Array:
         return jax.vjp(lambda x: _plain(x, kernel, stride), x)[1](cotangent)[0]
 
-    if len(x) == 1:
+    turned = kernel[::-1, ::-1]
+    if len(x) == 1 and stride == 1:
+        x_gradient = _plain(cotangent, turned, 1)
+    elif len(x) == 1:
         x_gradient = vjp(x, cotangent)
     elif stride == 1:
-        turned = kernel[::-1, ::-1]
         x_gradient = _one_by_one(partial(_alone, kernel=turned), cotangent)
     else:
         x_gradient = _one_by_one(vjp, x, cotangent)
+
+    if trained is None:
+        return x_gradient, jnp.zeros_like(kernel)
 
     def of_kernel(x: Array, cotangent: Array) -> Array:
         return _kernel_gradient(x, cotangent, kernel.shape[0], stride)[None]
@@ -128,7 +139,7 @@ def _convolve_backward(stride, residual, cotangent):
     return x_gradient, kernel_gradient.astype(kernel.dtype)
 
 
-_convolve.defvjp(_convolve_forward, _convolve_backward)
+_convolve.defvjp(_convolve_forward, _convolve_backward, symbolic_zeros=True)
 
 
 def _kernel_gradient(x: Array, cotangent: Array, size: int, stride: int) -> Array:
