@@ -51,11 +51,21 @@ def test_a_mean_counts_each_file_by_its_share(tmp_path):
     ]
 
 
+def test_a_share_below_0_leads_away(tmp_path):
+    first = write(tmp_path / "first.safetensors", 1.0)
+    second = write(tmp_path / "second.safetensors", 5.0)
+    target = tmp_path / "mean.safetensors"
+    done = average(str(target), "-1", first, "2", second)
+    assert done.returncode == 0, done.stderr
+    np.testing.assert_array_equal(load_weights(target)[0]["conv1_1"]["bias"], [9, 9, 9])
+
+
 @pytest.mark.parametrize(
     ("shares", "spec", "words"),
     [
         (("1", "1"), {"widths": [4]}, "another shape"),
         (("1", "-1"), None, "above 0"),
+        (("1", "nan"), None, "above 0"),
         (("1", "much"), None, "much"),
     ],
 )

@@ -2,11 +2,13 @@
 
     python tools/average_weights.py mean.safetensors 9 new.safetensors 1 old.safetensors
 
-The weights' mean, each file counting as much as the number in front of it. The rest
+The weights' mean, each file counting as much as the number in front of it. Below 0 it
+leads away from a file: -1 start 2 trained goes as far again as training went. The rest
 is the first file's, whose notes get every file's SHA-256 and share.
 
 References:
-    Wortsman et al., 2022, https://arxiv.org/abs/2203.05482 (model soups).
+    Wortsman et al., 2022, https://arxiv.org/abs/2203.05482 (model soups);
+    Ilharco et al., 2023, https://arxiv.org/abs/2212.04089 (differences of weights).
 """
 
 import argparse
@@ -25,16 +27,16 @@ def average(target: Path, parts: list[tuple[float, Path]]) -> None:
 
     Raises:
         NstjaxError: if a file cannot be read or the networks' shapes differ, a
-            share is not positive, or `target` exists.
+            sum of the shares is not positive, or `target` exists.
     """
-    if min(share for share, _ in parts) <= 0:
-        raise NstjaxError("every share must be above 0")
+    total = sum(share for share, _ in parts)
+    if not 0 < total < float("inf"):
+        raise NstjaxError(f"the shares' sum must be above 0, and is {total:g}")
     loaded = [load_weights(path) for _, path in parts]
     trees, (metadata, *others) = zip(*loaded, strict=True)
     for other, (_, path) in zip(others, parts[1:], strict=True):
         if (other.kind, other.spec) != (metadata.kind, metadata.spec):
             raise NstjaxError(f"{path} holds a network of another shape than the first")
-    total = sum(share for share, _ in parts)
     shares = [share / total for share, _ in parts]
     mean = jax.tree.map(
         lambda *values: np.average(values, axis=0, weights=shares), *trees
