@@ -10,7 +10,8 @@ Presets, each from random weights to its bundled file by one command:
     adain-lap: the same, and a third stage with a term that keeps the content's edges.
     adain-depth: the same with a term that keeps the content's depth.
 
-The bundled `adain-slim` is a weighted mean of what the three give, see its model card.
+The bundled `adain-slim` and `adain-depth-slim` are weighted means of what the three
+give, see their model cards.
 
 On an accelerator add --config.workers=16. Cost: seven minutes on an H200, of which
 another training had a part; days on two CPU cores. What is at hand of an earlier
