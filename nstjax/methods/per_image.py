@@ -22,6 +22,7 @@ from nstjax.methods.objectives import ObjectiveSpec
 from nstjax.models import depth as depths
 from nstjax.models.vgg import VGGSpec
 from nstjax.ops.color import match_color
+from nstjax.ops.cpu.xla import options_for_long_runs
 from nstjax.optimize import driver, engine
 from nstjax.optimize.minimise import minimise
 from nstjax.optimize.trace import concatenate
@@ -39,6 +40,9 @@ _CHUNK = 10
 # The shorter side below which relu5_1 has too few positions to be of use.
 _LEAST_SIDE = 64
 _LEAST_STYLE_SIDE = 16
+# Evaluations times pixels from which a faster program is worth its compiling: 40 of
+# 512 x 512 take as much longer without as it takes.
+_LONG = 1e7
 _CAFFE_SCALE = 57.0
 
 
@@ -235,6 +239,9 @@ def optimise_picture(
             # The clock is read after every evaluation.
             tell_every=tell_every if time_limit is None else 1,
             before=done,
+            compiler_options=options_for_long_runs()
+            if stage.evaluations * math.prod(stage.size) >= _LONG
+            else None,
         )
         shifted = result.trace.evaluations + np.int32(done)
         traces.append(dataclasses.replace(result.trace, evaluations=shifted))

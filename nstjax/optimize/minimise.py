@@ -1,12 +1,12 @@
 """Minimises an objective of one picture, or rather of one array."""
 
 import dataclasses
+from collections.abc import Mapping
 from functools import cache, partial
 from typing import Any
 
 import jax
 
-from nstjax.ops.cpu.xla import options_for_long_runs
 from nstjax.optimize import engine
 from nstjax.optimize.driver import OnChunk, drive, stop_reason
 from nstjax.optimize.engine import Bounds, Objective, RunState
@@ -14,18 +14,14 @@ from nstjax.optimize.solver import Solver
 from nstjax.optimize.trace import Trace, join_records
 from nstjax.types import Array
 
-# Evaluations times numbers in x from which a faster program is worth its compiling:
-# 40 of 512 x 512 pixels take as much longer without as it takes.
-_LONG = 3e7
-
 
 @cache
-def _advance(*, is_long: bool) -> Any:
+def _advance(options: tuple[tuple[str, Any], ...]) -> Any:
     return jax.jit(
         engine.advance,
         static_argnames=("objective", "solver", "rows"),
         donate_argnames=("state",),
-        compiler_options=options_for_long_runs() if is_long else None,
+        compiler_options=dict(options) or None,
     )
 
 
@@ -61,6 +57,7 @@ def minimise(
     on_chunk: OnChunk | None = None,
     tell_every: int = 0,
     before: int = 0,
+    compiler_options: Mapping[str, Any] | None = None,
 ) -> Result:
     """Minimises an objective, from `engine.start` or from where a run stopped.
 
@@ -91,13 +88,14 @@ def minimise(
         tell_every: it is told exactly at the multiples of this, too (at `lbfgs`'s
             first points behind them); 0 for none.
         before: evaluations of earlier runs that the multiples count, too.
+        compiler_options: of the loop, for `jax.jit`.
 
     Returns:
         The result. A Ctrl-C makes it an "interrupted" one, with everything up
         to the end of the chunk it fell into.
     """
     advance = partial(
-        _advance(is_long=evaluations * state.x.size >= _LONG),
+        _advance(tuple(sorted((compiler_options or {}).items()))),
         shared=shared,
         targets=targets,
         bounds=bounds,

@@ -15,7 +15,6 @@ import jax.numpy as jnp
 import optax
 from jax.sharding import Mesh
 
-from nstjax.ops.cpu.xla import options_for_long_runs
 from nstjax.precision import cast_floating, check_compute_dtype
 from nstjax.sharding import batch_sharded, replicated
 from nstjax.types import Array, Params, Terms
@@ -63,7 +62,7 @@ def make_train_step(
     average_decay: float = 0.0,
     accumulate_steps: int = 1,
     compute_dtype: str = "float32",
-    is_long: bool = False,
+    compiler_options: dict[str, Any] | None = None,
 ) -> Callable[[TrainState, Any, Any], tuple[TrainState, Terms]]:
     """Builds ``step(state, frozen, batch) -> (state, report)``, jitted.
 
@@ -80,7 +79,7 @@ def make_train_step(
         compute_dtype: "float32", or "bfloat16" to run networks and gradients
             in half precision while the trained weights, their update and the
             loss stay in float32.
-        is_long: whether it will run so often that it may take longer to compile.
+        compiler_options: for `jax.jit`.
 
     Returns:
         The step. Its report holds every term, "total" and "gradient_norm".
@@ -113,7 +112,7 @@ def make_train_step(
         in_shardings=(everywhere, everywhere, split),
         out_shardings=everywhere,
         donate_argnums=0,
-        compiler_options=options_for_long_runs() if is_long else None,
+        compiler_options=compiler_options,
     )
 
 

@@ -21,6 +21,7 @@ from nstjax.io.checkpoints import Checkpoints
 from nstjax.io.datasets import fixed_batches, make_batches
 from nstjax.io.files import write_atomically
 from nstjax.io.weights import save_weights
+from nstjax.ops.cpu.xla import options_for_long_runs
 from nstjax.sharding import (
     batch_sharded,
     local_rows,
@@ -204,7 +205,7 @@ class _Run:
             seed=config.seed,
             average_decay=config.average_decay,
             accumulate_steps=config.accumulate_steps,
-            is_long=config.steps >= _LONG,
+            compiler_options=options_for_long_runs() if config.steps >= _LONG else None,
             **options,
         )
         self._eval_step = make_eval_step(task.loss, **options)
