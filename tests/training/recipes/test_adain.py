@@ -231,7 +231,7 @@ def test_depth_joins_in_with_the_laplacian(pictures, depth_file):
     assert set(terms) - set(others) == {"depth"} and "lap" in others
     np.testing.assert_allclose(total - rest, 7 * terms["depth"], rtol=1e-3)
 
-    sheet = np.asarray(task.sample(params, task.frozen, pair))
+    sheet = np.asarray(jax.jit(task.sample)(params, task.frozen, pair))
     content, _, painted = np.split(sheet, 3, axis=2)
     assert 0 < painted.min() and painted.max() < 1  # so nothing was clipped
     maps = [
@@ -281,7 +281,7 @@ def test_training_paints_better_and_exports_what_it_trained(pictures):
         recipe="a test",
     )
     totals = [r["validation/total"] for r in reports if "validation/total" in r]
-    untrained = task.loss(
+    untrained = jax.jit(task.loss)(
         task.init(jax.random.key(config.seed)),
         task.frozen,
         batch(np.random.default_rng(0)),
@@ -340,7 +340,8 @@ def test_samples_show_content_style_and_result(pictures):
     make_encoder(pictures / "encoder.safetensors")
     task = make_task(make_config(pictures))
     pair = batch(np.random.default_rng(2))
-    sheet = np.asarray(task.sample(task.init(jax.random.key(1)), task.frozen, pair))
+    params = task.init(jax.random.key(1))
+    sheet = np.asarray(jax.jit(task.sample)(params, task.frozen, pair))
     assert sheet.shape == (4, 32, 96, 3)
     np.testing.assert_allclose(sheet[:, :, :32], pair["content"] / 255, atol=1e-6)
     np.testing.assert_allclose(sheet[:, :, 32:64], pair["style"] / 255, atol=1e-6)
