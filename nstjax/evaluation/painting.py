@@ -145,6 +145,16 @@ def _postponing_termination() -> Iterator[None]:
         sys.exit(1)
 
 
+@contextlib.contextmanager
+def _ending_unheard() -> Iterator[None]:
+    """For a process that tells another one: was that killed, this ends quietly."""
+    try:
+        yield
+    except BrokenPipeError:
+        sys.exit(1)
+
+
+@_ending_unheard()
 def _paint(
     tasks: Sequence[Task],
     options: Mapping[str, Any],
@@ -153,21 +163,6 @@ def _paint(
     connection: Connection,
 ) -> None:
     """The painter's process."""
-    try:
-        _paint_tasks(tasks, options, size, seed, connection)
-    except BrokenPipeError:
-        # Who asked was killed, and nobody is left to paint for.
-        sys.exit(1)
-
-
-def _paint_tasks(
-    tasks: Sequence[Task],
-    options: Mapping[str, Any],
-    size: int,
-    seed: int,
-    connection: Connection,
-) -> None:
-    """Paints, and tells of each picture."""
     try:
         networks = planning.load_networks(options)
     except NstjaxError as error:

@@ -99,7 +99,7 @@ def _one_by_one(form: Callable[..., Array], *batches: Array) -> Array:
 
 def _convolve_forward(x, kernel, stride):
     # Thousands of operations are not even traced for a kernel that is not trained.
-    is_trained = kernel.perturbed or None
+    trained = () if kernel.perturbed else None
     x, kernel = x.value, kernel.value
     # Of a single picture's loop XLA makes no loop.
     if len(x) == 1:
@@ -108,7 +108,7 @@ def _convolve_forward(x, kernel, stride):
         y = _one_by_one(partial(_alone, kernel=kernel), x)
     else:
         y = _one_by_one(lambda one: _plain(one, kernel, stride), x)
-    return y, (x, kernel, is_trained and ())
+    return y, (x, kernel, trained)
 
 
 def _convolve_backward(stride, residual, cotangent):
