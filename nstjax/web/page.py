@@ -55,6 +55,10 @@ class _Visit:
     def __init__(self) -> None:
         self.stop = threading.Event()
         self.busy = False
+        # What is to be painted, and who is about to say so: whoever presses the
+        # button while a photograph is still being looked at means that one.
+        self.content: str | None = None
+        self.taking = threading.Lock()
 
 
 class Page:
@@ -70,34 +74,49 @@ class Page:
         self._studio = studio
         self._visits: dict[str, _Visit] = {}
 
-    def take_photograph(self, upload: dict[str, Any] | None) -> tuple[Any, ...]:
-        """What was dropped: the state, the picture shown, the example, the status."""
+    def _visit(self, request: gr.Request) -> _Visit:
+        return self._visits.setdefault(str(request.session_hash), _Visit())
+
+    def take_photograph(
+        self, upload: dict[str, Any] | None, request: gr.Request
+    ) -> tuple[Any, ...]:
+        """What was dropped: the picture shown, the example, the status."""
         self._sweep()
-        if upload is None:
-            return None, gr.skip(), gr.skip(), _say("")
-        path = str(upload["path"])
-        try:
-            # The browser says where gradio has put it, and could say anything.
-            if self._folder.resolve() not in Path(path).resolve().parents:
-                raise NstjaxError("that is no file that was dropped here")
-            image = check_upload(path)
-        except Exception as error:
-            return None, None, gr.skip(), _problem(error, path)
+        visit = self._visit(request)
+        with visit.taking:
+            visit.content = None
+            if upload is None:
+                return gr.skip(), gr.skip(), _say("")
+            path = str(upload["path"])
+            try:
+                # The browser says where gradio has put it, and could say anything.
+                if self._folder.resolve() not in Path(path).resolve().parents:
+                    raise NstjaxError("that is no file that was dropped here")
+                image = check_upload(path)
+            except Exception as error:
+                return None, gr.skip(), _problem(error, path)
+            visit.content = path
         height, width = image.shape[:2]
         name = html.escape(Path(path).name)
         return (
-            path,
             gr.update(value=shown(image), alt_text="The photograph"),
             None,
             _say(f"{name} has {width} x {height} pixels."),
         )
 
-    def take_example(self, name: str | None) -> tuple[Any, ...]:
-        """An example in place of a photograph: the state, the picture, the status."""
+    def take_example(self, name: str | None, request: gr.Request) -> tuple[Any, ...]:
+        """An example in place of a photograph: the picture, the status."""
         if name is None:
-            return gr.skip(), gr.skip(), gr.skip()
+            return gr.skip(), gr.skip()
+        visit = self._visit(request)
+        with visit.taking:
+            visit.content = name
         picture = shown(examples.content_image(name))
-        return name, gr.update(value=picture, alt_text=f"The example {name}"), _say("")
+        return gr.update(value=picture, alt_text=f"The example {name}"), _say("")
+
+    def drop_photograph(self, request: gr.Request) -> None:
+        """What was to be painted is taken away; no example is chosen any more."""
+        self._visit(request).content = None
 
     def take_styles(self, paths: list[str] | None) -> tuple[Any, ...]:
         """Dropped styles, less those that cannot be used; and the status."""
@@ -137,20 +156,22 @@ class Page:
             if name != "preserve_color"
         ]
 
-    def show_command(self, *values: Any) -> str:
+    def show_command(self, request: gr.Request, *values: Any) -> str:
         """The command line that paints the same, or "" as long as there is none."""
         try:
-            settings, is_clip = _settings(*values)
+            settings, is_clip = _settings(self._visit(request).content, *values)
         except NstjaxError:
             return ""
         return settings.command(".mp4" if is_clip else ".png")
 
     def begin(self, request: gr.Request) -> tuple[Any, ...]:
         """Takes an order: whether it is one, the status, and the button to stop."""
-        visit = self._visits.setdefault(str(request.session_hash), _Visit())
+        visit = self._visit(request)
         if visit.busy:
             return False, gr.skip(), gr.skip()
         visit.busy = True
+        with visit.taking:  # it has been looked at
+            pass
         visit.stop.clear()
         return True, _say("Waiting for its turn."), gr.update(interactive=True)
 
@@ -175,13 +196,13 @@ class Page:
         if not ordered:
             yield (gr.skip(),) * 6
             return
-        visit = self._visits.setdefault(str(request.session_hash), _Visit())
+        visit = self._visit(request)
         idle = gr.update(interactive=False)
         try:
             if visit.stop.is_set():
                 yield _say("Stopped before it began."), *(gr.skip(),) * 4, idle
                 return
-            settings, is_clip = _settings(*values)
+            settings, is_clip = _settings(visit.content, *values)
             folder = Path(tempfile.mkdtemp(dir=self._folder))
             work = self._studio.paint_clip if is_clip else self._studio.paint
             begin = time.perf_counter()
@@ -357,7 +378,7 @@ def make_page(folder: Path, studio: Studio) -> gr.Blocks:
             "<h1>nstjax</h1><p>Paints a photograph in the style of a picture. "
             "Everything stays on this machine.</p>"
         )
-        content, ordered, is_clip = gr.State(None), gr.State(False), gr.State(False)
+        ordered, is_clip = gr.State(False), gr.State(False)
         with gr.Row():
             with gr.Column(elem_id="choices"):
                 photo, example, clip, still, moving = _content_controls()
@@ -408,17 +429,15 @@ def make_page(folder: Path, studio: Studio) -> gr.Blocks:
             photo.upload(
                 page.take_photograph,
                 photo,
-                [content, photo, example, status],
+                [photo, example, status],
                 # Read by nstjax, which says in a sentence what is wrong with a file.
                 preprocess=False,
                 **at_once,
             ),
             still.select(lambda: False, None, is_clip, **at_once),
             moving.select(lambda: True, None, is_clip, **at_once),
-            photo.clear(lambda: (None, None), None, [content, example], **at_once),
-            example.input(
-                page.take_example, example, [content, photo, status], **at_once
-            ),
+            photo.clear(page.drop_photograph, None, example, **at_once),
+            example.input(page.take_example, example, [photo, status], **at_once),
         ]
         own.upload(page.take_styles, own, [own, status], **at_once)
         for chosen in (ticked, own):
@@ -429,7 +448,7 @@ def make_page(folder: Path, studio: Studio) -> gr.Blocks:
             [options[name] for name in _OPTIONS if name != "preserve_color"],
             **at_once,
         )
-        inputs = [content, clip, is_clip, ticked, own, method, size]
+        inputs = [clip, is_clip, ticked, own, method, size]
         inputs += [*options.values(), *weights]
         tell: dict[str, Any] = {
             "fn": page.show_command,

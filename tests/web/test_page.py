@@ -1,0 +1,62 @@
+"""What the page's functions keep for each visitor."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+pytest.importorskip("gradio")
+
+from nstjax.web import page as page_module  # noqa: E402
+from nstjax.web.page import Page  # noqa: E402
+
+# What the controls hold at first: no clip, one style, and adain's defaults.
+_CONTROLS = (None, False, ["night"], None, "adain", 0, 1, 0, 1, 150, "", "none")
+
+
+def _visitor(name="somebody"):
+    return SimpleNamespace(session_hash=name)
+
+
+def test_an_order_waits_for_a_photograph_that_is_still_looked_at(tmp_path, monkeypatch):
+    begun, seen = threading.Event(), threading.Event()
+
+    def slow_look(path):
+        begun.set()
+        assert seen.wait(30)
+        return np.zeros((8, 9, 3), np.uint8)
+
+    monkeypatch.setattr(page_module, "check_upload", slow_look)
+    page = Page(tmp_path, studio=None)
+    with ThreadPoolExecutor(2) as pool:
+        upload = {"path": str(tmp_path / "photo.jpg")}
+        taken = pool.submit(page.take_photograph, upload, _visitor())
+        assert begun.wait(30)
+        order = pool.submit(page.begin, _visitor())
+        # Another visitor's order does not wait.
+        assert page.begin(_visitor("another"))[0]
+        assert not order.done()
+        seen.set()
+        assert order.result(30)[0]
+        assert "9 x 8 pixels" in taken.result(30)[-1]
+    assert "photo.jpg" in page.show_command(_visitor(), *_CONTROLS)
+    assert page.show_command(_visitor("another"), *_CONTROLS) == ""
+
+
+def test_an_example_takes_the_place_of_a_photograph_and_can_be_taken_away(tmp_path):
+    page = Page(tmp_path, studio=None)
+    page.take_example("chelsea", _visitor())
+    assert "--content chelsea" in page.show_command(_visitor(), *_CONTROLS)
+    page.drop_photograph(_visitor())
+    assert page.show_command(_visitor(), *_CONTROLS) == ""
+
+
+def test_a_file_that_was_not_dropped_here_is_not_read(tmp_path):
+    (tmp_path / "page").mkdir()
+    page = Page(tmp_path / "page", studio=None)
+    upload = {"path": str(tmp_path / "secret.png")}
+    *_, status = page.take_photograph(upload, _visitor())
+    assert "dropped here" in status
+    assert page.show_command(_visitor(), *_CONTROLS) == ""
