@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from nstjax.evaluation import perceptual, pixels
-from nstjax.evaluation.records import prepare_picture
+from nstjax.evaluation.inputs import prepare_picture
 from nstjax.weights.pretrained import load_lpips
 
 _SUFFIXES = {".png", ".jpg", ".jpeg", ".webp"}

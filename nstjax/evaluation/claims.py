@@ -19,9 +19,9 @@ import dataclasses
 import statistics
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
+from nstjax.evaluation.inputs import budget_name
 from nstjax.evaluation.measure import Figures
 from nstjax.evaluation.metrics import Column
-from nstjax.evaluation.variants import budget_name
 from nstjax.methods.table import METHODS
 
 HOLDS, FAILS, UNMEASURED = "holds", "does not hold", "not measured"

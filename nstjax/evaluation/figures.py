@@ -7,7 +7,8 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 from scipy.ndimage import uniform_filter
 
-from nstjax.evaluation.records import Folder, Pair
+from nstjax.evaluation.inputs import Pair
+from nstjax.evaluation.painting import Folder
 from nstjax.io.images import read_image, write_image
 from nstjax.io.resizing import resize_image
 from nstjax.ops.laplacian import laplacian_response

@@ -5,8 +5,9 @@ from typing import Any
 
 import numpy as np
 
+from nstjax.evaluation.inputs import Pair
 from nstjax.evaluation.metrics import Metric
-from nstjax.evaluation.records import Folder, Pair, read_json, write_json
+from nstjax.evaluation.painting import Folder, read_json, write_json
 from nstjax.io.images import read_image
 from nstjax.io.weights import sha256_of
 

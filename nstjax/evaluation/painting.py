@@ -1,13 +1,23 @@
-"""Making the pictures, each variant's in a process of its own.
+"""An evaluation's folder, and making the pictures that it lacks.
 
-A process's peak memory is then its variant's, compiled programs included, and
-none finds what another has compiled or left in the allocator. The process that
-asks never starts jax before the last picture is made, so that on an accelerator
-the memory is the painter's alone.
+    run.json                            the protocol, to refuse another one
+    pictures/VARIANT/STYLE/CONTENT.png
+    records/VARIANT/STYLE/CONTENT.json  what it was made of, seconds, memory
+    measured/VARIANT/STYLE/CONTENT.json what was measured of it
+
+A record is written just before its picture, so that a picture without a record
+is somebody else's.
+
+Each variant's pictures are made in a process of its own. A process's peak memory
+is then its variant's, compiled programs included, and none finds what another has
+compiled or left in the allocator. The process that asks never starts jax before
+the last picture is made, so that on an accelerator the memory is the painter's
+alone.
 """
 
 import contextlib
 import dataclasses
+import json
 import multiprocessing
 import signal
 import sys
@@ -22,13 +32,102 @@ import jax
 import numpy as np
 
 from nstjax.errors import NstjaxError
-from nstjax.evaluation.records import prepare_picture, write_json
+from nstjax.evaluation.inputs import Pair, Variant, prepare_picture
+from nstjax.io.differences import describe_differences
+from nstjax.io.files import write_atomically
 from nstjax.io.images import write_image
 from nstjax.io.weights import sha256_of
 from nstjax.methods import plan as planning
 
+_FORMAT = 1
+MISSING, DONE, OTHER = "missing", "done", "other"
 # Seconds that a painter has to end, once asked to.
 _PATIENCE = 20
+
+
+@dataclasses.dataclass(frozen=True)
+class Folder:
+    """An evaluation's folder.
+
+    Attributes:
+        path: where it is; it need not exist yet.
+    """
+
+    path: Path
+
+    def picture(self, variant: str, pair: Pair) -> Path:
+        """A result's file."""
+        return self._file("pictures", variant, pair, ".png")
+
+    def record(self, variant: str, pair: Pair) -> Path:
+        """The file that says how a result was made."""
+        return self._file("records", variant, pair, ".json")
+
+    def figures(self, variant: str, pair: Pair) -> Path:
+        """The file of what was measured of a result."""
+        return self._file("measured", variant, pair, ".json")
+
+    def _file(self, kind: str, variant: str, pair: Pair, suffix: str) -> Path:
+        folder = self.path / kind / variant / pair.style.label
+        return folder / f"{pair.content.label}{suffix}"
+
+    def claim(self, protocol: Mapping[str, Any], *, overwrite: bool) -> None:
+        """Makes the folder, or checks that it holds this evaluation.
+
+        Raises:
+            NstjaxError: if it holds another one, or anything else.
+        """
+        file = self.path / "run.json"
+        protocol = _plain({"format": _FORMAT} | dict(protocol))
+        if self.path.exists() and not self.path.is_dir():
+            raise NstjaxError(f"{self.path} is a file; --output needs a folder")
+        if file.is_file():
+            there = read_json(file)
+            changed = describe_differences(there, protocol)
+            if changed and not overwrite:
+                raise NstjaxError(
+                    f"{self.path} holds an evaluation with other settings: {changed}; "
+                    "choose another --output, or give --overwrite to change that one"
+                )
+            if not changed:
+                return
+        elif self.path.is_dir() and any(self.path.iterdir()) and not overwrite:
+            raise NstjaxError(
+                f"{self.path} holds something else than an evaluation; choose another "
+                "--output"
+            )
+        write_json(file, protocol)
+
+
+def read_records(
+    folder: Folder, variant: str, pairs: Sequence[Pair]
+) -> list[dict[str, Any]]:
+    """The records of the pairs of which there are pictures."""
+    return [
+        read_json(folder.record(variant, pair))
+        for pair in pairs
+        if folder.picture(variant, pair).is_file()
+    ]
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Reads one of the folder's JSON files; one that is damaged counts as empty."""
+    try:
+        data = json.loads(path.read_text())
+    except (OSError, ValueError):
+        return {}
+    return data if isinstance(data, dict) else {}
+
+
+def write_json(path: Path, data: Mapping[str, Any]) -> None:
+    """Writes one of the folder's JSON files, in place of an earlier one."""
+    text = json.dumps(data, indent=1, sort_keys=True, allow_nan=False) + "\n"
+    write_atomically(path, text, overwrite=True)
+
+
+def _plain(data: Any) -> Any:
+    """Through JSON: tuples become lists, as they come back from a file."""
+    return json.loads(json.dumps(data, default=str))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,9 +135,9 @@ class Task:
     """One picture to make.
 
     Attributes:
-        content, style: sources, for `nstjax.evaluation.records.prepare_picture`.
+        content, style: sources, for `nstjax.evaluation.inputs.prepare_picture`.
         picture, record: the files to write.
-        request: what the record says that the picture was made of.
+        request: all that the picture depends on, as JSON data; the record holds it.
     """
 
     content: str
@@ -46,6 +145,79 @@ class Task:
     picture: Path
     record: Path
     request: Mapping[str, Any]
+
+
+def find_tasks(
+    folder: Folder,
+    variants: Sequence[Variant],
+    pairs: Mapping[str, Sequence[Pair]],
+    *,
+    size: int,
+    seed: int,
+    overwrite: bool,
+) -> dict[str, list[Task]]:
+    """The pictures still to be made, by variant.
+
+    Args:
+        folder: where they go.
+        variants: what makes them.
+        pairs: what of, by variant.
+        size: of the square pictures.
+        seed: of all randomness.
+        overwrite: whether pictures of other settings are made again.
+
+    Raises:
+        NstjaxError: if there are such pictures, and they are to be kept.
+    """
+    tasks: dict[str, list[Task]] = {}
+    others = []
+    for variant in variants:
+        tasks[variant.name] = []
+        for pair in pairs[variant.name]:
+            request = _plain(
+                {
+                    "options": dict(variant.options),
+                    "weights": {r: n.sha256 for r, n in variant.networks.items()},
+                    "content": pair.content.sha256,
+                    "style": pair.style.sha256,
+                    "size": size,
+                    "seed": seed,
+                }
+            )
+            state = state_of(folder, variant.name, pair, request)
+            picture = folder.picture(variant.name, pair)
+            if state == OTHER:
+                others.append(picture)
+            if state != DONE:
+                record = folder.record(variant.name, pair)
+                sources = pair.content.source, pair.style.source
+                tasks[variant.name].append(Task(*sources, picture, record, request))
+    if others and not overwrite:
+        raise NstjaxError(
+            f"{len(others)} pictures, such as {others[0]}, were made with other "
+            "options, weights or inputs, or have changed since; choose another "
+            "--output, or --overwrite makes them again"
+        )
+    return tasks
+
+
+def state_of(
+    folder: Folder, variant: str, pair: Pair, request: Mapping[str, Any]
+) -> str:
+    """Whether a result is there.
+
+    Returns:
+        `DONE`; `MISSING`; or `OTHER` where the picture was made with other
+        options, weights or inputs, or has been changed since.
+    """
+    picture, record = folder.picture(variant, pair), folder.record(variant, pair)
+    if not picture.is_file():
+        return MISSING
+    if not record.is_file():
+        return OTHER
+    known = read_json(record)
+    same = known.get("request") == request
+    return DONE if same and known.get("sha256") == sha256_of(picture) else OTHER
 
 
 def paint_all(
@@ -225,14 +397,14 @@ def _write(
             "seconds": seconds,
             "first": first,
             "reason": reason,
-            "memory": peak_memory(),
+            "memory": _peak_memory(),
             "device_memory": _device_memory(),
         }
         write_json(task.record, record)
         draft.replace(task.picture)
 
 
-def peak_memory() -> int | None:
+def _peak_memory() -> int | None:
     """The most bytes of memory that this process has held, if the system tells."""
     status = Path("/proc/self/status")
     if status.is_file():

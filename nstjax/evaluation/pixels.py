@@ -27,8 +27,6 @@ from nstjax.ops.laplacian import laplacian_response
 from nstjax.types import Array
 
 POOLS = (4, 16)
-# The least side at which the coarsest Laplacian exists.
-LEAST_SIDE = 3 * max(POOLS)
 EDGE_TOLERANCE = 2
 _CANNY = {
     "sigma": 2.0,

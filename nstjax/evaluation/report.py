@@ -16,7 +16,7 @@ from nstjax.evaluation import tables
 from nstjax.evaluation.claims import Verdict
 from nstjax.evaluation.measure import Figures
 from nstjax.evaluation.metrics import Metric
-from nstjax.evaluation.records import Folder, write_json
+from nstjax.evaluation.painting import Folder, write_json
 from nstjax.evaluation.tables import Row
 from nstjax.io.files import write_atomically
 

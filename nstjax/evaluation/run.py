@@ -2,7 +2,7 @@
 
 import dataclasses
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,30 +12,39 @@ from nstjax.errors import NstjaxError
 from nstjax.evaluation import report as reports
 from nstjax.evaluation.claims import GATYS_BUDGETS, judge_claims
 from nstjax.evaluation.figures import draw_figures
-from nstjax.evaluation.judges import (
-    check_names,
-    fetched_lpips,
-    make_judges,
-    make_plain_metrics,
+from nstjax.evaluation.inputs import (
+    Input,
+    Network,
+    Pair,
+    Variant,
+    make_variants,
     open_judges,
     part_of_judge,
+    read_inputs,
 )
 from nstjax.evaluation.measure import BASELINES, Figures, measure_all
-from nstjax.evaluation.metrics import Metric
-from nstjax.evaluation.painting import Task, paint_all
-from nstjax.evaluation.records import (
-    DONE,
-    OTHER,
+from nstjax.evaluation.metrics import Metric, make_custom_metric
+from nstjax.evaluation.painting import (
     Folder,
-    Input,
-    Pair,
-    read_inputs,
+    Task,
+    find_tasks,
+    paint_all,
     read_records,
-    request_of,
-    state_of,
+)
+from nstjax.evaluation.perceptual import (
+    make_depth_metric,
+    make_feature_metric,
+    make_perceptual_metric,
+)
+from nstjax.evaluation.pixels import (
+    make_color_metric,
+    make_detail_metric,
+    make_noise_metric,
+    make_wasserstein_metric,
 )
 from nstjax.evaluation.tables import summarise
-from nstjax.evaluation.variants import Variant, make_variants
+from nstjax.weights.pretrained import load_depth, load_encoder, load_lpips
+from nstjax.weights.store.cache import weights_file
 
 
 @dataclasses.dataclass(frozen=True)
@@ -108,10 +117,19 @@ def evaluate(settings: Settings, *, tell: Callable[[str], None]) -> list[str]:
     )
     judges = open_judges(settings.judges, kind="encoder")
     depth_judges = open_judges(settings.depth_judges, kind="depth")
-    lpips = fetched_lpips() if settings.lpips is None else settings.lpips
+    lpips = settings.lpips
+    if lpips is None:
+        names = ("lpips", "lpips-alexnet")
+        lpips = [name for name in names if weights_file(name).is_file()]
     perceptual = open_judges(lpips, kind="lpips")
-    free = make_plain_metrics(settings.metrics)
-    check_names(judges, depth_judges, free)
+    free = [
+        make_detail_metric(),
+        make_wasserstein_metric(),
+        make_noise_metric(),
+        make_color_metric(),
+        *(make_custom_metric(place) for place in settings.metrics),
+    ]
+    _check_names(judges, depth_judges, free)
     if settings.report:
         reports.check_report(settings.report, overwrite=settings.overwrite)
     left_out: list[str] = []
@@ -133,10 +151,17 @@ def evaluate(settings: Settings, *, tell: Callable[[str], None]) -> list[str]:
     chosen |= {v.name: diagonal[: settings.budget_pairs] for v in budgets}
     variants = [*own, *budgets]
     folder.claim(protocol, overwrite=settings.overwrite)
-    todo = _missing(folder, variants, chosen, settings)
-    _paint(todo, variants, settings, leave_out, tell)
+    tasks = find_tasks(
+        folder,
+        variants,
+        chosen,
+        size=settings.size,
+        seed=settings.seed,
+        overwrite=settings.overwrite,
+    )
+    _paint(tasks, variants, settings, leave_out, tell)
 
-    metrics = [*make_judges(judges, depth_judges, perceptual), *free]
+    metrics = [*_make_judges(judges, depth_judges, perceptual), *free]
     measured = _measure(folder, chosen, pairs, metrics, settings)
     rows = [
         summarise(
@@ -188,36 +213,6 @@ def _diagonal(contents: Sequence[Input], styles: Sequence[Input]) -> list[Pair]:
         for offset in range(shift)
         for number, content in enumerate(contents)
     ]
-
-
-def _missing(
-    folder: Folder,
-    variants: Sequence[Variant],
-    chosen: dict[str, Sequence[Pair]],
-    settings: Settings,
-) -> dict[str, list[Task]]:
-    """The pictures still to be made, by variant."""
-    todo: dict[str, list[Task]] = {}
-    others = []
-    for variant in variants:
-        todo[variant.name] = []
-        for pair in chosen[variant.name]:
-            request = request_of(variant, pair, size=settings.size, seed=settings.seed)
-            state = state_of(folder, variant.name, pair, request)
-            picture = folder.picture(variant.name, pair)
-            if state == OTHER:
-                others.append(picture)
-            if state != DONE:
-                record = folder.record(variant.name, pair)
-                sources = pair.content.source, pair.style.source
-                todo[variant.name].append(Task(*sources, picture, record, request))
-    if others and not settings.overwrite:
-        raise NstjaxError(
-            f"{len(others)} pictures, such as {others[0]}, were made with other "
-            "options, weights or inputs, or have changed since; choose another "
-            "--output, or --overwrite makes them again"
-        )
-    return todo
 
 
 def _paint(
@@ -277,3 +272,39 @@ def _measure(
         file=sys.stderr,
     ) as bar:
         return measure_all(folder, everything, metrics, on_measured=bar.update)
+
+
+def _check_names(
+    judges: Mapping[str, Network],
+    depth_judges: Mapping[str, Network],
+    metrics: Sequence[Metric],
+) -> None:
+    """Raises NstjaxError unless every column has a name of its own."""
+    keys = [column.key for metric in metrics for column in metric.columns]
+    for key in keys:
+        if keys.count(key) > 1:
+            raise NstjaxError(f"two metrics are called {key}; rename the --metric")
+    if both := set(judges) & set(depth_judges):
+        raise NstjaxError(f"two judges are called {both.pop()}; convert one anew")
+
+
+def _make_judges(
+    judges: Mapping[str, Network],
+    depth_judges: Mapping[str, Network],
+    perceptual: Mapping[str, Network],
+) -> list[Metric]:
+    """The metrics of networks, which are loaded here: this starts jax."""
+    return [
+        *(
+            make_feature_metric(load_encoder(network.argument), name=name)
+            for name, network in judges.items()
+        ),
+        *(
+            make_depth_metric(load_depth(network.argument), name=name)
+            for name, network in depth_judges.items()
+        ),
+        *(
+            make_perceptual_metric(load_lpips(network.argument), name=name)
+            for name, network in perceptual.items()
+        ),
+    ]

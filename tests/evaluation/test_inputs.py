@@ -7,8 +7,8 @@ import pytest
 from PIL import Image
 
 from nstjax.errors import NstjaxError
-from nstjax.evaluation import records
-from nstjax.evaluation.records import hash_pixels, prepare_picture, read_inputs
+from nstjax.evaluation import inputs, pixels
+from nstjax.evaluation.inputs import hash_pixels, prepare_picture, read_inputs
 from nstjax.io.images import read_image
 
 
@@ -54,7 +54,7 @@ def test_profiles_are_ignored(save, monkeypatch):
         asked.append(options)
         return read_image(path, **options)
 
-    monkeypatch.setattr(records, "read_image", read)
+    monkeypatch.setattr(inputs, "read_image", read)
     prepare_picture(save("a.png"), 48)
     # What that means, the tests of the decoding say.
     assert asked == [{"color_managed": False}]
@@ -91,5 +91,6 @@ def test_an_unreadable_picture_is_left_out(save, tmp_path):
 
 
 def test_a_picture_must_hold_the_coarsest_laplacian(save):
+    assert inputs.LEAST_SIDE == 3 * max(pixels.POOLS)
     with pytest.raises(NstjaxError, match="at least 48"):
         read([save("a.png")], size=47)

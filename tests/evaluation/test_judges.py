@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from nstjax.errors import NstjaxError
-from nstjax.evaluation.judges import (
+from nstjax.evaluation.inputs import (
     DISTILLED_16X,
     LOSS,
     TEACHER,

@@ -5,9 +5,10 @@ import collections
 import numpy as np
 import pytest
 
+from nstjax.evaluation.inputs import Input, Pair, hash_pixels
 from nstjax.evaluation.measure import CONTENT_ITSELF, STYLE_ITSELF, measure_all
 from nstjax.evaluation.metrics import LOWER, Column, Metric
-from nstjax.evaluation.records import Folder, Input, Pair, hash_pixels
+from nstjax.evaluation.painting import Folder
 from nstjax.io.images import write_image
 
 

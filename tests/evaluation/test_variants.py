@@ -5,8 +5,8 @@ import dataclasses
 import pytest
 
 from nstjax.errors import NstjaxError
-from nstjax.evaluation import variants
-from nstjax.evaluation.variants import make_variants
+from nstjax.evaluation import inputs
+from nstjax.evaluation.inputs import make_variants
 from nstjax.io.weights import load_weights, save_weights, sha256_of
 from nstjax.weights.pretrained import weights_path
 
@@ -75,7 +75,7 @@ def test_a_method_without_its_network_says_which(monkeypatch):
     def fail(argument, *, kind):
         raise NstjaxError(f"there is no network {argument!r}")
 
-    monkeypatch.setattr(variants, "open_network", fail)
+    monkeypatch.setattr(inputs, "open_network", fail)
     with pytest.raises(NstjaxError, match="method gatys cannot run.*vgg19-slim"):
         make_variants(["gatys"])
 

@@ -180,7 +180,7 @@ class Cases:
         return lambda: workdirs.check(folder, config)
 
     def _record(self, draw):
-        from nstjax.evaluation.records import Folder, read_json
+        from nstjax.evaluation.painting import Folder, read_json
 
         folder = self.folder / "evaluation"
         folder.mkdir(exist_ok=True)

@@ -6,13 +6,12 @@ import numpy as np
 import pytest
 
 from nstjax.errors import NstjaxError
-from nstjax.evaluation.records import (
+from nstjax.evaluation.inputs import Input, Pair
+from nstjax.evaluation.painting import (
     DONE,
     MISSING,
     OTHER,
     Folder,
-    Input,
-    Pair,
     read_json,
     state_of,
     write_json,

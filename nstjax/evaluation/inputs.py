@@ -1,0 +1,393 @@
+"""What an evaluation takes: pictures, methods, and the networks that judge.
+
+Each picture is scaled, Lanczos, until its shorter side has the size, and its
+middle is cut out and rounded to 8 bits, as results are. Embedded colour profiles
+are ignored. Contents and styles are treated alike, so that no method gains by it.
+
+A method flatters itself before a judge that it was trained or optimises against.
+Networks are told by the SHA-256 of their files, and the published teachers of
+bundled networks by their weights, for they are converted by the user.
+"""
+
+import dataclasses
+import hashlib
+import os
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from nstjax import examples
+from nstjax.errors import NstjaxError
+from nstjax.io.images import read_image
+from nstjax.io.resizing import fit_size, resize_image
+from nstjax.io.weights import (
+    WeightsMetadata,
+    flatten_params,
+    load_weights,
+    sha256_of,
+)
+from nstjax.methods.images import read_picture
+from nstjax.methods.options import method_options
+from nstjax.methods.pictures import list_pictures, picture_labels
+from nstjax.methods.table import METHODS, method_of
+from nstjax.models import vgg
+from nstjax.weights.pretrained import DEFAULT_ENCODER, depth_name, weights_path
+
+# Three cells of the coarsest Laplacian, lap16.
+LEAST_SIDE = 48
+
+
+@dataclasses.dataclass(frozen=True)
+class Input:
+    """A content or a style.
+
+    Attributes:
+        label: what tables and files call it.
+        source: the file, or the example's name.
+        image: float32 [size, size, 3] in [0, 1].
+        sha256: of the image's numbers.
+    """
+
+    label: str
+    source: str
+    image: np.ndarray = dataclasses.field(repr=False)
+    sha256: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Pair:
+    """A content and a style.
+
+    Attributes:
+        content, style: the two.
+    """
+
+    content: Input
+    style: Input
+
+    @property
+    def name(self) -> str:
+        """For people and tables."""
+        return f"{self.content.label} in {self.style.label}"
+
+
+def read_inputs(
+    arguments: Sequence[str], *, size: int, on_unreadable: Callable[[str], None]
+) -> list[Input]:
+    """Reads and prepares contents, or styles.
+
+    Args:
+        arguments: files, folders and names of examples.
+        size: side of the squares, in pixels.
+        on_unreadable: told, in a sentence, of each picture that is left out.
+
+    Returns:
+        The pictures that could be read, in the order given.
+
+    Raises:
+        NstjaxError: if an argument stands for nothing, two pictures have one
+            name, the size is too small, or no picture could be read.
+    """
+    if size < LEAST_SIDE:
+        raise NstjaxError(
+            f"--size must be at least {LEAST_SIDE}, of which lap16 sees three cells, "
+            f"not {size}"
+        )
+    sources = [source for argument in arguments for source in list_pictures(argument)]
+    labels = picture_labels(sources)
+    for label, count in Counter(labels).items():
+        if count > 1:
+            raise NstjaxError(
+                f"two pictures are both called {label}, so that their results could "
+                "not be told apart; rename one"
+            )
+    inputs = []
+    for label, source in zip(labels, sources, strict=True):
+        try:
+            image = prepare_picture(source, size)
+        except NstjaxError as error:
+            on_unreadable(str(error))
+        else:
+            inputs.append(Input(label, source, image, hash_pixels(image)))
+    if not inputs:
+        raise NstjaxError(f"none of the pictures in {', '.join(arguments)} can be read")
+    return inputs
+
+
+def prepare_picture(source: str, size: int) -> np.ndarray:
+    """Reads a picture as the protocol wants it, float32 [size, size, 3].
+
+    Raises:
+        NstjaxError: if it cannot be read.
+    """
+    if examples.is_example(source) and not os.path.exists(source):
+        image = read_picture(source)
+    else:
+        image = read_image(source, color_managed=False)
+    height, width = fit_size(*image.shape[:2], short_side=size)
+    top, left = (height - size) // 2, (width - size) // 2
+    scaled = resize_image(image, (height, width))
+    square = scaled[top : top + size, left : left + size]
+    return np.rint(square * 255).astype(np.float32) / 255
+
+
+def hash_pixels(image: np.ndarray) -> str:
+    """SHA-256 of a picture's float32 numbers, in hexadecimal."""
+    return hashlib.sha256(np.ascontiguousarray(image, np.float32).tobytes()).hexdigest()
+
+
+# VGG-19 distilled to a sixteenth, relu5_1 (MingSun-Tse/Collaborative-Distillation),
+# and the normalised VGG-19 up to relu3_1 (pietrocarbo/deep-transfer).
+DISTILLED_16X = "047209a358161bd67c7e0951358649380c3a3364b41cac49e30813f933b7759a"
+NORMALISED_RELU3_1 = "7e62c9cb5cbd6251ab1049a9821f7fa5ff58443df1067f6fc0b37b4a7752eb05"
+# Simonyan & Zisserman's VGG-19, as `nstjax weights get vgg19` brings it.
+TRUE_VGG19 = "7b8ab704a8bc5280862ed47d2409f657b352346b4ced33aa6fe3706d10ed9bad"
+# FastDepth as openmv pruned it.
+PRUNED_FAST_DEPTH = "ccc42ee955cddf586298fda833f1e4975a3d2d2690167b7734ff731e186bfd9b"
+# See the networks' cards in ``nstjax/weights/bundled/``.
+_TEACHERS = {
+    "vgg19-slim": (DISTILLED_16X, NORMALISED_RELU3_1),
+    "depth-slim": (PRUNED_FAST_DEPTH,),
+    # By way of depth-slim, which it was trained against.
+    "adain-depth-slim": (PRUNED_FAST_DEPTH,),
+}
+# Networks whose features a bundled painter was trained against.
+_LOSSES = {
+    "adain-slim": (TRUE_VGG19,),
+    "adain-lap-slim": (TRUE_VGG19,),
+    "adain-depth-slim": (TRUE_VGG19,),
+}
+
+LOSS, TEACHER, UNSEEN = "loss network", "teacher of its network", "none"
+
+
+@dataclasses.dataclass(frozen=True)
+class Network:
+    """A weight file that can be read, before anything is done with it.
+
+    Attributes:
+        argument: what the user, or a method's options, call it.
+        sha256: of the file.
+        digest: of the weights themselves, however they are stored.
+        metadata: what the file says about itself.
+    """
+
+    argument: str
+    sha256: str
+    digest: str
+    metadata: WeightsMetadata
+
+    @property
+    def is_painter(self) -> bool:
+        """Whether it encodes pictures itself."""
+        return self.metadata.kind == "painter"
+
+
+# Kinds of files that serve as what a method asks for.
+_KINDS = {"encoder": tuple(vgg.KINDS), "decoder": ("decoder", "painter")}
+
+
+def open_network(argument: str, *, kind: str) -> Network:
+    """Finds and reads a weight file, without starting jax.
+
+    Args:
+        argument: see `nstjax.weights.pretrained.weights_path`.
+        kind: "encoder", "decoder", "depth" or "lpips".
+
+    Raises:
+        NstjaxError: if there is no such file, or it holds another network.
+    """
+    path = weights_path(argument)
+    params, metadata = load_weights(path)
+    if metadata.kind not in _KINDS.get(kind, (kind,)):
+        needed = "an encoder" if kind == "encoder" else f"a {kind}"
+        raise NstjaxError(
+            f"{argument} holds a {metadata.kind}, but {needed} is needed here"
+        )
+    # LPIPS' network may be a method's encoder, in a file of its own.
+    digest = digest_of(params["trunk"] if kind == "lpips" else params)
+    return Network(argument, sha256_of(path), digest, metadata)
+
+
+def digest_of(params: Mapping[str, Any]) -> str:
+    """SHA-256 of weights by name, as float32."""
+    digest = hashlib.sha256()
+    for name, value in sorted(flatten_params(params).items()):
+        array = np.ascontiguousarray(value, "<f4")
+        digest.update(f"{name} {array.shape} ".encode())
+        digest.update(array.tobytes())
+    return digest.hexdigest()
+
+
+def part_of_judge(judge: Network, networks: Sequence[Network]) -> str:
+    """What a judge was to a method.
+
+    Args:
+        judge: the judging network.
+        networks: the method's own.
+
+    Returns:
+        `LOSS`, if the method optimises against it, encodes with it, or has a
+        decoder that was trained with it; `TEACHER`, if a bundled network that
+        the method uses was made to imitate it; else `UNSEEN`.
+    """
+    hashes = {network.sha256 for network in networks}
+    for network in networks:
+        notes = network.metadata.notes
+        hashes |= {notes[name] for name in notes if name.endswith("sha256")}
+    if judge.sha256 in hashes or judge.digest in {n.digest for n in networks}:
+        return LOSS
+    for network in networks:
+        if judge.digest in _LOSSES.get(network.metadata.name, ()):
+            return LOSS
+        if judge.digest in _TEACHERS.get(network.metadata.name, ()):
+            return TEACHER
+    return UNSEEN
+
+
+def open_judges(arguments: Iterable[str], *, kind: str) -> dict[str, Network]:
+    """The judges by the name that tables call them by.
+
+    Args:
+        arguments: names or files.
+        kind: "encoder", "depth" or "lpips".
+
+    Raises:
+        NstjaxError: if one cannot be used, or is given twice.
+    """
+    judges: dict[str, Network] = {}
+    for argument in arguments:
+        argument = str(depth_name(argument)) if kind == "depth" else argument
+        network = open_network(argument, kind=kind)
+        if network.sha256 in {judge.sha256 for judge in judges.values()}:
+            raise NstjaxError(f"the judge {argument} was given twice; give it once")
+        name = network.metadata.name
+        if name in judges:
+            name = f"{name}-{network.sha256[:6]}"
+        judges[name] = network
+    return judges
+
+
+# The method that optimises against a depth network.
+_WITH_DEPTH = "gatys-depth"
+
+
+@dataclasses.dataclass(frozen=True)
+class Variant:
+    """A method with its settings.
+
+    Attributes:
+        name: what tables and files call it.
+        options: from `nstjax.methods.options.method_options`.
+        networks: by role, "encoder", "decoder" and "depth" as far as it has them.
+    """
+
+    name: str
+    options: Mapping[str, Any]
+    networks: Mapping[str, Network]
+
+    @property
+    def method(self) -> str:
+        """The method's name."""
+        return self.options["method"]
+
+
+def make_variants(
+    methods: Sequence[str],
+    *,
+    iterations: int | None = None,
+    gatys_evaluations: Sequence[int] = (),
+    depth_models: Sequence[str] = (),
+    encoders: Sequence[str] = (),
+) -> tuple[list[Variant], list[Variant]]:
+    """Makes the variants of an evaluation, and checks that they can run.
+
+    Args:
+        methods: names out of `nstjax.methods.table.METHODS`.
+        iterations: in place of the presets', for methods that optimise.
+        gatys_evaluations: budgets at which Gatys is compared with AdaIN: so many
+            evaluations at full size and none before, from the content.
+        depth_models: names or files of depth networks, with each of which
+            gatys-depth paints besides its own; the variants are named after both.
+        encoders: names or files of encoders, against each of which methods that
+            optimise paint besides their own; the variants are named after both.
+
+    Returns:
+        The methods' own variants, and those of Gatys for the budgets.
+
+    Raises:
+        NstjaxError: for an unknown method, one whose network is missing, further
+            networks without a method for them, or one of them given twice.
+    """
+    if len(set(methods)) < len(methods):
+        raise NstjaxError("--methods names a method twice; name each once")
+    own = []
+    for method in methods:
+        known = METHODS.get(method)
+        optimises = known is not None and not known.in_one_pass
+        changed = {"iterations": iterations} if optimises else {}
+        own.append(_variant(method, method_options(method, options=changed)))
+        if method == _WITH_DEPTH:
+            own.extend(_with_networks(method, "depth", depth_models, changed))
+        if optimises:
+            own.extend(_with_networks(method, "encoder", encoders, changed))
+    if depth_models and _WITH_DEPTH not in methods:
+        raise NstjaxError(
+            f"--depth-model is for {_WITH_DEPTH}, which --methods leaves out; name it "
+            "there, or leave the option out"
+        )
+    if encoders and all(method_of(variant.options).in_one_pass for variant in own):
+        raise NstjaxError(
+            "--encoder is for methods that optimise, which --methods leaves out; name "
+            "one there, or leave the option out"
+        )
+    budgets = [
+        _variant(
+            budget_name(budget),
+            method_options("gatys", options={"iterations": budget, "stages": ()}),
+        )
+        for budget in gatys_evaluations
+    ]
+    return own, budgets
+
+
+def _with_networks(
+    method: str, role: str, networks: Sequence[str], changed: Mapping[str, Any]
+) -> Iterator[Variant]:
+    """Variants with each of some networks in place of the method's own."""
+    option = {"depth": "depth_model", "encoder": "encoder"}[role]
+    names: set[str] = set()
+    for network in networks:
+        options = method_options(method, options={**changed, option: network})
+        variant = _variant(f"{method} ({network})", options)
+        name = f"{method}-{variant.networks[role].metadata.name}"
+        if name in names:
+            flag = option.replace("_", "-")
+            raise NstjaxError(f"two of --{flag} are called {name}; give it once")
+        names.add(name)
+        yield dataclasses.replace(variant, name=name)
+
+
+def budget_name(evaluations: int) -> str:
+    """The name of Gatys' variant with so many evaluations."""
+    return f"gatys-{evaluations}"
+
+
+def _variant(name: str, options: Mapping[str, Any]) -> Variant:
+    networks = {}
+    try:
+        if method_of(options).in_one_pass:
+            networks["decoder"] = open_network(options["decoder"], kind="decoder")
+        if "decoder" not in networks or not networks["decoder"].is_painter:
+            encoder = options["encoder"] or DEFAULT_ENCODER
+            networks["encoder"] = open_network(encoder, kind="encoder")
+        if options.get("depth_weight"):
+            model = str(depth_name(options["depth_model"]))
+            networks["depth"] = open_network(model, kind="depth")
+    except NstjaxError as error:
+        raise NstjaxError(
+            f"the method {name} cannot run, so leave it out of --methods: {error}"
+        ) from error
+    return Variant(name, options, networks)
