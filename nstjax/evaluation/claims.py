@@ -16,18 +16,21 @@ References:
 """
 
 import dataclasses
+import operator
 import statistics
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from nstjax.evaluation.inputs import budget_name
-from nstjax.evaluation.measure import Figures
-from nstjax.evaluation.metrics import Column
+from nstjax.evaluation.metrics import Column, Figures, Measured
 from nstjax.methods.table import METHODS
 
 HOLDS, FAILS, UNMEASURED = "holds", "does not hold", "not measured"
 # The reduction of the depth error that is still little.
 _LITTLE = 0.1
 GATYS_BUDGETS = (50, 100)
+
+# Whether a claim holds of two numbers.
+Holds = Callable[[float, float], bool]
 
 _PAIRS_OF_METHODS = (("lapstyle", "gatys"), ("adain-lap", "adain"))
 
@@ -54,9 +57,7 @@ class Verdict:
     pairs: int = 0
 
 
-def judge_claims(
-    figures: Mapping[str, Mapping[str, Figures]], columns: Sequence[Column]
-) -> list[Verdict]:
+def judge_claims(figures: Measured, columns: Sequence[Column]) -> list[Verdict]:
     """Decides every claim.
 
     Args:
@@ -64,81 +65,43 @@ def judge_claims(
         columns: those that were measured.
 
     Returns:
-        One verdict for each comparison; several judges give several.
+        One verdict for each comparison, by part; several judges give several.
     """
-    return [
-        *_detail(figures, columns),
-        *_strokes(figures, columns),
-        *_depth(figures, columns),
-        *_noise(figures, columns),
-        *_budgets(figures, columns),
+    verdicts = [
+        verdict
+        for comparison in _comparisons()
+        for verdict in _compare(figures, columns, *comparison)
     ]
+    return sorted([*verdicts, *_depth(figures, columns)], key=lambda v: v.part)
 
 
-def _detail(figures, columns) -> Iterable[Verdict]:
+def _comparisons() -> Iterator[tuple[str, str, str, str, str, Holds]]:
+    """Part, claim, metric, the two variants, and when it holds; all but depth."""
     for first, second in _PAIRS_OF_METHODS:
-        for metric, larger in (("lap4", False), ("edge_f1", True), ("ssim", True)):
-            yield from _compare(
-                figures,
-                columns,
-                "a",
-                f"{first} keeps more detail than {second}",
-                metric,
-                first,
-                second,
-                _greater if larger else _less,
-            )
-
-
-def _strokes(figures, columns) -> Iterable[Verdict]:
+        claim = f"{first} keeps more detail than {second}"
+        yield "a", claim, "lap4", first, second, operator.lt
+        yield "a", claim, "edge_f1", first, second, operator.gt
+        yield "a", claim, "ssim", first, second, operator.gt
     for first, second in _PAIRS_OF_METHODS:
-        for metric in ("style", "texture"):
-            yield from _compare(
-                figures,
-                columns,
-                "b",
-                f"{first} loses brush strokes against {second}",
-                metric,
-                first,
-                second,
-                _greater,
-            )
-
-
-def _noise(figures, columns) -> Iterable[Verdict]:
-    optimising = (m.name for m in METHODS.values() if not m.in_one_pass)
-    for method in optimising:
-        yield from _compare(
-            figures,
-            columns,
-            "d",
-            f"{method} paints quieter skies than adain",
-            "flat_noise",
-            method,
-            "adain",
-            _less,
-        )
-
-
-def _budgets(figures, columns) -> Iterable[Verdict]:
+        claim = f"{first} loses brush strokes against {second}"
+        yield "b", claim, "style", first, second, operator.gt
+        yield "b", claim, "texture", first, second, operator.gt
+    for method in METHODS.values():
+        if not method.in_one_pass:
+            claim = f"{method.name} paints quieter skies than adain"
+            yield "d", claim, "flat_noise", method.name, "adain", operator.lt
     few, many = GATYS_BUDGETS
     for budget, words, holds in (
-        (few, "no higher than", _not_greater),
-        (many, "no lower than", _not_less),
+        (few, "no higher than", operator.le),
+        (many, "no lower than", operator.ge),
     ):
-        yield from _compare(
-            figures,
-            columns,
-            "e",
-            f"adain's style loss is {words} that of gatys after {budget} evaluations",
-            "style",
-            "adain",
-            budget_name(budget),
-            holds,
+        claim = (
+            f"adain's style loss is {words} that of gatys after {budget} evaluations"
         )
+        yield "e", claim, "style", "adain", budget_name(budget), holds
 
 
-def _depth(figures, columns) -> Iterable[Verdict]:
+def _depth(figures: Measured, columns: Sequence[Column]) -> Iterator[Verdict]:
     little = "the depth loss changes little in per-image optimisation"
     more = "the depth loss changes more in adain"
     found = [column for column in columns if column.metric == "depth_error"]
@@ -153,20 +116,20 @@ def _depth(figures, columns) -> Iterable[Verdict]:
             "c",
             f"{little} ({words.format('gatys-depth, against a tenth')})",
             in_gatys,
-            _Compared(_LITTLE, limit),
-            _less,
+            _Side(_LITTLE, limit),
+            operator.lt,
         )
         yield _decide(
             "c",
             f"{more} ({words.format('adain-depth against gatys-depth')})",
             in_adain,
             in_gatys,
-            _greater,
+            operator.gt,
         )
 
 
 @dataclasses.dataclass(frozen=True)
-class _Compared:
+class _Side:
     """One side of a comparison: over all pairs, and pair by pair."""
 
     overall: float | None
@@ -174,58 +137,52 @@ class _Compared:
 
 
 def _compare(
-    figures: Mapping[str, Mapping[str, Figures]],
+    figures: Measured,
     columns: Sequence[Column],
     part: str,
     claim: str,
     metric: str,
     first: str,
     second: str,
-    holds: Callable[[float, float], bool],
-) -> Iterable[Verdict]:
+    holds: Holds,
+) -> Iterator[Verdict]:
     found = [column.key for column in columns if column.metric == metric]
     if not found:
         yield Verdict(part, f"{claim} ({metric})")
     for key in found:
-        common = _common(figures, first, second)
-        sides = [_values(figures, key, name, common) for name in (first, second)]
-        yield _decide(part, f"{claim} ({key})", *sides, holds)
+        mine, other = _sides(figures, key, first, second)
+        yield _decide(part, f"{claim} ({key})", mine, other, holds)
 
 
-def _common(figures, first: str, second: str) -> list[str]:
-    """The pairs of which both variants have a picture."""
-    return [pair for pair in figures.get(first, {}) if pair in figures.get(second, {})]
+def _sides(figures: Measured, key: str, first: str, second: str) -> tuple[_Side, _Side]:
+    """A column of two variants, of the pairs of which both have a picture."""
+    mine, other = figures.get(first, {}), figures.get(second, {})
+    pairs = [pair for pair in mine if pair in other]
+    return _side(mine, key, pairs), _side(other, key, pairs)
 
 
-def _values(figures, key: str, variant: str, pairs: Sequence[str]) -> _Compared:
-    values = {pair: figures[variant][pair][key] for pair in pairs}
-    return _Compared(statistics.fmean(values.values()) if values else None, values)
+def _side(figures: Mapping[str, Figures], key: str, pairs: Sequence[str]) -> _Side:
+    values = {pair: figures[pair][key] for pair in pairs}
+    return _Side(statistics.fmean(values.values()) if values else None, values)
 
 
-def _reductions(figures, key: str, with_loss: str, without: str) -> _Compared:
+def _reductions(figures: Measured, key: str, with_loss: str, without: str) -> _Side:
     """1 - error with / error without: of the means, and of every pair."""
-    pairs = _common(figures, with_loss, without)
-    after, before = (
-        _values(figures, key, name, pairs) for name in (with_loss, without)
-    )
-    if not before.overall:
-        return _Compared(None, {})
-    return _Compared(
+    after, before = _sides(figures, key, with_loss, without)
+    if after.overall is None or not before.overall:
+        return _Side(None, {})
+    return _Side(
         1 - after.overall / before.overall,
         {
-            p: 1 - after.by_pair[p] / before.by_pair[p]
-            for p in pairs
-            if before.by_pair[p]
+            pair: 1 - after.by_pair[pair] / error
+            for pair, error in before.by_pair.items()
+            if error
         },
     )
 
 
 def _decide(
-    part: str,
-    claim: str,
-    first: _Compared,
-    second: _Compared,
-    holds: Callable[[float, float], bool],
+    part: str, claim: str, first: _Side, second: _Side, holds: Holds
 ) -> Verdict:
     pairs = [pair for pair in first.by_pair if pair in second.by_pair]
     if first.overall is None or second.overall is None or not pairs:
@@ -235,19 +192,3 @@ def _decide(
     return Verdict(
         part, claim, verdict, first.overall, second.overall, share, len(pairs)
     )
-
-
-def _less(first: float, second: float) -> bool:
-    return first < second
-
-
-def _greater(first: float, second: float) -> bool:
-    return first > second
-
-
-def _not_greater(first: float, second: float) -> bool:
-    return first <= second
-
-
-def _not_less(first: float, second: float) -> bool:
-    return first >= second

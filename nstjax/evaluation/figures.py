@@ -9,9 +9,10 @@ from scipy.ndimage import uniform_filter
 
 from nstjax.evaluation.inputs import Pair
 from nstjax.evaluation.painting import Folder
+from nstjax.evaluation.pixels import pooled_laplacian
 from nstjax.io.images import read_image, write_image
 from nstjax.io.resizing import resize_image
-from nstjax.ops.laplacian import laplacian_response
+from nstjax.methods.images import to_pil
 
 # Pixels: a cell's side, between cells, and a label's height.
 _CELL, _GAP, _LABEL = 256, 6, 26
@@ -19,6 +20,8 @@ _FONT_SIZE = 17
 # A crop's side, as a fraction of the picture's.
 _CROP = 0.25
 _FRAME = (255, 64, 0)
+# The methods that figure 4 shows.
+_FIGURE_4 = ("gatys", "lapstyle")
 
 # Pictures [H, W, 3] in [0, 1] in a row; None leaves the cell empty.
 Cells = Sequence[np.ndarray | None]
@@ -80,8 +83,7 @@ def close_up(
 def busiest_square(content: np.ndarray) -> tuple[int, int, int]:
     """Top, left and side of the square with the most detail in a content."""
     side = max(8, round(_CROP * min(content.shape[:2])))
-    response = laplacian_response(content[None], pool=1, channels="sum")
-    energy = np.square(np.asarray(response)[0, ..., 0])
+    energy = np.square(pooled_laplacian(content, pool=1))
     means = uniform_filter(energy, side, mode="constant")
     # Only squares that lie in the picture; the filter's window ends before the
     # middle where its side is even.
@@ -104,21 +106,14 @@ def _write(draw: ImageDraw.ImageDraw, middle: float, text: str) -> None:
 
 
 def _framed(picture: np.ndarray, top: int, left: int, side: int) -> np.ndarray:
-    image = Image.fromarray(_to_levels(picture))
+    image = to_pil(picture)
     box = (left, top, left + side - 1, top + side - 1)
     ImageDraw.Draw(image).rectangle(box, outline=_FRAME, width=2)
     return np.asarray(image, np.float32) / 255
 
 
 def _to_cell(picture: np.ndarray) -> Image.Image:
-    return Image.fromarray(_to_levels(resize_image(picture, (_CELL, _CELL))))
-
-
-def _to_levels(picture: np.ndarray) -> np.ndarray:
-    return np.rint(np.clip(picture, 0, 1) * 255).astype(np.uint8)
-
-
-_FIGURE_4 = ("gatys", "lapstyle")
+    return to_pil(resize_image(picture, (_CELL, _CELL)))
 
 
 def draw_figures(
@@ -138,8 +133,11 @@ def draw_figures(
     if not (pairs and methods):
         return []
     rows = [
-        [pair.content.image, pair.style.image]
-        + [_result(folder, variant, pair) for variant in methods.values()]
+        [
+            pair.content.image,
+            pair.style.image,
+            *(_result(folder, variant, pair) for variant in methods.values()),
+        ]
         for pair in pairs
     ]
     sheet = comparison(
@@ -157,10 +155,12 @@ def draw_figures(
 def _draw_figure_4(
     folder: Folder, variants: Sequence[str], pairs: Sequence[Pair]
 ) -> list[Path]:
-    rows, labels = [], []
+    rows: list[Cells] = []
+    labels: list[str] = []
     for pair in pairs:
-        results = [_result(folder, variant, pair) for variant in variants]
-        if all(result is not None for result in results):
+        found = [_result(folder, variant, pair) for variant in variants]
+        results = [picture for picture in found if picture is not None]
+        if len(results) == len(variants):
             rows += close_up(pair.style.image, pair.content.image, results)
             labels += [pair.name, "enlarged"]
     if not rows:

@@ -1,7 +1,8 @@
-"""What is measured of a picture: metrics, each with the columns that it fills.
+"""Metrics, each with the columns that it fills, and measuring by them.
 
 A metric describes every content and every style once, however many pictures are
-made of them, and then compares results with these descriptions.
+made of them, and then compares results with these descriptions. Each figure is
+measured once and kept in the evaluation's folder.
 Pictures are float32 [H, W, 3], RGB in [0, 1], all of one size.
 """
 
@@ -11,17 +12,28 @@ import inspect
 import math
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from nstjax.errors import NstjaxError
+from nstjax.evaluation.inputs import Input, Pair
+from nstjax.evaluation.painting import Folder, read_json, write_json
+from nstjax.io.images import read_image
+from nstjax.io.weights import sha256_of
 
 LOWER, HIGHER, NEITHER = "lower", "higher", ""
 # Between a metric's name and its judge's in a column's key.
 JUDGED_BY = "@"
+# Rows of the tables that nobody has to paint: the best content and the best style.
+CONTENT_ITSELF, STYLE_ITSELF = "content-itself", "style-itself"
+BASELINES = (CONTENT_ITSELF, STYLE_ITSELF)
+
+# A picture's figures by column; those of all pictures by variant and pair.
+Figures = Mapping[str, float]
+Measured = Mapping[str, Mapping[str, Figures]]
 
 
 class Column(NamedTuple):
@@ -71,6 +83,11 @@ class Metric(NamedTuple):
 def nothing(picture: np.ndarray) -> None:
     """For a metric that needs no contents, or no styles."""
     del picture
+
+
+def itself(picture: np.ndarray) -> np.ndarray:
+    """For a metric that compares pictures as they are."""
+    return picture
 
 
 def judged(metric: str, judge: str) -> str:
@@ -123,7 +140,9 @@ def make_custom_metric(place: str) -> Metric:
     metric = load_metric(place)
     name = place.partition(":")[2]
 
-    def measure(result, content, style):
+    def measure(
+        result: np.ndarray, content: np.ndarray, style: np.ndarray
+    ) -> dict[str, float]:
         try:
             value = float(metric(result, content, style))
         except Exception as error:
@@ -139,19 +158,112 @@ def make_custom_metric(place: str) -> Metric:
         title=f"{place}, a metric of the user's",
         identity=f"custom {place} {_hash_of_source(metric)}",
         columns=(Column(name, NEITHER),),
-        of_content=_itself,
-        of_style=_itself,
+        of_content=itself,
+        of_style=itself,
         measure=measure,
     )
 
 
-def _itself(picture: np.ndarray) -> np.ndarray:
-    return picture
-
-
-def _hash_of_source(metric: Metric) -> str:
+def _hash_of_source(metric: Function) -> str:
     try:
         source = Path(inspect.getfile(metric)).read_bytes()
     except (TypeError, OSError):  # built in, or an object that has no file
         return ""
     return hashlib.sha256(source).hexdigest()
+
+
+def measure_all(
+    folder: Folder,
+    pairs: Mapping[str, Sequence[Pair]],
+    metrics: Sequence[Metric],
+    *,
+    on_measured: Callable[[int], object],
+) -> dict[str, dict[str, Figures]]:
+    """Measures the results that are there.
+
+    Contents are encoded one after the other, styles once and for all.
+
+    Args:
+        folder: the evaluation's.
+        pairs: by variant (or one of `BASELINES`), those to measure; pairs without
+            a picture are left out.
+        metrics: what to measure.
+        on_measured: told of pictures that have been measured, or were before.
+
+    Returns:
+        By variant and the pair's name, the figures.
+    """
+    by_content: dict[str, list[tuple[str, Pair]]] = {}
+    for variant, pairs_of_variant in pairs.items():
+        for pair in pairs_of_variant:
+            by_content.setdefault(pair.content.label, []).append((variant, pair))
+    of_style = _Prepared("of_style")
+    measured: dict[str, dict[str, Figures]] = {variant: {} for variant in pairs}
+    for some in by_content.values():
+        # Forgotten with the content, for they are large.
+        of_content = _Prepared("of_content")
+        for variant, pair in some:
+            figures = _measure(folder, variant, pair, metrics, of_content, of_style)
+            if figures is not None:
+                measured[variant][pair.name] = figures
+            on_measured(1)
+    return measured
+
+
+class _Prepared:
+    """What metrics need of contents, or of styles, each computed once."""
+
+    def __init__(self, attribute: str) -> None:
+        self._attribute = attribute
+        self._known: dict[tuple[str, str], Any] = {}
+
+    def __call__(self, metric: Metric, picture: Input) -> Any:
+        key = (metric.identity, picture.label)
+        if key not in self._known:
+            self._known[key] = getattr(metric, self._attribute)(picture.image)
+        return self._known[key]
+
+
+def _measure(
+    folder: Folder,
+    variant: str,
+    pair: Pair,
+    metrics: Sequence[Metric],
+    of_content: _Prepared,
+    of_style: _Prepared,
+) -> Figures | None:
+    """A result's figures, from its file where they are known; None without it."""
+    if variant in BASELINES:
+        end = pair.content if variant == CONTENT_ITSELF else pair.style
+        sha256, load = end.sha256, lambda: end.image
+    else:
+        picture = folder.picture(variant, pair)
+        if not picture.is_file():
+            return None
+        sha256, load = sha256_of(picture), lambda: read_image(picture)
+    file = folder.figures(variant, pair)
+    pictures = {
+        "result": sha256,
+        "content": pair.content.sha256,
+        "style": pair.style.sha256,
+    }
+    known = read_json(file)
+    if known.get("pictures") != pictures:
+        known = {"pictures": pictures, "metrics": {}}
+    found: dict[str, Figures] = known["metrics"]
+    if missing := [metric for metric in metrics if metric.identity not in found]:
+        result = load()
+        for metric in missing:
+            figures = metric.measure(
+                result, of_content(metric, pair.content), of_style(metric, pair.style)
+            )
+            # Without the judge's name, which may be another one next time.
+            found[metric.identity] = {
+                column.metric: figures[column.key] for column in metric.columns
+            }
+        write_json(file, known)
+    return {
+        column.key: found[metric.identity][column.metric]
+        for metric in metrics
+        for column in metric.columns
+    }

@@ -227,7 +227,7 @@ def paint_all(
     size: int,
     seed: int,
     on_evaluations: Callable[[int, int], None],
-    on_picture: Callable[[], None],
+    on_picture: Callable[[], object],
     on_failure: Callable[[str], None],
 ) -> None:
     """Makes a variant's pictures in a new process, and waits for it.

@@ -74,7 +74,9 @@ def make_feature_metric(encoder: Encoder, *, name: str) -> Metric:
     def encoded(picture: np.ndarray) -> Features:
         return _vgg_features(encoder.params, picture[None], spec=encoder.spec)
 
-    def measure(result, content, style):
+    def measure(
+        result: np.ndarray, content: Array, style: VggStyle
+    ) -> dict[str, float]:
         figures = _compare_vgg(encoded(result), content, style, layer=content_layer)
         return dict(zip(keys, map(float, figures), strict=True))
 
@@ -194,7 +196,9 @@ def make_perceptual_metric(network: Lpips, *, name: str) -> Metric:
     deep = trunk == "vgg16"
     metrics = ["lpips", *(("content16", "style16", "gram16") if deep else ())]
 
-    def measure(result, content, style):
+    def measure(
+        result: np.ndarray, content: Features, style: LpipsStyle
+    ) -> dict[str, float]:
         features = encode(network, result)
         figures = compare_contents(network, features, content)
         figures |= compare_styles(features, style) if deep else {}
@@ -218,15 +222,12 @@ def _encode(params: Params, image: Array, *, spec: LpipsSpec) -> Features:
 
 @jax.jit
 def _compare_styles(features: Features, style: LpipsStyle) -> tuple[Array, Array]:
-    pairs = [
-        (_relative(_statistics(x), style.statistics[name]), _gram(x), style.grams[name])
+    moments = [
+        _relative(_statistics(x), style.statistics[name])
         for name, x in features.items()
     ]
-    grams = [_relative(mine, wanted) for _, mine, wanted in pairs]
-    return (
-        jnp.stack([distance for distance, _, _ in pairs]).mean(),
-        jnp.stack(grams).mean(),
-    )
+    grams = [_relative(_gram(x), style.grams[name]) for name, x in features.items()]
+    return jnp.stack(moments).mean(), jnp.stack(grams).mean()
 
 
 def _statistics(x: Array) -> Array:
@@ -263,7 +264,7 @@ def make_depth_metric(depth: Depth, *, name: str) -> Metric:
     def disparity_of(picture: np.ndarray) -> Array:
         return _disparity(depth.params, picture[None], spec=depth.spec)
 
-    def measure(result, content, style):
+    def measure(result: np.ndarray, content: Array, style: None) -> dict[str, float]:
         found = disparity_of(result)
         return {
             error: float(_error(found, content)),

@@ -14,7 +14,15 @@ from skimage.color import rgb2lab
 from skimage.feature import canny
 from skimage.metrics import structural_similarity
 
-from nstjax.evaluation.metrics import HIGHER, LOWER, NEITHER, Column, Metric, nothing
+from nstjax.evaluation.metrics import (
+    HIGHER,
+    LOWER,
+    NEITHER,
+    Column,
+    Metric,
+    itself,
+    nothing,
+)
 from nstjax.losses.artifacts import (
     CHECKERBOARD_BLOCK,
     checkerboard_loss,
@@ -87,12 +95,9 @@ def make_detail_metric() -> Metric:
 
 def describe_detail(picture: np.ndarray) -> Detail:
     """The details of a picture [H, W, 3]."""
-    grey = np.asarray(luminance(picture))[..., 0]
+    grey = _grey(picture)
     return Detail(
-        laplacians=tuple(
-            np.asarray(laplacian_response(picture[None], pool=pool, channels="sum"))
-            for pool in POOLS
-        ),
+        laplacians=tuple(pooled_laplacian(picture, pool) for pool in POOLS),
         luminance=grey,
         edges=find_edges(grey),
     )
@@ -253,7 +258,7 @@ def directions(dimensions: int) -> np.ndarray:
 
 def derivatives(picture: np.ndarray) -> np.ndarray:
     """Scale-normalised derivatives of the luminance, [H * W, 15] float32."""
-    grey = np.asarray(luminance(picture))[..., 0]
+    grey = _grey(picture)
     responses = [
         scale ** sum(order) * gaussian_filter(grey, scale, order=order, mode="reflect")
         for scale in _SCALES
@@ -291,8 +296,11 @@ def make_noise_metric() -> Metric:
     No network takes part, and the definitions are this project's.
     """
 
-    def measure(result, content, style):
-        noise, ratio, grid = map(float, _measure_noise(result[None], content, style))
+    def measure(
+        result: np.ndarray, content: np.ndarray, style: np.ndarray
+    ) -> dict[str, float]:
+        pictures = (picture[None] for picture in (result, content, style))
+        noise, ratio, grid = map(float, _measure_noise(*pictures))
         return {"flat_noise": noise, "flat_ratio": ratio, "grid": grid}
 
     return Metric(
@@ -303,14 +311,10 @@ def make_noise_metric() -> Metric:
             Column("flat_ratio", NEITHER),
             Column("grid", LOWER),
         ),
-        of_content=_batch,
-        of_style=_batch,
+        of_content=itself,
+        of_style=itself,
         measure=measure,
     )
-
-
-def _batch(picture: np.ndarray) -> np.ndarray:
-    return picture[None]
 
 
 @jax.jit
@@ -342,17 +346,19 @@ def fringe(result: np.ndarray) -> float:
     """Edges of the opponent colours over those of the luminance, of [H, W, 3]."""
     red, green, blue = np.moveaxis(result, -1, 0)
     colours = _edges(red - green) + _edges((red + green) / 2 - blue)
-    grey = _edges(np.asarray(luminance(result))[..., 0])
+    grey = _edges(_grey(result))
     return float(np.sqrt(colours / 2) / max(np.sqrt(grey), _LEAST_EDGES))
 
 
 def flat(result: np.ndarray, content: np.ndarray) -> float:
     """How restless a result [H, W, 3] is where the content is flat."""
-    weights = np.asarray(flatness(content[None]))[0, ..., 0]
+    weights = np.asarray(
+        flatness(content[None])  # type: ignore[arg-type]  # NumPy's rounding is kept
+    )[0, ..., 0]
     chosen = weights >= min(0.5, np.quantile(weights, 0.9))
     rows, columns = weights.shape
     # The blocks begin at the second pixel; see `nstjax.losses.artifacts.local_energy`.
-    squares = np.square(_laplacian(np.asarray(luminance(result))[..., 0]))
+    squares = np.square(_laplacian(_grey(result)))
     blocks = squares[1 : 1 + 4 * rows, 1 : 1 + 4 * columns]
     energy = blocks.reshape(rows, 4, columns, 4).mean(axis=(1, 3))
     return 255 * float(np.sqrt(energy[chosen].mean()))
@@ -380,7 +386,9 @@ def make_color_metric() -> Metric:
         Rabin et al., 2011, https://doi.org/10.1007/978-3-642-24785-9_37.
     """
 
-    def measure(result, content, style):
+    def measure(
+        result: np.ndarray, content: np.ndarray, style: np.ndarray
+    ) -> dict[str, float]:
         return {
             "palette": palette(result, style),
             "chroma": max(0.0, chroma(result) - chroma(style)),
@@ -394,10 +402,25 @@ def make_color_metric() -> Metric:
         columns=tuple(
             Column(key, LOWER) for key in ("palette", "chroma", "fringe", "flat")
         ),
-        of_content=lambda content: content,
-        of_style=lambda style: style,
+        of_content=itself,
+        of_style=itself,
         measure=measure,
     )
+
+
+def pooled_laplacian(picture: np.ndarray, pool: int) -> np.ndarray:
+    """The Laplacian of a picture [H, W, C], [H // pool - 2, W // pool - 2]."""
+    response = laplacian_response(
+        picture[None],  # type: ignore[arg-type]  # NumPy's rounding is kept
+        pool=pool,
+        channels="sum",
+    )
+    return np.asarray(response)[0, ..., 0]
+
+
+def _grey(picture: np.ndarray) -> np.ndarray:
+    """The luminance of a picture [H, W, 3], [H, W]."""
+    return np.asarray(luminance(jnp.asarray(picture)))[..., 0]
 
 
 def _laplacian(plane: np.ndarray) -> np.ndarray:

@@ -9,7 +9,6 @@ from typing import Any
 from tqdm import tqdm
 
 from nstjax.errors import NstjaxError
-from nstjax.evaluation import report as reports
 from nstjax.evaluation.claims import GATYS_BUDGETS, judge_claims
 from nstjax.evaluation.figures import draw_figures
 from nstjax.evaluation.inputs import (
@@ -22,8 +21,12 @@ from nstjax.evaluation.inputs import (
     part_of_judge,
     read_inputs,
 )
-from nstjax.evaluation.measure import BASELINES, Figures, measure_all
-from nstjax.evaluation.metrics import Metric, make_custom_metric
+from nstjax.evaluation.metrics import (
+    BASELINES,
+    Metric,
+    make_custom_metric,
+    measure_all,
+)
 from nstjax.evaluation.painting import (
     Folder,
     Task,
@@ -42,7 +45,7 @@ from nstjax.evaluation.pixels import (
     make_noise_metric,
     make_wasserstein_metric,
 )
-from nstjax.evaluation.tables import summarise
+from nstjax.evaluation.report import Results, check_report, summarise, write_results
 from nstjax.weights.pretrained import load_depth, load_encoder, load_lpips
 from nstjax.weights.store.cache import weights_file
 
@@ -131,7 +134,7 @@ def evaluate(settings: Settings, *, tell: Callable[[str], None]) -> list[str]:
     ]
     _check_names(judges, depth_judges, free)
     if settings.report:
-        reports.check_report(settings.report, overwrite=settings.overwrite)
+        check_report(settings.report, overwrite=settings.overwrite)
     left_out: list[str] = []
 
     def leave_out(sentence: str) -> None:
@@ -162,7 +165,10 @@ def evaluate(settings: Settings, *, tell: Callable[[str], None]) -> list[str]:
     _paint(tasks, variants, settings, leave_out, tell)
 
     metrics = [*_make_judges(judges, depth_judges, perceptual), *free]
-    measured = _measure(folder, chosen, pairs, metrics, settings)
+    measuring = chosen | dict.fromkeys(BASELINES, pairs)
+    with _progress(measuring, settings) as bar:
+        bar.set_description("measuring")
+        measured = measure_all(folder, measuring, metrics, on_measured=bar.update)
     rows = [
         summarise(
             name, measured[name], read_records(folder, name, chosen.get(name, ()))
@@ -170,7 +176,7 @@ def evaluate(settings: Settings, *, tell: Callable[[str], None]) -> list[str]:
         for name in measured
     ]
     columns = [column for metric in metrics for column in metric.columns]
-    results = reports.Results(
+    results = Results(
         command=settings.command,
         note=settings.note,
         protocol=protocol,
@@ -188,7 +194,7 @@ def evaluate(settings: Settings, *, tell: Callable[[str], None]) -> list[str]:
     )
     shown = {variant.method: variant.name for variant in own}  # the last of each
     drawn = draw_figures(folder, shown, diagonal[: settings.figure_pairs])
-    reports.write_results(folder, results, measured, drawn, report=settings.report)
+    write_results(folder, results, measured, drawn, report=settings.report)
     return left_out
 
 
@@ -216,18 +222,16 @@ def _diagonal(contents: Sequence[Input], styles: Sequence[Input]) -> list[Pair]:
 
 
 def _paint(
-    todo: dict[str, list[Task]],
+    tasks: Mapping[str, Sequence[Task]],
     variants: Sequence[Variant],
     settings: Settings,
     leave_out: Callable[[str], None],
     tell: Callable[[str], None],
 ) -> None:
-    total = sum(map(len, todo.values()))
+    total = sum(map(len, tasks.values()))
     if not total:
         return
-    with tqdm(
-        total=total, unit="picture", disable=settings.quiet, file=sys.stderr
-    ) as bar:
+    with _progress(tasks, settings) as bar:
 
         def on_evaluations(done: int, requested: int) -> None:
             bar.set_postfix_str(f"{done}/{requested} evaluations")
@@ -237,13 +241,12 @@ def _paint(
             bar.update(1)
 
         for variant in variants:
-            tasks = todo[variant.name]
-            if not tasks:
+            if not tasks[variant.name]:
                 continue
             bar.set_description(variant.name)
             bar.set_postfix_str("")
             paint_all(
-                tasks,
+                tasks[variant.name],
                 options=variant.options,
                 size=settings.size,
                 seed=settings.seed,
@@ -255,23 +258,14 @@ def _paint(
         tell(f"painted {total} pictures in {settings.output}")
 
 
-def _measure(
-    folder: Folder,
-    chosen: dict[str, Sequence[Pair]],
-    pairs: Sequence[Pair],
-    metrics: Sequence[Metric],
-    settings: Settings,
-) -> dict[str, dict[str, Figures]]:
-    everything = chosen | dict.fromkeys(BASELINES, pairs)
-    total = sum(map(len, everything.values()))
-    with tqdm(
-        total=total,
+def _progress(work: Mapping[str, Sequence[Any]], settings: Settings) -> tqdm:
+    """A bar for the pictures of all variants."""
+    return tqdm(
+        total=sum(map(len, work.values())),
         unit="picture",
-        desc="measuring",
         disable=settings.quiet,
         file=sys.stderr,
-    ) as bar:
-        return measure_all(folder, everything, metrics, on_measured=bar.update)
+    )
 
 
 def _check_names(

@@ -6,8 +6,14 @@ import numpy as np
 import pytest
 
 from nstjax.evaluation.inputs import Input, Pair, hash_pixels
-from nstjax.evaluation.measure import CONTENT_ITSELF, STYLE_ITSELF, measure_all
-from nstjax.evaluation.metrics import LOWER, Column, Metric
+from nstjax.evaluation.metrics import (
+    CONTENT_ITSELF,
+    LOWER,
+    STYLE_ITSELF,
+    Column,
+    Metric,
+    measure_all,
+)
 from nstjax.evaluation.painting import Folder
 from nstjax.io.images import write_image
 

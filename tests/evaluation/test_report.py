@@ -5,10 +5,10 @@ import io
 
 import pytest
 
-from nstjax.evaluation import tables
+from nstjax.evaluation import report
 from nstjax.evaluation.claims import HOLDS, Verdict
 from nstjax.evaluation.metrics import HIGHER, LOWER, NEITHER, Column, Metric, nothing
-from nstjax.evaluation.tables import summarise
+from nstjax.evaluation.report import summarise
 
 COLUMNS = (
     Column("style@judge", LOWER),
@@ -62,7 +62,7 @@ def test_means_medians_and_peaks(rows):
 
 def test_the_best_method_is_in_bold_and_the_ends_do_not_compete(rows):
     parts = {"judge": {"gatys": "loss network", "adain": "none"}}
-    header, _, *lines = cells(tables.metric_table(METRIC, rows, parts))
+    header, _, *lines = cells(report.metric_table(METRIC, rows, parts))
     assert header[1:4] == ["style ↓", "ssim ↑", "mine"]
     assert lines[0] == ["gatys", "**2**", "0.3", "5", "loss network"]
     assert lines[1] == ["adain", "4", "**0.9**", "6", "none"]
@@ -72,7 +72,7 @@ def test_the_best_method_is_in_bold_and_the_ends_do_not_compete(rows):
 
 
 def test_costs(rows):
-    header, _, *lines = cells(tables.cost_table(rows))
+    header, _, *lines = cells(report.cost_table(rows))
     assert lines == [
         ["gatys", "2", "9", "3", "7", "1"],
         ["adain", "2", "2", "–", "2", "0"],
@@ -83,7 +83,7 @@ def test_costs(rows):
 
 def test_csv_has_everything(rows):
     parts = {"judge": {"gatys": "loss network"}}
-    text = tables.summary_csv(rows, COLUMNS, parts)
+    text = report.summary_csv(rows, COLUMNS, parts)
     lines = list(csv.DictReader(io.StringIO(text)))
     assert [line["method"] for line in lines] == [
         "gatys",
@@ -94,15 +94,15 @@ def test_csv_has_everything(rows):
     assert float(lines[0]["ssim@judge"]) == pytest.approx(0.3)
     assert lines[0]["cost_memory"] == "7000000" and lines[2]["cost_memory"] == ""
     assert lines[0]["part@judge"] == "loss network"
-    text = tables.pairs_csv({"gatys": figures((1, 2, 3))}, COLUMNS)
+    text = report.pairs_csv({"gatys": figures((1, 2, 3))}, COLUMNS)
     assert list(csv.reader(io.StringIO(text)))[1] == ["gatys", "p0", "1", "2", "3"]
 
 
 def test_verdicts():
     verdict = Verdict("a", "more | less", HOLDS, 0.12345, 2, 0.75, 60)
-    line = tables.verdict_table([verdict]).splitlines()[2]
+    line = report.verdict_table([verdict]).splitlines()[2]
     assert line == r"| a | more \| less | 0.123 | 2 | 75% of 60 | holds |"
-    empty = cells(tables.verdict_table([Verdict("a", "c")]))[2]
+    empty = cells(report.verdict_table([Verdict("a", "c")]))[2]
     assert empty == ["a", "c", "–", "–", "", "not measured"]
 
 
@@ -112,4 +112,4 @@ def test_verdicts():
     + [(0.5, "0.5"), (-0.25, "-0.25")],
 )
 def test_numbers(value, text):
-    assert tables.number(value) == text
+    assert report.number(value) == text
