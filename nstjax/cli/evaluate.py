@@ -189,7 +189,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             overwrite=options.overwrite,
             quiet=options.quiet,
             note=options.note,
-            command=f"python evaluate.py {_shown(arguments, note=options.note)}",
+            command=f"python evaluate.py {_shown(arguments)}",
         )
         left_out = evaluate(settings, tell=_print)
     except KeyboardInterrupt as stop:
@@ -201,11 +201,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return USAGE_ERROR if left_out else 0
 
 
-def _shown(arguments: Sequence[str], *, note: str) -> str:
+def _shown(arguments: Sequence[str]) -> str:
     """The arguments as one would type them; the report has the note already."""
-    if note:
-        arguments = [argument.replace(note, "...") for argument in arguments]
-    return shlex.join(arguments)
+    shown, before = [], ""
+    for argument in arguments:
+        if before == "--note":
+            shown.append("...")
+        elif argument.startswith("--note="):
+            shown.append("--note=...")
+        else:
+            shown.append(argument)
+        before = argument
+    return shlex.join(shown)
 
 
 def _print(message: str) -> None:

@@ -231,6 +231,7 @@ def _paint(
     total = sum(map(len, tasks.values()))
     if not total:
         return
+    failed = []
     with _progress(tasks, settings) as bar:
 
         def on_evaluations(done: int, requested: int) -> None:
@@ -238,6 +239,7 @@ def _paint(
 
         def on_failure(sentence: str) -> None:
             leave_out(sentence)
+            failed.append(sentence)
             bar.update(1)
 
         for variant in variants:
@@ -255,7 +257,7 @@ def _paint(
                 on_failure=on_failure,
             )
     if not settings.quiet:
-        tell(f"painted {total} pictures in {settings.output}")
+        tell(f"painted {total - len(failed)} pictures in {settings.output}")
 
 
 def _progress(work: Mapping[str, Sequence[Any]], settings: Settings) -> tqdm:

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from nstjax.cli import evaluate as evaluate_module
 from nstjax.cli.evaluate import main
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -265,3 +266,14 @@ def test_help_imports_nothing_slow():
     subprocess.run(
         [sys.executable, "-c", code], check=True, env=environment, capture_output=True
     )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "shown"),
+    [
+        (["--content", "one", "--note", "one", "--quiet"], "--content one --note ..."),
+        (["--note=by candlelight", "--style", "a b"], "--note=... --style 'a b'"),
+    ],
+)
+def test_a_note_is_left_out_of_the_command_that_the_report_shows(arguments, shown):
+    assert evaluate_module._shown(arguments).startswith(shown)
