@@ -1,9 +1,10 @@
 """XLA's flags on a CPU.
 
 From release 0.10 on jaxlib hands convolutions and products to YNNPACK. Without it, by
-Eigen, the networks here take .75 to .95 of the time, and their training .7. And what it
-fuses, it compiles by way of MLIR; without, compiling takes .7 of the time, and programs
-of one pass run as fast; those that run for long get it back (docs/performance.md).
+Eigen, the networks here take .75 to .95 of the time (with 0.12, .65 to 1), and their
+training .7. And what it fuses, it compiles by way of MLIR; without, which 0.12 knows no
+more, compiling takes .7 of the time, and programs of one pass run as fast; those that
+run for long get it back (docs/performance.md).
 
 XLA reads its flags once, when jax starts, and aborts the process at one that it does
 not know; so `set_flags` must run before ``import jax``, and sets them only for releases
@@ -17,8 +18,10 @@ import sys
 # The list of what YNNPACK is for, left empty.
 _LIBRARY = "--xla_cpu_experimental_ynn_fusion_type="
 _EMITTERS = "xla_cpu_use_fusion_emitters"
-_FLAGS = {_LIBRARY: "", f"--{_EMITTERS}=": "false"}
-_TRIED_ON = ("0.10.2",)
+_FLAGS = {
+    "0.10.2": {_LIBRARY: "", f"--{_EMITTERS}=": "false"},
+    "0.12.0.1": {_LIBRARY: ""},
+}
 # What accelerators' packages install: a module in the first for CUDA, ROCm and
 # Metal, the second for TPU.
 _ACCELERATORS = ("jax_plugins", "libtpu")
@@ -35,8 +38,9 @@ def set_flags() -> None:
     from jaxlib.version import __version__
 
     given = os.environ.get("XLA_FLAGS", "")
-    if __version__ in _TRIED_ON:
-        mine = [name + value for name, value in _FLAGS.items() if name not in given]
+    flags = _FLAGS.get(__version__, {})
+    mine = [name + value for name, value in flags.items() if name not in given]
+    if mine:
         os.environ["XLA_FLAGS"] = " ".join([given, *mine]).strip()
 
 

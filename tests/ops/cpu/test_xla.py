@@ -45,9 +45,11 @@ def machine(monkeypatch):
 def test_on_a_cpu_with_a_tried_release(machine):
     assert machine() == BOTH
     assert machine(platforms="cpu", packages=("jax_plugins",)) == BOTH
+    # It aborts at the other one.
+    assert machine(jaxlib="0.12.0.1") == FLAG
 
 
-@pytest.mark.parametrize("jaxlib", ["0.10.1", "0.10.3", "0.11.0", "1.0"])
+@pytest.mark.parametrize("jaxlib", ["0.10.1", "0.10.3", "0.11.0", "0.12.1", "1.0"])
 def test_not_with_other_releases(machine, jaxlib):
     assert machine(jaxlib=jaxlib) is None
 
@@ -104,7 +106,8 @@ def test_what_flags_say_of_convolutions(monkeypatch, flags, plain):
 
 
 @pytest.mark.skipif(
-    jaxlib_version.__version__ != "0.10.2", reason="about jaxlib 0.10.2"
+    jaxlib_version.__version__ not in ("0.10.2", "0.12.0.1"),
+    reason="about releases of jaxlib for which there are flags",
 )
 @pytest.mark.parametrize(("call", "library"), [("xla.set_flags()", False), ("", True)])
 def test_xla_takes_the_flag(call, library):
