@@ -142,7 +142,7 @@ class OptimizationMethod(Method):
 
         return optimise_picture(
             plan.content,
-            plan.styles,
+            plan.style_pictures,
             options=plan.options,
             encoder=plan.networks,
             size=plan.working_size,
