@@ -53,7 +53,9 @@ def content_image(name: str) -> np.ndarray:
 
 def _skimage_data() -> Path:
     """Where scikit-image keeps its pictures, found without importing it."""
-    (package,) = importlib.util.find_spec("skimage").submodule_search_locations
+    spec = importlib.util.find_spec("skimage")
+    assert spec is not None and spec.submodule_search_locations  # a requirement of ours
+    (package,) = spec.submodule_search_locations
     return Path(package) / "data"
 
 

@@ -6,7 +6,9 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from types import FrameType, TracebackType
 
+_Handler = Callable[[int, FrameType | None], object]
 # SIGHUP, which Windows does not know, is what a closed terminal sends.
 SIGNALS = tuple(
     getattr(signal, name)
@@ -106,8 +108,13 @@ class StopRequest:
         self._handling.__enter__()
         return self
 
-    def __exit__(self, *exception: object) -> None:
-        self._handling.__exit__(*exception)
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        exception: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._handling.__exit__(kind, exception, traceback)
 
     def _handle(self, number, frame) -> None:
         again = self.requested and number == signal.SIGINT
@@ -130,7 +137,7 @@ def deferred_interrupt() -> Iterator[None]:
     main thread, which alone receives them.
     """
     received = 0
-    handlers = {}
+    handlers: dict[int, _Handler] = {}
 
     def hold(number, frame):
         nonlocal received

@@ -14,8 +14,11 @@ from collections.abc import Mapping
 from typing import Any
 
 import jax
+import numpy as np
 
 Array = jax.Array
+# Where NumPy's arrays do as well.
+AnyArray = jax.Array | np.ndarray
 # A network's weights: nested dicts of arrays, layer name first.
 Params = Mapping[str, Any]
 # What an encoder returns: layer name, such as "relu4_1", to [B, H, W, C].

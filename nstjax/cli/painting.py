@@ -105,6 +105,7 @@ def paint(
                 stop.requested,
             )
         _write_depth(job, plan, image, shown, replace=replace)
+    assert outcome.trace is not None  # of all methods that optimise
     if outcome.reason == "time_limit":
         tell(
             f"{options.time_limit:g} s are over after {len(outcome.trace)} "
@@ -310,7 +311,7 @@ def _record(job: Job, plan: Plan, outcome: Outcome) -> dict[str, Any]:
 
 def _fingerprint(plan: Plan) -> dict[str, Any]:
     """All that a run's result depends on, as JSON data."""
-    pictures = [plan.content, *plan.styles]
+    pictures = [plan.content, *plan.style_pictures]
     if plan.init_image is not None and plan.options["init"] != "adain":
         pictures.append(plan.init_image)
     return {
@@ -364,11 +365,11 @@ def _load(job: Job, plan: Plan, fingerprint: dict[str, Any]) -> Checkpoint | Non
     stage = saved.get("stage")
     if not isinstance(stage, int):
         raise NstjaxError(f"{job.state} is damaged; start without --resume")
-    state, trace = load_run_state(
+    state, arrays = load_run_state(
         job.state,
         like=state_template(plan.options, plan.working_size, stage),
         options=_without_news(fingerprint, saved) | {"stage": stage},
     )
     # Loaded as NumPy, which the engine takes as it is.
-    trace = Trace.from_arrays({name: np.asarray(a) for name, a in trace.items()})
+    trace = Trace.from_arrays({name: np.asarray(a) for name, a in arrays.items()})
     return Checkpoint(stage, state, trace)

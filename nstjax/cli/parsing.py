@@ -2,6 +2,7 @@
 
 import argparse
 import math
+from typing import NoReturn
 
 from nstjax.errors import NstjaxError
 from nstjax.methods.memory.amounts import parse_amount
@@ -24,7 +25,7 @@ class Parser(argparse.ArgumentParser):
                 self.error(f"{argument!r} has no value")
         return super().parse_known_args(args, namespace)
 
-    def error(self, message: str) -> None:
+    def error(self, message: str) -> NoReturn:
         """Raises NstjaxError in place of printing the usage."""
         raise NstjaxError(f"{message}; --help explains the options")
 

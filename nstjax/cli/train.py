@@ -5,6 +5,7 @@ import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from nstjax.cli.compile_cache import add_cache_option
 from nstjax.cli.errors import USAGE_ERROR, reports_errors
@@ -136,9 +137,8 @@ def _join_hosts(text: str) -> None:
     """Connects to the other processes of a run; before jax computes anything."""
     import jax
 
-    if text == "auto":
-        given = {}
-    else:
+    given: dict[str, Any] = {}
+    if text != "auto":
         try:
             address, processes, process = text.split(",")
             given = {

@@ -11,9 +11,9 @@ import os
 import signal
 import threading
 import warnings
-from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from PIL import Image
@@ -23,6 +23,9 @@ from nstjax.interrupts import SIGNALS
 from nstjax.io import images
 from nstjax.io.crops import Crop, cut
 from nstjax.io.images import PICTURE_SUFFIXES
+
+if TYPE_CHECKING:
+    import grain
 
 # Pictures in a row that may be unreadable before it is taken for an error.
 _MOST_CORRUPT_IN_A_ROW = 100
@@ -76,7 +79,9 @@ def find_pictures(folder: Path) -> list[Path]:
     Symbolic links are followed, each folder once. Hidden files and folders are left
     out; pictures of formats that are not read, with a warning that counts them.
     """
-    files, skipped, visited = [], [], set()
+    files: list[Path] = []
+    skipped: list[Path] = []
+    visited = set()
     for parent, folders, names in os.walk(folder, followlinks=True):
         real = os.path.realpath(parent)
         if real in visited:
@@ -238,7 +243,7 @@ def _read(
 ) -> tuple[np.ndarray, list[str]]:
     """An example, and the names of pictures before it that could not be read."""
     length = len(stream.source)
-    skipped = []
+    skipped: list[str] = []
     # A substitute rather than a gap: batches keep their numbers, so that
     # resuming stays exact.
     for offset in range(min(length, _MOST_CORRUPT_IN_A_ROW)):
@@ -284,7 +289,7 @@ class _ReadAs:
 
 
 def _without_skipped(
-    reading: Iterable[dict[str, np.ndarray]], corrupt: set[str]
+    reading: "grain.IterDataset[dict[str, np.ndarray]]", corrupt: set[str]
 ) -> Generator[dict[str, np.ndarray], None, None]:
     batches = iter(reading)
     try:
@@ -310,7 +315,9 @@ def _begin_worker(number: int, count: int) -> None:
 
 def _end_with_parent() -> None:
     # A run that is killed cannot tell its workers, which would wait for ever.
-    multiprocessing.parent_process().join()
+    parent = multiprocessing.parent_process()
+    assert parent is not None  # workers alone run this
+    parent.join()
     os._exit(1)
 
 

@@ -4,7 +4,7 @@ import io
 from collections.abc import Sequence
 
 import numpy as np
-from PIL import ExifTags, Image, ImageCms
+from PIL import ExifTags, Image, ImageCms, ImageFile
 
 from nstjax.errors import NstjaxError
 
@@ -150,6 +150,9 @@ def _decode_deep_grey(image: Image.Image) -> np.ndarray:
     """Grey of 9 to 16 bits to [H, W]."""
     bits, white_is_zero = 16, False
     if image.format == "TIFF":
+        from PIL.TiffImagePlugin import TiffImageFile
+
+        assert isinstance(image, TiffImageFile)
         # Pillow neither scales 12 bits up nor turns white-is-zero round.
         bits = image.tag_v2.get(ExifTags.Base.BitsPerSample, (16,))[0]
         white_is_zero = image.tag_v2.get(ExifTags.Base.PhotometricInterpretation) == 0
@@ -176,7 +179,9 @@ def _alpha(image: Image.Image) -> np.ndarray | None:
     if image.mode.startswith("I;16"):
         if "transparency" not in image.info:
             return None
-        return np.float32(np.asarray(image) != image.info["transparency"])[..., None]
+        return (np.asarray(image) != image.info["transparency"]).astype(np.float32)[
+            ..., None
+        ]
     if not image.has_transparency_data:
         return None
     return _to_unit(image.convert("RGBA").getchannel("A"))[..., None]
@@ -187,8 +192,10 @@ def _scale_transparent_colour(image: Image.Image) -> None:
 
     Pillow scales samples to 8 bits, but not the one colour that is transparent.
     """
+    if not isinstance(image, ImageFile.ImageFile) or image.format != "PNG":
+        return
     colour = image.info.get("transparency")
-    if image.format != "PNG" or colour is None or not image.tile:
+    if colour is None or not image.tile:
         return
     raw = image.tile[0].args
     if raw in _GREY_FACTORS:

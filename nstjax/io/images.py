@@ -130,8 +130,6 @@ def read_image(
                 f"a picture of at least {min_side} pixels a side"
             )
 
-    how = {"color_managed": color_managed, "background": background}
-    how["keep_alpha"] = keep_alpha
     try:
         with (
             _seekable(path) as file,
@@ -139,13 +137,24 @@ def read_image(
             _PROCESS_LOCK,
             warnings.catch_warnings(action="ignore"),
         ):
-            pixels = decode_tiff(file, check_size=check_size, **how)
+            pixels = decode_tiff(
+                file,
+                check_size=check_size,
+                color_managed=color_managed,
+                background=background,
+                keep_alpha=keep_alpha,
+            )
             if pixels is not None:
                 return pixels
             quiet.enter_context(_silent_libtiff(file))
             with Image.open(file, formats=formats_of(file)) as image:
                 check_size(*image.size)
-                return decode_pixels(image, **how)
+                return decode_pixels(
+                    image,
+                    color_managed=color_managed,
+                    background=background,
+                    keep_alpha=keep_alpha,
+                )
     except Exception as error:  # Pillow raises nearly anything for damaged files
         raise NstjaxError(f"{path} {_why_unreadable(path, error)}") from error
 
@@ -249,6 +258,7 @@ def _why_unreadable(path: Path, error: Exception) -> str:
             "most 16 bits per channel"
         )
     if isinstance(error, Image.DecompressionBombError):
+        assert Image.MAX_IMAGE_PIXELS is not None  # or nothing had been too large
         return _too_large(2 * Image.MAX_IMAGE_PIXELS)
     if isinstance(error, OSError) and error.errno:
         return f"cannot be read ({error.strerror}); check the file and its permissions"

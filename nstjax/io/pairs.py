@@ -17,7 +17,7 @@ from nstjax.errors import NstjaxError
 from nstjax.io.datasets import Load, Source, find_pictures, open_picture
 from nstjax.io.decoding import decode_pixels
 
-_LUMINANCE = np.float32([0.299, 0.587, 0.114])  # ITU-R BT.601
+_LUMINANCE = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601
 # Below one step of an 8-bit channel, colours do not vary.
 _LEAST_VARIANCE = (1 / 255) ** 2
 # Brush strokes are details up to this many pixels of a 224-pixel view.
@@ -185,21 +185,20 @@ def pair_loader(view: View, repainting: Repainting, *, labelled: bool = True) ->
         if not isinstance(item, Mapping):
             item = {"image": item}
         box, file = view.box(random), item["image"]
-        plain = random is None
-        painted = item.get("painted", ())
-        show_painted = (
-            not plain and painted and random.random() < repainting.painted_share
-        )
-        if show_painted:
-            file = painted[random.integers(len(painted))]
+        painted, show_painted = item.get("painted", ()), False
+        if random is not None and painted:
+            show_painted = random.random() < repainting.painted_share
+            if show_painted:
+                file = painted[random.integers(len(painted))]
         pixels = _cut(file, view, box, "RGB")
         if labelled:
             label = _cut(item["label"], view, box, "L")[..., None]
         else:
             label = _cut(item["image"], view, box, "RGB") if show_painted else pixels
-        if not plain:
+        if random is not None:
             pixels = pixels / np.float32(255)
             if not show_painted and random.random() < repainting.transfer_share:
+                assert repainting.styles is not None
                 pixels = _repaint(pixels, view, repainting.styles, random)
             pixels = _jitter(pixels, repainting.jitter, random)
             pixels = _to_levels(pixels)

@@ -64,7 +64,7 @@ def decode_tiff(
     import tifffile
 
     try:
-        page = tifffile.TiffFile(file).pages[0]
+        page = tifffile.TiffFile(file).pages.first
         kind = _Kind(page)
     except Exception:  # tifffile raises nearly anything for damaged headers
         return None
@@ -92,7 +92,8 @@ def decode_tiff(
         16 in kind.bits or kind.separate or kind.samples == 2
     ):
         if page.compression not in _DECODED:
-            return _leave_to_pillow(kind, page)
+            _check_pillow_reads(kind, page)
+            return None
         check_size(page.imagewidth, page.imagelength)
         samples, alpha = _read_samples(page, kind)
     else:
@@ -124,7 +125,8 @@ class _Kind:
         self.separate = int(page.planarconfig) == 2 and self.samples > 1
 
 
-def _leave_to_pillow(kind: _Kind, page) -> None:
+def _check_pillow_reads(kind: _Kind, page) -> None:
+    """Raises NstjaxError for what Pillow would read wrong."""
     white_is_zero = kind.photometric == _WHITE_IS_ZERO and kind.bits == {16}
     if kind.samples == 2 or white_is_zero:
         what = "grey with alpha" if kind.samples == 2 else "16 bits, white is zero"
@@ -132,7 +134,6 @@ def _leave_to_pillow(kind: _Kind, page) -> None:
             f"is a TIFF file ({what}) whose compression ({page.compression.name}) "
             "cannot be read; save it uncompressed or with Deflate"
         )
-    return None
 
 
 def _palette_indices(file: BinaryIO) -> np.ndarray:

@@ -67,6 +67,25 @@ class Plan:
     tiling: Any = None
     time_limit: float | None = None
 
+    @property
+    def style_pictures(self) -> tuple[np.ndarray, ...]:
+        """The styles, for a method that paints from pictures only.
+
+        Raises:
+            NstjaxError: if one is a saved style.
+        """
+        from nstjax.methods.one_pass import SavedStyle
+
+        pictures = []
+        for style in self.styles:
+            if isinstance(style, SavedStyle):
+                raise NstjaxError(
+                    f"the saved style {style.name} is none that the method "
+                    f"{self.method.name} can use; give its picture"
+                )
+            pictures.append(style)
+        return tuple(pictures)
+
 
 @dataclasses.dataclass(frozen=True)
 class Progress:

@@ -5,7 +5,9 @@ they are continued by reflection to a multiple of the pixels that one feature
 position stands for, and the result is cut back.
 """
 
+import operator
 from collections.abc import Sequence
+from functools import reduce
 from typing import NamedTuple
 
 import jax
@@ -15,6 +17,7 @@ from nstjax.lazy import chex
 from nstjax.methods.specs import LevelStatistics, OnePassSpec
 from nstjax.ops.cpu.padding import is_inside
 from nstjax.ops.pooling import mean_over_blocks
+from nstjax.ops.resample import size_of
 from nstjax.ops.stats import Statistics
 from nstjax.transforms.adain import (
     adain,
@@ -138,7 +141,7 @@ def adain_transfer(
         own=own,
         spec=spec,
     )
-    whole = content.shape[1:3]
+    whole = size_of(content)
     return decode(params, restyled, size=whole, spec=spec, within=size)
 
 
@@ -275,11 +278,16 @@ def style_swap_transfer(
     chex.assert_rank(content, 4)
     features = encode(params, content, spec=spec)
     feature_masks = masks and [feature_mask(mask, spec=spec) for mask in masks]
-    options = {"alpha": alpha, "patch_size": patch_size, "stride": stride}
     swapped = swap_features(
-        features, styles, weights=weights, feature_masks=feature_masks, **options
+        features,
+        styles,
+        weights=weights,
+        feature_masks=feature_masks,
+        alpha=alpha,
+        patch_size=patch_size,
+        stride=stride,
     )
-    return decode(params, swapped, size=content.shape[1:3], spec=spec)
+    return decode(params, swapped, size=size_of(content), spec=spec)
 
 
 def swap_features(
@@ -303,17 +311,17 @@ def swap_features(
     pictures = [style[level] for style in styles]
 
     def swap(style: Array | Sequence[Array]) -> Array:
-        options = {"patch_size": patch_size, "stride": stride, "alpha": alpha}
-        return style_swap(own, style, **options)
+        return style_swap(own, style, patch_size=patch_size, stride=stride, alpha=alpha)
 
     factors: Sequence[float | Array] | None = weights
     if feature_masks is not None:
         factors = feature_masks
     if factors is None:
         return Restyled({level: swap(pictures)}, [])
-    swapped = sum(
+    parts = (
         factor * swap(style) for factor, style in zip(factors, pictures, strict=True)
     )
+    swapped = reduce(operator.add, parts)
     if feature_masks is not None:
         swapped += uncovered(feature_masks) * own
     return Restyled({level: swapped}, [])
@@ -349,4 +357,4 @@ def at_level(mask: Array, level: str, *, spec: OnePassSpec) -> Array:
 
 def uncovered(feature_masks: Sequence[Array]) -> Array:
     """How much of every position no mask covers."""
-    return 1 - sum(feature_masks)
+    return 1 - reduce(operator.add, feature_masks)

@@ -57,9 +57,12 @@ def read_content(
     Raises:
         NstjaxError: if it cannot be used as a picture.
     """
-    how = {"keep_alpha": True} if background is None else {"background": background}
-    is_file = isinstance(picture, (str, os.PathLike)) and os.path.exists(picture)
-    image = read_image(picture, **how) if is_file else read_picture(picture)
+    if not isinstance(picture, (str, os.PathLike)) or not os.path.exists(picture):
+        image = read_picture(picture)
+    elif background is None:
+        image = read_image(picture, keep_alpha=True)
+    else:
+        image = read_image(picture, background=background)
     return image[..., :3], image[..., 3:] if image.shape[2] == 4 else None
 
 

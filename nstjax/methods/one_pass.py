@@ -122,7 +122,7 @@ def load_networks(
             f"{notes['transform']}, not {transform}; choose another --method or "
             "--decoder"
         )
-    numbers = {"eps": float(notes.get("eps", EPS)), "ddof": int(notes.get("ddof", 0))}
+    eps, ddof = float(notes.get("eps", EPS)), int(notes.get("ddof", 0))
     if isinstance(loaded.spec, PainterSpec):
         if encoder:
             raise NstjaxError(
@@ -131,7 +131,7 @@ def load_networks(
                 "decoder of that encoder with --decoder"
             )
         own = PainterTransferSpec(
-            painter=loaded.spec, compute_dtype=compute_dtype, **numbers
+            painter=loaded.spec, eps=eps, ddof=ddof, compute_dtype=compute_dtype
         )
         return Networks(loaded.params, own, (loaded,), transform)
     seen = load_encoder(encoder or DEFAULT_ENCODER)
@@ -142,7 +142,11 @@ def load_networks(
             "--encoder and --decoder"
         )
     spec = TransferSpec(
-        encoder=seen.spec, decoder=loaded.spec, compute_dtype=compute_dtype, **numbers
+        encoder=seen.spec,
+        decoder=loaded.spec,
+        eps=eps,
+        ddof=ddof,
+        compute_dtype=compute_dtype,
     )
     params = {"encoder": seen.params, "decoder": loaded.params}
     return Networks(params, spec, (seen, loaded), transform)
@@ -230,11 +234,11 @@ def transfer_picture(
     side = style_side((height, width), style_scale, stroke_scale)
     if masks is not None:
         masks = [np.asarray(mask, np.float32)[..., None] for mask in masks]
-    in_tiles = {"tiling": tiling, "spec": networks.spec, "on_tile": on_tile}
     if networks.transform == "style_swap":
-        if any(isinstance(style, SavedStyle) for style in styles):
+        pictures = [style for style in styles if not isinstance(style, SavedStyle)]
+        if len(pictures) < len(styles):
             raise NstjaxError(_NO_SAVED_STYLES)
-        features = [_features(_scaled(style, side), networks) for style in styles]
+        features = [_features(_scaled(style, side), networks) for style in pictures]
         weights = None if blend is None or masks is not None else _normalise(blend)
         if tiling is not None:
             return style_swap_in_tiles(
@@ -246,7 +250,9 @@ def transfer_picture(
                 alpha=alpha,
                 patch_size=patch_size,
                 stride=stride,
-                **in_tiles,
+                tiling=tiling,
+                spec=networks.spec,
+                on_tile=on_tile,
             )
         covered = masks and [
             feature_mask(mask[None], spec=networks.spec) for mask in masks
@@ -277,7 +283,9 @@ def transfer_picture(
             weights=weights,
             masks=masks,
             alpha=alpha,
-            **in_tiles,
+            tiling=tiling,
+            spec=networks.spec,
+            on_tile=on_tile,
         )
     images = _paint_together(
         [content], statistics, weights, alpha, networks=networks, masks=masks
@@ -498,7 +506,7 @@ def transfer_frames(
     Returns:
         Frames [B, H, W, 3] in [0, 1].
     """
-    params, alpha = networks.params, np.float32(alpha)
+    params = networks.params
     statistics = [style.statistics for style in styles]
     weights = _normalise(blend or [1.0] * len(styles))
     if masks is not None:
@@ -528,7 +536,7 @@ def transfer_frames(
         statistics,
         masks,
         weights=weights,
-        alpha=alpha,
+        alpha=np.float32(alpha),
         own=used,
         size=frames.shape[1:3],
         spec=networks.spec,
@@ -673,10 +681,11 @@ def _features(image: np.ndarray, networks: Networks) -> Features:
     rows, columns = (
         spec.multiple * -(-side // spec.multiple) for side in image.shape[:2]
     )
-    return {
+    on_host = {
         level: np.asarray(value)[:, : rows // stride, : columns // stride]
         for (level, stride), value in zip(spec.strides.items(), found, strict=True)
     }
+    return on_host  # type: ignore[return-value]  # compiled programs take them alike
 
 
 def _decode(

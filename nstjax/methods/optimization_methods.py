@@ -113,7 +113,7 @@ class OptimizationMethod(Method):
         if named and init == "adain":
             start = one_pass.transfer_picture(
                 resize_image(plan.content, working),
-                plan.styles,
+                plan.style_pictures,
                 networks=one_pass.load_networks("", "adain-slim"),
                 blend=plan.blend,
             )
@@ -142,7 +142,7 @@ class OptimizationMethod(Method):
 
         return optimise_picture(
             plan.content,
-            plan.styles,
+            plan.style_pictures,
             options=plan.options,
             encoder=plan.networks,
             size=plan.working_size,

@@ -26,7 +26,7 @@ from nstjax.ops.cpu.xla import options_for_long_runs
 from nstjax.optimize import driver, engine
 from nstjax.optimize.minimise import minimise
 from nstjax.optimize.trace import concatenate
-from nstjax.types import Array, Params, Terms
+from nstjax.types import AnyArray, Array, Params, Terms
 from nstjax.weights.pretrained import Depth, Encoder
 
 OPTIMIZERS = ("adam", "lbfgs", "torch_lbfgs")
@@ -163,7 +163,8 @@ def optimise_picture(
     first = checkpoint.stage if checkpoint is not None else 0
     deadlines = _deadlines(stages[first:], time_limit)
     traces = [checkpoint.trace] if checkpoint is not None else []
-    x, reasons = None, []
+    x: Array | None = None
+    reasons: list[str] = []
     for number in range(first, len(stages)):
         stage = stages[number]
         done = sum(earlier.evaluations for earlier in stages[:number])
@@ -251,6 +252,7 @@ def optimise_picture(
         # A stage that diverged, or had its time, leaves its picture to the next one.
         if reasons[-1] == driver.INTERRUPTED:
             break
+    assert x is not None  # there is a last stage, if no other
     trace = concatenate(traces)
     reason, left = reasons[-1], None
     if reason in (driver.INTERRUPTED, TIME_LIMIT):
@@ -340,7 +342,7 @@ class _Objective:
     def from_unit(self, image, params):
         return objectives.initial_pixels(image, params, **self._specs)
 
-    def picture(self, x: Array, params: Params) -> np.ndarray:
+    def picture(self, x: AnyArray, params: Params) -> np.ndarray:
         """The picture [H, W, 3] of pixels of the domain."""
         return np.asarray(self._to_unit(x, params)[0])
 

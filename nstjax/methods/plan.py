@@ -84,7 +84,8 @@ def make_plan(
                 )
     if options["preserve_color"] == "histogram":
         chosen = tuple(recolour(style, image) for style in chosen)
-    output = output_size(*image.shape[:2], size)
+    height, width = image.shape[:2]
+    output = output_size(height, width, size)
     plan = Plan(
         method=method,
         options=options,
@@ -138,8 +139,7 @@ def _read_style(
 ) -> np.ndarray | SavedStyle:
     if isinstance(style, SavedStyle):
         return style
-    is_file = isinstance(style, (str, os.PathLike))
-    if is_file and Path(style).suffix == STYLE_SUFFIX:
+    if isinstance(style, (str, os.PathLike)) and Path(style).suffix == STYLE_SUFFIX:
         return method_of(options).read_style(str(style), networks)
     return read_picture(style)
 

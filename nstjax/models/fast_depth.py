@@ -18,7 +18,7 @@ import jax.numpy as jnp
 from nstjax.errors import NstjaxError
 from nstjax.lazy import chex
 from nstjax.ops.cpu.depthwise import depthwise_conv
-from nstjax.ops.resample import resize
+from nstjax.ops.resample import resize, size_of
 from nstjax.types import Array, Params
 
 # The side of the square that every picture is resized to.
@@ -197,7 +197,7 @@ def disparity(params: Params, image: Array, *, spec: FastDepthSpec) -> Array:
     """
     del spec  # the widths are the params' own
     near = 1 / jnp.maximum(forward(params, image).depth, LEAST_DEPTH)
-    return resize(near, image.shape[1:3], method="linear", antialias=False)
+    return resize(near, size_of(image), method="linear", antialias=False)
 
 
 def param_shapes(spec: FastDepthSpec) -> dict[str, Any]:

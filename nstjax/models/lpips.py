@@ -11,7 +11,9 @@ References:
 """
 
 import dataclasses
+import operator
 from collections.abc import Mapping
+from functools import reduce
 from typing import Any
 
 import jax
@@ -131,13 +133,14 @@ def trunk_features(params: Params, image: Array, *, spec: LpipsSpec) -> Features
 
 def lpips_from_features(params: Params, first: Features, second: Features) -> Array:
     """LPIPS of pictures whose `trunk_features` are known, of shape [B]."""
-    total = 0.0
+    distances = []
     for layer, weights in params["linear"].items():
         difference = jnp.square(_unit(first[layer]) - _unit(second[layer]))
-        total += jnp.einsum(
+        weighted = jnp.einsum(
             "bhwc,c->bhw", difference, weights["weight"], precision="highest"
-        ).mean((1, 2))
-    return total
+        )
+        distances.append(weighted.mean((1, 2)))
+    return reduce(operator.add, distances)
 
 
 def lpips(params: Params, first: Array, second: Array, *, spec: LpipsSpec) -> Array:

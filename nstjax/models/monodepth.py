@@ -27,7 +27,7 @@ from nstjax.errors import NstjaxError
 from nstjax.lazy import chex
 from nstjax.models.shapes import he_normal
 from nstjax.ops.preprocess import MONODEPTH_MEAN, MONODEPTH_STD
-from nstjax.ops.resample import resize
+from nstjax.ops.resample import resize, size_of
 from nstjax.types import Array, Params
 
 BLOCKS = ("basic", "bottleneck", "separable")
@@ -225,7 +225,7 @@ def _module(spec: MonodepthSpec):
 def _pixels(image: Array) -> Array:
     chex.assert_rank(image, 4)
     chex.assert_axis_dimension(image, 3, 3)
-    check_size(image.shape[1:3])
+    check_size(size_of(image))
     return (image - MONODEPTH_MEAN) / MONODEPTH_STD
 
 
@@ -254,7 +254,7 @@ def disparity(params: Params, image: Array, *, spec: MonodepthSpec) -> Array:
     if spec.flip_tta:
         straight, flipped = jnp.split(finest, 2)
         finest = (straight + flipped[:, :, ::-1]) / 2
-    return resize(finest, image.shape[1:3], method="linear", antialias=False)
+    return resize(finest, size_of(image), method="linear", antialias=False)
 
 
 def disp_to_depth(

@@ -19,6 +19,7 @@ from nstjax.errors import NstjaxError
 from nstjax.lazy import chex
 from nstjax.models.shapes import chain_shapes, he_normal
 from nstjax.ops.preprocess import INPUT_MAPS, to_network
+from nstjax.ops.resample import size_of
 from nstjax.precision import cast_floating
 from nstjax.types import Array, Features, Params
 
@@ -200,7 +201,7 @@ def features_from_pixels(
     chex.assert_rank(pixels, 4)
     chex.assert_axis_dimension(pixels, 3, 3)
     check_layers(layers, spec)
-    _check_size(pixels.shape[1:3], layers, spec)
+    _check_size(size_of(pixels), layers, spec)
     # Layers cast their weights to the dtype of what comes in.
     found = _module(spec, layers).apply(
         {"params": params}, cast_floating(pixels, compute_dtype), size

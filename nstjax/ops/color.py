@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 
 from nstjax.lazy import chex
-from nstjax.types import Array
+from nstjax.types import AnyArray, Array
 
 # The Y of YIQ and YUV (ITU-R BT.601).
 _LUMINANCE_WEIGHTS = (0.299, 0.587, 0.114)
@@ -50,7 +50,9 @@ def luminance_transfer(image: Array, content: Array) -> Array:
     return jnp.clip(content + (luminance(image) - luminance(content)), 0, 1)
 
 
-def match_color(source: Array, reference: Array, *, method: str = "eigen") -> Array:
+def match_color(
+    source: AnyArray, reference: AnyArray, *, method: str = "eigen"
+) -> Array:
     """Gives a picture the colour mean and covariance of another.
 
     Gatys et al. 2016, section 3, who call it colour histogram matching: each
@@ -92,7 +94,7 @@ def match_color(source: Array, reference: Array, *, method: str = "eigen") -> Ar
     return jnp.clip(moved + reference_mean, 0, 1).astype(source.dtype)
 
 
-def _color_moments(image: Array) -> tuple[Array, Array]:
+def _color_moments(image: AnyArray) -> tuple[Array, Array]:
     """Mean [..., 1, 1, 3] and floored covariance [..., 3, 3], in float32 or more."""
     image = image.astype(jnp.promote_types(image.dtype, jnp.float32))
     mean = jnp.mean(image, axis=(-3, -2), keepdims=True)

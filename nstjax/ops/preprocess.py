@@ -8,7 +8,7 @@ that optimisers can work in a network's own pixels and come back exactly.
 import jax.numpy as jnp
 import numpy as np
 
-from nstjax.types import Array, Params
+from nstjax.types import AnyArray, Array, Params
 
 # torchvision's models: RGB, ImageNet's mean and standard deviation.
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
@@ -24,7 +24,7 @@ MONODEPTH_MEAN, MONODEPTH_STD = 0.45, 0.225
 INPUT_MAPS = ("imagenet", "caffe", "unit", "learned")
 
 
-def input_map(name: str, params: Params | None = None) -> tuple[Array, Array]:
+def input_map(name: str, params: Params | None = None) -> tuple[AnyArray, AnyArray]:
     """Returns a map's matrix [3, 3] and bias [3], for ``image @ matrix + bias``.
 
     Args:
@@ -46,8 +46,8 @@ def input_map(name: str, params: Params | None = None) -> tuple[Array, Array]:
     elif name == "learned":
         if params is None:
             raise ValueError("the input map 'learned' needs the network's weights")
-        kernel, bias = params["conv0"]["kernel"], params["conv0"]["bias"]
-        return jnp.asarray(kernel)[0, 0], jnp.asarray(bias)
+        learned = params["conv0"]
+        return jnp.asarray(learned["kernel"])[0, 0], jnp.asarray(learned["bias"])
     else:
         raise ValueError(f"the input map must be one of {INPUT_MAPS}, not {name!r}")
     # NumPy, so that `from_network` can invert it while tracing.
@@ -71,7 +71,7 @@ def from_network(pixels: Array, name: str, params: Params | None = None) -> Arra
     return _apply(pixels - bias.astype(pixels.dtype), inverse)
 
 
-def _apply(image: Array, matrix: Array) -> Array:
+def _apply(image: Array, matrix: AnyArray) -> Array:
     # Highest precision: on accelerators the default would round a value of
     # 255 to eight bits of mantissa.
     return jnp.matmul(image, matrix.astype(image.dtype), precision="highest")

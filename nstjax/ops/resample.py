@@ -39,6 +39,12 @@ def resize(
     return image
 
 
+def size_of(x: Array) -> tuple[int, int]:
+    """(height, width) of pictures or feature maps [B, H, W, C]."""
+    height, width = x.shape[1:3]
+    return height, width
+
+
 def _weights(before: int, after: int, method: str, antialias: bool) -> np.ndarray:
     """The matrix [after, before] that resizes an axis."""
     with jax.ensure_compile_time_eval():

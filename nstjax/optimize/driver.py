@@ -49,7 +49,7 @@ OnChunk = Callable[[Progress], bool | None]
 
 
 def drive(
-    advance: Callable[[RunState, np.ndarray], tuple[RunState, Record]],
+    advance: Callable[[RunState, np.int32], tuple[RunState, Record]],
     state: RunState,
     *,
     evaluations: int,
@@ -88,7 +88,8 @@ def drive(
         lambda leaf: jnp.array(leaf, dtype=leaf.dtype, copy=True), state
     )
     records: list[Record] = []
-    total, terms = np.nan, {}
+    total: np.ndarray | float = np.nan
+    terms: dict[str, np.ndarray] = {}
     try:
         while (made := _unfinished(state, evaluations)) is not None:
             until = min(made + chunk_size, evaluations)
@@ -136,7 +137,9 @@ def _unfinished(state: RunState, evaluations: int) -> int | None:
     return int(np.min(unfinished)) if unfinished.size else None
 
 
-def _newest(rows: np.ndarray, steps: np.ndarray, before: np.ndarray) -> np.ndarray:
+def _newest(
+    rows: np.ndarray, steps: np.ndarray, before: np.ndarray | float
+) -> np.ndarray:
     """Picks the last filled row; `before` where a chunk filled none."""
     last = np.maximum(steps - 1, 0)[..., None]
     newest = np.take_along_axis(rows, last, axis=-1)[..., 0]

@@ -74,10 +74,11 @@ def join_records(records: Sequence[Record]) -> Trace:
     return concatenate(
         [
             Trace(
-                evaluations=record.evaluations[: record.steps],
-                total=record.total[: record.steps],
+                evaluations=np.asarray(record.evaluations[: record.steps]),
+                total=np.asarray(record.total[: record.steps]),
                 terms={
-                    name: term[: record.steps] for name, term in record.terms.items()
+                    name: np.asarray(term[: record.steps])
+                    for name, term in record.terms.items()
                 },
             )
             for record in records

@@ -1,7 +1,7 @@
 """What the trainer needs to know of a thing to train."""
 
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -10,6 +10,7 @@ from nstjax.io.weights import WeightsMetadata
 from nstjax.training.step import Loss
 from nstjax.types import Array, Params
 
+_Either = TypeVar("_Either", np.ndarray, Array)
 Sample = Callable[[Params, Any, Mapping[str, Array]], Array]
 Export = Callable[[Params, str], tuple[dict[str, Any], WeightsMetadata]]
 
@@ -40,6 +41,6 @@ class Task(NamedTuple):
     export: Export
 
 
-def to_unit(batch: np.ndarray | Array, dtype: Any) -> Array:
+def to_unit(batch: _Either, dtype: Any) -> _Either:
     """Turns uint8 pictures into [0, 1] of the dtype that networks compute in."""
     return batch.astype(dtype) / 255

@@ -66,6 +66,7 @@ class Watcher:
             )
 
     def _show(self, progress: Progress) -> None:
+        assert self._bar is not None  # see `__call__`
         report = progress.report
         if "total" in report:
             self._shown["loss"] = f"{report['total']:.4f}"

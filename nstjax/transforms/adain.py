@@ -4,7 +4,9 @@ References:
     Huang & Belongie, 2017, https://arxiv.org/abs/1703.06868, equation 8.
 """
 
+import operator
 from collections.abc import Sequence
+from functools import reduce
 
 import jax.numpy as jnp
 
@@ -66,8 +68,8 @@ def blend_statistics(
     if len(used) == 1:
         return used[0][0]
     return Statistics(
-        mean=sum(weight * style.mean for style, weight in used),
-        std=sum(weight * style.std for style, weight in used),
+        mean=reduce(operator.add, (weight * style.mean for style, weight in used)),
+        std=reduce(operator.add, (weight * style.std for style, weight in used)),
     )
 
 

@@ -16,8 +16,10 @@ References:
     rtqichen/style-swap, ``lib/NonparametricPatchAutoencoderFactory.lua``.
 """
 
-from collections.abc import Sequence
-from functools import partial
+import math
+import operator
+from collections.abc import Iterable, Sequence
+from functools import partial, reduce
 
 import jax
 import jax.numpy as jnp
@@ -26,6 +28,7 @@ from jax import lax
 
 from nstjax.errors import NstjaxError
 from nstjax.lazy import chex
+from nstjax.ops.resample import size_of
 from nstjax.types import Array
 
 # Cells of a block of rows, about: its scores, this squared, stay in the cache.
@@ -69,7 +72,7 @@ def style_swap(
         content_features, styles, patch_size=patch_size, stride=stride
     )
     rebuild = partial(
-        _rebuild, size=content_features.shape[1:3], patch_size=patch_size, stride=stride
+        _rebuild, size=size_of(content_features), patch_size=patch_size, stride=stride
     )
     content = lax.stop_gradient(content_features)
     swapped = jax.vmap(rebuild)(matches, lax.stop_gradient(styles))
@@ -126,7 +129,7 @@ def _match(
             best, found = _match_style(
                 block, style, (best, found), first, patch_size, stride
             )
-            first += int(np.prod(_count(style.shape[:2], patch_size, stride)))
+            first += math.prod(_count(style.shape[:2], patch_size, stride))
         return lax.dynamic_update_slice_in_dim(matches, found, row, 0)
 
     blocks = -(-count[0] // rows)
@@ -259,7 +262,7 @@ def _complete(features: Array, patch_size: int, stride: int) -> Array:
     return jnp.pad(features, (*((0, n) for n in missing), (0, 0)), mode="edge")
 
 
-def _count(size: tuple[int, int], patch_size: int, stride: int) -> tuple[int, int]:
+def _count(size: Sequence[int], patch_size: int, stride: int) -> tuple[int, int]:
     """How many patches lie in a map, downwards and across."""
     height, width = ((n - patch_size) // stride + 1 for n in size)
     return height, width
@@ -277,15 +280,16 @@ def _every(start: int, count: int, stride: int) -> slice:
 def _window_sums(values: Array, patch_size: int, stride: int) -> Array:
     """Sums of an [H, W] map over every patch."""
     height, width = _count(values.shape, patch_size, stride)
-    return sum(
+    parts = (
         values[_every(dy, height, stride), _every(dx, width, stride)]
         for dy in range(patch_size)
         for dx in range(patch_size)
     )
+    return reduce(operator.add, parts)
 
 
 def _style_corners(
-    sizes: Sequence[tuple[int, int]], patch_size: int, stride: int
+    sizes: Iterable[Sequence[int]], patch_size: int, stride: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Each style patch's first position, counted through all maps, and map's width."""
     corners, widths, first = [], [], 0

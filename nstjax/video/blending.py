@@ -43,7 +43,7 @@ def blend(
     weight = share * holds
     mean = painted + weight[..., None] * (warped - painted)
     result = mean
-    pictures = (mean, painted)
+    pictures = [mean, painted]
     for deviation in _BANDS:
         lower = [_smooth(picture, deviation) for picture in pictures]
         detail = [high - low for high, low in zip(pictures, lower, strict=True)]

@@ -33,7 +33,7 @@ class Frame(NamedTuple):
         image: uint8 [H, W, 3], RGB.
     """
 
-    index: int
+    index: int  # type: ignore[assignment]  # of no use as tuple.index
     time: Fraction
     duration: Fraction
     image: np.ndarray

@@ -35,7 +35,7 @@ class CutDetector:
         blocks, histogram = _blocks(frame), _histogram(frame)
         before, self._blocks = self._blocks, blocks
         brightness, self._histogram = self._histogram, histogram
-        if before is None:
+        if before is None or brightness is None:
             return True
         change = float(np.abs(blocks - before).mean())
         usual = float(np.median(self._changes)) if self._changes else 0.0

@@ -10,6 +10,7 @@ import dataclasses
 import heapq
 from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -96,7 +97,8 @@ class Coding:
     def coded_size(self) -> tuple[int, int]:
         """(height, width) as coded: halved colours need even sides."""
         if self.encoder in ("libx264", "libx265", "libsvtav1"):
-            return tuple(side + side % 2 for side in self.size)
+            height, width = (side + side % 2 for side in self.size)
+            return height, width
         return self.size
 
 
@@ -118,19 +120,20 @@ def choose_coding(
     if not 1 <= quality <= 100:
         raise NstjaxError(f"the quality must be from 1 to 100, not {quality}")
     rate = min(clip.rate, Fraction(1000)).limit_denominator(1001)
-    shared = {
-        "quality": quality,
-        "size": size,
-        "pixel_aspect": clip.pixel_aspect,
-        "rate": rate,
-        "time_base": clip.time_base,
-        "loop": clip.loop,
-    }
+    coding = partial(
+        Coding,
+        quality=quality,
+        size=size,
+        pixel_aspect=clip.pixel_aspect,
+        rate=rate,
+        time_base=clip.time_base,
+        loop=clip.loop,
+    )
     if suffix in ANIMATIONS:
         if codec is not None:
             raise NstjaxError(f"{suffix} has one coding only; leave out --codec")
         container, encoder = ANIMATIONS[suffix]
-        return Coding(container, encoder, **shared)
+        return coding(container, encoder)
     if suffix not in CONTAINERS:
         raise NstjaxError(
             f"{output} does not say what kind of clip to write; end its name in one "
@@ -154,7 +157,7 @@ def choose_coding(
             fits = fits and found.canonical_name in trial.supported_codecs
     if not fits:
         raise NstjaxError(f"{suffix} cannot hold {name}; choose another --codec")
-    return Coding(container, encoder, **shared)
+    return coding(container, encoder)
 
 
 @contextlib.contextmanager

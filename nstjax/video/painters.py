@@ -233,7 +233,7 @@ class _Optimising:
             options, kept = self._later, (last.warped, last.holds)
         outcome = optimise_picture(
             content,
-            plan.styles,
+            plan.style_pictures,
             options=options,
             encoder=plan.networks,
             size=plan.working_size,

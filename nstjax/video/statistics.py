@@ -48,6 +48,6 @@ class RunningAverage:
 
     def restore(self, state: dict[str, np.ndarray], like: Any) -> None:
         """Goes on from `state`; `like` has the structure of the values."""
-        structure = jax.tree.structure(like)
-        leaves = [state[f"average_{i}"] for i in range(structure.num_leaves)]
+        present, structure = jax.tree.flatten(like)
+        leaves = [state[f"average_{i}"] for i in range(len(present))]
         self._average = jax.tree.unflatten(structure, leaves)

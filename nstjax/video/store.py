@@ -112,11 +112,11 @@ class ClipStore:
                 np.save(self._frame(number), image)
             if self._coding.in_segments:
                 with reporting(self._output):
-                    self._code(image)
+                    self._code(image, self._coding)
         self.times.append(time)
         self.end = end
         if self._encoder is not None and len(self.times) % SEGMENT == 0:
-            self._finish_segment(number // SEGMENT)
+            self._finish_segment(self._encoder, number // SEGMENT)
             self._coded += range(len(self.times) - SEGMENT, len(self.times))
 
     def save(self, state: Mapping[str, np.ndarray]) -> None:
@@ -147,7 +147,7 @@ class ClipStore:
                 written_atomically(self._output, overwrite=self._replace) as path,
                 reporting(self._output),
             ):
-                note = self._write(path, complete)
+                note = self._write(path, self._coding, complete)
         elif self._clip.sound:
             note = "a folder of pictures has no sound"
         if complete:
@@ -162,21 +162,21 @@ class ClipStore:
         if not self.times:
             shutil.rmtree(self._folder, ignore_errors=True)
 
-    def _write(self, path: Path, complete: bool) -> str | None:
-        if not self._coding.in_segments:
+    def _write(self, path: Path, coding: Coding, complete: bool) -> str | None:
+        if not coding.in_segments:
             images = self._frames(range(len(self.times)))
-            write_animation(path, images, self.times, self.end, coding=self._coding)
+            write_animation(path, images, self.times, self.end, coding=coding)
             return None
         whole, rest = divmod(len(self.times), SEGMENT)
         if self._encoder is not None:
-            self._finish_segment(whole)
+            self._finish_segment(self._encoder, whole)
         segments = [self._segment(i) for i in range(whole + bool(rest))]
         return join(
             path,
             segments,
             self.times,
             self.end,
-            coding=self._coding,
+            coding=coding,
             clip=self._clip,
             shift=self.shift,
             cut_sound=self._cut_sound or not complete,
@@ -191,15 +191,15 @@ class ClipStore:
         if self._coding is not None and self._coding.in_segments:
             done = len(self.times)
             for image in self._frames(range(done - done % SEGMENT, done)):
-                self._code(image)
+                self._code(image, self._coding)
 
-    def _code(self, image: np.ndarray) -> None:
+    def _code(self, image: np.ndarray, coding: Coding) -> None:
         if self._encoder is None:
-            self._encoder = SegmentEncoder(self._folder / "unfinished", self._coding)
+            self._encoder = SegmentEncoder(self._folder / "unfinished", coding)
         self._encoder.add(image)
 
-    def _finish_segment(self, number: int) -> None:
-        self._encoder.close()
+    def _finish_segment(self, encoder: SegmentEncoder, number: int) -> None:
+        encoder.close()
         self._encoder = None
         (self._folder / "unfinished").replace(self._segment(number))
 

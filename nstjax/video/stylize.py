@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
+from nstjax.api import as_list
 from nstjax.errors import NstjaxError
 from nstjax.interrupts import StopRequest
 from nstjax.methods import plan as plans
@@ -150,11 +151,10 @@ def stylize_video(
         NstjaxError: in one sentence, for anything that cannot be used.
     """
     clip = open_clip(content, fps=None if fps is None else Fraction(fps))
-    styles = [style] if isinstance(style, (str, os.PathLike, np.ndarray)) else style
-    masks = [mask] if isinstance(mask, (str, os.PathLike, np.ndarray)) else mask
+    masks = None if mask is None else as_list(mask)
     return paint_clip(
         clip,
-        styles,
+        as_list(style),
         Path(output),
         options=method_options(method, preset, options=options),
         temporal=temporal or "flow",
@@ -238,7 +238,7 @@ def paint_clip(
     }
     with StopRequest() as stop:
         painter = make_painter(
-            plan, temporal=temporal, batch=batch, stops=lambda: stop.requested
+            plan, temporal=temporal, batch=batch, stops=lambda: bool(stop.requested)
         )
         store = ClipStore(
             output,
@@ -256,7 +256,7 @@ def paint_clip(
         complete = False
         try:
             all_frames = itertools.chain([first], frames)
-            for _ in work.paint(all_frames, lambda: stop.requested):
+            for _ in work.paint(all_frames, lambda: bool(stop.requested)):
                 if on_progress is not None:
                     total = _expected(clip, cut, len(store))
                     if on_progress(Progress(len(store), total, earlier)):
@@ -330,10 +330,12 @@ class _Work:
             painted = to_levels(self._painter.painted(step, draft, last))
             self._painted = painted
             self._store.add(self._finished(step, painted), *self._marks(frame))
+        assert self._painted is not None  # no batch is empty
         state = self._painter.state() | self._cuts.state()
         self._store.save(state | {"painted": self._painted})
 
     def _last(self, motion: Motion) -> Last:
+        assert self._painted is not None  # motion is from a frame before
         warped = warp_image(to_unit(self._painted), motion.flow, sharp=True)
         return Last(np.clip(warped, 0, 1), motion.holds)
 

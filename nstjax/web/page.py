@@ -93,6 +93,8 @@ class Page:
                 if self._folder.resolve() not in Path(path).resolve().parents:
                     raise NstjaxError("that is no file that was dropped here")
                 image = check_upload(path)
+                if image is None:
+                    raise NstjaxError("that is a saved style; give a photograph")
             except Exception as error:
                 return None, gr.skip(), _problem(error, path)
             visit.content = path
@@ -295,6 +297,7 @@ def _finished(
     if is_clip:
         shown_clip = gr.update(visible=True, value=str(step.result))
         return _say(text), gr.skip(), gr.skip(), shown_clip, download
+    assert step.picture is not None  # of all that is no clip
     image = shown(step.picture)
     name = f"{Path(settings.content).stem} in the style of " + " and ".join(
         Path(style).stem for style in settings.styles
@@ -459,7 +462,11 @@ def make_page(folder: Path, studio: Studio) -> gr.Blocks:
         for take in takes:
             take.then(**tell, **at_once)
         gr.on(
-            [value.change for value in inputs if not isinstance(value, gr.State)],
+            [
+                value.change  # type: ignore[attr-defined]  # gradio adds it late
+                for value in inputs
+                if not isinstance(value, gr.State)
+            ],
             trigger_mode="always_last",
             **tell,
             **at_once,

@@ -182,7 +182,7 @@ def _quickly_imported() -> Iterator[None]:
 
     vars(pandas)["__getattr__"] = from_pandas
     sys.modules.setdefault("pandas", pandas)
-    inspect.getfile = find  # type: ignore[assignment]
+    inspect.getfile = find  # type: ignore[assignment]  # takes less than it
     try:
         yield
     finally:

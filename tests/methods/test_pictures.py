@@ -1,8 +1,11 @@
 """Pictures as commands name them."""
 
+import numpy as np
 import pytest
 
+import nstjax
 from nstjax.errors import NstjaxError
+from nstjax.methods.one_pass import SavedStyle
 from nstjax.methods.pictures import list_pictures, picture_labels
 
 
@@ -24,3 +27,9 @@ def test_labels():
     # A large folder takes no time that grows with its square: 20 s at 20,000.
     many = [f"{number}.png" for number in range(20_000)]
     assert picture_labels(many)[-1] == "19999"
+
+
+def test_a_saved_style_is_none_for_methods_that_optimise():
+    image = np.full((64, 64, 3), 0.5, np.float32)
+    with pytest.raises(NstjaxError, match="night is none that the method gatys"):
+        nstjax.stylize(image, SavedStyle({}, "", "night"), method="gatys")

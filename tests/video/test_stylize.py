@@ -15,7 +15,8 @@ from PIL import Image
 import nstjax
 from nstjax.cli.stylize import main
 from nstjax.errors import NstjaxError
-from nstjax.video import store
+from nstjax.methods.one_pass import SavedStyle
+from nstjax.video import store, stylize
 from nstjax.video.clips import open_clip, read_frames
 from nstjax.video.measures import sharpness, warping_error
 
@@ -283,3 +284,14 @@ def _make_long(path, photograph, count):
             image = np.ascontiguousarray(photograph[100:148, left : left + 64])
             out.mux(stream.encode(av.VideoFrame.from_ndarray(image)))
         out.mux(stream.encode(None))
+
+
+@pytest.mark.parametrize(
+    "style",
+    [Image.new("RGB", (32, 32)), SavedStyle({}, "", "night"), "night"],
+    ids=lambda style: type(style).__name__,
+)
+def test_one_style_of_any_kind_is_one_style(style, tmp_path, monkeypatch):
+    monkeypatch.setattr(stylize, "open_clip", lambda path, fps: None)
+    monkeypatch.setattr(stylize, "paint_clip", lambda clip, styles, *_, **__: styles)
+    assert nstjax.stylize_video("clip.mp4", style, tmp_path / "out.mp4") == [style]

@@ -60,3 +60,12 @@ def test_a_file_that_was_not_dropped_here_is_not_read(tmp_path):
     *_, status = page.take_photograph(upload, _visitor())
     assert "dropped here" in status
     assert page.show_command(_visitor(), *_CONTROLS) == ""
+
+
+def test_a_saved_style_is_no_photograph(tmp_path, monkeypatch):
+    monkeypatch.setattr(page_module, "check_upload", lambda path: None)
+    page = Page(tmp_path, studio=None)
+    upload = {"path": str(tmp_path / "night.style")}
+    *_, status = page.take_photograph(upload, _visitor())
+    assert "saved style" in status
+    assert page.show_command(_visitor(), *_CONTROLS) == ""

@@ -124,7 +124,7 @@ def tiled_bytes(
     """The same in tiles."""
     pixels = size[0] * size[1]
     # The content and the result.
-    pixel = 2 * costs.PICTURE
+    pixel: float = 2 * costs.PICTURE
     if tiling.keep_features:
         pixel += costs.feature_bytes(spec)
     if swaps:

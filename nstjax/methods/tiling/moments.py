@@ -58,5 +58,8 @@ def to_statistics(moments: Moments, *, eps: float, ddof: int = 0) -> Statistics:
     # A region without any position has statistics of no effect, not NaN.
     divisor = weight - ddof if weight > ddof else max(weight, 1e-6)
     variance = moments.squares / divisor
-    mean, std = moments.mean, np.sqrt(variance + eps)
-    return Statistics(*(x.astype(np.float32)[None, None, None] for x in (mean, std)))
+    mean, std = (
+        x.astype(np.float32)[None, None, None]
+        for x in (moments.mean, np.sqrt(variance + eps))
+    )
+    return Statistics(mean, std)  # type: ignore[arg-type]  # as good where compiled

@@ -87,9 +87,7 @@ def adain_in_tiles(
     work = _Work(params, content, tiling, spec, on_tile)
     covered = None if masks is None else [work.feature_mask(mask) for mask in masks]
     regions = [*(covered or ()), None]
-    found: list[dict[str, moments.Moments | None]] = [
-        dict.fromkeys(spec.strides) for _ in regions
-    ]
+    found: list[dict[str, moments.Moments]] = [{} for _ in regions]
     kept = work.empty_features() if tiling.keep_features else None
     for rows, columns, part in work.encoded():
         for level, value in part.items():
@@ -103,12 +101,12 @@ def adain_in_tiles(
                         feedforward.at_level(window[None], level, spec=spec)
                     )[0]
                 known[level] = moments.merge(
-                    known[level], moments.moments_of(value, weights_here)
+                    known.get(level), moments.moments_of(value, weights_here)
                 )
     own: Sequence[LevelStatistics] = [
         {
-            level: moments.to_statistics(value, eps=spec.eps, ddof=spec.ddof)
-            for level, value in known.items()
+            level: moments.to_statistics(known[level], eps=spec.eps, ddof=spec.ddof)
+            for level in spec.strides
         }
         for known in found
     ]

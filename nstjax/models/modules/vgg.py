@@ -20,7 +20,7 @@ class VGG(nn.Module):
 
         `size` is that of the pictures within them, see `nstjax.models.vgg.features`.
         """
-        wanted = dict.fromkeys(self.layers)
+        found: dict[str, Array] = {}
         x, previous_block = pixels, "1"
         for name, width in zip(self.spec.convolutions, self.spec.widths, strict=True):
             block = name[len("conv")]
@@ -29,11 +29,11 @@ class VGG(nn.Module):
                 size = None if size is None else size // 2
                 previous_block = block
             x = Conv3x3(width, padding=self.spec.padding, name=name)(x, size)
-            if name in wanted:
-                wanted[name] = x
+            if name in self.layers:
+                found[name] = x
             x = nn.relu(x)
-            if (activation := name.replace("conv", "relu")) in wanted:
-                wanted[activation] = x
-            if all(value is not None for value in wanted.values()):
+            if (activation := name.replace("conv", "relu")) in self.layers:
+                found[activation] = x
+            if len(found) == len(set(self.layers)):
                 break
-        return wanted
+        return {name: found[name] for name in self.layers}

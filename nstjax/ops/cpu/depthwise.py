@@ -3,8 +3,9 @@
 XLA's own grouped convolution is tens of times slower there.
 """
 
+import operator
 from collections.abc import Callable
-from functools import partial
+from functools import partial, reduce
 
 import jax
 import jax.numpy as jnp
@@ -62,11 +63,12 @@ def _plain(x: Array, kernel: Array, stride: int) -> Array:
     height, width = x.shape[1:3]
     taps, margin = range(kernel.shape[0]), (kernel.shape[0] // 2,) * 2
     padded = jnp.pad(x, ((0, 0), margin, margin, (0, 0)))
-    return sum(
+    parts = (
         padded[:, i : i + height : stride, j : j + width : stride] * kernel[i, j]
         for i in taps
         for j in taps
     )
+    return reduce(operator.add, parts)
 
 
 def _alone(x: Array, kernel: Array) -> Array:
@@ -77,9 +79,10 @@ def _alone(x: Array, kernel: Array) -> Array:
     near, XLA writes down each of the copies.
     """
     taps, middle = range(kernel.shape[0]), kernel.shape[0] // 2
-    return sum(
+    parts = (
         _shifted(x * kernel[i, j], i - middle, j - middle) for i in taps for j in taps
     )
+    return reduce(operator.add, parts)
 
 
 def _shifted(x: Array, rows: int, columns: int) -> Array:

@@ -5,6 +5,9 @@ here they are one: of pairs of neighbouring pixels with all that they see, or of
 pixels with all taps at once.
 """
 
+import operator
+from functools import reduce
+
 import jax.numpy as jnp
 
 from nstjax.lazy import chex
@@ -71,8 +74,9 @@ def conv3x3_to_rgb(x: Array, kernel: Array) -> Array:
     taps = jnp.moveaxis(kernel, 2, 0).reshape(channels, -1)
     products = jnp.matmul(x, taps, precision="highest")
     products = products.reshape(*x.shape[:3], 3, 3, -1)
-    return sum(
+    parts = (
         products[:, row : row + height, column : column + width, row, column]
         for row in range(3)
         for column in range(3)
     )
+    return reduce(operator.add, parts)

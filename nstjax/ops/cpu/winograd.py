@@ -10,7 +10,7 @@ References:
     Lavin & Gray, 2015, https://arxiv.org/abs/1509.09308.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import jax.numpy as jnp
@@ -57,7 +57,9 @@ def _four_outputs() -> _Form:
         [0, 1, 0, -2.5, 0, 1],
     ]
     outputs = [[p**i for p in (0, a, -a, b, -b)] + [i == 3] for i in range(4)]
-    return _Form(*(np.array(matrix, float) for matrix in (kernel, inputs, outputs)), 4)
+    return _Form(
+        np.array(kernel, float), np.array(inputs, float), np.array(outputs, float), 4
+    )
 
 
 _PLAIN = {
@@ -154,7 +156,7 @@ def _filter(x: Array, kernel: Array, blocks: tuple[int, int], form: _Form) -> Ar
     return y.reshape(batch, size * rows, size * columns, -1)
 
 
-def _combine(matrix: np.ndarray, parts: Sequence[Array]) -> list[Array]:
+def _combine(matrix: np.ndarray, parts: Iterable[Array]) -> list[Array]:
     """Sums of the parts, weighted by each row of a matrix without rows of zeros."""
     combined = []
     for row in matrix.tolist():

@@ -25,7 +25,7 @@ from nstjax.losses.depth import (
     scale_shift_invariant_loss,
 )
 from nstjax.models import fast_depth, monodepth
-from nstjax.ops.resample import resize
+from nstjax.ops.resample import resize, size_of
 from nstjax.training.recipes.adversarial import adversarial_step
 from nstjax.training.recipes.depth_network import (
     calibration_batches,
@@ -57,7 +57,7 @@ def make_task(config: ConfigDict) -> Task:
         check_solvable(spec)
     source = PairSource(config.content, config.labels, config.painted)
     photos, held_out = split_source(source, every=config.validation_every_nth)
-    notes = {"photos": len(photos), "painted_versions": source.painted}
+    notes: dict[str, Any] = {"photos": len(photos), "painted_versions": source.painted}
     teacher = None
     if config.teacher:
         teacher, about = load_teacher(config.teacher)
@@ -74,6 +74,7 @@ def make_task(config: ConfigDict) -> Task:
         training = Stream(photos, pair_loader(view, repainting))
     else:
         load = pair_loader(view, repainting, labelled=False)
+        assert styles is not None
         training = Stream(Joined(photos, styles), load)
     forward = partial(monodepth.forward, spec=spec)
     fit = partial(resize, size=spec.input_size, method="lanczos3")
@@ -93,7 +94,8 @@ def make_task(config: ConfigDict) -> Task:
             )
         elif config.solved_start:
             network = monodepth.init_params(jax.random.key(config.seed), spec)
-            pictures = [np.float32(batch[..., 3:]) / 255 for batch in examples()]
+            assert teacher is not None  # see `_check`
+            pictures = [to_unit(batch[..., 3:], np.float32) for batch in examples()]
             network = solve_network(network, spec, teacher, pictures)
         if teacher is not None:
             maps = fit_maps(
@@ -177,13 +179,11 @@ def _make_loss(
         if config.teacher:
             view = image if held_out else beside
             looked_at = fast_depth.forward(frozen["teacher"], view)
-            wanted = label(
-                looked_at.depth.astype(jnp.float32), found[finest].shape[1:3]
-            )
+            full = label(looked_at.depth.astype(jnp.float32), size_of(found[finest]))
         else:
-            wanted = beside.astype(jnp.float32)
+            full = beside.astype(jnp.float32)
         wanted = {
-            s: resize(wanted, x.shape[1:3], method="linear") for s, x in found.items()
+            s: resize(full, size_of(x), method="linear") for s, x in found.items()
         }
         terms = {
             "invariant": sum(
@@ -201,7 +201,7 @@ def _make_loss(
         total = sum(config[f"{name}_weight"] * term for name, term in terms.items())
         if held_out:
             known = resize(
-                beside.astype(jnp.float32), found[finest].shape[1:3], method="linear"
+                beside.astype(jnp.float32), size_of(found[finest]), method="linear"
             )
             terms["spearman"] = rank_correlation(found[finest], known)
         return total, terms

@@ -26,16 +26,17 @@ from nstjax.errors import NstjaxError
 from nstjax.models import fast_depth, monodepth
 from nstjax.ops.cpu.depthwise import depthwise_conv
 from nstjax.ops.preprocess import MONODEPTH_MEAN, MONODEPTH_STD
+from nstjax.ops.resample import size_of
 from nstjax.training.recipes.depth_teacher import label
 from nstjax.training.recipes.warm_start import (
     activation_covariance,
+    add_up,
     least_squares,
     patches3x3,
     products,
     select_channels,
-    sum_over,
 )
-from nstjax.types import Array, Params
+from nstjax.types import AnyArray, Array, Params
 
 # Units of the four stages, one for each of a FastDepth's blocks behind the first.
 _LAYERS = (2, 2, 6, 2)
@@ -95,11 +96,9 @@ class _Lessons(NamedTuple):
 
     def choose(self, part: str, block: str, count: int) -> _Channels:
         """The channels that tell most of what a block gives."""
-        found = sum_over(
-            self.pictures,
-            lambda picture: activation_covariance(
-                _given(self.teacher, picture, part, block, 1)
-            ),
+        found = add_up(
+            activation_covariance(_given(self.teacher, picture, part, block, 1))
+            for picture in self.pictures
         )
         return _Channels(1, part, block, select_channels(np.asarray(found), count))
 
@@ -149,9 +148,9 @@ def _solve_encoder(
         x = features[-1]
         for index in range(count):
             block = next(remaining)
-            wanted = lessons.choose("encoder", block, width)
+            channels = lessons.choose("encoder", block, width)
             unit = encoder[f"layer{stage}_{index}"]
-            x = _solve_unit(unit, x, wanted, lessons, stride=1 + (index == 0))
+            x = _solve_unit(unit, x, channels, lessons, stride=1 + (index == 0))
         features.append(x)
     return features
 
@@ -225,14 +224,14 @@ def _solve_unit(
             continue
         target = wanted._replace(half=0, chosen=channels.chosen)
         part = slice(first, first + len(channels.chosen))
-        inner, cross = sum_over(
-            zip(lessons.pictures, x.batches, strict=True),
-            lambda pair, part=part, target=target: _tap_products(
-                pair[1][..., part],
-                lessons.given(target, pair[0]),
+        inner, cross = add_up(
+            _tap_products(
+                batch[..., part],
+                lessons.given(target, picture),
                 side=len(filters["kernel"]),
                 stride=stride,
-            ),
+            )
+            for picture, batch in zip(lessons.pictures, x.batches, strict=True)
         )
         for index in range(len(channels.chosen)):
             solution = least_squares(inner[..., index], cross[..., index, None])[:, 0]
@@ -241,9 +240,9 @@ def _solve_unit(
             filters["bias"][first + index] = solution[0]
     inputs = [np.asarray(_filtered(filters, b, stride=stride)) for b in x.batches]
     inputs = _balanced(filters, inputs)
-    target = partial(lessons.given, wanted)
+    given = partial(lessons.given, wanted)
     return _Map(
-        _solve_dense(unit["conv2"], inputs, target, lessons, _as_it_is), {0: wanted}
+        _solve_dense(unit["conv2"], inputs, given, lessons, _as_it_is), {0: wanted}
     )
 
 
@@ -257,7 +256,7 @@ def _solve_dense(
     inputs: Sequence[np.ndarray],
     wanted: Callable[[np.ndarray], Array],
     lessons: _Lessons,
-    patches: Callable[[np.ndarray], Array],
+    patches: Callable[[np.ndarray], AnyArray],
 ) -> list[np.ndarray]:
     """Fits a layer in place, see `_fit`; returns what it gives, rectified."""
     _fit(layer, inputs, wanted, lessons, patches)
@@ -271,7 +270,7 @@ def _fit(
     inputs: Sequence[np.ndarray],
     wanted: Callable[[np.ndarray], Array],
     lessons: _Lessons,
-    patches: Callable[[np.ndarray], Array],
+    patches: Callable[[np.ndarray], AnyArray],
 ) -> None:
     """Fits a layer in place.
 
@@ -282,9 +281,9 @@ def _fit(
         lessons: of the pictures.
         patches: from an input to the K x K patches that the kernel meets.
     """
-    inner, cross = sum_over(
-        zip(lessons.pictures, inputs, strict=True),
-        lambda pair: products(patches(pair[1]), wanted(pair[0])),
+    inner, cross = add_up(
+        products(patches(given), wanted(picture))
+        for picture, given in zip(lessons.pictures, inputs, strict=True)
     )
     solution = least_squares(inner, cross)
     shape, count = layer["kernel"].shape, solution.shape[1]
@@ -312,8 +311,8 @@ def _balanced(
 @partial(jax.jit, static_argnames="side_share")
 def _logits(teacher: Params, picture: Array, *, side_share: int) -> Array:
     """What a sigmoid must be given for the teacher's label."""
-    size = tuple(side // side_share for side in picture.shape[1:3])
-    wanted = label(fast_depth.activations(teacher, picture).depth, size)
+    height, width = (side // side_share for side in size_of(picture))
+    wanted = label(fast_depth.activations(teacher, picture).depth, (height, width))
     wanted = jnp.clip(wanted, _LABEL_MARGIN, 1 - _LABEL_MARGIN)
     return jnp.log(wanted) - jnp.log1p(-wanted)
 
@@ -364,7 +363,7 @@ def _pixel_patches(picture: Array) -> Array:
     return patches.reshape(shape).swapaxes(3, 4).reshape(patches.shape)
 
 
-def _as_it_is(x: Array) -> Array:
+def _as_it_is(x: np.ndarray) -> np.ndarray:
     return x
 
 

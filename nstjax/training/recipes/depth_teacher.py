@@ -5,8 +5,10 @@ says of the whole, so that labels made beforehand hold for whole pictures only.
 A teacher that is run on each training view has a label for anything.
 """
 
-import os
+import operator
 from collections.abc import Callable, Iterable, Mapping
+from functools import reduce
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -17,7 +19,7 @@ from nstjax.errors import NstjaxError
 from nstjax.io.weights import WeightsMetadata
 from nstjax.losses.hints import hint_loss
 from nstjax.models import fast_depth, monodepth
-from nstjax.ops.resample import resize
+from nstjax.ops.resample import resize, size_of
 from nstjax.training.recipes.warm_start import solve_maps
 from nstjax.types import Array, Params
 from nstjax.weights.pretrained import load_depth
@@ -30,7 +32,7 @@ _STAGES = (1, 2, 3, 4)
 _LEVELS = (4, 3)
 
 
-def load_teacher(path: str | os.PathLike) -> tuple[Params, WeightsMetadata]:
+def load_teacher(path: str | Path) -> tuple[Params, WeightsMetadata]:
     """Loads a converted FastDepth, and what its file says of it.
 
     Raises:
@@ -137,7 +139,7 @@ def hints(
         hint_loss(linear_map, mine[name], wanted[name], rectified=True)
         for name, linear_map in maps.items()
     ]
-    return sum(terms) / len(terms)
+    return reduce(operator.add, terms) / len(terms)
 
 
 def targets(
@@ -151,7 +153,7 @@ def targets(
     """
     found = _named(teacher)
     return {
-        name: resize(found[name], feature.shape[1:3], method="linear")
+        name: resize(found[name], size_of(feature), method="linear")
         for name, feature in mine.items()
     }
 

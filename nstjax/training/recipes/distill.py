@@ -217,4 +217,4 @@ def _calibration_image(source: Any, load: Any) -> Array:
     # Photographs come first and paintings last, so from all over.
     chosen = np.linspace(0, len(source) - 1, count).astype(int)
     pictures = [load(source[int(number)], None) for number in chosen]
-    return to_unit(np.stack(pictures), jnp.float32)
+    return jnp.asarray(to_unit(np.stack(pictures), jnp.float32))

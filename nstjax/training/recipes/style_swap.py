@@ -88,13 +88,13 @@ def make_task(config: ConfigDict) -> Task:
         images = decoders.decode(
             params, jnp.concatenate(list(targets.values())), spec=spec
         )
-        features = encode(frozen, images)
-        images = _pixels(images.astype(jnp.float32), config.pixel_map)
-        variation = total_variation_loss(images, kind=config.tv_kind)
+        seen = encode(frozen, images)
+        pixels = _pixels(images.astype(jnp.float32), config.pixel_map)
+        variation = total_variation_loss(pixels, kind=config.tv_kind)
         ends = np.cumsum([len(target) for target in targets.values()])[:-1]
-        images, features = (
+        decoded, features = (
             dict(zip(targets, jnp.split(x.astype(jnp.float32), ends), strict=True))
-            for x in (images, features)
+            for x in (pixels, seen)
         )
         distances = {
             name: content_loss(
@@ -106,7 +106,7 @@ def make_task(config: ConfigDict) -> Task:
         }
         terms = {
             "image": sum(
-                jnp.square(images[name] - _pixels(picture, config.pixel_map)).mean()
+                jnp.square(decoded[name] - _pixels(picture, config.pixel_map)).mean()
                 for name, picture in (("content", content), ("style", style))
             ),
             "feature": distances["content"] + distances["style"],

@@ -22,14 +22,14 @@ import numpy as np
 from nstjax.models import vgg
 from nstjax.ops.pooling import pool2x2
 from nstjax.ops.preprocess import to_network
-from nstjax.types import Array
+from nstjax.types import AnyArray, Array
 
 # Share of the mean squared feature added to the normal equations' diagonal.
 _RIDGE = 1e-4
 
 # teach(image, convolution): the teacher's pre-activations [B, H, W, C], such as those
 # of "conv4_2".
-Teach = Callable[[Array, str], Array]
+Teach = Callable[[AnyArray, str], Array]
 
 
 def solve_student(
@@ -49,16 +49,16 @@ def solve_student(
     images = list(images)
     params = dict(student)
     for name, layer in zip(spec.convolutions, spec.layers, strict=True):
-        covariance = sum_over(
-            images, lambda image, name=name: activation_covariance(teach(image, name))
+        covariance = add_up(
+            activation_covariance(teach(image, name)) for image in images
         )
         chosen = select_channels(np.asarray(covariance), spec.width(layer))
-        inner, cross = sum_over(
-            images,
-            lambda image, name=name, layer=layer, chosen=chosen: products(
+        inner, cross = add_up(
+            products(
                 _patches_before(params, image, layer=layer, spec=spec),
                 teach(image, name)[..., chosen],
-            ),
+            )
+            for image in images
         )
         solution = least_squares(inner, cross)
         kernel, bias = (np.array(params[name][key]) for key in ("kernel", "bias"))
@@ -85,7 +85,7 @@ def solve_maps(
         return {n: products(mine[n], wanted) for n, wanted in targets(image).items()}
 
     maps = {}
-    for name, (inner, cross) in sum_over(images, both).items():
+    for name, (inner, cross) in add_up(map(both, images)).items():
         solution = least_squares(inner, cross).astype(np.float32)
         maps[name] = {"kernel": solution[1:], "bias": solution[0]}
     return maps
@@ -185,10 +185,10 @@ def products(design: Array, target: Array) -> tuple[Array, Array]:
     return product(design.T, design), product(design.T, target)
 
 
-def sum_over(images: Iterable[Any], function: Callable[[Array], Any]) -> Any:
-    """Adds up a function's results in float64."""
+def add_up(parts: Iterable[Any]) -> Any:
+    """Adds up trees of arrays in float64."""
     total = None
-    for image in images:
-        part = jax.tree.map(lambda x: np.asarray(x, np.float64), function(image))
+    for part in parts:
+        part = jax.tree.map(lambda x: np.asarray(x, np.float64), part)
         total = part if total is None else jax.tree.map(np.add, total, part)
     return total

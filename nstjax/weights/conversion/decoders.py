@@ -1,6 +1,7 @@
 """Decoders from full-width VGG-19 features: AdaIN's, Style-Swap's, invertors."""
 
 import dataclasses
+from typing import Any
 
 from nstjax.io.weights import WeightsMetadata
 from nstjax.models.decoders import DecoderSpec
@@ -18,6 +19,7 @@ from nstjax.weights.conversion.publishers import (
     IRASIN_ADAIN,
     IRASIN_STYLE_SWAP,
     NAOTO0804,
+    Publisher,
     by_hash,
 )
 from nstjax.weights.conversion.sources import Source
@@ -71,6 +73,7 @@ def _convert(
     widths = (*convolution_widths(source, layout)[:-1], 3)
     shapes = chain_shapes(layout.modules, widths)
     params = convert_convolutions(source, layout, shapes)
+    publisher: Publisher | None
     if layout.naming == "irasin":
         publisher = IRASIN_ADAIN if command == "adain_decoder" else IRASIN_STYLE_SWAP
     else:
@@ -78,17 +81,21 @@ def _convert(
             NAOTO0804 if layout.layer == "relu4_1" else DEEP_TRANSFER
         )
     reason = "by its tensors' names"
-    if variant not in (None, publisher.name):
-        publisher, reason = None, "as told"
-    else:
+    if variant is None:
         variant = publisher.name
+    elif variant != publisher.name:
+        publisher, reason = None, "as told"
     output_map, encoder = _VARIANTS[variant]
     spec = dataclasses.replace(
         DecoderSpec.mirror(layout.layer, FULL_WIDTHS, output_map=output_map),
         input_width=widths[0],
         widths=widths[1:],
     )
-    notes = {"variant": variant, "recognised": reason, "encoder": encoder}
+    notes: dict[str, Any] = {
+        "variant": variant,
+        "recognised": reason,
+        "encoder": encoder,
+    }
     if command == "adain_decoder":
         notes |= _STATISTICS.get(variant, {})
     metadata = WeightsMetadata(

@@ -42,6 +42,7 @@ def convert_distilled_vgg(source: Source, *, variant: str | None = None) -> Conv
     widths = (3, 3, *widths[2:]) if layout.naming == "encoder" else (*widths[:-1], 3)
     shapes = chain_shapes(layout.modules, widths)
     params = convert_convolutions(source, layout, shapes)
+    spec: VGGSpec | DecoderSpec
     if layout.naming == "encoder":
         spec = VGGSpec(
             widths[2:], padding="reflect", rounding="floor", input_map="learned"

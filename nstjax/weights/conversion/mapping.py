@@ -66,7 +66,7 @@ def chain_shapes(
 
 def origin(
     source: Source, publisher: Publisher | None, *, command: str
-) -> dict[str, str]:
+) -> dict[str, Any]:
     """The fields of `WeightsMetadata` that say where the weights come from.
 
     Args:

@@ -128,11 +128,13 @@ def _unpack(path: Path, folder: Path) -> None:
         with zipfile.ZipFile(path) as archive:
             files = {info.filename: info for info in archive.infolist()}
             parents = sorted({str(PurePosixPath(name).parent) for name in files})
-            pairs = [
-                [files.get(str(PurePosixPath(parent, name))) for name in _FILES]
+            paths = [
+                [str(PurePosixPath(parent, name)) for name in _FILES]
                 for parent in parents
             ]
-            found = [pair for pair in pairs if None not in pair]
+            found = [
+                [files[p] for p in pair] for pair in paths if files.keys() >= {*pair}
+            ]
             for name, info in zip(_FILES, found[0] if found else (), strict=False):
                 if info.file_size > _LARGEST_FILE:
                     raise ValueError(f"{name} would have {info.file_size} bytes")
@@ -154,10 +156,8 @@ def _load(folder: Path, archive: Path, name: str) -> Source:
     loaded = Source(
         archive / name,
         {
-            tensor_name: LazyTensor(array.shape, array.dtype, lambda array=array: array)
-            for tensor_name, array in (
-                (n, np.array(tensor.read())) for n, tensor in source.tensors.items()
-            )
+            tensor_name: LazyTensor.of(np.array(tensor.read()))
+            for tensor_name, tensor in source.tensors.items()
         },
         source.extras,
         source.ours,
@@ -315,17 +315,17 @@ def _to_ours(kernel: np.ndarray) -> np.ndarray:
 
 def _input_size(encoder: Source) -> tuple[tuple[int, int], tuple[str, ...]]:
     """The (height, width) that the encoder's file states, and warnings."""
-    size = [encoder.extras.get(name) for name in ("height", "width")]
-    if size == [None, None]:
+    height, width = (encoder.extras.get(name) for name in ("height", "width"))
+    if height is None and width is None:
         height, width = _DEFAULT_SIZE
         warning = (
             f"{encoder.path} does not state the size that it was trained with; "
             f"{width} x {height} is assumed"
         )
         return _DEFAULT_SIZE, (warning,)
-    if not all(type(side) is int for side in size):
+    if type(height) is not int or type(width) is not int:
         raise NstjaxError(
-            f"{encoder.path} states a height of {size[0]!r} and a width of "
-            f"{size[1]!r}, which are not both whole numbers; download it again"
+            f"{encoder.path} states a height of {height!r} and a width of "
+            f"{width!r}, which are not both whole numbers; download it again"
         )
-    return tuple(size), ()
+    return (height, width), ()

@@ -120,7 +120,7 @@ def _flat(content: Any, prefix: str):
         if not prefix:
             raise MalformedPickle("an array without a name")
         values = content.values
-        yield prefix, LazyTensor(values.shape, values.dtype, lambda: values)
+        yield prefix, LazyTensor.of(values)
         return
     if not isinstance(content, dict):
         raise MalformedPickle(f"a {type(content).__name__} where arrays go")

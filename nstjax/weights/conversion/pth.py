@@ -291,8 +291,9 @@ class _Reader:
         return self.bytes[start : start + length]
 
     def _rebuild_tensor(self, storage, offset, shape, stride) -> LazyTensor:
+        (offset,) = _integers((offset,))
         return self._storage(storage).tensor(
-            *_integers((offset,)),
+            offset,
             tuple(_integers(shape)),
             tuple(_integers(stride)),
             file_size=len(self.bytes),
@@ -325,7 +326,8 @@ def _storage_identity(identity: Any) -> tuple[np.dtype, Any, int, Any]:
     if view is not None:
         _, offset, length = _fields(view, 3)
         view = tuple(_integers((offset, length)))
-    return dtype, _key(key), *_integers((size,)), view
+    (size,) = _integers((size,))
+    return dtype, _key(key), size, view
 
 
 def _key(value: Any) -> str | int:

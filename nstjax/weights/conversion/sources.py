@@ -106,7 +106,8 @@ def _open_pth(path: Path) -> Source:
             f"{path} holds a {type(content).__name__} instead of named tensors; "
             "get a file with the network's state_dict"
         )
-    tensors, extras = {}, {}
+    tensors: dict[str, LazyTensor] = {}
+    extras: dict[str, Any] = {}
     for name, value in content.items():
         target = tensors if isinstance(value, LazyTensor) else extras
         target[str(name)] = value
@@ -134,10 +135,7 @@ def _open_npz(path: Path) -> dict[str, LazyTensor]:
         raise NstjaxError(
             f"{path} is no complete .npz file of plain arrays; download it again"
         ) from error
-    return {
-        name: LazyTensor(array.shape, array.dtype, lambda array=array: array)
-        for name, array in arrays.items()
-    }
+    return {name: LazyTensor.of(array) for name, array in arrays.items()}
 
 
 def _open_safetensors(path: Path) -> Source:

@@ -8,6 +8,7 @@ nothing.
 import dataclasses
 import math
 from collections.abc import Callable
+from typing import Literal
 
 import ml_dtypes
 import numpy as np
@@ -35,6 +36,11 @@ class LazyTensor:
     shape: tuple[int, ...]
     dtype: np.dtype
     read: Callable[[], np.ndarray]
+
+    @classmethod
+    def of(cls, array: np.ndarray) -> "LazyTensor":
+        """One that has been read already."""
+        return cls(array.shape, array.dtype, lambda: array)
 
 
 class Storage:
@@ -91,11 +97,15 @@ class Storage:
             raise MalformedTensor(f"a storage of {size} beyond its root's {self.size}")
         part = Storage(self.dtype, size)
         first, last = (n * self.dtype.itemsize for n in (offset, offset + size))
-        part.load = lambda: self.load()[first:last]
+        part.load = lambda: self._data()[first:last]
         return part
 
+    def _data(self) -> memoryview:
+        assert self.load is not None  # set once the file has been gone through
+        return self.load()
+
     def _view(self, offset, shape, stride) -> np.ndarray:
-        flat = _elements(self.load(), self.dtype, big_endian=self.big_endian)
+        flat = _elements(self._data(), self.dtype, big_endian=self.big_endian)
         return np.lib.stride_tricks.as_strided(
             flat[offset:],
             shape,
@@ -105,7 +115,7 @@ class Storage:
 
 
 def _elements(data: memoryview, dtype: np.dtype, *, big_endian: bool) -> np.ndarray:
-    order = ">" if big_endian else "<"
+    order: Literal["<", ">"] = ">" if big_endian else "<"
     if dtype == ml_dtypes.bfloat16:  # ml_dtypes has no byte orders
         words = np.frombuffer(data, f"{order}u2").astype(np.uint16, copy=False)
         return words.view(dtype)

@@ -11,7 +11,7 @@ import pickletools
 import struct
 import warnings
 from collections.abc import Callable, Mapping
-from typing import Any, BinaryIO
+from typing import Any, Protocol
 
 _VALUES = frozenset(
     """INT LONG LONG1 LONG4 BININT BININT1 BININT2 FLOAT BINFLOAT STRING BINSTRING
@@ -36,6 +36,14 @@ class RefusedPickle(ValueError):
     """The pickle holds something other than plain data; the message says what."""
 
 
+class Reading(Protocol):
+    """What is asked of a file; a mapped one has no more."""
+
+    def read(self, size: int, /) -> bytes: ...
+    def readline(self) -> bytes: ...
+    def tell(self) -> int: ...
+
+
 class Constructor:
     """What a global name stands for: a function that REDUCE may call.
 
@@ -57,7 +65,7 @@ class Stateful:
 
 
 def load_plain(
-    file: BinaryIO,
+    file: Reading,
     *,
     names: Mapping[str, Any] | None = None,
     persistent_load: Callable[[Any], Any] | None = None,
@@ -65,7 +73,7 @@ def load_plain(
     """Reads one pickle and leaves the file just behind it.
 
     Args:
-        file: anything with ``read``, ``readline`` and ``tell``.
+        file: where to read.
         names: what may be referred to, by "module.name"; only a `Constructor`
             may be called.
         persistent_load: turns a persistent id into an object.
@@ -84,7 +92,8 @@ def load_plain(
         with warnings.catch_warnings():
             # Of escapes that mean nothing, in strings that a program would write.
             warnings.simplefilter("ignore", DeprecationWarning)
-            for opcode, argument, _ in pickletools.genops(file):
+            opcodes = pickletools.genops(file)  # type: ignore[arg-type]  # asks for IO
+            for opcode, argument, _ in opcodes:
                 if opcode.name == "STOP":
                     return machine.pop()
                 machine.step(opcode.name, argument)

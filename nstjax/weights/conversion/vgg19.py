@@ -96,11 +96,12 @@ def _convert(source: Source, kind: str, variant: str | None) -> Converted:
     params = convert_convolutions(source, layout, shapes)
 
     identity = _identify(source, layout, params)
-    publisher, reason = identity.publisher, identity.reason
+    publisher: Publisher | None = identity.publisher
+    reason = identity.reason
     doubts = [name_contradicted(source), identity.doubt]
     if variant is None:
-        variant = _VARIANT_OF[publisher]
-    elif variant != _VARIANT_OF[publisher]:
+        variant = _VARIANT_OF[identity.publisher]
+    elif variant != _VARIANT_OF[identity.publisher]:
         publisher, reason, doubts = None, "as told", doubts[:1]
     if (variant == "normalised") != ("conv0" in params):
         has = "has an" if "conv0" in params else "has no"

@@ -167,10 +167,10 @@ def inspect_weights(
         warnings.append(doubt)
         problem = _dead(activations)
     elif metadata.kind == "decoder" and not problem:
-        spec = decoders.DecoderSpec.from_dict(metadata.spec)
-        facts += _describe_decoder(spec, metadata)
+        decoder = decoders.DecoderSpec.from_dict(metadata.spec)
+        facts += _describe_decoder(decoder, metadata)
         if encoder is not None:
-            found, problem = _try_decoder(network, spec, open_network(encoder))
+            found, problem = _try_decoder(network, decoder, open_network(encoder))
             facts += [("tried", found)] if found else []
     elif metadata.kind == "painter" and not problem:
         found, problem = _try_painter(network)

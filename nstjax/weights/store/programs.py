@@ -138,6 +138,7 @@ class CachedJit:
 
         from nstjax.ops.cpu import forms
 
+        config: Any = jax.config  # gets its attributes when it runs
         leaves, tree = jax.tree.flatten(self._arrays(arguments))
         parts = (
             self._options,
@@ -147,7 +148,7 @@ class CachedJit:
             (nstjax.__version__, jax.__version__, jaxlib.__version__),
             _sources(),
             os.environ.get("XLA_FLAGS", ""),
-            jax.config.jax_default_matmul_precision,
+            config.jax_default_matmul_precision,
             forms.are_plain(),
         )
         return hashlib.sha256(repr(parts).encode()).hexdigest()[:32]
