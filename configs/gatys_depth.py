@@ -19,7 +19,12 @@ def get_config(preset="best"):
     return common.preset_config(
         common.per_image("gatys-depth"),
         preset,
-        {"best": best, "reference": reference, "paper": paper},
+        {
+            "best": best,
+            "vgg19": gatys.with_vgg19(best),
+            "reference": reference,
+            "paper": paper,
+        },
     )
 
 

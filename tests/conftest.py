@@ -18,6 +18,8 @@ import pytest
 
 from nstjax.ops.cpu import xla
 
+UNOPTIMISED = "--xla_backend_optimization_level=0"
+
 # Read by jax when it is imported, here and in subprocesses.
 if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
     _cache = tempfile.mkdtemp(prefix="nstjax-tests-")
@@ -26,6 +28,11 @@ if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
     os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
     os.environ["JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES"] = "-1"
 
+# Most of the time of these tests is LLVM's, which optimises programs that run once or
+# twice: without it they compile in less than half the time, to the same sums in another
+# order. test_wheel.py and test_train_e2e.py start commands without this, as users do.
+if UNOPTIMISED.partition("=")[0] not in os.environ.get("XLA_FLAGS", ""):
+    os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {UNOPTIMISED}".strip()
 # As commands do. Tests of XLA's other library for convolutions say so.
 xla.set_flags()
 

@@ -24,7 +24,7 @@ from nstjax.weights.conversion.command import COMMANDS as CONVERTERS
 
 ROOT = Path(__file__).resolve().parents[1]
 # Of a full size or a full network, minutes each; run where the variable is set.
-_LONG = ("reference", "--encoder vgg19")
+_LONG = ("reference", "--preset vgg19")
 _RUN_LONG = "NSTJAX_LONG_COMMANDS"
 README = (ROOT / "README.md").read_text()
 # What cannot be run by a test, by a part of the command.
@@ -182,7 +182,7 @@ def test_a_shown_command_runs(command, folder, fetched, monkeypatch, capfdbinary
             pytest.skip(reason)
     if any(part in command for part in _LONG) and _RUN_LONG not in os.environ:
         pytest.skip(f"takes minutes; set {_RUN_LONG}=1")
-    if "--encoder vgg19" in command:
+    if re.search("--(encoder|preset) vgg19", command):
         fetched("vgg19")
     if "--format stablehlo" not in command and "nstjax export" in command:
         pytest.importorskip("onnxruntime", reason="ONNX needs the extra [export]")

@@ -126,3 +126,13 @@ def test_needs_no_jax(path):
         f"load_config({path!r}); assert 'jax' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize("name", ["gatys", "lapstyle", "gatys_depth"])
+def test_the_preset_for_vgg19_is_best_but_for_what_it_is_tuned_in(name):
+    best = load_config(name, []).to_dict()
+    tuned = load_config(f"{name}:vgg19", []).to_dict()
+    changed = {leaf for leaf in best if best[leaf] != tuned[leaf]}
+    assert changed == {"encoder", "style_weight", "iterations", "stages"}
+    assert tuned["encoder"] == "vgg19"
+    assert 0 < tuned["style_weight"] < best["style_weight"]

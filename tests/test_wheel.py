@@ -31,7 +31,7 @@ def _run(site: Path, folder: Path, *arguments: str) -> subprocess.CompletedProce
     return subprocess.run(
         [sys.executable, "-m", "nstjax", *arguments],
         cwd=folder,
-        env=os.environ | {"PYTHONPATH": str(site)},
+        env=os.environ | {"PYTHONPATH": str(site), "XLA_FLAGS": ""},
         capture_output=True,
         text=True,
         timeout=300,
@@ -62,7 +62,7 @@ def test_it_paints_outside_the_checkout(site, tmp_path):
     result = subprocess.run(
         [sys.executable, "-c", where],
         cwd=tmp_path,
-        env=os.environ | {"PYTHONPATH": str(site)},
+        env=os.environ | {"PYTHONPATH": str(site), "XLA_FLAGS": ""},
         capture_output=True,
         text=True,
     )
@@ -91,7 +91,7 @@ def test_every_command_answers_for_help(site, tmp_path):
     subprocess.run(
         [sys.executable, "-c", program, *commands],
         cwd=tmp_path,
-        env=os.environ | {"PYTHONPATH": str(site)},
+        env=os.environ | {"PYTHONPATH": str(site), "XLA_FLAGS": ""},
         check=True,
     )
 
@@ -112,7 +112,7 @@ def test_configs_of_the_users_own_may_build_on_those_that_it_brings(site, tmp_pa
     subprocess.run(
         [sys.executable, "-c", program],
         cwd=tmp_path,
-        env=os.environ | {"PYTHONPATH": str(site)},
+        env=os.environ | {"PYTHONPATH": str(site), "XLA_FLAGS": ""},
         check=True,
     )
 
