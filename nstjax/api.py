@@ -44,7 +44,8 @@ def stylize(
             `nstjax.load_style` gives), or several, which are blended.
         method: a name in `nstjax.METHODS`: "adain" and the like paint in one pass,
             "gatys" and the like optimise the picture.
-        preset: "best", "reference" or "paper", of methods that optimise.
+        preset: "best", "reference" or "paper", of methods that optimise; "vgg19" of
+            "gatys", "lapstyle" and "gatys-depth".
         size: the result's longer side, or its (height, width); by default
             the content's size.
         seed: of all randomness.

@@ -121,9 +121,11 @@ def _check_elements(name: str, value: Any, default: Any) -> None:
 
 
 def _reason(error: Exception) -> str:
-    # absl puts a whole traceback into some messages; its last line tells.
+    # absl puts a whole traceback into some messages; its last line tells, and of a
+    # ValueError, as configs raise them, its text.
     lines = str(error).strip().splitlines()
-    return lines[-1].strip() if lines else type(error).__name__
+    last = lines[-1].strip() if lines else type(error).__name__
+    return last.removeprefix("ValueError: ")
 
 
 def _find(file: str) -> Path:

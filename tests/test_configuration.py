@@ -136,3 +136,13 @@ def test_the_preset_for_vgg19_is_best_but_for_what_it_is_tuned_in(name):
     assert changed == {"encoder", "style_weight", "iterations", "stages"}
     assert tuned["encoder"] == "vgg19"
     assert 0 < tuned["style_weight"] < best["style_weight"]
+
+
+def test_an_unknown_preset_is_refused_in_a_sentence_that_names_them():
+    sentence = (
+        "the config gatys:none cannot be run: there is no preset 'none'; choose one of "
+        "best, vgg19, reference, paper"
+    )
+    with pytest.raises(NstjaxError) as refused:
+        load_config("gatys:none", [])
+    assert str(refused.value) == sentence

@@ -181,8 +181,8 @@ def make_parser() -> parsing.Parser:
     method.add_argument(
         "--preset",
         metavar="NAME",
-        help="of gatys and the like: best (default), reference (as published code) or "
-        "paper",
+        help="of gatys and the like: best (default), vgg19 (best with that network), "
+        "reference (as published code) or paper",
     )
     method.add_argument(
         "--config",

@@ -7,8 +7,6 @@ from nstjax.errors import NstjaxError
 from nstjax.methods.optimization_methods import OptimizationMethod
 from nstjax.methods.table import METHODS
 
-PRESETS = ("best", "reference", "paper")
-
 
 def method_options(
     method: str,
@@ -23,7 +21,7 @@ def method_options(
     Args:
         method: a name in `nstjax.methods.table.METHODS`; names the config unless
             `config` does.
-        preset: one of `PRESETS`.
+        preset: one of the method's config.
         config: a config file in place of the method's own.
         config_overrides: strings such as ``--config.lap_weight=3``.
         options: further values by name; None leaves the config's.
@@ -38,10 +36,6 @@ def method_options(
     if method not in METHODS:
         raise NstjaxError(
             f"there is no method {method!r}; choose one of {', '.join(METHODS)}"
-        )
-    if preset not in PRESETS:
-        raise NstjaxError(
-            f"there is no preset {preset!r}; choose one of {', '.join(PRESETS)}"
         )
     changes = options or {}
     if config is not None:
