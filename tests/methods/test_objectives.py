@@ -356,7 +356,7 @@ def test_presets_are_whole(method, name):
 
 @pytest.mark.parametrize("method", ["gatys", "lapstyle"])
 def test_unknown_preset_is_refused(method):
-    with pytest.raises(NstjaxError, match="best, reference, paper"):
+    with pytest.raises(NstjaxError, match="best, vgg19, reference, paper"):
         load_config(f"{method}:worst")
 
 
