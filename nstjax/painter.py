@@ -53,7 +53,7 @@ class Painter:
             method: a name in `nstjax.METHODS`.
             style: the style, or several, of pictures that are painted without one of
                 their own; see `nstjax.stylize`.
-            preset: "best", "reference" or "paper", of methods that optimise.
+            preset: see `nstjax.stylize`.
             size: of results that are asked for without one; see `nstjax.stylize`.
             max_memory: see `nstjax.stylize`.
             at_once: pictures that are painted at the same time; more wait for their

@@ -175,7 +175,7 @@ class Method(abc.ABC):
         """All options of a run.
 
         Args:
-            preset: "best", "reference" or "paper".
+            preset: "best", "reference" or "paper", or another one of the config.
             overrides: strings such as ``--config.lap_weight=3``, of methods
                 that have a config.
             changes: values by name; None leaves the default.

@@ -132,18 +132,25 @@ def train(
                 stop = _agree(bool(request.requested), mesh, now=logs)
                 if logs or stop:
                     progress(run.to_numbers(report) | {"learning_rate": run.rate})
-                if last or stop or run.step % config.checkpoint_every == 0:
-                    validation = run.validate()
+                checks = last or run.step % config.checkpoint_every == 0
+                if checks or stop:
+                    # Who stops a run is not kept waiting for a validation, which
+                    # may have to be compiled; the checkpoint is no candidate for
+                    # the best one, as it would not exist without the stop.
+                    validation = run.validate() if checks else {}
                     # Not before there is something to go on from: a start that
                     # fails leaves the folder free.
                     if not claimed and jax.process_index() == 0:
                         workdirs.claim(workdir, config)
                     claimed = True
                     checkpoints.save(
-                        run.step, run.state, validation=validation["total"]
+                        run.step,
+                        run.state,
+                        validation=validation.get("total", np.inf),
                     )
-                    names = {f"validation/{n}": v for n, v in validation.items()}
-                    progress(names, run.sample())
+                    if checks:
+                        names = {f"validation/{n}": v for n, v in validation.items()}
+                        progress(names, run.sample())
                     _note_unreadable(workdir, run.corrupt)
                 if stop:
                     raise Stopped(request.requested or signal.SIGINT)

@@ -5,6 +5,8 @@ are white, held-out ones are grey, so that the validation loss falls until the
 weight passes grey and rises from there on.
 """
 
+import signal
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -13,6 +15,7 @@ from safetensors.numpy import load_file
 
 from configs import common
 from nstjax.errors import NstjaxError
+from nstjax.interrupts import Stopped
 from nstjax.io.crops import Crop
 from nstjax.io.datasets import Stream, picture_loader
 from nstjax.io.weights import WeightsMetadata, load_weights
@@ -135,6 +138,28 @@ def test_goes_on_if_asked_for_more(finished, tmp_path):
     assert steps_kept(parts) == steps_kept(whole)
     ours, theirs = (load_file(w / "bright.safetensors") for w in (parts, whole))
     np.testing.assert_array_equal(ours["weight"], theirs["weight"])
+
+
+def test_who_stops_a_run_waits_for_no_validation(finished, tmp_path):
+    reports = []
+
+    def tell(progress):
+        reports.append(progress)
+        if progress.step == 10 and "total" in progress.report:
+            signal.raise_signal(signal.SIGINT)
+
+    workdir = tmp_path / "run"
+    with pytest.raises(Stopped):
+        trainer.train(make_task(), make_config(), workdir, on_progress=tell, recipe="")
+    stopped_at = reports[-1].step
+    assert 10 < stopped_at < 15
+    assert stopped_at in steps_kept(workdir)
+    validated = [r.step for r in reports if "validation/total" in r.report]
+    assert validated == [5, 10]
+    train(make_config(), workdir)
+    assert steps_kept(workdir) == [15, 30]
+    ours, whole = (load_file(w / "bright.safetensors") for w in (workdir, finished[0]))
+    np.testing.assert_array_equal(ours["weight"], whole["weight"])
 
 
 def test_a_finished_run_only_exports_again(finished):
