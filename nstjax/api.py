@@ -8,6 +8,7 @@ import jax
 import numpy as np
 from PIL import Image
 
+from nstjax.errors import NstjaxError
 from nstjax.methods.base import OnProgress
 from nstjax.methods.images import Mask, Picture, Style, to_pil
 from nstjax.methods.one_pass import SavedStyle
@@ -93,5 +94,16 @@ def stylize(
 
 
 def as_list(pictures: Any) -> Sequence[Any]:
-    """One picture as a list of one; several as they are."""
-    return [pictures] if isinstance(pictures, _SINGLE) else pictures
+    """One picture as a list of one; several as they are.
+
+    Raises:
+        NstjaxError: if it is neither.
+    """
+    if isinstance(pictures, _SINGLE):
+        return [pictures]
+    if not isinstance(pictures, Sequence):
+        raise NstjaxError(
+            "give a picture (a file, an example's name, a PIL picture or an array) or "
+            f"a list of pictures, not {type(pictures).__name__}"
+        )
+    return pictures

@@ -9,9 +9,9 @@ import numpy as np
 
 from nstjax.api import as_list
 from nstjax.errors import NstjaxError
-from nstjax.methods.base import OnProgress
+from nstjax.methods.base import STROKE_SIDE, OnProgress
 from nstjax.methods.encoded import EncodedStyles
-from nstjax.methods.images import Mask, Picture, Style, to_pil
+from nstjax.methods.images import Mask, Picture, Style, output_size, to_pil
 from nstjax.methods.one_pass import SavedStyle
 from nstjax.methods.options import method_options
 from nstjax.methods.plan import (
@@ -21,6 +21,7 @@ from nstjax.methods.plan import (
     read_styles,
     run,
 )
+from nstjax.methods.values import whole_number
 
 # Options that say which networks are loaded.
 _NETWORKS = ("encoder", "decoder", "depth_model", "compute_dtype")
@@ -65,12 +66,13 @@ class Painter:
             NstjaxError: for an unknown method or option, or networks or a style that
                 cannot be used.
         """
-        if at_once < 1:
+        if whole_number("at_once", at_once) < 1:
             raise NstjaxError(f"at_once must be 1 or more, not {at_once}")
         self.method = method
         self._preset, self._given = preset, options
         self._options = method_options(method, preset, options=options)
         self._networks = load_networks(self._options)
+        output_size(STROKE_SIDE, STROKE_SIDE, size)  # is one
         self._size, self._max_memory = size, max_memory
         self._turn = threading.BoundedSemaphore(at_once)
         self._encoded = EncodedStyles()

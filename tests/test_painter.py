@@ -66,6 +66,8 @@ def test_sizes_and_pictures_of_pil(painter):
     ("options", "message"),
     [
         ({"at_once": 0}, "at_once"),
+        ({"size": "x"}, "a size must be a whole number"),
+        ({"style": 3}, "or a list of pictures"),
         ({"method": "no"}, "no method 'no'"),
         ({"style": "missing.jpg"}, "missing.jpg"),
         ({"strength": 2}, "no option 'strength'"),

@@ -159,6 +159,35 @@ def read_image(
         raise NstjaxError(f"{path} {_why_unreadable(path, error)}") from error
 
 
+def read_pil(
+    image: Image.Image,
+    *,
+    background: float | Sequence[float] = 1.0,
+    keep_alpha: bool = False,
+) -> np.ndarray:
+    """Reads a picture that PIL has opened or made as its file would be read.
+
+    It is turned upright, and what is transparent lies before a background.
+
+    Args:
+        image: the picture.
+        background, keep_alpha: see `read_image`.
+
+    Returns:
+        What `read_image` returns.
+
+    Raises:
+        NstjaxError: if it cannot be used as a picture.
+    """
+    if min(image.size) < MIN_SIDE:
+        raise NstjaxError(f"a picture needs sides of at least {MIN_SIDE} pixels")
+    try:
+        with _PROCESS_LOCK, warnings.catch_warnings(action="ignore"):
+            return decode_pixels(image, background=background, keep_alpha=keep_alpha)
+    except Exception as error:  # Pillow raises nearly anything for damaged files
+        raise NstjaxError(f"the PIL picture cannot be read: {error}") from error
+
+
 def open_picture(file: str | os.PathLike | BinaryIO) -> Image.Image:
     """Opens a picture whose upper 8 bits per channel will do, such as for training.
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from nstjax.errors import NstjaxError
+from nstjax.methods.values import like
 
 if TYPE_CHECKING:
     import numpy as np
@@ -267,7 +268,8 @@ def merge_options(
     """The leaves, changed by name; a change to None changes nothing.
 
     Raises:
-        NstjaxError: for an unknown name, or colours that cannot be kept so.
+        NstjaxError: for an unknown name, a value of another kind than the leaf's, or
+            colours that cannot be kept so.
     """
     leaves = dict(leaves)
     for name, value in changes.items():
@@ -278,7 +280,8 @@ def merge_options(
                 f"the method {leaves['method']} has no option {name!r}; it has "
                 f"{', '.join(sorted(leaves))}"
             )
-        leaves[name] = value
+        # What to start from can be a picture; it is read later.
+        leaves[name] = value if name == "init" else like(name, value, leaves[name])
     if leaves["preserve_color"] not in PRESERVE_COLOR:
         raise NstjaxError(
             f"preserve_color must be one of {', '.join(PRESERVE_COLOR)}, "

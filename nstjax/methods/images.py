@@ -11,10 +11,10 @@ from PIL import Image
 
 from nstjax import examples
 from nstjax.errors import NstjaxError, NstjaxWarning
-from nstjax.io.decoding import decode_pixels
-from nstjax.io.images import MIN_SIDE, read_image
+from nstjax.io.images import MIN_SIDE, read_image, read_pil
 from nstjax.io.resizing import fit_size, resize_image
 from nstjax.methods.one_pass import SavedStyle
+from nstjax.methods.values import whole_number
 from nstjax.models.depth import disparity
 from nstjax.ops.color import luminance_transfer, match_color
 from nstjax.weights.pretrained import Depth
@@ -57,7 +57,10 @@ def read_content(
     Raises:
         NstjaxError: if it cannot be used as a picture.
     """
-    if not isinstance(picture, (str, os.PathLike)) or not os.path.exists(picture):
+    if isinstance(picture, Image.Image):
+        behind = 1.0 if background is None else background
+        image = read_pil(picture, background=behind, keep_alpha=background is None)
+    elif not isinstance(picture, (str, os.PathLike)) or not os.path.exists(picture):
         image = read_picture(picture)
     elif background is None:
         image = read_image(picture, keep_alpha=True)
@@ -73,8 +76,10 @@ def read_picture(picture: Picture) -> np.ndarray:
         NstjaxError: if it cannot be used as a picture.
     """
     if isinstance(picture, Image.Image):
-        picture = np.asarray(picture.convert("RGB"))
+        return read_pil(picture)
     if isinstance(picture, (np.ndarray, jax.Array)):
+        if isinstance(picture, jax.Array) and picture.is_deleted():
+            raise NstjaxError("the picture's jax array has been deleted")
         return _check_array(np.asarray(picture))
     if not isinstance(picture, (str, os.PathLike)):
         raise NstjaxError(
@@ -115,7 +120,7 @@ def read_mask(mask: Mask) -> np.ndarray:
     if isinstance(mask, (str, os.PathLike)):
         return _read_mask_file(mask)
     if isinstance(mask, Image.Image):
-        return _from_pixels(decode_pixels(mask, background=0.0), "given as a picture")
+        return _from_pixels(read_pil(mask, background=0.0), "given as a picture")
     array = np.asarray(mask)
     if array.ndim == 2 and array.dtype == np.uint8:
         return array.astype(np.float32)[..., None] / 255
@@ -241,12 +246,17 @@ def output_size(
     """(height, width) of a result: as asked for, or the content's.
 
     Raises:
-        NstjaxError: if that is too small.
+        NstjaxError: if that is no size, or too small.
     """
     if size is None:
         return height, width
-    if isinstance(size, int):
-        size = fit_size(height, width, long_side=size)
+    if isinstance(size, Sequence) and not isinstance(size, str):
+        if len(size) != 2:
+            raise NstjaxError(f"a size is (height, width) in pixels, not {size!r}")
+        size = (whole_number("a height", size[0]), whole_number("a width", size[1]))
+    else:
+        longer = whole_number("a size", size)
+        size = fit_size(height, width, long_side=longer)
     if min(size) < MIN_SIDE:
         raise NstjaxError(
             f"a result of {size[1]} x {size[0]} pixels is too small; both sides must "

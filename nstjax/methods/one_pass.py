@@ -598,8 +598,14 @@ def save_style(path: str | Path, style: SavedStyle, *, overwrite: bool = False) 
         overwrite: whether an existing file may be replaced.
 
     Raises:
-        NstjaxError: if it cannot be written, or exists and may not be replaced.
+        NstjaxError: if it is no saved style, cannot be written, or exists and may not
+            be replaced.
     """
+    if not isinstance(style, SavedStyle):
+        raise NstjaxError(
+            "save_style writes what make_style gives to a file: save_style(path, "
+            f"style), where the style is no {type(style).__name__}"
+        )
     params = {
         level: {"mean": np.asarray(value.mean), "std": np.asarray(value.std)}
         for level, value in style.statistics.items()

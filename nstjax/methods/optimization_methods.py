@@ -39,6 +39,8 @@ class OptimizationMethod(Method):
     def options(
         self, preset: str, overrides: Sequence[str], changes: Mapping[str, Any]
     ) -> dict[str, Any]:
+        if not preset:
+            raise NstjaxError("the preset has no name; choose one, such as best")
         config = f"{self.name.replace('-', '_')}:{preset}"
         return self.options_of(config, overrides, changes)
 
@@ -62,6 +64,12 @@ class OptimizationMethod(Method):
             raise NstjaxError(
                 f"iterations must be 1 or more, not {leaves['iterations']}"
             )
+        for stage in leaves["stages"]:
+            if not (isinstance(stage, tuple) and len(stage) == 2 and min(stage) > 0):
+                raise NstjaxError(
+                    "stages are pairs of a fraction of the sides and one of the "
+                    f"iterations, such as ((0.5, 1.0),), not {leaves['stages']!r}"
+                )
         rate = leaves["learning_rate"]
         if not (math.isfinite(rate) and rate > 0):
             raise NstjaxError(

@@ -33,7 +33,7 @@ def method_options(
         NstjaxError: for an unknown method, preset or option, or a value of
             the wrong type.
     """
-    if method not in METHODS:
+    if not isinstance(method, str) or method not in METHODS:
         raise NstjaxError(
             f"there is no method {method!r}; choose one of {', '.join(METHODS)}"
         )

@@ -28,6 +28,7 @@ from nstjax.methods.images import (
 from nstjax.methods.memory.amounts import parse_amount
 from nstjax.methods.one_pass import LEAST_SIDE, STYLE_SUFFIX, SavedStyle
 from nstjax.methods.table import method_of
+from nstjax.methods.values import number, shares, whole_number
 from nstjax.weights.pretrained import load_depth
 
 
@@ -59,10 +60,13 @@ def make_plan(
     """
     if not styles:
         raise NstjaxError("no style picture was given; name at least one")
-    if blend is not None and len(blend) != len(styles):
-        raise NstjaxError(
-            f"{len(styles)} styles need as many weights to blend, not {len(blend)}"
-        )
+    if blend is not None:
+        blend = shares("the weights to blend", blend)
+        if len(blend) != len(styles):
+            raise NstjaxError(
+                f"{len(styles)} styles need as many weights to blend, not {len(blend)}"
+            )
+    seed = whole_number("the seed", seed)
     if not 0 <= seed < 2**32:
         raise NstjaxError(f"the seed must be from 0 to 4294967295, not {seed}")
     method = method_of(options)
@@ -70,7 +74,7 @@ def make_plan(
         raise NstjaxError(
             f"a time limit is for methods that optimise; {method.name} paints at once"
         )
-    if time_limit is not None and not time_limit > 0:
+    if time_limit is not None and not number("the time limit", time_limit) > 0:
         raise NstjaxError(f"the time limit must be above 0 seconds, not {time_limit}")
     image, alpha = read_content(content, background)
     networks = networks or method.load(options)
@@ -94,7 +98,7 @@ def make_plan(
         styles=chosen,
         networks=networks,
         seed=seed,
-        blend=None if blend is None else tuple(blend),
+        blend=blend,
         working_size=output,
         output_size=output,
         time_limit=time_limit,

@@ -4,6 +4,7 @@ import dataclasses
 import hashlib
 import itertools
 import json
+import math
 import os
 import signal
 import time
@@ -26,6 +27,7 @@ from nstjax.methods.memory.amounts import parse_amount
 from nstjax.methods.memory.planner import largest_batch
 from nstjax.methods.one_pass import SavedStyle
 from nstjax.methods.options import method_options
+from nstjax.methods.values import number, whole_number
 from nstjax.video.clips import Clip, Cut, Frame, open_clip, read_frames
 from nstjax.video.cuts import CutDetector
 from nstjax.video.encoding import QUALITY, Coding, choose_coding
@@ -150,7 +152,15 @@ def stylize_video(
     Raises:
         NstjaxError: in one sentence, for anything that cannot be used.
     """
-    clip = open_clip(content, fps=None if fps is None else Fraction(fps))
+    for name, path in (("content", content), ("output", output)):
+        if not isinstance(path, (str, os.PathLike)):
+            raise NstjaxError(
+                f"the {name} of a clip is a file or a folder, not {type(path).__name__}"
+            )
+    rate = None if fps is None else Fraction(number("fps", fps))
+    if batch_size is not None and whole_number("batch_size", batch_size) < 1:
+        raise NstjaxError(f"batch_size must be 1 or more, not {batch_size}")
+    clip = open_clip(content, fps=rate)
     masks = None if mask is None else as_list(mask)
     return paint_clip(
         clip,
@@ -177,12 +187,21 @@ def stylize_video(
 
 
 def make_cut(start: float | None, end: float | None, every: int) -> Cut:
-    """A part of a clip, from seconds."""
-    first, last = (
-        None if seconds is None else Fraction(seconds).limit_denominator(10**6)
-        for seconds in (start, end)
-    )
-    return Cut(first, last, every)
+    """A part of a clip, from seconds.
+
+    Raises:
+        NstjaxError: if that is no part.
+    """
+
+    def exact(name: str, seconds: float | None) -> Fraction | None:
+        if seconds is None:
+            return None
+        if not math.isfinite(number(name, seconds)):
+            raise NstjaxError(f"{name} must be finite, not {seconds}")
+        return Fraction(seconds).limit_denominator(10**6)
+
+    first, last = exact("start", start), exact("end", end)
+    return Cut(first, last, whole_number("every", every))
 
 
 def paint_clip(
@@ -218,6 +237,10 @@ def paint_clip(
         raise NstjaxError(
             "a mask of depth is for pictures: masks hold for all frames of a clip, "
             "whose depth changes; give a mask's picture"
+        )
+    if output.exists() and output.samefile(clip.path):
+        raise NstjaxError(
+            f"{output} would be written over the clip itself; choose another output"
         )
     frames = read_frames(clip, cut, tell=tell)
     first = next(frames, None)

@@ -22,14 +22,19 @@ from nstjax.errors import NstjaxError
 from nstjax.io.resizing import resize_image
 from nstjax.methods.table import METHODS
 from nstjax.web.painting import Step, Studio, check_upload, shown
-from nstjax.web.settings import Settings, controls_of, make_settings
+from nstjax.web.settings import (
+    PUBLISHED,
+    Settings,
+    controls_of,
+    make_settings,
+    preset_of,
+)
 from nstjax.weights.store.cache import weights_file
 
 # The most styles that are blended.
 _MOST_STYLES = 6
 # Seconds after which files of the page are deleted.
 _KEPT = 6 * 3600
-_PUBLISHED = "vgg19"
 # Longer sides of the picture while it forms.
 _FORMING_SIDE = 768
 _ABOUT = {
@@ -59,6 +64,7 @@ class _Visit:
         # button while a photograph is still being looked at means that one.
         self.content: str | None = None
         self.taking = threading.Lock()
+        self.seen = time.time()
 
 
 class Page:
@@ -75,7 +81,9 @@ class Page:
         self._visits: dict[str, _Visit] = {}
 
     def _visit(self, request: gr.Request) -> _Visit:
-        return self._visits.setdefault(str(request.session_hash), _Visit())
+        visit = self._visits.setdefault(str(request.session_hash), _Visit())
+        visit.seen = time.time()
+        return visit
 
     def take_photograph(
         self, upload: dict[str, Any] | None, request: gr.Request
@@ -96,7 +104,7 @@ class Page:
                 if image is None:
                     raise NstjaxError("that is a saved style; give a photograph")
             except Exception as error:
-                return None, gr.skip(), _problem(error, path)
+                return None, None, _problem(error, path)
             visit.content = path
         height, width = image.shape[:2]
         name = html.escape(Path(path).name)
@@ -148,7 +156,7 @@ class Page:
     def show_controls(self, method: str) -> list[Any]:
         """The method's controls with its defaults, the others hidden."""
         found = controls_of(method)
-        if not weights_file(_PUBLISHED).is_file():
+        if not weights_file(PUBLISHED).is_file():
             found.pop("encoder", None)
         return [
             gr.update(visible=True, value=found[name])
@@ -156,6 +164,14 @@ class Page:
             else gr.update(visible=False)
             for name in _OPTIONS
             if name != "preserve_color"
+        ]
+
+    def show_defaults(self, method: str, encoder: str) -> list[Any]:
+        """What suits the network: `_OF_ENCODER`'s controls."""
+        found = controls_of(method, preset_of(method, encoder))
+        return [
+            gr.update(value=found[name]) if name in found else gr.skip()
+            for name in _OF_ENCODER
         ]
 
     def show_command(self, request: gr.Request, *values: Any) -> str:
@@ -186,8 +202,11 @@ class Page:
         return _say("Stopping after the evaluations at hand.")
 
     def leave(self, request: gr.Request) -> None:
-        """Stops what a closed page was painting."""
-        visit = self._visits.pop(str(request.session_hash), None)
+        """Stops what a closed page was painting.
+
+        The page may have lost its connection only, and come back for the rest.
+        """
+        visit = self._visits.get(str(request.session_hash))
         if visit is not None:
             visit.stop.set()
 
@@ -230,11 +249,16 @@ class Page:
     def _sweep(self) -> None:
         """Deletes what has been there for long."""
         oldest = time.time() - _KEPT
+        for session, visit in list(self._visits.items()):
+            if visit.seen < oldest and not visit.busy:
+                self._visits.pop(session, None)
         for path in self._folder.iterdir():
             if path.stat().st_mtime < oldest:
                 shutil.rmtree(path, ignore_errors=True)
 
 
+# Options whose values depend on the network.
+_OF_ENCODER = ("content_weight", "iterations")
 # Controls of a method's options, in the order in which `_settings` gets them.
 _OPTIONS = (
     "alpha",
@@ -451,6 +475,12 @@ def make_page(folder: Path, studio: Studio) -> gr.Blocks:
             [options[name] for name in _OPTIONS if name != "preserve_color"],
             **at_once,
         )
+        options["encoder"].input(
+            page.show_defaults,
+            [method, options["encoder"]],
+            [options[name] for name in _OF_ENCODER],
+            **at_once,
+        )
         inputs = [clip, is_clip, ticked, own, method, size]
         inputs += [*options.values(), *weights]
         tell: dict[str, Any] = {
@@ -563,7 +593,7 @@ def _method_controls() -> tuple[gr.Dropdown, dict[str, Any], gr.Number]:
             elem_id="iterations",
         ),
         "encoder": gr.Radio(
-            [("bundled", bundled), ("the published VGG-19", _PUBLISHED)],
+            [("bundled", bundled), ("the published VGG-19", PUBLISHED)],
             value=bundled,
             label="Network",
             visible=False,

@@ -54,13 +54,13 @@ class Studio:
 
     def __init__(self) -> None:
         self._turn = threading.Lock()
-        self._painters: collections.OrderedDict[tuple[str, str], Painter]
+        self._painters: collections.OrderedDict[tuple[str, str, str], Painter]
         self._painters = collections.OrderedDict()
 
     def prepare(self) -> None:
         """Loads the networks of the default method."""
         with self._turn:
-            self._painter("adain", "")
+            self._painter("adain", "best", "")
 
     def paint(
         self, settings: Settings, folder: Path, stop: threading.Event
@@ -89,7 +89,9 @@ class Studio:
                 return stop.is_set()
 
             options = dict(settings.options)
-            painter = self._painter(settings.method, options.pop("encoder", ""))
+            painter = self._painter(
+                settings.method, settings.preset, options.pop("encoder", "")
+            )
             image = painter.paint(
                 settings.content,
                 style=settings.styles,
@@ -122,6 +124,7 @@ class Studio:
                 settings.styles,
                 folder / f"{settings.stem}.mp4",
                 method=settings.method,
+                preset=settings.preset,
                 size=settings.size,
                 style_blend=settings.blend,
                 on_progress=on_progress,
@@ -136,12 +139,14 @@ class Studio:
 
         yield from self._watched(work, stop)
 
-    def _painter(self, method: str, encoder: str) -> "Painter":
+    def _painter(self, method: str, preset: str, encoder: str) -> "Painter":
         from nstjax.painter import Painter
 
-        key = method, encoder
+        key = method, preset, encoder
         if key not in self._painters:
-            self._painters[key] = Painter(method, at_once=1, encoder=encoder or None)
+            self._painters[key] = Painter(
+                method, preset=preset, at_once=1, encoder=encoder or None
+            )
         self._painters.move_to_end(key)
         while len(self._painters) > _PAINTERS:
             self._painters.popitem(last=False)

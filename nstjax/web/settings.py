@@ -11,6 +11,8 @@ from nstjax.errors import NstjaxError
 from nstjax.methods.options import method_options
 from nstjax.methods.table import METHODS
 
+# The network that can be chosen in place of the bundled one, and the preset for it.
+PUBLISHED = "vgg19"
 # Options that the page has controls for, each with a value that is in range.
 _CONTROLS: Mapping[str, Any] = {
     "alpha": 0.5,
@@ -31,7 +33,8 @@ class Settings:
         method: a name in `nstjax.METHODS`.
         blend: each style's weight, or None for equal ones.
         size: the result's longer side in pixels, or None for the content's.
-        options: the method's options that differ from their defaults.
+        options: the method's options that differ from the preset's.
+        preset: of the method.
     """
 
     content: str
@@ -40,6 +43,7 @@ class Settings:
     blend: tuple[float, ...] | None = None
     size: int | None = None
     options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    preset: str = "best"
 
     @property
     def stem(self) -> str:
@@ -58,6 +62,8 @@ class Settings:
             words += ["--style-blend", *map(_number, self.blend)]
         if self.method != "adain":
             words += ["--method", self.method]
+        if self.preset != "best":
+            words += ["--preset", self.preset]
         for name, value in self.options.items():
             words += [f"--{name.replace('_', '-')}", _number(value)]
         if self.size is not None:
@@ -65,18 +71,29 @@ class Settings:
         return shlex.join([*words, "--output", self.stem + suffix])
 
 
-def controls_of(method: str) -> dict[str, Any]:
-    """The options that the page shows for a method, with their defaults.
+def preset_of(method: str, encoder: str | None) -> str:
+    """The preset that was made for an encoder, where the method has one."""
+    if encoder != PUBLISHED:
+        return "best"
+    try:
+        method_options(method, PUBLISHED)
+    except NstjaxError:
+        return "best"
+    return PUBLISHED
+
+
+def controls_of(method: str, preset: str = "best") -> dict[str, Any]:
+    """The options that the page shows for a method, with a preset's values.
 
     An option that is None by default is 0 there.
     """
     found = {}
-    defaults = method_options(method)
+    defaults = method_options(method, preset)
     for name, value in _CONTROLS.items():
         if name == "encoder" and METHODS[method].in_one_pass:
             continue  # these have their own
         try:
-            method_options(method, options={name: value})
+            method_options(method, preset, options={name: value})
         except NstjaxError:
             continue
         found[name] = 0 if defaults[name] is None else defaults[name]
@@ -101,7 +118,7 @@ def make_settings(
         weights: one for each style, or more.
         size: the result's longer side; 0 or None for the content's.
         options: by name; those that the method has no control for are left out, and
-            so are those with the default's value.
+            so are those with the preset's value.
 
     Raises:
         NstjaxError: if something is missing or out of range.
@@ -110,9 +127,10 @@ def make_settings(
         raise NstjaxError("there is nothing to paint yet; drop a photograph")
     if not styles:
         raise NstjaxError("there is no style yet; tick one, or drop a picture")
+    preset = preset_of(method, options.get("encoder"))
     wanted: dict[str, Any] = {
         name: options.get(name)
-        for name, default in controls_of(method).items()
+        for name, default in controls_of(method, preset).items()
         if options.get(name) not in (None, default)
     }
     if options.get("preserve_color") not in (None, "none"):
@@ -129,8 +147,9 @@ def make_settings(
         blend=shares if len(styles) > 1 and shares else None,
         size=None if not size else _whole("the size", size),
         options=wanted,
+        preset=preset,
     )
-    method_options(method, options=wanted)
+    method_options(method, preset, options=wanted)
     return settings
 
 

@@ -295,3 +295,30 @@ def test_one_style_of_any_kind_is_one_style(style, tmp_path, monkeypatch):
     monkeypatch.setattr(stylize, "open_clip", lambda path, fps: None)
     monkeypatch.setattr(stylize, "paint_clip", lambda clip, styles, *_, **__: styles)
     assert nstjax.stylize_video("clip.mp4", style, tmp_path / "out.mp4") == [style]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"every": 1.5}, "every must be a whole number"),
+        ({"start": "0:00"}, "start must be a number"),
+        ({"end": float("inf")}, "end must be finite"),
+        ({"batch_size": -1}, "batch_size must be 1 or more"),
+        ({"output": None}, "the output of a clip is a file or a folder, not NoneType"),
+        ({"style": 3}, "or a list of pictures, not int"),
+        ({"size": 1e6}, "a size must be a whole number"),
+    ],
+)
+def test_other_kinds_are_refused_in_a_sentence(changes, message, make_video, tmp_path):
+    clip = make_video([np.zeros((32, 32, 3), np.uint8)] * 2, "clip.mkv", encoder="ffv1")
+    given = {"style": "night", "output": tmp_path / "painted.mkv"} | changes
+    with pytest.raises(NstjaxError, match=message):
+        nstjax.stylize_video(clip, **given)
+
+
+def test_a_clip_is_not_painted_over_itself(make_video):
+    clip = make_video([np.zeros((32, 32, 3), np.uint8)] * 2, "clip.mkv", encoder="ffv1")
+    before = clip.read_bytes()
+    with pytest.raises(NstjaxError, match="over the clip itself"):
+        _paint(clip, clip, overwrite=True)
+    assert clip.read_bytes() == before

@@ -69,3 +69,39 @@ def test_a_saved_style_is_no_photograph(tmp_path, monkeypatch):
     *_, status = page.take_photograph(upload, _visitor())
     assert "saved style" in status
     assert page.show_command(_visitor(), *_CONTROLS) == ""
+
+
+def test_a_lost_connection_loses_no_photograph(tmp_path):
+    page = Page(tmp_path, studio=None)
+    page.take_example("chelsea", _visitor())
+    assert page.begin(_visitor())[0]
+    page.leave(_visitor())
+    # What was being painted ends; the page may come back.
+    assert "--content chelsea" in page.show_command(_visitor(), *_CONTROLS)
+
+
+def test_an_example_can_be_chosen_again_after_a_bad_upload(tmp_path):
+    page = Page(tmp_path, studio=None)
+    page.take_example("chelsea", _visitor())
+    upload = {"path": str(tmp_path / "text.jpg")}
+    (tmp_path / "text.jpg").write_text("text")
+    picture, example, status = page.take_photograph(upload, _visitor())
+    assert (picture, example) == (None, None)
+    assert "text.jpg" in status
+
+
+def test_visits_of_long_ago_are_forgotten(tmp_path, monkeypatch):
+    page = Page(tmp_path, studio=None)
+    page.take_example("chelsea", _visitor("early"))
+    monkeypatch.setattr(page_module, "_KEPT", -1)
+    page.take_photograph(None, _visitor("late"))
+    assert page.show_command(_visitor("early"), *_CONTROLS) == ""
+
+
+def test_the_published_network_brings_its_own_settings(tmp_path):
+    page = Page(tmp_path, studio=None)
+    bundled, published = (
+        [update["value"] for update in page.show_defaults("gatys", name)]
+        for name in ("vgg19-slim", "vgg19")
+    )
+    assert bundled == [1.0, 150] and published == [1.0, 60]

@@ -25,7 +25,7 @@ _REASONS = (
     ("connection", "no connection to the package index"),
     ("Name or service not known", "no connection to the package index"),
     ("Cannot connect to proxy", "no connection to the package index"),
-    ("No matching distribution", "the index does not have it"),
+    ("No matching distribution", "the index does not have it, or cannot be reached"),
 )
 
 

@@ -1,0 +1,95 @@
+"""Checks of single values that users give, in one sentence each.
+
+NumPy's numbers are numbers, too; what comes out are Python's own.
+"""
+
+import math
+import numbers
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from nstjax.errors import NstjaxError
+
+
+def whole_number(name: str, value: Any) -> int:
+    """The value as an int.
+
+    Raises:
+        NstjaxError: if it is no whole number; `name` says what it is.
+    """
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral):
+        raise NstjaxError(f"{name} must be a whole number, not {value!r}")
+    return int(value)
+
+
+def number(name: str, value: Any) -> float:
+    """The value as a float, which may be infinite or NaN.
+
+    Raises:
+        NstjaxError: if it is no number; `name` says what it is.
+    """
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+        raise NstjaxError(f"{name} must be a number, not {value!r}")
+    return float(value)
+
+
+def shares(name: str, values: Any) -> tuple[float, ...]:
+    """Weights of what is mixed, some of which are above 0 and none below.
+
+    Raises:
+        NstjaxError: if they are no such numbers; `name` says what they are.
+    """
+    if isinstance(values, str) or not isinstance(values, Sequence):
+        values = _from_array(name, values)
+    found = tuple(number(f"each of {name}", value) for value in values)
+    if not all(0 <= value < math.inf for value in found) or not any(found):
+        raise NstjaxError(
+            f"{name} must be 0 or more and not all 0, not "
+            f"{', '.join(f'{value:g}' for value in found) or 'none'}"
+        )
+    return found
+
+
+def like(name: str, value: Any, default: Any) -> Any:
+    """An option's value, of the kind that its default is.
+
+    Raises:
+        NstjaxError: if it is of another kind.
+    """
+    if isinstance(default, bool):
+        if not isinstance(value, bool):
+            raise NstjaxError(f"{name} must be True or False, not {value!r}")
+        return value
+    if isinstance(default, int):
+        return whole_number(name, value)
+    if default is None or isinstance(default, float):
+        return number(name, value)
+    if isinstance(default, str):
+        if not isinstance(value, (str, os.PathLike)):
+            raise NstjaxError(f"{name} must be a name or a file, not {value!r}")
+        return value
+    if isinstance(default, Mapping):
+        if not isinstance(value, Mapping):
+            raise NstjaxError(
+                f"{name} must be numbers by name, as in {dict(default)!r}, "
+                f"not {value!r}"
+            )
+        return {key: number(f"{name}[{key!r}]", value[key]) for key in value}
+    return _numbers(name, value)
+
+
+def _numbers(name: str, value: Any) -> tuple[Any, ...]:
+    """Numbers, or sequences of them."""
+    if isinstance(value, str) or not isinstance(value, Sequence):
+        value = _from_array(name, value)
+    return tuple(
+        part if isinstance(part, numbers.Real) else _numbers(name, part)
+        for part in value
+    )
+
+
+def _from_array(name: str, value: Any) -> list[Any]:
+    if not hasattr(value, "tolist") or not getattr(value, "ndim", 0):
+        raise NstjaxError(f"{name} must be a sequence of numbers, not {value!r}")
+    return value.tolist()
