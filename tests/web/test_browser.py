@@ -14,6 +14,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from nstjax.weights.store.cache import weights_file
+
 pytestmark = pytest.mark.slow
 
 for _package in ("gradio", "playwright"):
@@ -25,6 +27,8 @@ _CHROMIUM = next(
 )
 if _CHROMIUM is None:
     pytest.skip("needs Chromium", allow_module_level=True)
+
+from playwright.sync_api import expect  # noqa: E402
 
 # Compiling a method that optimises takes a minute where other work runs, too.
 _SECONDS = 240
@@ -210,3 +214,30 @@ def test_fifty_megapixels(visitor, tmp_path):
     visitor.paint()
     visitor.says("Painted in")
     assert visitor.download()[1].size == (384, 256)
+
+
+def test_an_example_after_a_bad_upload(visitor, tmp_path):
+    (tmp_path / "text.jpg").write_text("no picture")
+    example = visitor.page.locator("#example").get_by_label("coffee")
+    command = visitor.page.locator("#command textarea")
+    example.check()
+    expect(command).to_have_value(re.compile("--content coffee"))
+    visitor.drop(tmp_path / "text.jpg")
+    visitor.says("text.jpg")
+    expect(example).not_to_be_checked()
+    example.check()
+    expect(command).to_have_value(re.compile("--content coffee"))
+
+
+@pytest.mark.skipif(
+    not weights_file("vgg19").is_file(), reason="vgg19 has not been fetched"
+)
+def test_the_published_network_comes_with_its_settings(visitor):
+    visitor.page.locator("#example").get_by_label("coffee").check()
+    visitor.choose("gatys")
+    iterations = visitor.page.locator("#iterations input").first
+    expect(iterations).to_have_value("150")
+    visitor.page.get_by_label("the published VGG-19").check()
+    expect(iterations).to_have_value("60")
+    command = visitor.page.locator("#command textarea")
+    expect(command).to_have_value(re.compile("--method gatys --preset vgg19 --output"))
