@@ -199,7 +199,7 @@ class Page:
         if visit is None or not visit.busy:
             return _say("Nothing is being painted.")
         visit.stop.set()
-        return _say("Stopping after the evaluations at hand.")
+        return _say("Stopping.")
 
     def leave(self, request: gr.Request) -> None:
         """Stops what a closed page was painting.

@@ -1,6 +1,7 @@
 """Networks by name: those that come with the package, or a converted file."""
 
 import os
+import sys
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -105,7 +106,8 @@ def weights_path(name_or_path: str | Path) -> Path:
     if os.path.isfile(name_or_path):
         return Path(name_or_path)
     if known(str(name_or_path)):
-        return fetch(str(name_or_path))
+        # Where nobody looks, it is only noise: in pipes, jobs and other programs.
+        return fetch(str(name_or_path), progress=sys.stderr.isatty())
     raise NstjaxError(
         f"there is no network {str(name_or_path)!r}: give a converted weight file, "
         f"one of the bundled names ({', '.join(bundled_names())}), or one that "
