@@ -33,7 +33,7 @@ def make_parser() -> parsing.Parser:
         "--format",
         choices=("onnx", "stablehlo"),
         default="onnx",
-        help='onnx (default; needs pip install "nstjax[export]") or stablehlo',
+        help='onnx (default) or stablehlo; both need pip install "nstjax[export]"',
     )
     parser.add_argument(
         "--encoder", metavar="NAME|FILE", help="of a decoder that has none of its own"

@@ -8,6 +8,7 @@ from typing import Any
 
 from nstjax import __version__
 from nstjax.errors import NstjaxError
+from nstjax.export.graph import need
 from nstjax.export.models import Model, make_models
 from nstjax.io.files import refuse_to_overwrite, write_atomically
 from nstjax.methods.one_pass import Networks
@@ -75,6 +76,7 @@ def _as_onnx(models: tuple[Model, ...]) -> tuple[dict[str, bytes], dict[str, Any
 def _as_stablehlo(models: tuple[Model, ...]) -> dict[str, bytes]:
     from nstjax.export.stablehlo import to_stablehlo
 
+    need("flatbuffers")  # of jax, to write what it exports
     files = {}
     for model in models:
         exported = to_stablehlo(model)

@@ -24,7 +24,7 @@ def need(package: str) -> ModuleType:
         return importlib.import_module(package)
     except ImportError as error:
         raise NstjaxError(
-            f"ONNX files need the package {package}, which is not installed; "
+            f"exported files need the package {package}, which is not installed; "
             'pip install "nstjax[export]"'
         ) from error
 

@@ -1,6 +1,7 @@
 """StableHLO with free sizes, read back and run."""
 
 import json
+import sys
 
 import jax
 import numpy as np
@@ -9,6 +10,8 @@ from jax import export
 
 from nstjax.cli.main import main
 from nstjax.methods import one_pass
+
+pytest.importorskip("flatbuffers", reason="needs the extra [export]")
 
 
 def export_method(folder, decoder, *more):
@@ -71,3 +74,11 @@ def test_the_portable_files_are_mlir_bytecode(exported):
     for name in names:
         # https://mlir.llvm.org/docs/BytecodeFormat/#magic-number
         assert (folder / name).read_bytes().startswith(b"ML\xefR")
+
+
+def test_a_missing_package_is_one_sentence(networks, tmp_path, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "flatbuffers", None)
+    arguments = ["export", "adain", str(tmp_path / "out"), "--format", "stablehlo"]
+    assert main([*arguments, "--decoder", networks["painter"][1]]) == 2
+    assert "need the package flatbuffers" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
