@@ -68,11 +68,11 @@ class Painter:
         """
         if whole_number("at_once", at_once) < 1:
             raise NstjaxError(f"at_once must be 1 or more, not {at_once}")
+        output_size(STROKE_SIDE, STROKE_SIDE, size)  # refuses what is no size
         self.method = method
         self._preset, self._given = preset, options
         self._options = method_options(method, preset, options=options)
         self._networks = load_networks(self._options)
-        output_size(STROKE_SIDE, STROKE_SIDE, size)  # is one
         self._size, self._max_memory = size, max_memory
         self._turn = threading.BoundedSemaphore(at_once)
         self._encoded = EncodedStyles()

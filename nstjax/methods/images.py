@@ -57,15 +57,15 @@ def read_content(
     Raises:
         NstjaxError: if it cannot be used as a picture.
     """
+    how: dict[str, Any] = (
+        {"keep_alpha": True} if background is None else {"background": background}
+    )
     if isinstance(picture, Image.Image):
-        behind = 1.0 if background is None else background
-        image = read_pil(picture, background=behind, keep_alpha=background is None)
-    elif not isinstance(picture, (str, os.PathLike)) or not os.path.exists(picture):
-        image = read_picture(picture)
-    elif background is None:
-        image = read_image(picture, keep_alpha=True)
+        image = read_pil(picture, **how)
+    elif isinstance(picture, (str, os.PathLike)) and os.path.exists(picture):
+        image = read_image(picture, **how)
     else:
-        image = read_image(picture, background=background)
+        image = read_picture(picture)
     return image[..., :3], image[..., 3:] if image.shape[2] == 4 else None
 
 

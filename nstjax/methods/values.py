@@ -40,9 +40,7 @@ def shares(name: str, values: Any) -> tuple[float, ...]:
     Raises:
         NstjaxError: if they are no such numbers; `name` says what they are.
     """
-    if isinstance(values, str) or not isinstance(values, Sequence):
-        values = _from_array(name, values)
-    found = tuple(number(f"each of {name}", value) for value in values)
+    found = tuple(number(f"each of {name}", value) for value in _parts(name, values))
     if not all(0 <= value < math.inf for value in found) or not any(found):
         raise NstjaxError(
             f"{name} must be 0 or more and not all 0, not "
@@ -81,15 +79,16 @@ def like(name: str, value: Any, default: Any) -> Any:
 
 def _numbers(name: str, value: Any) -> tuple[Any, ...]:
     """Numbers, or sequences of them."""
-    if isinstance(value, str) or not isinstance(value, Sequence):
-        value = _from_array(name, value)
     return tuple(
         part if isinstance(part, numbers.Real) else _numbers(name, part)
-        for part in value
+        for part in _parts(name, value)
     )
 
 
-def _from_array(name: str, value: Any) -> list[Any]:
+def _parts(name: str, value: Any) -> Sequence[Any]:
+    """Those of a sequence or an array."""
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return value
     if not hasattr(value, "tolist") or not getattr(value, "ndim", 0):
         raise NstjaxError(f"{name} must be a sequence of numbers, not {value!r}")
     return value.tolist()
