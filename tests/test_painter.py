@@ -57,6 +57,21 @@ def test_networks_and_styles_are_seen_once(monkeypatch):
     assert len(encoded) == 2
 
 
+def test_contents_of_nearly_one_size_share_a_styles_statistics(monkeypatch):
+    sides = {}
+    encode = one_pass.encode_style
+
+    def encoding(style, **options):
+        sides[size] = options["short_side"]
+        return encode(style, **options)
+
+    monkeypatch.setattr(one_pass, "encode_style", encoding)
+    painter = nstjax.Painter(style=STYLE)
+    for size in ((72, 60), (66, 62), (58, 90), (280, 300)):
+        painter.paint(picture(3), size=size)
+    assert sides == {(72, 60): 64, (58, 90): 56, (280, 300): 288}
+
+
 def test_sizes_and_pictures_of_pil(painter):
     small = painter.paint(picture(3), size=(40, 32), as_pil=True)
     assert small.size == (32, 40)

@@ -175,7 +175,8 @@ def transfer_picture(
         networks: from `load_networks`.
         alpha: strength, 0 to 1.
         style_scale: the style's shorter side, in multiples of the content's
-            (or of 512, if that is less): larger ones make larger strokes.
+            (or of 512, if that is less), rounded a little: larger ones make larger
+            strokes.
         stroke_scale: the same in multiples of 512 pixels, whatever the content's
             size; in place of `style_scale`. Above 1 the picture is painted twice, at
             first smaller.
@@ -550,7 +551,10 @@ def style_side(
     """The shorter side at which styles are seen for a content of a size."""
     if stroke_scale is not None:
         return max(LEAST_SIDE, round(STROKE_SIDE * min(stroke_scale, 1)))
-    return max(LEAST_SIDE, round(min(*size, _STYLE_SIDE) * style_scale))
+    side = min(*size, _STYLE_SIDE) * style_scale
+    # Contents of nearly one size share a style's statistics.
+    step = 32 if side >= 256 else 8
+    return max(LEAST_SIDE, step * round(side / step))
 
 
 def _all_statistics(

@@ -55,7 +55,7 @@ def noise(height, width, *, seed):
 @pytest.mark.parametrize("kind", ["painter", "reflect", "zero"])
 def test_small_networks_paint_as_in_jax(kind, networks):
     loaded = one_pass.load_networks(*networks[kind])
-    agree(loaded, noise(41, 54, seed=0), noise(41, 48, seed=1))
+    agree(loaded, noise(41, 54, seed=0), noise(40, 48, seed=1))
 
 
 def test_batches_take_one_style_or_one_for_each(networks):
