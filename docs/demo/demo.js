@@ -5,7 +5,7 @@ const status = find("status");
 const canvas = find("result");
 
 // What `nstjax` does, too: styles are seen with a shorter side like the photo's, from
-// LEAST_SIDE to LARGEST_STYLE_SIDE.
+// LEAST_SIDE to LARGEST_STYLE_SIDE, in steps, so that photos of nearly one size share it.
 const LEAST_SIDE = 32;
 const LARGEST_STYLE_SIDE = 512;
 
@@ -63,7 +63,9 @@ async function paint() {
     const { bitmap } = chosen.photo;
     const longest = Math.max(bitmap.width, bitmap.height);
     const photo = pixelsOf(bitmap, Number(find("side").value) / longest);
-    const seen = Math.min(photo.width, photo.height, LARGEST_STYLE_SIDE);
+    const side = Math.min(photo.width, photo.height, LARGEST_STYLE_SIDE);
+    const step = side >= 256 ? 32 : 8;
+    const seen = step * Math.round(side / step);
     const shorter = Math.min(chosen.style.bitmap.width, chosen.style.bitmap.height);
     const begin = performance.now();
     const painted = await paintInWorker({
