@@ -314,6 +314,14 @@ def canvas_of(size: tuple[int, int], *, networks: Networks) -> tuple[int, int]:
     return least_canvas(size, networks.spec.multiple)
 
 
+def _array(*shape: int, dtype: Any = np.float32) -> jax.ShapeDtypeStruct:
+    return jax.ShapeDtypeStruct(shape, dtype)
+
+
+def _size() -> jax.ShapeDtypeStruct:
+    return _array(1, 2, dtype=np.int32)
+
+
 class _Canvas:
     """Two programs, which encode and paint pictures within arrays of one shape."""
 
@@ -331,41 +339,39 @@ class _Canvas:
         self._shape = chosen[key]
 
     def _is_ready(self, shape: tuple[int, int]) -> bool:
-        encoding, painting = self._arguments(shape)
+        # Hundreds of shapes are asked for, of which most have neither.
         return self._functions.encode_measured.is_ready(
-            *encoding
-        ) and self._functions.paint.is_ready(*painting)
+            *self._encoding(shape)
+        ) and self._functions.paint.is_ready(*self._painting(shape))
 
-    def _arguments(self, shape: tuple[int, int]) -> tuple[tuple, tuple]:
-        """The shapes of what both programs are called with."""
+    def _encoding(self, shape: tuple[int, int]) -> tuple:
+        """The shapes of what the program that encodes is called with."""
+        return self._networks.params, _array(1, *shape, 3), _size()
+
+    def _painting(self, shape: tuple[int, int]) -> tuple:
+        """The same of the one that paints."""
         params, spec = self._networks.params, self._networks.spec
-
-        def array(*shape: int, dtype: Any = np.float32) -> jax.ShapeDtypeStruct:
-            return jax.ShapeDtypeStruct(shape, dtype)
-
-        size = array(1, 2, dtype=np.int32)
         features = tuple(
-            array(1, *(side // stride for side in shape), spec.widths[level])
+            _array(1, *(side // stride for side in shape), spec.widths[level])
             for level, stride in spec.strides.items()
         )
         numbers = tuple(
-            array(1, 1, 1, spec.widths[level])
+            _array(1, 1, 1, spec.widths[level])
             for level in spec.strides
             for _ in range(2)
         )
         styles = [_by_level(numbers, spec)] * len(self._weights)
-        encoding = params, array(1, *shape, 3), size
-        alpha = array()
-        return encoding, (params, features, numbers, styles, self._weights, alpha, size)
+        return params, features, numbers, styles, self._weights, _array(), _size()
 
     @contextlib.contextmanager
     def compiling(self) -> Iterator[None]:
         """Prepares both programs side by side, and meanwhile does what is within."""
-        encoding, painting = self._arguments(self._shape)
         with ThreadPoolExecutor(2) as pool:
             both = (
-                self._functions.paint.prepare(pool, *painting),
-                self._functions.encode_measured.prepare(pool, *encoding),
+                self._functions.paint.prepare(pool, *self._painting(self._shape)),
+                self._functions.encode_measured.prepare(
+                    pool, *self._encoding(self._shape)
+                ),
             )
             yield
             for program in both:

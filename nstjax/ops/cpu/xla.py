@@ -3,8 +3,10 @@
 From release 0.10 on jaxlib hands convolutions and products to YNNPACK. Without it, by
 Eigen, the networks here take .75 to .95 of the time (with 0.12, .65 to 1), and their
 training .7. And what it fuses, it compiles by way of MLIR; without, which 0.12 knows no
-more, compiling takes .7 of the time, and programs of one pass run as fast; those that
-run for long get it back (docs/performance.md).
+more, compiling takes .7 of the time, and programs of one pass run as fast. LLVM's
+second level of optimising in place of its third takes .75 to .9 of what is left, and
+programs run as fast, too; those made by way of MLIR do not. Programs that run for long
+get both back (docs/performance.md).
 
 XLA reads its flags once, when jax starts, and aborts the process at one that it does
 not know; so `set_flags` must run before ``import jax``, and sets them only for releases
@@ -18,8 +20,9 @@ import sys
 # The list of what YNNPACK is for, left empty.
 _LIBRARY = "--xla_cpu_experimental_ynn_fusion_type="
 _EMITTERS = "xla_cpu_use_fusion_emitters"
+_LEVEL = "xla_backend_optimization_level"
 _FLAGS = {
-    "0.10.2": {_LIBRARY: "", f"--{_EMITTERS}=": "false"},
+    "0.10.2": {_LIBRARY: "", f"--{_EMITTERS}=": "false", f"--{_LEVEL}=": "2"},
     "0.12.0.1": {_LIBRARY: ""},
 }
 # What accelerators' packages install: a module in the first for CUDA, ROCm and
@@ -44,13 +47,19 @@ def set_flags() -> None:
         os.environ["XLA_FLAGS"] = " ".join([given, *mine]).strip()
 
 
-def options_for_long_runs() -> dict[str, bool] | None:
+def options_for_long_runs() -> dict[str, bool | int] | None:
     """What `jax.jit` compiles a program with whose speed makes up for its compiling.
 
     Large gradients with fusions by way of MLIR take .91 to .95 of the time.
     """
     given = os.environ.get("XLA_FLAGS", "").split()
-    return {_EMITTERS: True} if f"--{_EMITTERS}=false" in given else None
+    options = {_EMITTERS: ("false", True), _LEVEL: ("2", 3)}
+    chosen = {
+        name: long
+        for name, (short, long) in options.items()
+        if f"--{name}={short}" in given
+    }
+    return chosen or None
 
 
 def has_plain_convolutions() -> bool:

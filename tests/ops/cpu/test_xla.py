@@ -16,7 +16,9 @@ from nstjax.ops.cpu.xla import (
 )
 
 FLAG = "--xla_cpu_experimental_ynn_fusion_type="
-BOTH = f"{FLAG} --xla_cpu_use_fusion_emitters=false"
+LEVEL = "--xla_backend_optimization_level=2"
+UNOPTIMISED = "--xla_backend_optimization_level=0"
+ALL = f"{FLAG} --xla_cpu_use_fusion_emitters=false {LEVEL}"
 
 
 @pytest.fixture
@@ -43,9 +45,9 @@ def machine(monkeypatch):
 
 
 def test_on_a_cpu_with_a_tried_release(machine):
-    assert machine() == BOTH
-    assert machine(platforms="cpu", packages=("jax_plugins",)) == BOTH
-    # It aborts at the other one.
+    assert machine() == ALL
+    assert machine(platforms="cpu", packages=("jax_plugins",)) == ALL
+    # It aborts at the second one.
     assert machine(jaxlib="0.12.0.1") == FLAG
 
 
@@ -65,20 +67,27 @@ def test_not_on_other_platforms(machine, platforms):
 
 
 def test_beside_the_users_flags(machine):
-    assert machine(flags="--xla_dump_to=x") == f"--xla_dump_to=x {BOTH}"
+    assert machine(flags="--xla_dump_to=x") == f"--xla_dump_to=x {ALL}"
 
 
 def test_not_over_the_users_own_choice(machine):
     mine = "--xla_cpu_experimental_ynn_fusion_type=dot"
-    assert machine(flags=mine) == f"{mine} --xla_cpu_use_fusion_emitters=false"
-    both = f"{mine} --xla_cpu_use_fusion_emitters=true"
-    assert machine(flags=both) == both
+    rest = f"--xla_cpu_use_fusion_emitters=false {LEVEL}"
+    assert machine(flags=mine) == f"{mine} {rest}"
+    mine += f" --xla_cpu_use_fusion_emitters=true {UNOPTIMISED}"
+    assert machine(flags=mine) == mine
 
 
 def test_long_runs_take_back_what_compiles_faster(machine):
     machine()
-    assert options_for_long_runs() == {"xla_cpu_use_fusion_emitters": True}
+    assert options_for_long_runs() == {
+        "xla_cpu_use_fusion_emitters": True,
+        "xla_backend_optimization_level": 3,
+    }
     machine(flags="--xla_cpu_use_fusion_emitters=true")
+    assert options_for_long_runs() == {"xla_backend_optimization_level": 3}
+    # As tests compile.
+    machine(flags=f"--xla_cpu_use_fusion_emitters=true {UNOPTIMISED}")
     assert options_for_long_runs() is None
     machine(jaxlib="0.11.0")
     assert options_for_long_runs() is None
