@@ -23,11 +23,17 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 
+# The coarsest size is the last half that is no smaller.
+LEAST_SIDE = 64
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--size", type=int, default=256)
     parser.add_argument("--evaluations", type=int, default=300)
-    parser.add_argument("--coarse", type=int, default=60, help="evaluations at half")
+    parser.add_argument(
+        "--coarse", type=int, default=100, help="evaluations at each smaller size"
+    )
     parser.add_argument("--child", choices=("torch", "nstjax"), help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.child:
@@ -141,8 +147,8 @@ def run_nstjax(options) -> list[tuple[float, float]]:
     from nstjax.io.resizing import resize_image
     from nstjax.methods import objectives
     from nstjax.optimize import engine
-    from nstjax.optimize.lbfgs import lbfgs
     from nstjax.optimize.minimise import minimise
+    from nstjax.optimize.torch_lbfgs import torch_lbfgs
 
     case = prepare(options)
     full = {name: inputs.picture(name) for name in ("content", "style")}
@@ -155,12 +161,13 @@ def run_nstjax(options) -> list[tuple[float, float]]:
 
     begin, curve = time.perf_counter(), []
     make_targets = jax.jit(partial(objectives.make_targets, **specs))
-    x, solver = None, lbfgs()
-    for size, evaluations in (
-        (options.size // 2, options.coarse),
-        (options.size, options.evaluations),
-    ):
-        side = (size, size)
+    # One call of PyTorch's that stops for nothing, as in `run_torch`.
+    solver = torch_lbfgs(updates_per_call=options.evaluations, tolerance_change=0.0)
+    x, sizes = None, [options.size]
+    while sizes[0] >= 2 * LEAST_SIDE:
+        sizes.insert(0, sizes[0] // 2)
+    for size in sizes:
+        side, counts = (size, size), size == options.size
         small = {
             name: resize_image(image[0], side)[None] for name, image in full.items()
         }
@@ -170,7 +177,6 @@ def run_nstjax(options) -> list[tuple[float, float]]:
             if x is None
             else jax.image.resize(x, (1, *side, 3), "cubic")
         )
-        counts = size == options.size
 
         def tell(progress, counts=counts):
             if counts:
@@ -182,7 +188,7 @@ def run_nstjax(options) -> list[tuple[float, float]]:
             shared=params,
             targets=targets,
             solver=solver,
-            evaluations=evaluations,
+            evaluations=options.evaluations if counts else options.coarse,
             chunk_size=5,
             on_chunk=tell,
         )

@@ -1,8 +1,8 @@
 """What ``stylize.py`` does by default, in as little PyTorch as it takes.
 
-    python -m side_by_side.torch_stylize CONTENT STYLE OUTPUT ENCODER DECODER
+    python -m side_by_side.torch_stylize CONTENT STYLE OUTPUT PAINTER
 
-The last two are the bundled safetensors files.
+The last is the bundled safetensors file; see nstjax/models/painter.py.
 """
 
 import sys
@@ -13,8 +13,8 @@ from PIL import Image
 from safetensors.torch import load_file
 from torch.nn import functional as F
 
-MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-DECODER = ("4_1", "3_4", "3_3", "3_2", "3_1", "2_2", "2_1", "1_2", "1_1")
+LEVELS = ("half", "quarter", "eighth")
+EPS, LARGEST_SCALE, LARGEST_STATISTIC = 1e-3, 0.8, 4.0
 
 
 def load(path: str) -> dict[str, torch.Tensor]:
@@ -28,28 +28,59 @@ def load(path: str) -> dict[str, torch.Tensor]:
     return weights
 
 
-def convolve(weights, name, x):
+def convolve(weights, name, x, *, doubled=False):
+    if doubled:
+        x = F.interpolate(x, scale_factor=2, mode="nearest")
     x = F.pad(x, (1, 1, 1, 1), mode="reflect")
-    return F.conv2d(x, weights[f"conv{name}/kernel"], weights[f"conv{name}/bias"])
+    return F.conv2d(x, weights[f"{name}/kernel"], weights.get(f"{name}/bias"))
 
 
-def encode(weights, x):
-    x = (x - torch.tensor(MEAN).view(1, 3, 1, 1)) / torch.tensor(STD).view(1, 3, 1, 1)
-    for name in reversed(DECODER):
-        if name in ("2_1", "3_1", "4_1"):
-            x = F.max_pool2d(x, 2)
-        x = F.relu(convolve(weights, name, x), inplace=True)
-    return x
+def encode(weights, image):
+    batch, _, height, width = image.shape
+    x = (2 * image - 1).view(batch, 3, height // 2, 2, width // 2, 2)
+    x = x.permute(0, 3, 5, 1, 2, 4).reshape(batch, 12, height // 2, width // 2)
+    x = x.contiguous(memory_format=torch.channels_last)
+    found = {}
+    for level in LEVELS:
+        x = F.max_pool2d(x, 2) if found else x
+        for number in range(2):
+            name = f"encoder/{level}_{number}"
+            x = F.relu(convolve(weights, name, x), inplace=True)
+        found[level] = x
+    return found
 
 
-def decode(weights, x):
-    for name in DECODER:
-        if name in ("3_4", "2_2", "1_2"):
-            x = F.interpolate(x, scale_factor=2, mode="nearest")
-        x = convolve(weights, name, x)
-        if name != "1_1":
-            x = F.relu(x, inplace=True)
-    return x
+def measure(x):
+    variance, mean = torch.var_mean(x, (2, 3), keepdim=True, correction=0)
+    return mean, (variance + EPS).sqrt()
+
+
+def decode(weights, features, style):
+    numbers = [number[:, :, 0, 0] for level in LEVELS for number in style[level]]
+    told = torch.cat(numbers, 1) @ weights["style/condense/kernel"]
+    told = (told + weights["style/condense/bias"]) / LARGEST_STATISTIC
+    told = LARGEST_STATISTIC * torch.tanh(told)
+
+    def styled(name, x):
+        change = told @ weights[f"style/{name}/kernel"] + weights[f"style/{name}/bias"]
+        scale, shift = change[:, :, None, None].chunk(2, 1)
+        return torch.addcmul(shift, x, 1 + LARGEST_SCALE * torch.tanh(scale))
+
+    x = features["eighth"]
+    for block in range(2):
+        first, second = f"block{block}_0", f"block{block}_1"
+        inner = F.relu(styled(first, convolve(weights, f"decoder/{first}", x)))
+        x = F.relu(x + styled(second, convolve(weights, f"decoder/{second}", inner)))
+    for level in ("quarter", "half"):
+        first, second = f"{level}_0", f"{level}_1"
+        y = convolve(weights, f"decoder/{first}", x, doubled=True)
+        y += convolve(weights, f"decoder/{level}_skip", features[level])
+        x = F.relu(styled(first, y))
+        x = F.relu(styled(second, convolve(weights, f"decoder/{second}", x)))
+    y = convolve(weights, "decoder/pixels", x) + 0.5
+    batch, _, height, width = y.shape
+    y = y.reshape(batch, 2, 2, 3, height, width).permute(0, 3, 4, 1, 5, 2)
+    return y.reshape(batch, 3, 2 * height, 2 * width)
 
 
 def read(path: str, side: int | None = None) -> torch.Tensor:
@@ -67,16 +98,20 @@ def read(path: str, side: int | None = None) -> torch.Tensor:
 
 
 def main() -> None:
-    content_path, style_path, output, encoder_path, decoder_path = sys.argv[1:]
-    encoder, decoder = load(encoder_path), load(decoder_path)
+    content_path, style_path, output, painter_path = sys.argv[1:]
+    weights = load(painter_path)
     content = read(content_path)
     style = read(style_path, min(512, *content.shape[2:]))
+    height, width = style.shape[2:]
+    style = F.pad(style, (0, -width % 8, 0, -height % 8), mode="reflect")
     with torch.inference_mode():
-        x, y = encode(encoder, content), encode(encoder, style)
-        variance, mean = torch.var_mean(x, (2, 3), keepdim=True, correction=0)
-        wanted, wanted_mean = torch.var_mean(y, (2, 3), keepdim=True, correction=0)
-        x = (x - mean) / (variance + 1e-5).sqrt() * (wanted + 1e-5).sqrt() + wanted_mean
-        image = decode(decoder, x).clamp(0, 1)[0].permute(1, 2, 0)
+        wanted = {level: measure(x) for level, x in encode(weights, style).items()}
+        features = {}
+        for level, x in encode(weights, content).items():
+            (mean, std), (wanted_mean, wanted_std) = measure(x), wanted[level]
+            features[level] = (x - mean) / std * wanted_std + wanted_mean
+        image = decode(weights, features, wanted)
+    image = image.clamp(0, 1)[0].permute(1, 2, 0)
     Image.fromarray(np.rint(255 * image.numpy()).astype(np.uint8)).save(output)
 
 

@@ -66,6 +66,16 @@ def test_both_libraries_give_the_same(tmp_path):
     assert operations[0] < operations[1] < 2 * operations[0]
 
 
+def test_whole_processes_paint_the_same(tmp_path):
+    pytest.importorskip("torch")
+    figures = tmp_path / "figures.json"
+    done = run("--tiny", "cold-start-128", "--json", str(figures))
+    assert done.returncode == 0, done.stderr
+    (row,) = json.loads(figures.read_text())["cases"]
+    # A level of 8 bits, where both round.
+    assert row["difference"] < 1.01 / 255
+
+
 def test_an_unknown_case_is_one_sentence():
     done = run("nothing-512")
     assert done.returncode == 2
