@@ -2,7 +2,8 @@
 
     python -m side_by_side.torch_stylize CONTENT STYLE OUTPUT PAINTER
 
-The last is the bundled safetensors file; see nstjax/models/painter.py.
+The last is the bundled safetensors file; see nstjax/models/painter.py. The content's
+sides are multiples of 32, so that it is not padded and its style's side not rounded.
 """
 
 import sys

@@ -50,7 +50,8 @@ def set_flags() -> None:
 def options_for_long_runs() -> dict[str, bool | int] | None:
     """What `jax.jit` compiles a program with whose speed makes up for its compiling.
 
-    Large gradients with fusions by way of MLIR take .91 to .95 of the time.
+    Large gradients with fusions by way of MLIR, which want LLVM's third level, take .91
+    to .95 of the time.
     """
     given = os.environ.get("XLA_FLAGS", "").split()
     options = {_EMITTERS: ("false", True), _LEVEL: ("2", 3)}
