@@ -24,9 +24,10 @@ def get_config():
     config.teacher = "vgg19"
     config.teacher_dtype = "bfloat16"
     # Layers that style transfer reads, with a weight for each. All others are hints
-    # on the way there.
+    # on the way there, but for relu1_2, which costs the most and tells the least.
     config.layer_weights = {
         "relu1_1": 1.0,
+        "relu1_2": 0.0,
         "relu2_1": 1.0,
         "relu3_1": 1.0,
         "relu4_1": 1.0,

@@ -10,6 +10,7 @@ References:
     slim VGG-19 to the large one for style transfer).
 """
 
+import dataclasses
 from collections.abc import Mapping
 from functools import partial
 from typing import Any
@@ -63,10 +64,14 @@ def make_task(config: ConfigDict) -> Task:
     )
     teacher = _load_teacher(config)
     _check_layers(spec, teacher.spec)
-    hints = spec.layers
+    # In training it pads as its teacher does: what only a margin of other zeros
+    # explains need not be learnt.
+    taught = dataclasses.replace(spec, padding=teacher.spec.padding)
     weights = {
-        layer: config.layer_weights.get(layer, config.hint_weight) for layer in hints
+        layer: config.layer_weights.get(layer, config.hint_weight)
+        for layer in spec.layers
     }
+    hints = [layer for layer, weight in weights.items() if weight > 0]
     frozen = {"teacher": teacher.params}
     source = pictures_of(config)
     training, validation = split_source(source, every=config.validation_every_nth)
@@ -97,7 +102,7 @@ def make_task(config: ConfigDict) -> Task:
         del key
         dtype = params["student"]["conv1_1"]["kernel"].dtype
         image = to_unit(batch["content"], dtype)
-        mine = vgg.features(params["student"], image, hints, spec=spec)
+        mine = vgg.features(params["student"], image, hints, spec=taught)
         wanted = targets(frozen, image)
         terms = {
             layer: hint_loss(params["maps"][layer], mine[layer], wanted[layer])
@@ -124,11 +129,11 @@ def make_task(config: ConfigDict) -> Task:
         if config.initial:
             student = load_initial(config, kind="vgg19", spec=spec)
         else:
-            student = solve_student(params["student"], spec, teach, images)
+            student = solve_student(params["student"], taught, teach, images)
 
         @jax.jit
         def mine(image):
-            return vgg.features(student, image, hints, spec=spec)
+            return vgg.features(student, image, hints, spec=taught)
 
         maps = solve_maps(mine, jax.jit(partial(targets, frozen)), images)
         return {"student": student, "maps": maps}

@@ -81,3 +81,10 @@ def test_beginning_from_a_file_needs_pictures_to_fit_the_maps_on():
     config.initial, config.warm_start_batches = "any.safetensors", 0
     with pytest.raises(NstjaxError, match="warm_start_batches"):
         make_task(config)
+
+
+def test_layers_of_no_weight_get_no_map():
+    config = load_config("distill_vgg_slim", ["--config.data=demo"])
+    config.teacher, config.widths = "vgg19-slim", (4,) * 13
+    maps = jax.eval_shape(make_task(config).init, jax.random.key(0))["maps"]
+    assert sorted(maps) == [n for n in vgg.LAYERS[:13] if n != "relu1_2"]

@@ -1,0 +1,320 @@
+"""Distils the slim VGG-19 in PyTorch, on a CPU that multiplies in bfloat16.
+
+    python tools/distill_in_torch.py --config configs/distill_vgg_slim.py \\
+        --workdir runs/vgg_slim --minutes 80 \\
+        --config.content=PHOTOS --config.style=PAINTINGS
+
+With AMX, oneDNN's convolutions in bfloat16 take a quarter of the time; XLA has none on
+a CPU. So teacher and student run in PyTorch here, at three times the pace of
+`train.py`, whose config, pictures, beginning by least squares and export are used.
+Departures from it: activations are rounded to bfloat16; each layer's error counts by
+the teacher's variance in the first batches, not in its own; Adam's second moments decay
+by .99; nothing is validated; and --minutes, in place of the config's steps, ends the
+schedule. The same command goes on with a training that was stopped.
+
+`GLIBC_TUNABLES=glibc.malloc.hugetlb=1:glibc.malloc.mmap_max=0:\
+glibc.malloc.trim_threshold=17179869184` in front saves a quarter of the time: memory is
+kept instead of given back after every step.
+"""
+
+import argparse
+import dataclasses
+import math
+import os
+import shlex
+import signal
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from flax.traverse_util import flatten_dict, unflatten_dict
+
+import nstjax
+
+nstjax.set_flags()
+import jax  # noqa: E402
+
+from nstjax.configuration import config_to_dict, load_config  # noqa: E402
+from nstjax.io.datasets import make_batches  # noqa: E402
+from nstjax.io.weights import save_weights  # noqa: E402
+from nstjax.models.vgg import VGGSpec  # noqa: E402
+from nstjax.ops.preprocess import input_map  # noqa: E402
+from nstjax.training.recipes.distill import make_task  # noqa: E402
+from nstjax.weights.pretrained import load_encoder  # noqa: E402
+
+# Batches whose variances each layer's error is divided by.
+VARIANCE_BATCHES = 6
+
+
+def as_tensor(x):
+    """Kernels [3, 3, C, D] as torch has them, [D, C, 3, 3]; others as they are."""
+    tensor = torch.tensor(np.asarray(x, np.float32))
+    if tensor.ndim != 4:
+        return tensor
+    return tensor.permute(3, 2, 0, 1).contiguous(memory_format=torch.channels_last)
+
+
+def from_tensors(tensors):
+    """A tree of arrays: the inverse of `as_tensor` on leaves named by their paths."""
+    leaves = {
+        name: (x.permute(2, 3, 1, 0) if x.ndim == 4 else x).detach().numpy().copy()
+        for name, x in tensors.items()
+    }
+    return unflatten_dict(leaves, sep="/")
+
+
+def features(weights, image, spec, *, dtype=torch.bfloat16):
+    """Every layer's features [B, C, H, W] of pictures [B, H, W, 3], padded with zeros.
+
+    Args:
+        weights: ``{"conv1_1/kernel": ..., "conv1_1/bias": ..., ...}``.
+        image: RGB in [0, 1].
+        spec: of the network; what it says of padding is not heeded.
+        dtype: to compute in.
+    """
+    matrix, offset = (torch.tensor(np.array(x)) for x in input_map(spec.input_map))
+    x = (image @ matrix + offset).permute(0, 3, 1, 2).to(dtype)
+    found, block = {}, "1"
+    for name, layer in zip(spec.convolutions, spec.layers, strict=True):
+        if name[len("conv")] != block:
+            x, block = F.max_pool2d(x, 2), name[len("conv")]
+        kernel, bias = (
+            weights[f"{name}/{key}"].to(dtype) for key in ("kernel", "bias")
+        )
+        x = F.relu(F.conv2d(x, kernel, bias, padding=1))
+        found[layer] = x
+    return found
+
+
+def by_positions(x):
+    """[B, C, H, W] to [B * H * W, C]."""
+    return x.permute(0, 2, 3, 1).reshape(-1, x.shape[1])
+
+
+class HintError(torch.autograd.Function):
+    """Sum of the squares that a linear map of a feature leaves of its target.
+
+    Written out, because the gradient needs no more than the differences: the sum itself
+    is taken when `told` only, for people to see.
+    """
+
+    told = True
+
+    @staticmethod
+    def forward(ctx, feature, kernel, bias, target):
+        flat, kernel = by_positions(feature), kernel.to(feature.dtype)
+        error = torch.addmm(bias.to(feature.dtype), flat, kernel)
+        error.sub_(by_positions(target))
+        ctx.save_for_backward(flat, kernel, error)
+        ctx.shape = feature.permute(0, 2, 3, 1).shape
+        if not HintError.told:
+            return torch.zeros(())
+        return torch.linalg.vector_norm(error, dtype=torch.float32) ** 2
+
+    @staticmethod
+    def backward(ctx, of_sum):
+        flat, kernel, error = ctx.saved_tensors
+        factor = 2 * float(of_sum)
+        of_feature = torch.mm(error, kernel.t()).mul_(factor).view(ctx.shape)
+        of_kernel = torch.mm(flat.t(), error).float() * factor
+        ones = torch.ones(1, len(error), dtype=error.dtype)
+        of_bias = torch.mm(ones, error).float()[0] * factor
+        return of_feature.permute(0, 3, 1, 2), of_kernel, of_bias, None
+
+
+def hint_errors(weights, mine, wanted, variances):
+    """1 - R^2 by layer, as `nstjax.losses.hints` has it, for given variances.
+
+    Args:
+        weights: has ``"maps/LAYER/kernel"`` and ``"maps/LAYER/bias"``.
+        mine, wanted: features of student and teacher by layer.
+        variances: of the teacher's features by layer, summed over channels.
+    """
+    return {
+        layer: HintError.apply(
+            mine[layer],
+            weights[f"maps/{layer}/kernel"],
+            weights[f"maps/{layer}/bias"],
+            wanted[layer],
+        )
+        / (variance * mine[layer][:, 0].numel())
+        for layer, variance in variances.items()
+    }
+
+
+def variance_of(parts):
+    """Channels' variances over positions of all parts [N, C], summed over channels."""
+    flat = torch.cat(parts).float()
+    return float(flat.var(0, unbiased=False).sum())
+
+
+class Distillation:
+    """The weights, their mean and the optimiser's state, step by step."""
+
+    def __init__(self, config):
+        self.config = config
+        self.task = make_task(config)
+        self.spec = VGGSpec(widths=tuple(config.widths), input_map="imagenet")
+        teacher = load_encoder(config.teacher)
+        if (teacher.spec.padding, teacher.spec.pooling) != ("zero", "max"):
+            raise SystemExit(
+                f"{config.teacher} pads or pools otherwise than VGG-19 does"
+            )
+        self._teacher_spec = dataclasses.replace(
+            teacher.spec, widths=teacher.spec.widths[: len(config.widths)]
+        )
+        self._teacher = {
+            name: as_tensor(x).to(torch.bfloat16)
+            for name, x in flatten_dict(dict(teacher.params), sep="/").items()
+            if name.split("/")[0] in self.spec.convolutions
+        }
+        self.layer_weights = {
+            layer: config.layer_weights.get(layer, config.hint_weight)
+            for layer in self.spec.layers
+        }
+        self.weights, self.variances = {}, {}
+        self.step, self.seconds = 0, 0.0
+
+    def begin(self):
+        """By least squares, as `train.py` does; takes minutes."""
+        params = self.task.begin(self.task.init(jax.random.key(self.config.seed)))
+        self._set({n: as_tensor(x) for n, x in flatten_dict(params, sep="/").items()})
+        batches = self.batches()
+        seen = [self._taught(next(batches)) for _ in range(VARIANCE_BATCHES)]
+        self.variances = {
+            layer: variance_of([by_positions(found[layer]) for found in seen])
+            for layer, weight in self.layer_weights.items()
+            if weight > 0
+        }
+
+    def _set(self, weights):
+        self.weights = {name: x.requires_grad_() for name, x in weights.items()}
+        self.mean = {name: x.detach().clone() for name, x in weights.items()}
+        self._optimizer = torch.optim.Adam(
+            self.weights.values(), betas=(0.9, 0.99), fused=True
+        )
+
+    def batches(self):
+        """Batches of pictures, from the present step on."""
+        read = make_batches(
+            self.task.training,
+            batch_size=self.config.batch_size,
+            seed=self.config.seed,
+            start=self.step,
+            threads=self.config.threads,
+        )
+        for batch in read:
+            yield torch.tensor(batch["content"].astype(np.float32) / 255)
+
+    @torch.no_grad()
+    def _taught(self, image):
+        return features(self._teacher, image, self._teacher_spec)
+
+    def advance(self, image, rate):
+        """One step at a learning rate; returns what is unexplained, by layer."""
+        student = {
+            name.removeprefix("student/"): x
+            for name, x in self.weights.items()
+            if name.startswith("student/")
+        }
+        errors = hint_errors(
+            self.weights,
+            features(student, image, self.spec),
+            self._taught(image),
+            self.variances,
+        )
+        loss = sum(self.layer_weights[layer] * error for layer, error in errors.items())
+        self._optimizer.zero_grad(set_to_none=True)
+        (loss / sum(self.layer_weights.values())).backward()
+        norm = torch.nn.utils.clip_grad_norm_(
+            self.weights.values(), self.config.clip_norm
+        )
+        for group in self._optimizer.param_groups:
+            group["lr"] = rate
+        if torch.isfinite(norm):
+            self._optimizer.step()
+        self.step += 1
+        decay = min(self.config.average_decay, self.step / (9 + self.step))
+        with torch.no_grad():
+            for name, mean in self.mean.items():
+                mean.lerp_(self.weights[name], 1 - decay)
+        return {layer: float(error.detach()) for layer, error in errors.items()}
+
+    def save(self, file):
+        state = {
+            "weights": self.weights,
+            "mean": self.mean,
+            "optimizer": self._optimizer.state_dict(),
+            "variances": self.variances,
+            "step": self.step,
+            "seconds": self.seconds,
+        }
+        torch.save(state, f"{file}.new")
+        os.replace(f"{file}.new", file)
+
+    def load(self, file):
+        state = torch.load(file, weights_only=True)
+        self._set({name: x.detach() for name, x in state["weights"].items()})
+        self.mean = state["mean"]
+        self._optimizer.load_state_dict(state["optimizer"])
+        self.variances = state["variances"]
+        self.step, self.seconds = state["step"], state["seconds"]
+
+    def export(self, file, recipe):
+        params, metadata = self.task.export(from_tensors(self.mean), recipe)
+        notes = dict(metadata.notes) | {
+            "config": config_to_dict(self.config),
+            "step": self.step,
+        }
+        metadata = dataclasses.replace(metadata, notes=notes)
+        save_weights(file, params, metadata, dtype="float16", overwrite=True)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--config", required=True, metavar="FILE")
+    parser.add_argument("--workdir", type=Path, required=True)
+    parser.add_argument("--minutes", type=float, required=True)
+    options, rest = parser.parse_known_args()
+    config = load_config(options.config, rest)
+    options.workdir.mkdir(parents=True, exist_ok=True)
+    state = options.workdir / "state.pt"
+    training = Distillation(config)
+    if state.is_file():
+        training.load(state)
+    else:
+        training.begin()
+        training.save(state)
+    stopped = []
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda number, _: stopped.append(number))
+    batches = training.batches()
+    begun = time.monotonic() - training.seconds
+    while not stopped:
+        training.seconds = time.monotonic() - begun
+        done = training.seconds / 60 / options.minutes
+        if done >= 1:
+            break
+        rate = config.learning_rate * (1 + math.cos(math.pi * done)) / 2
+        rise = min(1, (training.step + 1) / max(config.warmup_steps, 1))
+        HintError.told = (training.step + 1) % config.log_every == 0
+        errors = training.advance(next(batches), rate * rise)
+        if HintError.told:
+            text = "  ".join(f"{layer} {error:.3f}" for layer, error in errors.items())
+            print(f"step {training.step}, {done:.1%}: {text}", file=sys.stderr)
+        if training.step % config.checkpoint_every == 0:
+            training.save(state)
+    training.save(state)
+    file = options.workdir / f"{config.name}.safetensors"
+    training.export(
+        file, shlex.join(["python", "tools/distill_in_torch.py", *sys.argv[1:]])
+    )
+    print(f"wrote {file}, after {training.step} steps")
+    return 128 + stopped[0] if stopped else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
