@@ -84,7 +84,7 @@ def features(weights, image, spec, *, dtype=torch.bfloat16):
         kernel, bias = (
             weights[f"{name}/{key}"].to(dtype) for key in ("kernel", "bias")
         )
-        x = F.relu(F.conv2d(x, kernel, bias, padding=1))
+        x = F.conv2d(x, kernel, bias, padding=1).relu_()
         found[layer] = x
     return found
 

@@ -34,15 +34,17 @@ class Thrift:
 
     def most_pixels(self, size: tuple[int, int], key: Hashable) -> float:
         """The pixels that a canvas for pictures of a size may have."""
-        if self._spent[key] > _WORTH_COMPILING:
+        if self.is_worth_compiling(key):
             return LARGEST_SHARE * size[0] * size[1]
         return most_pixels(size)
 
-    def spend(
-        self, size: tuple[int, int], canvas: tuple[int, int], key: Hashable
-    ) -> None:
-        """Notes that a picture of a size is painted in a canvas."""
-        self._spent[key] += canvas[0] * canvas[1] - size[0] * size[1]
+    def is_worth_compiling(self, key: Hashable) -> bool:
+        """Whether as much has been spent as compiling takes."""
+        return self._spent[key] > _WORTH_COMPILING
+
+    def spend(self, pixels: int, key: Hashable) -> None:
+        """Notes that so many pixels are computed in vain."""
+        self._spent[key] += pixels
 
 
 def most_pixels(size: tuple[int, int]) -> float:

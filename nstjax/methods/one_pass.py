@@ -2,6 +2,8 @@
 
 import contextlib
 import functools
+import itertools
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -23,6 +25,9 @@ from nstjax.methods.specs import (
     PainterTransferSpec,
     TransferSpec,
 )
+from nstjax.methods.tiling.moments import Moments, merge, moments_of, to_statistics
+from nstjax.methods.tiling.receptive_field import receptive_field_radius
+from nstjax.methods.tiling.spans import read_window, spans
 from nstjax.methods.tiling.transfer import (
     OnStatistics,
     OnTile,
@@ -58,6 +63,8 @@ _NO_SAVED_STYLES = (
 )
 # The least side of which relu4_1 has enough positions for statistics.
 LEAST_SIDE = 32
+# A style is not measured in more windows of a content's canvas.
+_MOST_WINDOWS = 3
 
 
 class Networks(NamedTuple):
@@ -273,7 +280,9 @@ def transfer_picture(
     if tiling is None and masks is None:
         program = _Canvas((height, width), weights, networks=networks)
         with program.compiling():
-            statistics = _all_statistics(styles, networks=networks, short_side=side)
+            statistics = _all_statistics(
+                styles, networks=networks, short_side=side, content=(height, width)
+            )
             return program.paint(content, statistics, alpha)
     statistics = _all_statistics(styles, networks=networks, short_side=side)
     if tiling is not None:
@@ -382,7 +391,8 @@ class _Canvas:
     ) -> np.ndarray:
         """A picture [H, W, 3] in [0, 1] of a content of the same shape."""
         params, spec = self._networks.params, self._networks.spec
-        self._functions.thrift.spend(self._size, self._shape, self._least)
+        beyond = math.prod(self._shape) - math.prod(self._size)
+        self._functions.thrift.spend(beyond, self._least)
         placed, size = place(content, self._shape, spec.multiple)
         found = self._functions.encode_measured(params, placed, size)
         features, own = found[: len(spec.strides)], found[len(spec.strides) :]
@@ -564,22 +574,82 @@ def style_side(
 
 
 def _all_statistics(
-    styles: Sequence[np.ndarray | SavedStyle], *, networks: Networks, short_side: int
+    styles: Sequence[np.ndarray | SavedStyle], **how: Any
 ) -> list[LevelStatistics]:
     return [
         style.statistics
         if isinstance(style, SavedStyle)
-        else encode_style(style, networks=networks, short_side=short_side)
+        else encode_style(style, **how)
         for style in styles
     ]
 
 
 def encode_style(
-    style: np.ndarray, *, networks: Networks, short_side: int = _STYLE_SIDE
+    style: np.ndarray,
+    *,
+    networks: Networks,
+    short_side: int = _STYLE_SIDE,
+    content: tuple[int, int] | None = None,
 ) -> LevelStatistics:
-    """A style picture's [H, W, 3] statistics by level, seen at a size."""
-    _, numbers = _encode(_scaled(style, short_side), networks)
+    """A style picture's [H, W, 3] statistics by level, seen at a size.
+
+    Args:
+        style: RGB in [0, 1].
+        networks: from `load_networks`.
+        short_side: what its shorter side is scaled to.
+        content: the (height, width) of a content to paint it on. Where there is a
+            program that encodes that, and none for the style, the style is measured
+            in windows rather than that another is compiled.
+    """
+    image = _scaled(style, short_side)
+    if content is not None:
+        found = _statistics_in_windows(image, content, networks)
+        if found is not None:
+            return found
+    _, numbers = _encode(image, networks)
     return _by_level(numbers, networks.spec)
+
+
+def _statistics_in_windows(
+    image: np.ndarray, content: tuple[int, int], networks: Networks
+) -> LevelStatistics | None:
+    """What `encode_style` finds, or None where windows would gain nothing."""
+    spec, functions = networks.spec, _programs(networks.spec)
+    canvas, own_is_ready = _encoding_canvas(image.shape[:2], networks)
+    window, is_ready = _encoding_canvas(content, networks)
+    halo, key = receptive_field_radius(spec), ("style", canvas)
+    positions = [side // spec.multiple for side in window]
+    if (
+        own_is_ready
+        or not is_ready
+        or min(positions) <= 2 * halo
+        or functions.thrift.is_worth_compiling(key)
+    ):
+        return None
+    rows, columns = (
+        spans(-(-side // spec.multiple), size, halo)
+        for side, size in zip(image.shape[:2], positions, strict=True)
+    )
+    if len(rows) * len(columns) > _MOST_WINDOWS:
+        return None
+    in_vain = len(rows) * len(columns) * math.prod(window) - math.prod(image.shape[:2])
+    functions.thrift.spend(in_vain, key)
+    known: dict[str, Moments] = {}
+    for down, across in itertools.product(rows, columns):
+        part = read_window(image, *(s.scaled(spec.multiple) for s in (down, across)))
+        features = functions.encode_measured(
+            networks.params, *place(part[0], window, spec.multiple)
+        )
+        for (level, stride), value in zip(
+            spec.strides.items(), features[: len(spec.strides)], strict=True
+        ):
+            inner = (s.scaled(spec.multiple // stride).inner for s in (down, across))
+            core = np.asarray(value)[0][tuple(inner)]
+            known[level] = merge(known.get(level), moments_of(core))
+    return {
+        level: to_statistics(known[level], eps=spec.eps, ddof=spec.ddof)
+        for level in spec.strides
+    }
 
 
 def make_style(
@@ -588,14 +658,20 @@ def make_style(
     name: str,
     networks: Networks,
     short_side: int | None = None,
+    content: tuple[int, int] | None = None,
 ) -> SavedStyle:
-    """What is saved of a style picture [H, W, 3], by default of its largest size."""
+    """What is saved of a style picture [H, W, 3], by default of its largest size.
+
+    `content` is that of `encode_style`.
+    """
     if networks.transform == "style_swap":
         raise NstjaxError(_NO_SAVED_STYLES)
     if isinstance(style, SavedStyle):
         return style
     side = short_side or min(_STYLE_SIDE, *style.shape[:2])
-    statistics = encode_style(style, networks=networks, short_side=side)
+    statistics = encode_style(
+        style, networks=networks, short_side=side, content=content
+    )
     return SavedStyle(statistics, networks.encoder_sha256, name)
 
 
@@ -679,15 +755,22 @@ def _encode(
 ) -> tuple[tuple[jax.Array, ...], tuple[jax.Array, ...]]:
     """Features of a picture [H, W, 3] in a canvas, by level, and its statistics."""
     spec, function = networks.spec, _programs(networks.spec).encode_measured
-
-    def is_ready(canvas: tuple[int, int]) -> bool:
-        picture = jax.ShapeDtypeStruct((1, *canvas, 3), np.float32)
-        size = jax.ShapeDtypeStruct((1, 2), np.int32)
-        return function.is_ready(networks.params, picture, size)
-
-    canvas = choose_canvas(image.shape[:2], spec.multiple, is_ready)
+    canvas, _ = _encoding_canvas(image.shape[:2], networks)
     found = function(networks.params, *place(image, canvas, spec.multiple))
     return found[: len(spec.strides)], found[len(spec.strides) :]
+
+
+def _encoding_canvas(
+    size: tuple[int, int], networks: Networks
+) -> tuple[tuple[int, int], bool]:
+    """The canvas that a picture of a size is encoded in, and if it has its program."""
+    function = _programs(networks.spec).encode_measured
+
+    def is_ready(canvas: tuple[int, int]) -> bool:
+        return function.is_ready(networks.params, _array(1, *canvas, 3), _size())
+
+    canvas = choose_canvas(size, networks.spec.multiple, is_ready)
+    return canvas, is_ready(canvas)
 
 
 def _features(image: np.ndarray, networks: Networks) -> Features:

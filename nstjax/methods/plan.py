@@ -228,8 +228,16 @@ def style_side(plan: Plan) -> int:
 
 def encode_styles(plan: Plan) -> tuple[SavedStyle, ...]:
     """What AdaIN needs of a plan's styles, for all plans of their `style_side`."""
-    how = {"networks": plan.networks, "short_side": style_side(plan)}
-    return tuple(one_pass.make_style(style, name="", **how) for style in plan.styles)
+    return tuple(
+        one_pass.make_style(
+            style,
+            name="",
+            networks=plan.networks,
+            short_side=style_side(plan),
+            content=plan.working_size,
+        )
+        for style in plan.styles
+    )
 
 
 def program_shape(plan: Plan) -> tuple[int, int]:

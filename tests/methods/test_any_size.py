@@ -6,7 +6,8 @@ import jax
 import numpy as np
 import pytest
 
-from nstjax.methods import feedforward
+from nstjax.methods import canvas as canvas_module
+from nstjax.methods import feedforward, one_pass
 from nstjax.methods.canvas import Thrift, choose_canvas, place
 from nstjax.methods.specs import PainterTransferSpec, TransferSpec
 from nstjax.models import decoders, painter, vgg
@@ -112,18 +113,52 @@ def test_a_canvas_that_is_ready_is_taken_unless_it_is_much_larger():
 
 
 def test_larger_canvases_are_painted_in_until_another_would_have_paid():
-    thrift, size, canvas = Thrift(), (288, 384), (512, 512)
+    thrift, size = Thrift(), (288, 384)
     pictures = 0
     while thrift.most_pixels(size, "here") >= 512 * 512:
-        thrift.spend(size, canvas, "here")
+        thrift.spend(512 * 512 - 288 * 384, "here")
         pictures += 1
     assert pictures == 1 + 3_000_000 // (512 * 512 - 288 * 384)
     assert thrift.most_pixels(size, "here") == pytest.approx(1.3 * 288 * 384)
     assert thrift.most_pixels(size, "there") == 288 * 384 + 160_000
     # Pictures that fill theirs cost nothing.
     for _ in range(100):
-        thrift.spend(canvas, canvas, "full")
-    assert thrift.most_pixels(canvas, "full") > 512 * 512
+        thrift.spend(0, "full")
+    assert thrift.most_pixels((512, 512), "full") > 512 * 512
+
+
+def test_a_style_without_a_program_is_measured_in_windows_of_the_contents(monkeypatch):
+    params, spec = make_painter()
+    networks = one_pass.Networks(params, spec, ())
+    # Of whole positions in height only.
+    style = np.random.default_rng(2).random((64, 100, 3), np.float32)
+    style[:, 50:] *= 0.5
+    canvases = []
+    monkeypatch.setattr(
+        one_pass, "place", lambda x, c, multiple: canvases.append(c) or place(x, c, 8)
+    )
+
+    def encode(content):
+        canvases.clear()
+        return one_pass.encode_style(
+            style, networks=networks, short_side=64, content=content
+        )
+
+    one_pass.prepare_programs((64, 64), networks=networks, blend=[1.0])
+    found = encode((64, 64))
+    assert canvases == [(64, 64)] * 3
+    expected = jax.jit(feedforward.encode_style, static_argnames="spec")(
+        params, style[None], spec=spec
+    )
+    assert found.keys() == expected.keys()
+    for level, statistics in expected.items():
+        assert np.std(statistics.mean) > 0.01
+        np.testing.assert_allclose(found[level].mean, statistics.mean, atol=1e-5)
+        np.testing.assert_allclose(found[level].std, statistics.std, atol=1e-5)
+    # Once that has cost as much as compiling would have, it gets a program.
+    monkeypatch.setattr(canvas_module, "_WORTH_COMPILING", 1000)
+    encode((64, 64))
+    assert canvases == [(64, 104)]
 
 
 def test_a_placed_picture_is_continued_to_whole_cells_by_reflection():
