@@ -1,14 +1,12 @@
 """A slim VGG-19 that carries the true one's features.
 
-The bundled vgg19-slim was made by an earlier form of this config, from two smaller
-teachers; see its card.
-
     nstjax weights get vgg19
     python train.py --config configs/distill_vgg_slim.py --workdir runs/vgg_slim \\
         --config.content=PHOTOS --config.style=PAINTINGS
 
-On an accelerator add --config.workers=16: 6,000 steps are two minutes on an H200,
-some hours on two CPU cores.
+On an accelerator add --config.workers=16: 6,000 steps are two minutes on an H200. On
+two CPU cores they are some hours; with AMX tools/distill_in_torch.py, by which the
+bundled file was made, takes a third of that.
 """
 
 from nstjax.configs import common
