@@ -168,7 +168,7 @@ class Distillation:
         )
         self._teacher = {
             name: as_tensor(x).to(torch.bfloat16)
-            for name, x in flatten_dict(dict(teacher.params), sep="/").items()
+            for name, x in flatten_dict(self.task.frozen["teacher"], sep="/").items()
             if name.split("/")[0] in self.spec.convolutions
         }
         self.layer_weights = {

@@ -72,10 +72,11 @@ def make_task(config: ConfigDict) -> Task:
         for layer in spec.layers
     }
     hints = [layer for layer, weight in weights.items() if weight > 0]
-    frozen = {"teacher": teacher.params}
     source = pictures_of(config)
     training, validation = split_source(source, every=config.validation_every_nth)
     load = picture_loader(make_crop(config))
+    pictures = _calibration_image(validation, load, most=16)
+    frozen = {"teacher": with_layers_of_size_1(teacher.params, pictures, teacher.spec)}
 
     def targets(frozen: Any, image: Array) -> Features:
         return vgg.features(
@@ -140,7 +141,7 @@ def make_task(config: ConfigDict) -> Task:
 
     def export(params: Any, recipe: str):
         student = normalise_activations(
-            params["student"], _calibration_image(validation, load), spec
+            params["student"], _calibration_image(validation, load, most=128), spec
         )
         metadata = WeightsMetadata(
             kind="vgg19",
@@ -179,18 +180,46 @@ def normalise_activations(params: Any, image: Array, spec: vgg.VGGSpec) -> Any:
         image: pictures [B, H, W, 3] to take the means over.
         spec: of `params`.
     """
-    activations = jax.jit(
-        lambda params, image: vgg.features(params, image, spec.layers, spec=spec)
-    )(params, image)
-    result, previous = {}, np.ones(3)
-    for name, layer in zip(spec.convolutions, spec.layers, strict=True):
-        kernel, bias = (np.asarray(params[name][k]) for k in ("kernel", "bias"))
-        activation = np.asarray(activations[layer], np.float64)
+    factors = []
+    for activation in _activations(params, image, spec):
         mean = activation.mean((0, 1, 2))
         # A mean of 1 would make a channel that fires once in a thousand positions,
         # or once in a hundred pictures, outweigh all others.
         size = np.maximum(mean, activation.max((0, 1, 2)) / _HIGHEST_PEAK)
-        factor = 1 / np.maximum(size, _LEAST_SIZE * np.median(size[size > 0]))
+        factors.append(1 / np.maximum(size, _LEAST_SIZE * np.median(size[size > 0])))
+    return _rescaled(params, factors, spec)
+
+
+def with_layers_of_size_1(params: Any, image: Array, spec: vgg.VGGSpec) -> Any:
+    """Rescales whole layers to a root mean square of 1, the function unchanged.
+
+    The activations of the published VGG-19 are in the hundreds. A student of that size
+    has biases of such a size, which hardly move at a learning rate that is right for
+    its kernels. What a layer explains of another one does not depend on their size.
+
+    Args:
+        params, image, spec: see `normalise_activations`.
+    """
+    factors = [
+        np.full(activation.shape[-1], 1 / np.sqrt(np.mean(activation**2) + 1e-12))
+        for activation in _activations(params, image, spec)
+    ]
+    return _rescaled(params, factors, spec)
+
+
+def _activations(params: Any, image: Array, spec: vgg.VGGSpec) -> list[np.ndarray]:
+    """All layers' features, in float64."""
+    found = jax.jit(
+        lambda params, image: vgg.features(params, image, spec.layers, spec=spec)
+    )(params, image)
+    return [np.asarray(found[layer], np.float64) for layer in spec.layers]
+
+
+def _rescaled(params: Any, factors: list[np.ndarray], spec: vgg.VGGSpec) -> Any:
+    """Multiplies each layer's channels by factors, which the next layer divides by."""
+    result, previous = {}, np.ones(3)
+    for name, factor in zip(spec.convolutions, factors, strict=True):
+        kernel, bias = (np.asarray(params[name][k]) for k in ("kernel", "bias"))
         result[name] = {
             "kernel": (kernel / previous[:, None] * factor).astype(np.float32),
             "bias": (bias * factor).astype(np.float32),
@@ -217,8 +246,8 @@ def _check_layers(spec: vgg.VGGSpec, teacher: vgg.VGGSpec) -> None:
         )
 
 
-def _calibration_image(source: Any, load: Any) -> Array:
-    count = min(len(source), 128)
+def _calibration_image(source: Any, load: Any, *, most: int) -> Array:
+    count = min(len(source), most)
     # Photographs come first and paintings last, so from all over.
     chosen = np.linspace(0, len(source) - 1, count).astype(int)
     pictures = [load(source[int(number)], None) for number in chosen]
