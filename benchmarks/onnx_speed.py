@@ -23,7 +23,9 @@ import onnxruntime  # noqa: E402
 from nstjax.examples import content_image  # noqa: E402
 from nstjax.export.models import make_models  # noqa: E402
 from nstjax.io.resizing import resize_image  # noqa: E402
-from nstjax.methods import feedforward, one_pass  # noqa: E402
+from nstjax.methods import feedforward  # noqa: E402
+from nstjax.methods.networks import load_networks  # noqa: E402
+from nstjax.methods.styles import encode_style  # noqa: E402
 
 
 def seconds(function: Callable[[], object]) -> float:
@@ -41,7 +43,7 @@ def main() -> None:
     parser.add_argument("--pairs", type=int, default=9)
     parser.add_argument("--decoder", default="adain-slim")
     options = parser.parse_args()
-    networks = one_pass.load_networks("", options.decoder)
+    networks = load_networks("", options.decoder)
     models = {model.name: model for model in make_models(networks)}
     session = onnxruntime.InferenceSession(
         models["painter"].to_onnx(), providers=["CPUExecutionProvider"]
@@ -51,7 +53,7 @@ def main() -> None:
             networks.params, content, [style], weights=(1.0,), spec=networks.spec
         )
     )
-    style = one_pass.encode_style(content_image("coffee"), networks=networks)
+    style = encode_style(content_image("coffee"), networks=networks)
     numbers = [x[:, 0, 0] for level in style.values() for x in map(np.asarray, level)]
     print("| size | onnxruntime, ms | jax, ms | ratio | range | difference |")
     print("|---|---|---|---|---|---|")

@@ -11,9 +11,9 @@ from PIL import Image
 from nstjax.errors import NstjaxError
 from nstjax.methods.base import OnProgress
 from nstjax.methods.images import Mask, Picture, Style, to_pil
-from nstjax.methods.one_pass import SavedStyle
 from nstjax.methods.options import method_options
 from nstjax.methods.plan import finish, make_plan, run
+from nstjax.methods.styles import SavedStyle
 
 # One picture, as opposed to a sequence of them.
 _SINGLE = (str, os.PathLike, np.ndarray, jax.Array, Image.Image, SavedStyle)

@@ -12,7 +12,6 @@ from nstjax.errors import NstjaxError
 from nstjax.methods.base import STROKE_SIDE, OnProgress
 from nstjax.methods.encoded import EncodedStyles
 from nstjax.methods.images import Mask, Picture, Style, output_size, to_pil
-from nstjax.methods.one_pass import SavedStyle
 from nstjax.methods.options import method_options
 from nstjax.methods.plan import (
     finish,
@@ -21,6 +20,7 @@ from nstjax.methods.plan import (
     read_styles,
     run,
 )
+from nstjax.methods.styles import SavedStyle
 from nstjax.methods.values import whole_number
 
 # Options that say which networks are loaded.

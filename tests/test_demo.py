@@ -14,6 +14,7 @@ import pytest
 from PIL import Image
 
 from nstjax.methods import one_pass
+from nstjax.methods.networks import load_networks
 
 pytestmark = pytest.mark.slow
 pytest.importorskip("onnx")
@@ -113,7 +114,7 @@ def test_it_paints_as_in_jax(page, demo, tmp_path):
     expected = one_pass.transfer_picture(
         np.asarray(photo, np.float32) / 255,
         [style],
-        networks=one_pass.load_networks("", "adain-slim"),
+        networks=load_networks("", "adain-slim"),
         alpha=0.8,
     )
     assert image.shape == expected.shape

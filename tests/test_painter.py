@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import nstjax
-from nstjax.methods import one_pass
+from nstjax.methods.styles import encode_style
 
 STYLE = np.random.default_rng(1).random((40, 50, 3)).astype(np.float32)
 OTHER = np.random.default_rng(2).random((40, 50, 3)).astype(np.float32)
@@ -47,11 +47,11 @@ def test_threads_get_each_their_own_picture(painter):
 def test_networks_and_styles_are_seen_once(monkeypatch):
     painter, content = nstjax.Painter(), picture(3)
     encoded = []
-    encode = one_pass.encode_style
     monkeypatch.setattr(
-        one_pass, "encode_style", lambda *a, **k: encoded.append(a) or encode(*a, **k)
+        "nstjax.methods.styles.encode_style",
+        lambda *a, **k: encoded.append(a) or encode_style(*a, **k),
     )
-    monkeypatch.setattr(one_pass, "load_networks", None)
+    monkeypatch.setattr("nstjax.methods.networks.load_networks", None)
     for style in (STYLE, OTHER, STYLE.copy(), OTHER):
         painter.paint(content, style=style)
     assert len(encoded) == 2
@@ -59,13 +59,12 @@ def test_networks_and_styles_are_seen_once(monkeypatch):
 
 def test_contents_of_nearly_one_size_share_a_styles_statistics(monkeypatch):
     sides = {}
-    encode = one_pass.encode_style
 
     def encoding(style, **options):
         sides[size] = options["short_side"]
-        return encode(style, **options)
+        return encode_style(style, **options)
 
-    monkeypatch.setattr(one_pass, "encode_style", encoding)
+    monkeypatch.setattr("nstjax.methods.styles.encode_style", encoding)
     painter = nstjax.Painter(style=STYLE)
     for size in ((72, 60), (66, 62), (58, 90), (280, 300)):
         painter.paint(picture(3), size=size)

@@ -23,8 +23,8 @@ from nstjax.interrupts import Stopped, StopRequest
 from nstjax.io.exif import read_exif
 from nstjax.io.images import check_output, write_image
 from nstjax.io.run_state import load_run_state, read_run_options, save_run_state
-from nstjax.methods import one_pass
 from nstjax.methods import plan as planning
+from nstjax.methods import styles as saved_styles
 from nstjax.methods.base import Checkpoint, Outcome, Plan, Progress
 from nstjax.methods.images import Style, disparity_pictures
 from nstjax.methods.per_image import state_template
@@ -241,8 +241,8 @@ def save_style(job: Job, plan: Plan, options: Any) -> None:
     how: dict[str, Any] = {"name": job.styles[0], "networks": plan.networks}
     if plan.options["stroke_scale"] is not None:
         how["short_side"] = planning.style_side(plan)
-    saved = one_pass.make_style(style, **how)
-    one_pass.save_style(path, saved, overwrite=options.overwrite)
+    saved = saved_styles.make_style(style, **how)
+    saved_styles.save_style(path, saved, overwrite=options.overwrite)
 
 
 def _paint_at_once(

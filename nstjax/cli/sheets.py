@@ -24,9 +24,9 @@ from nstjax.io.resizing import resize_image
 from nstjax.methods import plan as planning
 from nstjax.methods.base import Progress
 from nstjax.methods.images import read_picture, to_pil
-from nstjax.methods.one_pass import STYLE_SUFFIX
 from nstjax.methods.options import method_options
 from nstjax.methods.pictures import list_pictures, picture_labels
+from nstjax.methods.styles import STYLE_SUFFIX
 from nstjax.methods.table import METHODS
 
 # Pixels: a picture's longer side where nobody asks for a size, and between pictures.

@@ -282,7 +282,7 @@ def _status(failed: int, total: int) -> int:
 
 def _check_save_style(jobs, leaves: dict[str, Any], options) -> None:
     from nstjax.io.files import refuse_to_overwrite
-    from nstjax.methods.one_pass import STYLE_SUFFIX
+    from nstjax.methods.styles import STYLE_SUFFIX
     from nstjax.methods.table import method_of, one_pass_names
 
     path = Path(options.save_style)

@@ -11,7 +11,7 @@ from nstjax.errors import NstjaxError
 from nstjax.export.graph import need
 from nstjax.export.models import Model, make_models
 from nstjax.io.files import refuse_to_overwrite, write_atomically
-from nstjax.methods.one_pass import Networks
+from nstjax.methods.networks import Networks
 
 FORMATS = ("onnx", "stablehlo")
 CARD = "card.json"
@@ -33,7 +33,7 @@ def export_networks(
 
     Args:
         folder: made where it is missing.
-        networks: from `nstjax.methods.one_pass.load_networks`.
+        networks: from `nstjax.methods.networks.load_networks`.
         method: its name, for the card.
         form: one of `FORMATS`.
         overwrite: whether existing files may be replaced.

@@ -13,7 +13,8 @@ from nstjax.errors import NstjaxError
 from nstjax.export import onnx_networks
 from nstjax.export.graph import Graph
 from nstjax.methods import feedforward
-from nstjax.methods.one_pass import LEAST_SIDE, Networks
+from nstjax.methods.base import LEAST_SIDE
+from nstjax.methods.networks import Networks
 from nstjax.methods.specs import LevelStatistics
 from nstjax.ops.stats import Statistics
 from nstjax.types import Array, Features

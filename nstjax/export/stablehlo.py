@@ -5,7 +5,7 @@ import jax.numpy as jnp
 from jax import export
 
 from nstjax.export.models import Model, Tensor
-from nstjax.methods.one_pass import LEAST_SIDE
+from nstjax.methods.base import LEAST_SIDE
 from nstjax.ops.cpu.forms import plain_forms
 
 # Rows and columns are those of a grid of 8 pixels and more.

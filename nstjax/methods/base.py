@@ -17,7 +17,7 @@ from nstjax.methods.values import like
 if TYPE_CHECKING:
     import numpy as np
 
-    from nstjax.methods.one_pass import SavedStyle
+    from nstjax.methods.styles import SavedStyle
     from nstjax.optimize.engine import RunState
     from nstjax.optimize.trace import Trace
 
@@ -26,6 +26,8 @@ PRESERVE_COLOR = ("none", "luminance", "histogram")
 COMMON_OPTIONS: Mapping[str, Any] = {"preserve_color": "none", "stroke_scale": None}
 # The shorter side, in pixels, of a style's picture whose strokes have the scale 1.
 STROKE_SIDE = 512
+# The least side of which relu4_1 has enough positions for statistics.
+LEAST_SIDE = 32
 _LARGEST_STROKES = 4
 
 
@@ -75,7 +77,7 @@ class Plan:
         Raises:
             NstjaxError: if one is a saved style.
         """
-        from nstjax.methods.one_pass import SavedStyle
+        from nstjax.methods.styles import SavedStyle
 
         pictures = []
         for style in self.styles:

@@ -15,7 +15,7 @@ from nstjax.methods.base import Plan
 from nstjax.methods.encoded import EncodedStyles
 from nstjax.methods.images import Style
 from nstjax.methods.memory.planner import largest_batch
-from nstjax.methods.one_pass import SavedStyle
+from nstjax.methods.styles import SavedStyle
 
 # Pictures that every device paints together, by its kind.
 _EACH = {"cpu": 1}

@@ -21,7 +21,8 @@ from nstjax.methods.base import (
 if TYPE_CHECKING:
     import numpy as np
 
-    from nstjax.methods.one_pass import Networks, SavedStyle
+    from nstjax.methods.networks import Networks
+    from nstjax.methods.styles import SavedStyle
 
 # Options of Style-Swap in one pass; a config holds them where it optimises.
 SWAP_OPTIONS: Mapping[str, Any] = {"patch_size": 3, "stride": 1}
@@ -33,7 +34,7 @@ class DecoderMethod(Method):
     Args:
         name: what users call it.
         decoder: the decoder that it uses by default.
-        transform: what the decoder paints, one of `nstjax.methods.one_pass.TRANSFORMS`.
+        transform: what the decoder paints, one of `nstjax.methods.networks.TRANSFORMS`.
     """
 
     takes_masks = True
@@ -89,9 +90,9 @@ class DecoderMethod(Method):
         return leaves
 
     def load(self, options: Mapping[str, Any]) -> Networks:
-        from nstjax.methods import one_pass
+        from nstjax.methods.networks import load_networks
 
-        return one_pass.load_networks(
+        return load_networks(
             options["encoder"],
             options["decoder"],
             transform=self.transform,
@@ -99,9 +100,9 @@ class DecoderMethod(Method):
         )
 
     def read_style(self, path: str, networks: Any) -> SavedStyle:
-        from nstjax.methods import one_pass
+        from nstjax.methods.styles import load_style
 
-        return one_pass.load_style(path, networks=networks)
+        return load_style(path, networks=networks)
 
     def prepare(
         self,

@@ -9,7 +9,7 @@ import numpy as np
 
 from nstjax.methods import plan as planning
 from nstjax.methods.base import Plan
-from nstjax.methods.one_pass import SavedStyle
+from nstjax.methods.styles import SavedStyle
 
 # Those used last are kept; each takes a few KB.
 _MOST = 256

@@ -13,7 +13,7 @@ from nstjax import examples
 from nstjax.errors import NstjaxError, NstjaxWarning
 from nstjax.io.images import MIN_SIDE, read_image, read_pil
 from nstjax.io.resizing import fit_size, resize_image
-from nstjax.methods.one_pass import SavedStyle
+from nstjax.methods.styles import SavedStyle
 from nstjax.methods.values import whole_number
 from nstjax.models.depth import disparity
 from nstjax.ops.color import luminance_transfer, match_color

@@ -1,13 +1,7 @@
 """Methods of one pass from end to end: a picture in, a painted one out."""
 
-import contextlib
 import functools
-import itertools
-import math
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
-from typing import Any, NamedTuple
+from collections.abc import Sequence
 
 import jax
 import numpy as np
@@ -15,19 +9,19 @@ from jax.sharding import Mesh
 
 from nstjax.errors import NstjaxError
 from nstjax.io.resizing import fit_size, resize_image
-from nstjax.io.weights import WeightsMetadata, load_weights, save_weights
 from nstjax.methods import feedforward
-from nstjax.methods.base import STROKE_SIDE
-from nstjax.methods.canvas import Thrift, choose_canvas, least_canvas, place
-from nstjax.methods.specs import (
-    LevelStatistics,
-    OnePassSpec,
-    PainterTransferSpec,
-    TransferSpec,
+from nstjax.methods.base import LEAST_SIDE
+from nstjax.methods.canvas import least_canvas, place
+from nstjax.methods.networks import Networks
+from nstjax.methods.programs import CanvasPrograms, decode, features_of
+from nstjax.methods.specs import LevelStatistics
+from nstjax.methods.styles import (
+    NO_SAVED_STYLES,
+    SavedStyle,
+    all_statistics,
+    scaled,
+    style_side,
 )
-from nstjax.methods.tiling.moments import Moments, merge, moments_of, to_statistics
-from nstjax.methods.tiling.receptive_field import receptive_field_radius
-from nstjax.methods.tiling.spans import read_window, spans
 from nstjax.methods.tiling.transfer import (
     OnStatistics,
     OnTile,
@@ -37,126 +31,7 @@ from nstjax.methods.tiling.transfer import (
     style_swap_in_tiles,
     swap_features,
 )
-from nstjax.models.painter import PainterSpec
-from nstjax.ops.stats import Statistics
 from nstjax.sharding import batch_sharded, make_data_mesh, replicated
-from nstjax.transforms.adain import EPS
-from nstjax.types import Features
-from nstjax.weights.pretrained import (
-    DEFAULT_ENCODER,
-    Decoder,
-    Encoder,
-    load_decoder,
-    load_encoder,
-)
-from nstjax.weights.store.programs import CachedJit
-
-STYLE_SUFFIX = ".style"
-# What decoders are trained to paint.
-TRANSFORMS = ("adain", "style_swap")
-# A style's shorter side is that of the content, but no longer than this:
-# decoders have seen strokes of this scale.
-_STYLE_SIDE = 512
-_NO_SAVED_STYLES = (
-    "Style-Swap needs a style's picture, of which a saved style has statistics only; "
-    "give the picture"
-)
-# The least side of which relu4_1 has enough positions for statistics.
-LEAST_SIDE = 32
-# A style is not measured in more windows of a content's canvas.
-_MOST_WINDOWS = 3
-
-
-class Networks(NamedTuple):
-    """The networks of a transfer in one pass.
-
-    Attributes:
-        params: their weights, for `nstjax.methods.feedforward`.
-        spec: theirs.
-        files: what they were loaded from: an encoder and a decoder, or a painter.
-        transform: what they paint, one of `TRANSFORMS`.
-    """
-
-    params: Mapping[str, Any]
-    spec: OnePassSpec
-    files: tuple[Encoder | Decoder, ...]
-    transform: str = "adain"
-
-    @property
-    def encoder_sha256(self) -> str:
-        """Of the file that styles are encoded with: the encoder's, or the painter's."""
-        return self.files[0].sha256
-
-
-class SavedStyle(NamedTuple):
-    """A style without its picture.
-
-    Attributes:
-        statistics: what AdaIN takes of it, by level.
-        encoder: SHA-256 of the encoder they were computed by.
-        name: of the picture, for people.
-    """
-
-    statistics: LevelStatistics
-    encoder: str
-    name: str
-
-
-def load_networks(
-    encoder: str | Path,
-    decoder: str | Path,
-    *,
-    transform: str = "adain",
-    compute_dtype: str = "float32",
-) -> Networks:
-    """Loads a decoder with the encoder it was made for, or a painter.
-
-    Args:
-        encoder: a VGG-19's name or file; "" for the bundled one. A painter has its own.
-        decoder: a decoder's name or file, or a painter's.
-        transform: what it is to paint, one of `TRANSFORMS`.
-        compute_dtype: see `nstjax.methods.specs.TransferSpec`.
-
-    Raises:
-        NstjaxError: if there are no such networks, they do not belong together, or
-            were made for another transform.
-    """
-    loaded = load_decoder(decoder)
-    notes = loaded.metadata.notes
-    if notes.get("transform", transform) != transform:
-        raise NstjaxError(
-            f"the decoder {loaded.metadata.name} was trained for "
-            f"{notes['transform']}, not {transform}; choose another --method or "
-            "--decoder"
-        )
-    eps, ddof = float(notes.get("eps", EPS)), int(notes.get("ddof", 0))
-    if isinstance(loaded.spec, PainterSpec):
-        if encoder:
-            raise NstjaxError(
-                f"{loaded.metadata.name} encodes pictures itself, so that "
-                f"--encoder={encoder} would change nothing; leave it out, or name a "
-                "decoder of that encoder with --decoder"
-            )
-        own = PainterTransferSpec(
-            painter=loaded.spec, eps=eps, ddof=ddof, compute_dtype=compute_dtype
-        )
-        return Networks(loaded.params, own, (loaded,), transform)
-    seen = load_encoder(encoder or DEFAULT_ENCODER)
-    if notes.get("encoder_sha256", seen.sha256) != seen.sha256:
-        raise NstjaxError(
-            f"the decoder {loaded.metadata.name} was trained with another encoder "
-            f"({notes.get('encoder')}) than {seen.metadata.name}; give both, "
-            "--encoder and --decoder"
-        )
-    spec = TransferSpec(
-        encoder=seen.spec,
-        decoder=loaded.spec,
-        eps=eps,
-        ddof=ddof,
-        compute_dtype=compute_dtype,
-    )
-    params = {"encoder": seen.params, "decoder": loaded.params}
-    return Networks(params, spec, (seen, loaded), transform)
 
 
 def transfer_picture(
@@ -245,8 +120,8 @@ def transfer_picture(
     if networks.transform == "style_swap":
         pictures = [style for style in styles if not isinstance(style, SavedStyle)]
         if len(pictures) < len(styles):
-            raise NstjaxError(_NO_SAVED_STYLES)
-        features = [_features(_scaled(style, side), networks) for style in pictures]
+            raise NstjaxError(NO_SAVED_STYLES)
+        features = [features_of(scaled(style, side), networks) for style in pictures]
         weights = None if blend is None or masks is not None else _normalise(blend)
         if tiling is not None:
             return style_swap_in_tiles(
@@ -267,7 +142,7 @@ def transfer_picture(
         ]
         # Swapping is of each size alone; encoding and decoding are of canvases.
         swapped = swap_features(
-            _features(content, networks),
+            features_of(content, networks),
             features,
             weights=weights,
             feature_masks=covered,
@@ -275,16 +150,16 @@ def transfer_picture(
             patch_size=patch_size,
             stride=stride,
         )
-        return _decode(swapped.features, (height, width), networks)
+        return decode(swapped.features, (height, width), networks)
     weights = _normalise(blend or [1.0] * len(styles))
     if tiling is None and masks is None:
-        program = _Canvas((height, width), weights, networks=networks)
+        program = CanvasPrograms((height, width), weights, networks=networks)
         with program.compiling():
-            statistics = _all_statistics(
+            statistics = all_statistics(
                 styles, networks=networks, short_side=side, content=(height, width)
             )
             return program.paint(content, statistics, alpha)
-    statistics = _all_statistics(styles, networks=networks, short_side=side)
+    statistics = all_statistics(styles, networks=networks, short_side=side)
     if tiling is not None:
         return adain_in_tiles(
             params,
@@ -314,99 +189,13 @@ def prepare_programs(
         blend: a weight for each style.
     """
     if min(size) >= LEAST_SIDE:
-        with _Canvas(size, _normalise(blend), networks=networks).compiling():
+        with CanvasPrograms(size, _normalise(blend), networks=networks).compiling():
             pass
 
 
 def canvas_of(size: tuple[int, int], *, networks: Networks) -> tuple[int, int]:
     """The least canvas of a size; pictures of one can be painted together."""
     return least_canvas(size, networks.spec.multiple)
-
-
-def _array(*shape: int, dtype: Any = np.float32) -> jax.ShapeDtypeStruct:
-    return jax.ShapeDtypeStruct(shape, dtype)
-
-
-def _size() -> jax.ShapeDtypeStruct:
-    return _array(1, 2, dtype=np.int32)
-
-
-class _Canvas:
-    """Two programs, which encode and paint pictures within arrays of one shape."""
-
-    def __init__(
-        self, size: tuple[int, int], weights: tuple[float, ...], *, networks: Networks
-    ) -> None:
-        self._networks, self._weights = networks, weights
-        self._functions = _programs(networks.spec)
-        multiple = networks.spec.multiple
-        self._size, self._least = size, least_canvas(size, multiple)
-        most = self._functions.thrift.most_pixels(size, self._least)
-        chosen, key = self._functions.chosen, (size, weights, most)
-        if key not in chosen:  # to ask for all that are ready takes a while
-            chosen[key] = choose_canvas(size, multiple, self._is_ready, most=most)
-        self._shape = chosen[key]
-
-    def _is_ready(self, shape: tuple[int, int]) -> bool:
-        # Hundreds of shapes are asked for, of which most have neither.
-        return self._functions.encode_measured.is_ready(
-            *self._encoding(shape)
-        ) and self._functions.paint.is_ready(*self._painting(shape))
-
-    def _encoding(self, shape: tuple[int, int]) -> tuple:
-        """The shapes of what the program that encodes is called with."""
-        return self._networks.params, _array(1, *shape, 3), _size()
-
-    def _painting(self, shape: tuple[int, int]) -> tuple:
-        """The same of the one that paints."""
-        params, spec = self._networks.params, self._networks.spec
-        features = tuple(
-            _array(1, *(side // stride for side in shape), spec.widths[level])
-            for level, stride in spec.strides.items()
-        )
-        numbers = tuple(
-            _array(1, 1, 1, spec.widths[level])
-            for level in spec.strides
-            for _ in range(2)
-        )
-        styles = [_by_level(numbers, spec)] * len(self._weights)
-        return params, features, numbers, styles, self._weights, _array(), _size()
-
-    @contextlib.contextmanager
-    def compiling(self) -> Iterator[None]:
-        """Prepares both programs side by side, and meanwhile does what is within."""
-        with ThreadPoolExecutor(2) as pool:
-            both = (
-                self._functions.paint.prepare(pool, *self._painting(self._shape)),
-                self._functions.encode_measured.prepare(
-                    pool, *self._encoding(self._shape)
-                ),
-            )
-            yield
-            for program in both:
-                program.result()
-
-    def paint(
-        self, content: np.ndarray, styles: Sequence[LevelStatistics], alpha: float
-    ) -> np.ndarray:
-        """A picture [H, W, 3] in [0, 1] of a content of the same shape."""
-        params, spec = self._networks.params, self._networks.spec
-        beyond = math.prod(self._shape) - math.prod(self._size)
-        self._functions.thrift.spend(beyond, self._least)
-        placed, size = place(content, self._shape, spec.multiple)
-        found = self._functions.encode_measured(params, placed, size)
-        features, own = found[: len(spec.strides)], found[len(spec.strides) :]
-        (image,) = self._functions.paint(
-            params,
-            features,
-            own,
-            [dict(style) for style in styles],
-            self._weights,
-            np.float32(alpha),
-            size,
-        )
-        height, width = content.shape[:2]
-        return np.ascontiguousarray(np.asarray(image)[0, :height, :width])
 
 
 def _paint_together(
@@ -481,7 +270,7 @@ def transfer_batch(
             f"{LEAST_SIDE} pixels"
         )
     mesh = mesh or make_data_mesh(jax.local_devices())
-    statistics = _all_statistics(
+    statistics = all_statistics(
         styles,
         networks=networks,
         short_side=style_side(size, style_scale, stroke_scale),
@@ -561,252 +350,6 @@ def transfer_frames(
     return np.asarray(painted)
 
 
-def style_side(
-    size: Sequence[int], style_scale: float, stroke_scale: float | None = None
-) -> int:
-    """The shorter side at which styles are seen for a content of a size."""
-    if stroke_scale is not None:
-        return max(LEAST_SIDE, round(STROKE_SIDE * min(stroke_scale, 1)))
-    side = min(*size, _STYLE_SIDE) * style_scale
-    # Contents of nearly one size share a style's statistics.
-    step = 32 if side >= 256 else 8
-    return max(LEAST_SIDE, step * round(side / step))
-
-
-def _all_statistics(
-    styles: Sequence[np.ndarray | SavedStyle], **how: Any
-) -> list[LevelStatistics]:
-    return [
-        style.statistics
-        if isinstance(style, SavedStyle)
-        else encode_style(style, **how)
-        for style in styles
-    ]
-
-
-def encode_style(
-    style: np.ndarray,
-    *,
-    networks: Networks,
-    short_side: int = _STYLE_SIDE,
-    content: tuple[int, int] | None = None,
-) -> LevelStatistics:
-    """A style picture's [H, W, 3] statistics by level, seen at a size.
-
-    Args:
-        style: RGB in [0, 1].
-        networks: from `load_networks`.
-        short_side: what its shorter side is scaled to.
-        content: the (height, width) of a content to paint it on. Where there is a
-            program that encodes that, and none for the style, the style is measured
-            in windows rather than that another is compiled.
-    """
-    image = _scaled(style, short_side)
-    if content is not None:
-        found = _statistics_in_windows(image, content, networks)
-        if found is not None:
-            return found
-    _, numbers = _encode(image, networks)
-    return _by_level(numbers, networks.spec)
-
-
-def _statistics_in_windows(
-    image: np.ndarray, content: tuple[int, int], networks: Networks
-) -> LevelStatistics | None:
-    """What `encode_style` finds, or None where windows would gain nothing."""
-    spec, functions = networks.spec, _programs(networks.spec)
-    canvas, own_is_ready = _encoding_canvas(image.shape[:2], networks)
-    window, is_ready = _encoding_canvas(content, networks)
-    halo, key = receptive_field_radius(spec), ("style", canvas)
-    positions = [side // spec.multiple for side in window]
-    if (
-        own_is_ready
-        or not is_ready
-        or min(positions) <= 2 * halo
-        or functions.thrift.is_worth_compiling(key)
-    ):
-        return None
-    rows, columns = (
-        spans(-(-side // spec.multiple), size, halo)
-        for side, size in zip(image.shape[:2], positions, strict=True)
-    )
-    if len(rows) * len(columns) > _MOST_WINDOWS:
-        return None
-    in_vain = len(rows) * len(columns) * math.prod(window) - math.prod(image.shape[:2])
-    functions.thrift.spend(in_vain, key)
-    known: dict[str, Moments] = {}
-    for down, across in itertools.product(rows, columns):
-        part = read_window(image, *(s.scaled(spec.multiple) for s in (down, across)))
-        features = functions.encode_measured(
-            networks.params, *place(part[0], window, spec.multiple)
-        )
-        for (level, stride), value in zip(
-            spec.strides.items(), features[: len(spec.strides)], strict=True
-        ):
-            inner = (s.scaled(spec.multiple // stride).inner for s in (down, across))
-            core = np.asarray(value)[0][tuple(inner)]
-            known[level] = merge(known.get(level), moments_of(core))
-    return {
-        level: to_statistics(known[level], eps=spec.eps, ddof=spec.ddof)
-        for level in spec.strides
-    }
-
-
-def make_style(
-    style: np.ndarray | SavedStyle,
-    *,
-    name: str,
-    networks: Networks,
-    short_side: int | None = None,
-    content: tuple[int, int] | None = None,
-) -> SavedStyle:
-    """What is saved of a style picture [H, W, 3], by default of its largest size.
-
-    `content` is that of `encode_style`.
-    """
-    if networks.transform == "style_swap":
-        raise NstjaxError(_NO_SAVED_STYLES)
-    if isinstance(style, SavedStyle):
-        return style
-    side = short_side or min(_STYLE_SIDE, *style.shape[:2])
-    statistics = encode_style(
-        style, networks=networks, short_side=side, content=content
-    )
-    return SavedStyle(statistics, networks.encoder_sha256, name)
-
-
-def save_style(path: str | Path, style: SavedStyle, *, overwrite: bool = False) -> None:
-    """Writes a style to a file that can be painted with again.
-
-    Args:
-        path: the file, which ends in ".style" by custom.
-        style: from `make_style`.
-        overwrite: whether an existing file may be replaced.
-
-    Raises:
-        NstjaxError: if it is no saved style, cannot be written, or exists and may not
-            be replaced.
-    """
-    if not isinstance(style, SavedStyle):
-        raise NstjaxError(
-            "save_style writes what make_style gives to a file: save_style(path, "
-            f"style), where the style is no {type(style).__name__}"
-        )
-    params = {
-        level: {"mean": np.asarray(value.mean), "std": np.asarray(value.std)}
-        for level, value in style.statistics.items()
-    }
-    metadata = WeightsMetadata(
-        kind="style",
-        name=style.name,
-        spec={"levels": list(params)},
-        source="a style picture",
-        licence="that of the picture",
-        notes={"encoder_sha256": style.encoder},
-    )
-    save_weights(path, params, metadata, overwrite=overwrite)
-
-
-def load_style(path: str | Path, *, networks: Networks) -> SavedStyle:
-    """Reads what `save_style` wrote.
-
-    Args:
-        path: the file.
-        networks: those it is to be painted with, from `load_networks`.
-
-    Returns:
-        The style, which can be given to `nstjax.stylize` in place of a picture.
-
-    Raises:
-        NstjaxError: if it is no style, or one of another encoder.
-    """
-    params, metadata = load_weights(path)
-    if metadata.kind != "style":
-        raise NstjaxError(f"{path} holds a {metadata.kind}, not a saved style")
-    if "layer" in metadata.spec:  # as releases before 0.2 wrote it
-        params = {metadata.spec["layer"]: params}
-    encoder = metadata.notes.get("encoder_sha256")
-    levels = networks.spec.strides
-    if encoder != networks.encoder_sha256 or set(params) != set(levels):
-        raise NstjaxError(
-            f"the style {path} was saved with another encoder; save it again from its "
-            "picture, with --save-style"
-        )
-    statistics = {level: Statistics(**params[level]) for level in levels}
-    return SavedStyle(statistics, encoder, metadata.name)
-
-
-def _by_level(numbers: Sequence[Any], spec: OnePassSpec) -> LevelStatistics:
-    """Statistics of a mean and a deviation of one level after another."""
-    pairs = zip(numbers[::2], numbers[1::2], strict=True)
-    return {
-        level: Statistics(*pair)
-        for level, pair in zip(spec.strides, pairs, strict=True)
-    }
-
-
-def _scaled(style: np.ndarray, short_side: int) -> np.ndarray:
-    """A style picture with its shorter side scaled."""
-    return resize_image(style, fit_size(*style.shape[:2], short_side=short_side))
-
-
-def _encode(
-    image: np.ndarray, networks: Networks
-) -> tuple[tuple[jax.Array, ...], tuple[jax.Array, ...]]:
-    """Features of a picture [H, W, 3] in a canvas, by level, and its statistics."""
-    spec, function = networks.spec, _programs(networks.spec).encode_measured
-    canvas, _ = _encoding_canvas(image.shape[:2], networks)
-    found = function(networks.params, *place(image, canvas, spec.multiple))
-    return found[: len(spec.strides)], found[len(spec.strides) :]
-
-
-def _encoding_canvas(
-    size: tuple[int, int], networks: Networks
-) -> tuple[tuple[int, int], bool]:
-    """The canvas that a picture of a size is encoded in, and if it has its program."""
-    function = _programs(networks.spec).encode_measured
-
-    def is_ready(canvas: tuple[int, int]) -> bool:
-        return function.is_ready(networks.params, _array(1, *canvas, 3), _size())
-
-    canvas = choose_canvas(size, networks.spec.multiple, is_ready)
-    return canvas, is_ready(canvas)
-
-
-def _features(image: np.ndarray, networks: Networks) -> Features:
-    """The same, cut to what is the picture's."""
-    spec = networks.spec
-    found, _ = _encode(image, networks)
-    rows, columns = (
-        spec.multiple * -(-side // spec.multiple) for side in image.shape[:2]
-    )
-    on_host = {
-        level: np.asarray(value)[:, : rows // stride, : columns // stride]
-        for (level, stride), value in zip(spec.strides.items(), found, strict=True)
-    }
-    return on_host  # type: ignore[return-value]  # compiled programs take them alike
-
-
-def _decode(
-    features: Features, size: tuple[int, int], networks: Networks
-) -> np.ndarray:
-    """The picture of a size, [H, W, 3], of features [1, h, w, C] of one level."""
-    spec, function = networks.spec, _programs(networks.spec).decode
-    ((_, value),) = features.items()
-
-    def is_ready(canvas: tuple[int, int]) -> bool:
-        shape = (1, *(side // spec.multiple for side in canvas), value.shape[-1])
-        array = jax.ShapeDtypeStruct(shape, np.float32)
-        within = jax.ShapeDtypeStruct((1, 2), np.int32)
-        return function.is_ready(networks.params, array, within)
-
-    canvas = choose_canvas(size, spec.multiple, is_ready)
-    height, width = (side // spec.multiple for side in canvas)
-    placed, within = place(np.asarray(value)[0], (height, width), 1)
-    (image,) = function(networks.params, placed, spec.multiple * within)
-    return np.ascontiguousarray(np.asarray(image)[0, : size[0], : size[1]])
-
-
 _transfer = jax.jit(feedforward.adain_transfer, static_argnames=("weights", "spec"))
 
 
@@ -830,64 +373,6 @@ def _repaint(params, features, styles, masks, *, size, spec, **options):
         features, styles, feature_masks=covered, **options, spec=spec
     )
     return feedforward.decode(params, restyled, size=size, spec=spec)
-
-
-class _Programs(NamedTuple):
-    """What single pictures are painted by; the programs outlive the process."""
-
-    encode_measured: CachedJit
-    decode: CachedJit
-    paint: CachedJit
-    thrift: Thrift
-    chosen: dict[tuple, tuple[int, int]]
-
-
-@functools.lru_cache(maxsize=8)
-def _programs(spec: OnePassSpec) -> _Programs:
-    # Two programs, of which contents and styles share the first, and which compile
-    # side by side. Flat, as programs are kept: features by level, and then mean and
-    # deviation of one level after another.
-    def encode_measured(params, image, size):
-        features = feedforward.encode(params, image, spec=spec, size=size)
-        (own,) = feedforward.content_statistics(features, spec=spec, size=size)
-        numbers = [value for level in spec.strides for value in own[level]]
-        return *(features[level] for level in spec.strides), *numbers
-
-    def decode(params, features, size):
-        (level,) = spec.strides
-        restyled = feedforward.Restyled({level: features}, [])
-        whole = tuple(spec.multiple * side for side in features.shape[1:3])
-        image = feedforward.decode(params, restyled, size=whole, spec=spec, within=size)
-        return (image,)
-
-    def paint(params, features, own, styles, weights, alpha, size):
-        restyled = feedforward.restyle(
-            dict(zip(spec.strides, features, strict=True)),
-            styles,
-            own=[_by_level(own, spec)],
-            weights=weights,
-            alpha=alpha,
-            spec=spec,
-        )
-        level = next(iter(spec.strides))
-        whole = tuple(spec.strides[level] * side for side in features[0].shape[1:3])
-        image = feedforward.decode(params, restyled, size=whole, spec=spec, within=size)
-        return (image,)
-
-    return _Programs(
-        encode_measured=CachedJit(
-            encode_measured,
-            name="encode",
-            options=spec,
-            outputs=3 * len(spec.strides),
-        ),
-        decode=CachedJit(decode, name="decode", options=spec, outputs=1),
-        paint=CachedJit(
-            paint, name="paint", options=spec, outputs=1, static_argnums=(4,)
-        ),
-        thrift=Thrift(),
-        chosen={},
-    )
 
 
 def _normalise(weights: Sequence[float]) -> tuple[float, ...]:

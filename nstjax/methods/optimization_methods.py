@@ -91,10 +91,11 @@ class OptimizationMethod(Method):
         max_memory: int | None,
     ) -> Plan:
         from nstjax.io.resizing import resize_image
-        from nstjax.methods import one_pass
         from nstjax.methods.images import read_picture
         from nstjax.methods.memory.planner import check_optimisation
+        from nstjax.methods.networks import load_networks
         from nstjax.methods.objectives import ObjectiveSpec
+        from nstjax.methods.one_pass import transfer_picture
         from nstjax.methods.per_image import (
             INITS,
             for_encoder,
@@ -119,10 +120,10 @@ class OptimizationMethod(Method):
         named = isinstance(init, str) and init in INITS
         start: np.ndarray | None = None
         if named and init == "adain":
-            start = one_pass.transfer_picture(
+            start = transfer_picture(
                 resize_image(plan.content, working),
                 plan.style_pictures,
-                networks=one_pass.load_networks("", "adain-slim"),
+                networks=load_networks("", "adain-slim"),
                 blend=plan.blend,
             )
         elif not named:

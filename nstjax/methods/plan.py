@@ -11,7 +11,15 @@ from nstjax.errors import NstjaxError
 from nstjax.io.images import holds_alpha
 from nstjax.io.resizing import resize_image
 from nstjax.methods import one_pass
-from nstjax.methods.base import Checkpoint, OnProgress, OnTile, Outcome, Plan
+from nstjax.methods import styles as saved_styles
+from nstjax.methods.base import (
+    LEAST_SIDE,
+    Checkpoint,
+    OnProgress,
+    OnTile,
+    Outcome,
+    Plan,
+)
 from nstjax.methods.images import (
     Mask,
     Picture,
@@ -26,7 +34,7 @@ from nstjax.methods.images import (
     with_colours_of,
 )
 from nstjax.methods.memory.amounts import parse_amount
-from nstjax.methods.one_pass import LEAST_SIDE, STYLE_SUFFIX, SavedStyle
+from nstjax.methods.styles import STYLE_SUFFIX, SavedStyle
 from nstjax.methods.table import method_of
 from nstjax.methods.values import number, shares, whole_number
 from nstjax.weights.pretrained import load_depth
@@ -223,13 +231,13 @@ def can_keep_styles(plan: Plan) -> bool:
 def style_side(plan: Plan) -> int:
     """The shorter side at which a method of one pass encodes the plan's styles."""
     scales = plan.options["style_scale"], plan.options["stroke_scale"]
-    return one_pass.style_side(plan.working_size, *scales)
+    return saved_styles.style_side(plan.working_size, *scales)
 
 
 def encode_styles(plan: Plan) -> tuple[SavedStyle, ...]:
     """What AdaIN needs of a plan's styles, for all plans of their `style_side`."""
     return tuple(
-        one_pass.make_style(
+        saved_styles.make_style(
             style,
             name="",
             networks=plan.networks,

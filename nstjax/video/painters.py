@@ -15,8 +15,7 @@ from nstjax.errors import NstjaxError
 from nstjax.io.resizing import resize_image
 from nstjax.methods import one_pass
 from nstjax.methods import plan as planning
-from nstjax.methods.base import Plan
-from nstjax.methods.one_pass import LEAST_SIDE
+from nstjax.methods.base import LEAST_SIDE, Plan
 from nstjax.methods.optimization_methods import stroke_side
 from nstjax.methods.per_image import optimise_picture
 from nstjax.optimize import driver

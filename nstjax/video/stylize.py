@@ -25,8 +25,8 @@ from nstjax.methods.base import Plan
 from nstjax.methods.images import Mask, Picture, Style, is_depth_mask
 from nstjax.methods.memory.amounts import parse_amount
 from nstjax.methods.memory.planner import largest_batch
-from nstjax.methods.one_pass import SavedStyle
 from nstjax.methods.options import method_options
+from nstjax.methods.styles import SavedStyle
 from nstjax.methods.values import number, whole_number
 from nstjax.video.clips import Clip, Cut, Frame, open_clip, read_frames
 from nstjax.video.cuts import CutDetector

@@ -195,7 +195,7 @@ def check_upload(path: str) -> np.ndarray | None:
         NstjaxError: naming the file, if it cannot be used.
     """
     from nstjax.methods.images import read_picture
-    from nstjax.methods.one_pass import STYLE_SUFFIX
+    from nstjax.methods.styles import STYLE_SUFFIX
 
     if is_example(path):
         return read_picture(path)

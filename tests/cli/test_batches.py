@@ -14,6 +14,7 @@ from nstjax.errors import NstjaxError
 from nstjax.methods import images, one_pass
 from nstjax.methods import plan as planning
 from nstjax.methods.options import method_options
+from nstjax.methods.styles import encode_style
 
 pytestmark = pytest.mark.slow
 
@@ -71,7 +72,7 @@ def test_together_they_come_out_as_one_by_one(folders, tmp_path, monkeypatch):
 def test_a_style_is_read_and_encoded_once(folders, monkeypatch):
     folders["style"] = folders["style"] / "calm.png"
     read, encoded = [], []
-    read_picture, encode_style = images.read_picture, one_pass.encode_style
+    read_picture = images.read_picture
 
     def reading(source):
         read.append(str(source))
@@ -82,7 +83,7 @@ def test_a_style_is_read_and_encoded_once(folders, monkeypatch):
         return encode_style(style, **options)
 
     monkeypatch.setattr(planning, "read_picture", reading)
-    monkeypatch.setattr(one_pass, "encode_style", encoding)
+    monkeypatch.setattr("nstjax.methods.styles.encode_style", encoding)
     assert main([*_arguments(folders), "--batch-size=2", "--quiet"]) == 0
     assert read.count(str(folders["style"])) == 1
     # Once for each of the sides at which it is seen; the smallest picture is

@@ -15,6 +15,8 @@ from nstjax.export.graph import Graph
 from nstjax.export.models import make_models
 from nstjax.io.resizing import resize_image
 from nstjax.methods import one_pass
+from nstjax.methods.networks import load_networks
+from nstjax.methods.styles import style_side
 
 onnxruntime = pytest.importorskip("onnxruntime")
 pytest.importorskip("onnx")
@@ -41,7 +43,7 @@ def agree(networks, content, style):
     """Checks that the files paint what `nstjax.stylize` does."""
     files = {model.name: model.to_onnx() for model in make_models(networks)}
     # Of the side that styles are seen with, so that neither way scales it.
-    assert min(style.shape[:2]) == one_pass.style_side(content.shape[:2], 1.0)
+    assert min(style.shape[:2]) == style_side(content.shape[:2], 1.0)
     expected = one_pass.transfer_picture(content, [style], networks=networks, alpha=0.6)
     assert expected.std() > 0.02
     for image in paint(files, content, style, 0.6):
@@ -54,12 +56,12 @@ def noise(height, width, *, seed):
 
 @pytest.mark.parametrize("kind", ["painter", "reflect", "zero"])
 def test_small_networks_paint_as_in_jax(kind, networks):
-    loaded = one_pass.load_networks(*networks[kind])
+    loaded = load_networks(*networks[kind])
     agree(loaded, noise(41, 54, seed=0), noise(40, 48, seed=1))
 
 
 def test_batches_take_one_style_or_one_for_each(networks):
-    models = make_models(one_pass.load_networks(*networks["painter"]))
+    models = make_models(load_networks(*networks["painter"]))
     files = {model.name: model.to_onnx() for model in models}
     contents = np.stack([noise(33, 40, seed=seed) for seed in (0, 1)])
     styles = np.stack([noise(36, 32, seed=seed) for seed in (2, 3)])
@@ -77,11 +79,11 @@ def test_batches_take_one_style_or_one_for_each(networks):
 @pytest.mark.slow
 @pytest.mark.parametrize("method", ["adain", "adain-lap", "adain-depth"])
 def test_the_bundled_ones_do_at_three_sizes(method):
-    loaded = one_pass.load_networks("", f"{method}-slim")
+    loaded = load_networks("", f"{method}-slim")
     for height, width in ((256, 192), (181, 243), (77, 330)):
         content = resize_image(content_image("chelsea"), (height, width))
         style = content_image("coffee")
-        side = one_pass.style_side((height, width), 1.0)
+        side = style_side((height, width), 1.0)
         agree(loaded, content, resize_image(style, (side, side + 11)))
 
 

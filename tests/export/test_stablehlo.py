@@ -10,6 +10,7 @@ from jax import export
 
 from nstjax.cli.main import main
 from nstjax.methods import one_pass
+from nstjax.methods.networks import load_networks
 
 pytest.importorskip("flatbuffers", reason="needs the extra [export]")
 
@@ -37,7 +38,7 @@ def call(model, *arrays):
 def exported(networks, tmp_path_factory):
     _, decoder = networks["painter"]
     folder = export_method(tmp_path_factory.mktemp("stablehlo"), decoder)
-    return folder, one_pass.load_networks("", decoder)
+    return folder, load_networks("", decoder)
 
 
 def test_it_paints_as_in_jax(exported):

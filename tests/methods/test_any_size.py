@@ -9,7 +9,9 @@ import pytest
 from nstjax.methods import canvas as canvas_module
 from nstjax.methods import feedforward, one_pass
 from nstjax.methods.canvas import Thrift, choose_canvas, place
+from nstjax.methods.networks import Networks
 from nstjax.methods.specs import PainterTransferSpec, TransferSpec
+from nstjax.methods.styles import encode_style
 from nstjax.models import decoders, painter, vgg
 from nstjax.models.decoders import DecoderSpec
 from nstjax.models.painter import PainterSpec
@@ -129,20 +131,22 @@ def test_larger_canvases_are_painted_in_until_another_would_have_paid():
 
 def test_a_style_without_a_program_is_measured_in_windows_of_the_contents(monkeypatch):
     params, spec = make_painter()
-    networks = one_pass.Networks(params, spec, ())
+    networks = Networks(params, spec, ())
     # Of whole positions in height only.
     style = np.random.default_rng(2).random((64, 100, 3), np.float32)
     style[:, 50:] *= 0.5
     canvases = []
-    monkeypatch.setattr(
-        one_pass, "place", lambda x, c, multiple: canvases.append(c) or place(x, c, 8)
-    )
+
+    def placing(image, canvas, multiple):
+        canvases.append(canvas)
+        return place(image, canvas, multiple)
+
+    for module in ("styles", "programs"):
+        monkeypatch.setattr(f"nstjax.methods.{module}.place", placing)
 
     def encode(content):
         canvases.clear()
-        return one_pass.encode_style(
-            style, networks=networks, short_side=64, content=content
-        )
+        return encode_style(style, networks=networks, short_side=64, content=content)
 
     one_pass.prepare_programs((64, 64), networks=networks, blend=[1.0])
     found = encode((64, 64))

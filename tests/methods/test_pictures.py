@@ -5,8 +5,8 @@ import pytest
 
 import nstjax
 from nstjax.errors import NstjaxError
-from nstjax.methods.one_pass import SavedStyle
 from nstjax.methods.pictures import list_pictures, picture_labels
+from nstjax.methods.styles import SavedStyle
 
 
 def test_a_name_stands_for_an_example_unless_there_is_a_file(tmp_path, monkeypatch):

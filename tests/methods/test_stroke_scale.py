@@ -7,8 +7,8 @@ import pytest
 
 import nstjax
 from nstjax.errors import NstjaxError
-from nstjax.methods import one_pass
 from nstjax.methods.optimization_methods import stroke_side
+from nstjax.methods.styles import make_style, style_side
 
 CONTENT = np.random.default_rng(0).random((64, 72, 3), np.float32)
 STYLE = np.random.default_rng(1).random((40, 50, 3), np.float32)
@@ -21,7 +21,7 @@ def test_one_pass_sees_the_style_at_so_many_pixels():
     by_share = nstjax.stylize(CONTENT, STYLE, size=size, style_scale=64 / 96)
     np.testing.assert_array_equal(by_strokes, by_share)
     for height in (64, 96, 2000):
-        assert one_pass.style_side((height, height), 1.0, stroke_scale=0.125) == 64
+        assert style_side((height, height), 1.0, stroke_scale=0.125) == 64
 
 
 def _wavelength(image):
@@ -87,6 +87,6 @@ def test_a_saved_style_has_strokes_of_its_own(tmp_path):
     from nstjax.methods.plan import load_networks
 
     networks = load_networks(method_options("adain"))
-    saved = one_pass.make_style(STYLE, name="saved", networks=networks)
+    saved = make_style(STYLE, name="saved", networks=networks)
     with pytest.raises(NstjaxError, match="has the strokes that it was saved with"):
         nstjax.stylize(CONTENT, saved, stroke_scale=1.0)

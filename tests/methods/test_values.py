@@ -10,8 +10,8 @@ from PIL import Image
 import nstjax
 from nstjax.errors import NstjaxError
 from nstjax.methods.images import output_size, read_content, read_mask, read_picture
-from nstjax.methods.one_pass import save_style
 from nstjax.methods.options import method_options
+from nstjax.methods.styles import save_style
 from nstjax.methods.values import shares
 
 IMAGE = np.full((32, 40, 3), 0.5, np.float32)

@@ -15,7 +15,7 @@ from PIL import Image
 import nstjax
 from nstjax.cli.stylize import main
 from nstjax.errors import NstjaxError
-from nstjax.methods.one_pass import SavedStyle
+from nstjax.methods.styles import SavedStyle
 from nstjax.video import store, stylize
 from nstjax.video.clips import open_clip, read_frames
 from nstjax.video.measures import sharpness, warping_error

@@ -1,0 +1,98 @@
+"""The networks of methods of one pass, loaded and checked."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from nstjax.errors import NstjaxError
+from nstjax.methods.specs import OnePassSpec, PainterTransferSpec, TransferSpec
+from nstjax.models.painter import PainterSpec
+from nstjax.transforms.adain import EPS
+from nstjax.weights.pretrained import (
+    DEFAULT_ENCODER,
+    Decoder,
+    Encoder,
+    load_decoder,
+    load_encoder,
+)
+
+# What decoders are trained to paint.
+TRANSFORMS = ("adain", "style_swap")
+
+
+class Networks(NamedTuple):
+    """The networks of a transfer in one pass.
+
+    Attributes:
+        params: their weights, for `nstjax.methods.feedforward`.
+        spec: theirs.
+        files: what they were loaded from: an encoder and a decoder, or a painter.
+        transform: what they paint, one of `TRANSFORMS`.
+    """
+
+    params: Mapping[str, Any]
+    spec: OnePassSpec
+    files: tuple[Encoder | Decoder, ...]
+    transform: str = "adain"
+
+    @property
+    def encoder_sha256(self) -> str:
+        """Of the file that styles are encoded with: the encoder's, or the painter's."""
+        return self.files[0].sha256
+
+
+def load_networks(
+    encoder: str | Path,
+    decoder: str | Path,
+    *,
+    transform: str = "adain",
+    compute_dtype: str = "float32",
+) -> Networks:
+    """Loads a decoder with the encoder it was made for, or a painter.
+
+    Args:
+        encoder: a VGG-19's name or file; "" for the bundled one. A painter has its own.
+        decoder: a decoder's name or file, or a painter's.
+        transform: what it is to paint, one of `TRANSFORMS`.
+        compute_dtype: see `nstjax.methods.specs.TransferSpec`.
+
+    Raises:
+        NstjaxError: if there are no such networks, they do not belong together, or
+            were made for another transform.
+    """
+    loaded = load_decoder(decoder)
+    notes = loaded.metadata.notes
+    if notes.get("transform", transform) != transform:
+        raise NstjaxError(
+            f"the decoder {loaded.metadata.name} was trained for "
+            f"{notes['transform']}, not {transform}; choose another --method or "
+            "--decoder"
+        )
+    eps, ddof = float(notes.get("eps", EPS)), int(notes.get("ddof", 0))
+    if isinstance(loaded.spec, PainterSpec):
+        if encoder:
+            raise NstjaxError(
+                f"{loaded.metadata.name} encodes pictures itself, so that "
+                f"--encoder={encoder} would change nothing; leave it out, or name a "
+                "decoder of that encoder with --decoder"
+            )
+        own = PainterTransferSpec(
+            painter=loaded.spec, eps=eps, ddof=ddof, compute_dtype=compute_dtype
+        )
+        return Networks(loaded.params, own, (loaded,), transform)
+    seen = load_encoder(encoder or DEFAULT_ENCODER)
+    if notes.get("encoder_sha256", seen.sha256) != seen.sha256:
+        raise NstjaxError(
+            f"the decoder {loaded.metadata.name} was trained with another encoder "
+            f"({notes.get('encoder')}) than {seen.metadata.name}; give both, "
+            "--encoder and --decoder"
+        )
+    spec = TransferSpec(
+        encoder=seen.spec,
+        decoder=loaded.spec,
+        eps=eps,
+        ddof=ddof,
+        compute_dtype=compute_dtype,
+    )
+    params = {"encoder": seen.params, "decoder": loaded.params}
+    return Networks(params, spec, (seen, loaded), transform)

@@ -1,0 +1,225 @@
+"""What methods of one pass take of a style: measured, kept and read again."""
+
+import itertools
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from nstjax.errors import NstjaxError
+from nstjax.io.resizing import fit_size, resize_image
+from nstjax.io.weights import WeightsMetadata, load_weights, save_weights
+from nstjax.methods.base import LEAST_SIDE, STROKE_SIDE
+from nstjax.methods.canvas import place
+from nstjax.methods.networks import Networks
+from nstjax.methods.programs import by_level, encode, encoding_canvas, programs_of
+from nstjax.methods.specs import LevelStatistics
+from nstjax.methods.tiling.moments import Moments, merge, moments_of, to_statistics
+from nstjax.methods.tiling.receptive_field import receptive_field_radius
+from nstjax.methods.tiling.spans import read_window, spans
+from nstjax.ops.stats import Statistics
+
+STYLE_SUFFIX = ".style"
+# A style's shorter side is that of the content, but no longer than this:
+# decoders have seen strokes of this scale.
+_STYLE_SIDE = 512
+# A style is not measured in more windows of a content's canvas.
+_MOST_WINDOWS = 3
+NO_SAVED_STYLES = (
+    "Style-Swap needs a style's picture, of which a saved style has statistics only; "
+    "give the picture"
+)
+
+
+class SavedStyle(NamedTuple):
+    """A style without its picture.
+
+    Attributes:
+        statistics: what AdaIN takes of it, by level.
+        encoder: SHA-256 of the encoder they were computed by.
+        name: of the picture, for people.
+    """
+
+    statistics: LevelStatistics
+    encoder: str
+    name: str
+
+
+def style_side(
+    size: Sequence[int], style_scale: float, stroke_scale: float | None = None
+) -> int:
+    """The shorter side at which styles are seen for a content of a size."""
+    if stroke_scale is not None:
+        return max(LEAST_SIDE, round(STROKE_SIDE * min(stroke_scale, 1)))
+    side = min(*size, _STYLE_SIDE) * style_scale
+    # Contents of nearly one size share a style's statistics.
+    step = 32 if side >= 256 else 8
+    return max(LEAST_SIDE, step * round(side / step))
+
+
+def all_statistics(
+    styles: Sequence[np.ndarray | SavedStyle], **how: Any
+) -> list[LevelStatistics]:
+    return [
+        style.statistics
+        if isinstance(style, SavedStyle)
+        else encode_style(style, **how)
+        for style in styles
+    ]
+
+
+def encode_style(
+    style: np.ndarray,
+    *,
+    networks: Networks,
+    short_side: int = _STYLE_SIDE,
+    content: tuple[int, int] | None = None,
+) -> LevelStatistics:
+    """A style picture's [H, W, 3] statistics by level, seen at a size.
+
+    Args:
+        style: RGB in [0, 1].
+        networks: from `load_networks`.
+        short_side: what its shorter side is scaled to.
+        content: the (height, width) of a content to paint it on. Where there is a
+            program that encodes that, and none for the style, the style is measured
+            in windows rather than that another is compiled.
+    """
+    image = scaled(style, short_side)
+    if content is not None:
+        found = _statistics_in_windows(image, content, networks)
+        if found is not None:
+            return found
+    _, numbers = encode(image, networks)
+    return by_level(numbers, networks.spec)
+
+
+def _statistics_in_windows(
+    image: np.ndarray, content: tuple[int, int], networks: Networks
+) -> LevelStatistics | None:
+    """What `encode_style` finds, or None where windows would gain nothing."""
+    spec, functions = networks.spec, programs_of(networks.spec)
+    canvas, is_ready = encoding_canvas(image.shape[:2], networks)
+    key = ("style", canvas)
+    if is_ready or functions.thrift.is_worth_compiling(key):
+        return None
+    window, is_ready = encoding_canvas(content, networks)
+    halo = receptive_field_radius(spec)
+    positions = [side // spec.multiple for side in window]
+    if not is_ready or min(positions) <= 2 * halo:
+        return None
+    rows, columns = (
+        spans(-(-side // spec.multiple), size, halo)
+        for side, size in zip(image.shape[:2], positions, strict=True)
+    )
+    if len(rows) * len(columns) > _MOST_WINDOWS:
+        return None
+    in_vain = len(rows) * len(columns) * math.prod(window) - math.prod(image.shape[:2])
+    functions.thrift.spend(in_vain, key)
+    known: dict[str, Moments] = {}
+    for down, across in itertools.product(rows, columns):
+        part = read_window(image, *(s.scaled(spec.multiple) for s in (down, across)))
+        features = functions.encode_measured(
+            networks.params, *place(part[0], window, spec.multiple)
+        )
+        for (level, stride), value in zip(
+            spec.strides.items(), features[: len(spec.strides)], strict=True
+        ):
+            inner = (s.scaled(spec.multiple // stride).inner for s in (down, across))
+            core = np.asarray(value)[0][tuple(inner)]
+            known[level] = merge(known.get(level), moments_of(core))
+    return {
+        level: to_statistics(known[level], eps=spec.eps, ddof=spec.ddof)
+        for level in spec.strides
+    }
+
+
+def make_style(
+    style: np.ndarray | SavedStyle,
+    *,
+    name: str,
+    networks: Networks,
+    short_side: int | None = None,
+    content: tuple[int, int] | None = None,
+) -> SavedStyle:
+    """What is saved of a style picture [H, W, 3], by default of its largest size.
+
+    `content` is that of `encode_style`.
+    """
+    if networks.transform == "style_swap":
+        raise NstjaxError(NO_SAVED_STYLES)
+    if isinstance(style, SavedStyle):
+        return style
+    side = short_side or min(_STYLE_SIDE, *style.shape[:2])
+    statistics = encode_style(
+        style, networks=networks, short_side=side, content=content
+    )
+    return SavedStyle(statistics, networks.encoder_sha256, name)
+
+
+def save_style(path: str | Path, style: SavedStyle, *, overwrite: bool = False) -> None:
+    """Writes a style to a file that can be painted with again.
+
+    Args:
+        path: the file, which ends in ".style" by custom.
+        style: from `make_style`.
+        overwrite: whether an existing file may be replaced.
+
+    Raises:
+        NstjaxError: if it is no saved style, cannot be written, or exists and may not
+            be replaced.
+    """
+    if not isinstance(style, SavedStyle):
+        raise NstjaxError(
+            "save_style writes what make_style gives to a file: save_style(path, "
+            f"style), where the style is no {type(style).__name__}"
+        )
+    params = {
+        level: {"mean": np.asarray(value.mean), "std": np.asarray(value.std)}
+        for level, value in style.statistics.items()
+    }
+    metadata = WeightsMetadata(
+        kind="style",
+        name=style.name,
+        spec={"levels": list(params)},
+        source="a style picture",
+        licence="that of the picture",
+        notes={"encoder_sha256": style.encoder},
+    )
+    save_weights(path, params, metadata, overwrite=overwrite)
+
+
+def load_style(path: str | Path, *, networks: Networks) -> SavedStyle:
+    """Reads what `save_style` wrote.
+
+    Args:
+        path: the file.
+        networks: those it is to be painted with, from `load_networks`.
+
+    Returns:
+        The style, which can be given to `nstjax.stylize` in place of a picture.
+
+    Raises:
+        NstjaxError: if it is no style, or one of another encoder.
+    """
+    params, metadata = load_weights(path)
+    if metadata.kind != "style":
+        raise NstjaxError(f"{path} holds a {metadata.kind}, not a saved style")
+    if "layer" in metadata.spec:  # as releases before 0.2 wrote it
+        params = {metadata.spec["layer"]: params}
+    encoder = metadata.notes.get("encoder_sha256")
+    levels = networks.spec.strides
+    if encoder != networks.encoder_sha256 or set(params) != set(levels):
+        raise NstjaxError(
+            f"the style {path} was saved with another encoder; save it again from its "
+            "picture, with --save-style"
+        )
+    statistics = {level: Statistics(**params[level]) for level in levels}
+    return SavedStyle(statistics, encoder, metadata.name)
+
+
+def scaled(style: np.ndarray, short_side: int) -> np.ndarray:
+    """A style picture with its shorter side scaled."""
+    return resize_image(style, fit_size(*style.shape[:2], short_side=short_side))
