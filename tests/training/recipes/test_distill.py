@@ -7,7 +7,11 @@ import pytest
 from nstjax.configuration import load_config
 from nstjax.errors import NstjaxError
 from nstjax.models import vgg
-from nstjax.training.recipes.distill import make_task, normalise_activations
+from nstjax.training.recipes.distill import (
+    make_task,
+    normalise_activations,
+    with_layers_of_size_1,
+)
 
 # Compiled: one operation after another takes seconds.
 vgg_features = jax.jit(vgg.features, static_argnames=("layers", "spec"))
@@ -74,6 +78,19 @@ def test_channels_have_a_mean_of_1_unless_they_are_sparse(networks):
     # The one that fired in a single cell did not become the loudest by far.
     assert 0 < np.asarray(features["relu2_1"])[..., 0].max() <= 30.01
     assert np.asarray(features["relu2_1"])[..., 1].max() == 0
+
+
+def test_layers_of_size_1_are_the_same_layers(networks):
+    params, _, image = networks
+    params = params | {"conv1_2": jax.tree.map(lambda x: 300 * x, params["conv1_2"])}
+    scaled = with_layers_of_size_1(params, image, SPEC)
+    before, after = (
+        vgg_features(p, image, SPEC.layers, spec=SPEC) for p in (params, scaled)
+    )
+    for layer, activation in before.items():
+        size = np.sqrt(np.mean(np.square(activation, dtype=np.float64)))
+        np.testing.assert_allclose(after[layer], activation / size, atol=1e-4)
+    assert np.sqrt(np.mean(np.square(before["relu2_1"]))) > 50
 
 
 def test_beginning_from_a_file_needs_pictures_to_fit_the_maps_on():
