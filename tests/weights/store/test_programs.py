@@ -62,7 +62,9 @@ def test_other_shapes_options_and_sources_are_other_programs(folder, monkeypatch
     check(again.call(PARAMS, X, 3, None), power=3)
     again.call(PARAMS, X[:1], 2, None)
     again.call(PARAMS, X.astype(np.int32), 2, None)
-    assert again.count == 3
+    again.call({"scale": np.float32([2])}, X, 2, None)
+    again.call({"scale": np.float32([2])}, X, 2, None)
+    assert again.count == 4
     other = Traced(options=("b",))
     other.call(PARAMS, X, 2, None)
     monkeypatch.setattr(programs, "_sources", lambda: "edited")
