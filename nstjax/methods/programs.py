@@ -131,7 +131,7 @@ def encoding_canvas(
 
 
 def features_of(image: np.ndarray, networks: Networks) -> Features:
-    """The same, cut to what is the picture's."""
+    """Features of a picture [H, W, 3] by level, cut to what is the picture's."""
     spec = networks.spec
     found, _ = encode(image, networks)
     rows, columns = (
@@ -151,9 +151,7 @@ def decode(features: Features, size: tuple[int, int], networks: Networks) -> np.
 
     def is_ready(canvas: tuple[int, int]) -> bool:
         shape = (1, *(side // spec.multiple for side in canvas), value.shape[-1])
-        array = jax.ShapeDtypeStruct(shape, np.float32)
-        within = jax.ShapeDtypeStruct((1, 2), np.int32)
-        return function.is_ready(networks.params, array, within)
+        return function.is_ready(networks.params, _array(*shape), _size())
 
     canvas = choose_canvas(size, spec.multiple, is_ready)
     height, width = (side // spec.multiple for side in canvas)
@@ -179,8 +177,17 @@ def _size() -> jax.ShapeDtypeStruct:
     return _array(1, 2, dtype=np.int32)
 
 
-class _Programs(NamedTuple):
-    """What single pictures are painted by; the programs outlive the process."""
+class Programs(NamedTuple):
+    """What single pictures are painted by; the programs outlive the process.
+
+    Attributes:
+        encode_measured: features by level, then mean and deviation of one level after
+            another, of a picture in a canvas.
+        decode: a picture of features of one level.
+        paint: a picture of what `encode_measured` gave, and of styles' statistics.
+        thrift: says when a canvas of its own is worth it.
+        chosen: the canvases that were chosen, by what for.
+    """
 
     encode_measured: CachedJit
     decode: CachedJit
@@ -190,7 +197,9 @@ class _Programs(NamedTuple):
 
 
 @functools.lru_cache(maxsize=8)
-def programs_of(spec: OnePassSpec) -> _Programs:
+def programs_of(spec: OnePassSpec) -> Programs:
+    """The programs of networks, the same object every time."""
+
     # Two programs, of which contents and styles share the first, and which compile
     # side by side. Flat, as programs are kept: features by level, and then mean and
     # deviation of one level after another.
@@ -221,7 +230,7 @@ def programs_of(spec: OnePassSpec) -> _Programs:
         image = feedforward.decode(params, restyled, size=whole, spec=spec, within=size)
         return (image,)
 
-    return _Programs(
+    return Programs(
         encode_measured=CachedJit(
             encode_measured,
             name="encode",

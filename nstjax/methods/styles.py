@@ -62,6 +62,7 @@ def style_side(
 def all_statistics(
     styles: Sequence[np.ndarray | SavedStyle], **how: Any
 ) -> list[LevelStatistics]:
+    """Those that are saved, and those of pictures, by `encode_style` of options."""
     return [
         style.statistics
         if isinstance(style, SavedStyle)
@@ -77,10 +78,10 @@ def encode_style(
     short_side: int = _STYLE_SIDE,
     content: tuple[int, int] | None = None,
 ) -> LevelStatistics:
-    """A style picture's [H, W, 3] statistics by level, seen at a size.
+    """A style picture's statistics by level, seen at a size.
 
     Args:
-        style: RGB in [0, 1].
+        style: picture [H, W, 3], RGB in [0, 1].
         networks: from `load_networks`.
         short_side: what its shorter side is scaled to.
         content: the (height, width) of a content to paint it on. Where there is a
