@@ -42,7 +42,7 @@ def get_config():
     config.largest_scale = 2.0
     config.steps = 6_000
     config.batch_size = 32
-    config.learning_rate = 5e-4
+    config.learning_rate = 3e-4
     config.schedule = "cosine"
     config.warmup_steps = 200
     config.clip_norm = 1.0

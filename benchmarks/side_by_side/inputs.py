@@ -19,7 +19,7 @@ _FULL = (64, 64, 128, 128, 256, 256, 256, 256, 512, 512, 512, 512, 512)
 # conv1_1 to conv5_1, and the decoder's conv4_1 to conv1_1.
 ENCODER_WIDTHS = {
     "full": _FULL,
-    "slim": (24, 32, 48, 112, 144, 96, 96, 96, 160, 160, 160, 160, 160),
+    "slim": (16, 24, 40, 88, 112, 80, 80, 96, 160, 144, 144, 144, 176),
     "tiny": tuple(width // 16 for width in _FULL),
 }
 DECODER_WIDTHS = {
