@@ -2,8 +2,9 @@
 
     python tools/make_images.py [adain|vgg19 ...]
 
-Every one is what ``python stylize.py --content C --style S`` paints, and those of
-vgg19, after ``nstjax weights get vgg19``, with ``--method gatys --size 256``.
+Every one is what ``python stylize.py --content C --style S`` paints; those of vgg19,
+after ``nstjax weights get vgg19``, with ``--method gatys`` and with ``--preset vgg19``
+besides.
 """
 
 import sys
@@ -22,13 +23,13 @@ STYLES = ("night", "wave", "sunflowers", "mountains", "guitar")
 SIDE = 240
 
 
-def tile(image: np.ndarray) -> np.ndarray:
+def tile(image: np.ndarray, side: int = SIDE) -> np.ndarray:
     """The middle square, small."""
     height, width = image.shape[:2]
-    side = min(height, width)
-    top, left = (height - side) // 2, (width - side) // 2
-    square = image[top : top + side, left : left + side]
-    return np.rint(resize_image(square, (SIDE, SIDE)) * 255).astype(np.uint8)
+    shorter = min(height, width)
+    top, left = (height - shorter) // 2, (width - shorter) // 2
+    square = image[top : top + shorter, left : left + shorter]
+    return np.rint(resize_image(square, (side, side)) * 255).astype(np.uint8)
 
 
 def adain() -> np.ndarray:
@@ -45,11 +46,11 @@ def vgg19() -> np.ndarray:
     """Content, style, and Gatys' method with the bundled network and with VGG-19."""
     content, style = CONTENTS[0], STYLES[0]
     painted = [
-        nstjax.stylize(content, style, method="gatys", size=256, encoder=encoder)
-        for encoder in ("vgg19-slim", "vgg19")
+        nstjax.stylize(content, style, method="gatys", preset=preset)
+        for preset in ("best", "vgg19")
     ]
     pictures = (read_picture(content), read_picture(style), *painted)
-    return np.concatenate([tile(picture) for picture in pictures], axis=1)
+    return np.concatenate([tile(picture, 320) for picture in pictures], axis=1)
 
 
 SHEETS = {"adain": adain, "vgg19": vgg19}
