@@ -20,6 +20,7 @@ from nstjax.methods.tiling.moments import Moments, merge, moments_of, to_statist
 from nstjax.methods.tiling.receptive_field import receptive_field_radius
 from nstjax.methods.tiling.spans import read_window, spans
 from nstjax.ops.stats import Statistics
+from nstjax.weights.store.statistics import recalled
 
 STYLE_SUFFIX = ".style"
 # A style's shorter side is that of the content, but no longer than this:
@@ -89,12 +90,19 @@ def encode_style(
             in windows rather than that another is compiled.
     """
     image = scaled(style, short_side)
-    if content is not None:
-        found = _statistics_in_windows(image, content, networks)
-        if found is not None:
-            return found
-    _, numbers = encode(image, networks)
-    return by_level(numbers, networks.spec)
+
+    def measure() -> list[np.ndarray]:
+        found = None
+        if content is not None:
+            found = _statistics_in_windows(image, content, networks)
+        if found is None:
+            _, numbers = encode(image, networks)
+            return [np.asarray(number) for number in numbers]
+        levels = networks.spec.strides
+        return [np.asarray(value) for level in levels for value in found[level]]
+
+    options = networks.spec, tuple(file.sha256 for file in networks.files)
+    return by_level(recalled(measure, image, options), networks.spec)
 
 
 def _statistics_in_windows(

@@ -28,6 +28,7 @@ _PACKAGE = Path(nstjax.__file__).parent
 # A program takes 100 to 500 KB; the oldest are dropped beyond this.
 _MOST_BYTES = 64 * 2**20
 _SUFFIX = ".program"
+STATISTICS_SUFFIX = ".npz"
 _log = logging.getLogger(__name__)
 _folder: Path | None = None
 
@@ -36,6 +37,11 @@ def keep_programs_in(folder: Path | None) -> None:
     """Chooses where functions of this process are kept, or None for nowhere."""
     global _folder
     _folder = folder
+
+
+def kept_in() -> Path | None:
+    """The folder that was chosen, or None."""
+    return _folder
 
 
 class CachedJit:
@@ -135,12 +141,6 @@ class CachedJit:
         return program or self._compile(path, arguments)
 
     def _key(self, arguments: tuple[Any, ...]) -> str:
-        import jax
-        import jaxlib
-
-        from nstjax.ops.cpu import forms
-
-        config: Any = jax.config  # gets its attributes when it runs
         first, *others = self._arrays(arguments)
         known, described = self._first
         if known is not first:
@@ -151,11 +151,7 @@ class CachedJit:
             [arguments[i] for i in self._static],
             described,
             _describe(others),
-            (nstjax.__version__, jax.__version__, jaxlib.__version__),
-            _sources(),
-            os.environ.get("XLA_FLAGS", ""),
-            config.jax_default_matmul_precision,
-            forms.are_plain(),
+            versions(),
         )
         return hashlib.sha256(repr(parts).encode()).hexdigest()[:32]
 
@@ -199,10 +195,28 @@ class CachedJit:
         try:
             content, _, _ = serialize_executable.serialize(program)
             write_atomically(path, content, overwrite=True)
-            _drop_oldest(path.parent)
+            drop_oldest(path.parent)
         except (NstjaxError, OSError, ValueError, NotImplementedError) as error:
             _log.debug("%s cannot be kept: %s", path, error)
         return program
+
+
+def versions() -> tuple[Hashable, ...]:
+    """All that programs and their results depend on besides what they are given."""
+    import jax
+    import jaxlib
+
+    from nstjax.ops.cpu import forms
+
+    config: Any = jax.config  # gets its attributes when it runs
+    return (
+        (nstjax.__version__, jax.__version__, jaxlib.__version__),
+        _sources(),
+        os.environ.get("XLA_FLAGS", ""),
+        config.jax_default_matmul_precision,
+        forms.are_plain(),
+        jax.default_backend(),
+    )
 
 
 def _describe(arguments: Any) -> str:
@@ -229,10 +243,14 @@ def _sources() -> str:
     return digest.hexdigest()
 
 
-def _drop_oldest(folder: Path) -> None:
-    """Deletes programs that were not used for longest, beyond the allowed size."""
+def drop_oldest(folder: Path) -> None:
+    """Deletes what was not used for longest, beyond the allowed size."""
     newest_first = sorted(
-        ((path.stat(), path) for path in folder.glob(f"*{_SUFFIX}")),
+        (
+            (path.stat(), path)
+            for path in folder.iterdir()
+            if path.suffix in (_SUFFIX, STATISTICS_SUFFIX)
+        ),
         key=lambda entry: -entry[0].st_mtime,
     )
     total = 0

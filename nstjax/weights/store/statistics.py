@@ -1,0 +1,63 @@
+"""Statistics of styles that the next process need not measure: kept beside programs."""
+
+import hashlib
+import io
+import logging
+from collections.abc import Callable, Hashable
+from pathlib import Path
+
+import numpy as np
+
+from nstjax.errors import NstjaxError
+from nstjax.io.files import write_atomically
+from nstjax.weights.store import programs
+
+_log = logging.getLogger(__name__)
+
+
+def recalled(
+    measure: Callable[[], list[np.ndarray]], picture: np.ndarray, options: Hashable
+) -> list[np.ndarray]:
+    """What `measure` gives, or gave of the same picture in an earlier process.
+
+    Whatever cannot be read or written is measured.
+
+    Args:
+        measure: what to call.
+        picture: that it measures.
+        options: all that the result depends on besides, with a `repr` that tells it.
+    """
+    folder = programs.kept_in()
+    if folder is None:
+        return measure()
+    digest = hashlib.sha256(np.ascontiguousarray(picture).tobytes())
+    digest.update(repr((picture.shape, options, programs.versions())).encode())
+    path = folder / f"style-{digest.hexdigest()[:32]}{programs.STATISTICS_SUFFIX}"
+    found = _read(path)
+    if found is None:
+        found = measure()
+        _write(path, found)
+    return found
+
+
+def _read(path: Path) -> list[np.ndarray] | None:
+    try:
+        content = io.BytesIO(path.read_bytes())
+        with np.load(content, allow_pickle=False) as file:
+            return [file[name] for name in file.files]
+    except OSError:
+        return None
+    # Damaged files fail in as many ways as there are kinds of damage.
+    except Exception as error:
+        _log.debug("%s cannot be read: %s", path, error)
+        return None
+
+
+def _write(path: Path, arrays: list[np.ndarray]) -> None:
+    content = io.BytesIO()
+    np.savez(content, *arrays)
+    try:
+        write_atomically(path, content.getvalue(), overwrite=True)
+        programs.drop_oldest(path.parent)
+    except (NstjaxError, OSError) as error:
+        _log.debug("%s cannot be kept: %s", path, error)
