@@ -42,7 +42,7 @@ from nstjax.io.datasets import make_batches  # noqa: E402
 from nstjax.io.weights import save_weights  # noqa: E402
 from nstjax.models.vgg import VGGSpec  # noqa: E402
 from nstjax.ops.preprocess import input_map  # noqa: E402
-from nstjax.training.recipes.distill import make_task  # noqa: E402
+from nstjax.training.recipes.distill import make_task, weights_of_layers  # noqa: E402
 from nstjax.weights.pretrained import load_encoder  # noqa: E402
 
 # Batches whose variances each layer's error is divided by.
@@ -171,10 +171,7 @@ class Distillation:
             for name, x in flatten_dict(self.task.frozen["teacher"], sep="/").items()
             if name.split("/")[0] in self.spec.convolutions
         }
-        self.layer_weights = {
-            layer: config.layer_weights.get(layer, config.hint_weight)
-            for layer in self.spec.layers
-        }
+        self.layer_weights = weights_of_layers(config, self.spec)
         self.weights, self.variances = {}, {}
         self.step, self.seconds = 0, 0.0
 

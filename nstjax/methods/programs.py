@@ -101,11 +101,12 @@ class CanvasPrograms:
 
 
 def encode(
-    image: np.ndarray, networks: Networks
+    image: np.ndarray, networks: Networks, canvas: tuple[int, int] | None = None
 ) -> tuple[tuple[jax.Array, ...], tuple[jax.Array, ...]]:
     """Features of a picture [H, W, 3] in a canvas, by level, and its statistics."""
     spec, function = networks.spec, programs_of(networks.spec).encode_measured
-    canvas, _ = encoding_canvas(image.shape[:2], networks)
+    if canvas is None:
+        canvas, _ = encoding_canvas(image.shape[:2], networks)
     found = function(networks.params, *place(image, canvas, spec.multiple))
     return found[: len(spec.strides)], found[len(spec.strides) :]
 

@@ -12,7 +12,6 @@ from nstjax.errors import NstjaxError
 from nstjax.io.resizing import fit_size, resize_image
 from nstjax.io.weights import WeightsMetadata, load_weights, save_weights
 from nstjax.methods.base import LEAST_SIDE, STROKE_SIDE
-from nstjax.methods.canvas import place
 from nstjax.methods.networks import Networks
 from nstjax.methods.programs import by_level, encode, encoding_canvas, programs_of
 from nstjax.methods.specs import LevelStatistics
@@ -109,10 +108,10 @@ def _statistics_in_windows(
     image: np.ndarray, content: tuple[int, int], networks: Networks
 ) -> LevelStatistics | None:
     """What `encode_style` finds, or None where windows would gain nothing."""
-    spec, functions = networks.spec, programs_of(networks.spec)
+    spec, thrift = networks.spec, programs_of(networks.spec).thrift
     canvas, is_ready = encoding_canvas(image.shape[:2], networks)
     key = ("style", canvas)
-    if is_ready or functions.thrift.is_worth_compiling(key):
+    if is_ready or thrift.is_worth_compiling(key):
         return None
     window, is_ready = encoding_canvas(content, networks)
     halo = receptive_field_radius(spec)
@@ -126,16 +125,12 @@ def _statistics_in_windows(
     if len(rows) * len(columns) > _MOST_WINDOWS:
         return None
     in_vain = len(rows) * len(columns) * math.prod(window) - math.prod(image.shape[:2])
-    functions.thrift.spend(in_vain, key)
+    thrift.spend(in_vain, key)
     known: dict[str, Moments] = {}
     for down, across in itertools.product(rows, columns):
         part = read_window(image, *(s.scaled(spec.multiple) for s in (down, across)))
-        features = functions.encode_measured(
-            networks.params, *place(part[0], window, spec.multiple)
-        )
-        for (level, stride), value in zip(
-            spec.strides.items(), features[: len(spec.strides)], strict=True
-        ):
+        features, _ = encode(part[0], networks, window)
+        for (level, stride), value in zip(spec.strides.items(), features, strict=True):
             inner = (s.scaled(spec.multiple // stride).inner for s in (down, across))
             core = np.asarray(value)[0][tuple(inner)]
             known[level] = merge(known.get(level), moments_of(core))

@@ -141,8 +141,7 @@ def test_a_style_without_a_program_is_measured_in_windows_of_the_contents(monkey
         canvases.append(canvas)
         return place(image, canvas, multiple)
 
-    for module in ("styles", "programs"):
-        monkeypatch.setattr(f"nstjax.methods.{module}.place", placing)
+    monkeypatch.setattr("nstjax.methods.programs.place", placing)
 
     def encode(content):
         canvases.clear()

@@ -67,10 +67,7 @@ def make_task(config: ConfigDict) -> Task:
     # In training it pads as its teacher does: what only a margin of other zeros
     # explains need not be learnt.
     taught = dataclasses.replace(spec, padding=teacher.spec.padding)
-    weights = {
-        layer: config.layer_weights.get(layer, config.hint_weight)
-        for layer in spec.layers
-    }
+    weights = weights_of_layers(config, spec)
     hints = [layer for layer, weight in weights.items() if weight > 0]
     source = pictures_of(config)
     training, validation = split_source(source, every=config.validation_every_nth)
@@ -164,6 +161,14 @@ def make_task(config: ConfigDict) -> Task:
         sample=None,
         export=export,
     )
+
+
+def weights_of_layers(config: ConfigDict, spec: vgg.VGGSpec) -> dict[str, float]:
+    """How much each layer's error counts; one of no weight is not compared."""
+    return {
+        layer: config.layer_weights.get(layer, config.hint_weight)
+        for layer in spec.layers
+    }
 
 
 def normalise_activations(params: Any, image: Array, spec: vgg.VGGSpec) -> Any:

@@ -3,6 +3,7 @@
 import hashlib
 import io
 import logging
+import os
 from collections.abc import Callable, Hashable
 from pathlib import Path
 
@@ -44,7 +45,9 @@ def _read(path: Path) -> list[np.ndarray] | None:
     try:
         content = io.BytesIO(path.read_bytes())
         with np.load(content, allow_pickle=False) as file:
-            return [file[name] for name in file.files]
+            found = [file[name] for name in file.files]
+        os.utime(path)  # used: not among the oldest, which are dropped
+        return found
     except OSError:
         return None
     # Damaged files fail in as many ways as there are kinds of damage.
