@@ -46,9 +46,8 @@ def base():
     config.loss_encoder = "vgg19"
     config.loss_dtype = "bfloat16"
     # The painter's shape, see nstjax/models/painter.py.
-    config.encoder_widths = ((32, 40), (80, 80), (112, 112))
-    config.trunk_blocks = 2
-    config.decoder_widths = ((80, 80), (48, 48))
+    config.encoder_widths = ((32, 40), (40, 80))
+    config.decoder_widths = ((80, 64), (48, 32))
     config.style_width = 80
 
     config.short_side = 288

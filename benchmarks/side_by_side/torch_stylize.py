@@ -14,7 +14,7 @@ from PIL import Image
 from safetensors.torch import load_file
 from torch.nn import functional as F
 
-LEVELS = ("half", "quarter", "eighth")
+LEVELS = ("half", "quarter")
 EPS, LARGEST_SCALE, LARGEST_STATISTIC = 1e-3, 0.8, 4.0
 
 
@@ -67,17 +67,13 @@ def decode(weights, features, style):
         scale, shift = change[:, :, None, None].chunk(2, 1)
         return torch.addcmul(shift, x, 1 + LARGEST_SCALE * torch.tanh(scale))
 
-    x = features["eighth"]
-    for block in range(2):
-        first, second = f"block{block}_0", f"block{block}_1"
-        inner = F.relu(styled(first, convolve(weights, f"decoder/{first}", x)))
-        x = F.relu(x + styled(second, convolve(weights, f"decoder/{second}", inner)))
-    for level in ("quarter", "half"):
-        first, second = f"{level}_0", f"{level}_1"
-        y = convolve(weights, f"decoder/{first}", x, doubled=True)
-        y += convolve(weights, f"decoder/{level}_skip", features[level])
-        x = F.relu(styled(first, y))
-        x = F.relu(styled(second, convolve(weights, f"decoder/{second}", x)))
+    x = features["quarter"]
+    for name in ("quarter_0", "quarter_1"):
+        x = F.relu(styled(name, convolve(weights, f"decoder/{name}", x)))
+    y = convolve(weights, "decoder/half_0", x, doubled=True)
+    y += convolve(weights, "decoder/half_skip", features["half"])
+    x = F.relu(styled("half_0", y))
+    x = F.relu(styled("half_1", convolve(weights, "decoder/half_1", x)))
     y = convolve(weights, "decoder/pixels", x) + 0.5
     batch, _, height, width = y.shape
     y = y.reshape(batch, 2, 2, 3, height, width).permute(0, 3, 4, 1, 5, 2)
@@ -104,7 +100,7 @@ def main() -> None:
     content = read(content_path)
     style = read(style_path, min(512, *content.shape[2:]))
     height, width = style.shape[2:]
-    style = F.pad(style, (0, -width % 8, 0, -height % 8), mode="reflect")
+    style = F.pad(style, (0, -width % 4, 0, -height % 4), mode="reflect")
     with torch.inference_mode():
         wanted = {level: measure(x) for level, x in encode(weights, style).items()}
         features = {}

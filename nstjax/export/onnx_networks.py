@@ -109,9 +109,10 @@ def _encode_by_painter(
     x = g.add("Transpose", image, perm=[0, 3, 1, 2])
     x = g.add("Sub", g.add("Mul", x, _number(g, 2)), _number(g, 1))
     x = g.add("SpaceToDepth", x, blocksize=2)
-    found = {}
-    for level, widths in zip(painter.LEVELS, spec.painter.encoder_widths, strict=True):
-        if level != painter.LEVELS[0]:
+    found: dict[str, str] = {}
+    own = spec.painter
+    for level, widths in zip(own.levels, own.encoder_widths, strict=True):
+        if found:
             x = g.add("MaxPool", x, kernel_shape=[2, 2], strides=[2, 2])
         for number in range(len(widths)):
             x = g.add("Relu", _convolve(g, x, weights[f"{level}_{number}"]))
@@ -127,7 +128,7 @@ def _decode_by_painter(
     spec: PainterTransferSpec,
 ) -> str:
     own, weights = spec.painter, params["decoder"]
-    numbers = [value for level in painter.LEVELS for value in style[level]]
+    numbers = [value for level in own.levels for value in style[level]]
     told = g.add("Concat", *numbers, axis=1)
     told = _dense(g, told, params["style"]["condense"])
     bound = _number(g, painter.LARGEST_STATISTIC)
@@ -144,20 +145,16 @@ def _decode_by_painter(
         scale = g.add("Mul", _number(g, painter.LARGEST_SCALE), g.add("Tanh", scale))
         return _scale_and_shift(g, x, g.add("Add", scale, _number(g, 1)), shift)
 
-    x = features["eighth"]
-    for block in range(own.trunk_blocks):
-        first, second = f"block{block}_0", f"block{block}_1"
-        inner = g.add("Relu", styled(first, _convolve(g, x, weights[first])))
-        change = styled(second, _convolve(g, inner, weights[second]))
-        x = g.add("Relu", g.add("Add", x, change))
-    for level, widths in zip(("quarter", "half"), own.decoder_widths, strict=True):
-        skip = _convolve(g, features[level], weights[f"{level}_skip"])
+    coarsest = own.levels[-1]
+    x = features[coarsest]
+    for level, widths in zip(own.levels[::-1], own.decoder_widths, strict=True):
         for number in range(len(widths)):
             name = f"{level}_{number}"
-            if number == 0:
-                x = g.add("Add", _double_and_convolve(g, x, weights[name]), skip)
-            else:
+            if number > 0 or level == coarsest:
                 x = _convolve(g, x, weights[name])
+            else:
+                skip = _convolve(g, features[level], weights[f"{level}_skip"])
+                x = g.add("Add", _double_and_convolve(g, x, weights[name]), skip)
             x = g.add("Relu", styled(name, x))
     x = g.add("DepthToSpace", _convolve(g, x, weights["pixels"]), blocksize=2)
     return g.add("Add", x, _number(g, 0.5))

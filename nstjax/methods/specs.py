@@ -169,12 +169,12 @@ class PainterTransferSpec:
     @property
     def multiple(self) -> int:
         """See `TransferSpec`."""
-        return painter.MULTIPLE
+        return self.painter.multiple
 
     @property
     def strides(self) -> dict[str, int]:
         """See `TransferSpec`."""
-        return dict(painter.STRIDES)
+        return self.painter.strides
 
     @property
     def widths(self) -> dict[str, int]:
@@ -185,7 +185,7 @@ class PainterTransferSpec:
     def encoder_convolutions(self) -> Iterator[Convolution]:
         """See `TransferSpec`."""
         for name, (before, after) in self.painter.encoder_convolutions.items():
-            yield Convolution(before, after, painter.STRIDES[name.split("_")[0]])
+            yield Convolution(before, after, self.strides[name.split("_")[0]])
 
     @property
     def decoder_convolutions(self) -> Iterator[Convolution]:
@@ -193,11 +193,9 @@ class PainterTransferSpec:
         for name, (before, after) in self.painter.decoder_convolutions.items():
             if name.endswith("_skip"):
                 continue  # beside the convolution that it is added to
-            level = name.split("_")[0]
-            stride = painter.STRIDES.get(level, painter.MULTIPLE)
-            if name == "pixels":
-                stride = painter.STRIDES["half"]
-            if level in painter.LEVELS and name.endswith("_0"):
+            level = "half" if name == "pixels" else name.split("_")[0]
+            stride = self.strides[level]
+            if name == f"{level}_0" and stride < self.multiple:
                 # The encoder's features, what is made of them, and the sum.
                 beside = self.painter.level_widths[level] + 2 * after
                 yield Convolution(before, after, stride, True, beside)

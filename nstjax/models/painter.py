@@ -1,11 +1,11 @@
-"""The painter: an encoder and a decoder for AdaIN at three levels, trained as one.
+"""The painter: an encoder and a decoder for AdaIN at several levels, trained as one.
 
 AdaIN's own decoder must invent a picture from relu4_1 alone. The painter restyles
-features at a half, a quarter and an eighth of the picture's sides, each by AdaIN, and
-decodes all three. The style's means and deviations also set a scale and a shift,
-within bounds, of every channel that the decoder computes. Its encoder is no VGG: it is
-trained together with the decoder, at a third of a slim VGG's cost, and nothing is
-computed at the picture's full size, whose pixels are folded 2 x 2 into channels.
+features at a half, a quarter ... of the picture's sides, each by AdaIN, and decodes all
+of them. The style's means and deviations also set a scale and a shift, within bounds,
+of every channel that the decoder computes. Its encoder is no VGG: it is trained
+together with the decoder, at a fraction of a slim VGG's cost, and nothing is computed
+at the picture's full size, whose pixels are folded 2 x 2 into channels.
 
 The decoder normalises nothing by statistics of its own features: each pixel depends on
 a neighbourhood and on statistics of the encoder's features alone, so that tiles of a
@@ -35,12 +35,8 @@ from nstjax.ops.stats import Statistics
 from nstjax.precision import cast_floating
 from nstjax.types import Array, Features, Params
 
-# The levels, each of half the sides of the one before.
+# The levels that there may be, each of half the sides of the one before.
 LEVELS = ("half", "quarter", "eighth")
-# Pixels of a side that one position of a level stands for.
-STRIDES = {"half": 2, "quarter": 4, "eighth": 8}
-# What pictures' sides must be multiples of.
-MULTIPLE = STRIDES["eighth"]
 # Added to the variances of the encoder's features, whose scale is about 1: a channel
 # that hardly fires must not be blown up.
 EPS = 1e-3
@@ -55,16 +51,14 @@ class PainterSpec:
     """What distinguishes one painter from another.
 
     Attributes:
-        encoder_widths: channels of the encoder's convolutions at each of `LEVELS`.
-        trunk_blocks: residual blocks of two convolutions at an eighth.
-        decoder_widths: channels of the decoder's convolutions at a quarter and at a
-            half.
+        encoder_widths: channels of the encoder's convolutions at each of `levels`.
+        decoder_widths: channels of the decoder's convolutions at the same levels, the
+            coarsest first.
         style_width: numbers that the style's statistics are condensed to.
     """
 
-    encoder_widths: tuple[tuple[int, ...], ...] = ((32, 40), (80, 80), (112, 112))
-    trunk_blocks: int = 2
-    decoder_widths: tuple[tuple[int, ...], ...] = ((80, 80), (48, 48))
+    encoder_widths: tuple[tuple[int, ...], ...] = ((32, 40), (40, 80))
+    decoder_widths: tuple[tuple[int, ...], ...] = ((80, 64), (48, 32))
     style_width: int = 80
 
     def __post_init__(self):
@@ -74,35 +68,49 @@ class PainterSpec:
                 for levels in (self.encoder_widths, self.decoder_widths)
             )
             least = min(
-                int(self.style_width),
-                int(self.trunk_blocks) + 1,
-                *(min(level) for level in (*encoder, *decoder)),
+                int(self.style_width), *(min(level) for level in (*encoder, *decoder))
             )
         except (TypeError, ValueError) as error:
             raise NstjaxError(
                 f"a painter spec has a malformed field: {error}"
             ) from error
-        if len(encoder) != 3 or len(decoder) != 2 or least < 1:
+        if not 1 <= len(encoder) == len(decoder) <= len(LEVELS) or least < 1:
             raise NstjaxError(
-                "a painter has three lists of encoder widths, two of decoder widths, "
-                f"and no width below 1, not {encoder} and {decoder}"
+                f"a painter has as many lists of encoder widths as of decoder widths, "
+                f"{len(LEVELS)} at most, and no width below 1, not {encoder} and "
+                f"{decoder}"
             )
         object.__setattr__(self, "encoder_widths", encoder)
         object.__setattr__(self, "decoder_widths", decoder)
+
+    @property
+    def levels(self) -> tuple[str, ...]:
+        """The levels of this painter, finest first."""
+        return LEVELS[: len(self.encoder_widths)]
+
+    @property
+    def strides(self) -> dict[str, int]:
+        """Pixels of a side that one position of a level stands for."""
+        return {level: 2**number for number, level in enumerate(self.levels, start=1)}
+
+    @property
+    def multiple(self) -> int:
+        """What pictures' sides must be multiples of."""
+        return 2 ** len(self.levels)
 
     @property
     def level_widths(self) -> dict[str, int]:
         """Channels of the encoder's features by level."""
         return {
             level: widths[-1]
-            for level, widths in zip(LEVELS, self.encoder_widths, strict=True)
+            for level, widths in zip(self.levels, self.encoder_widths, strict=True)
         }
 
     @property
     def encoder_convolutions(self) -> dict[str, tuple[int, int]]:
         """Input and output channels of each, in order of use."""
         found, width = {}, 12
-        for level, widths in zip(LEVELS, self.encoder_widths, strict=True):
+        for level, widths in zip(self.levels, self.encoder_widths, strict=True):
             for number, after in enumerate(widths):
                 found[f"{level}_{number}"] = (width, after)
                 width = after
@@ -111,13 +119,12 @@ class PainterSpec:
     @property
     def decoder_convolutions(self) -> dict[str, tuple[int, int]]:
         """Input and output channels of each, in order of use."""
-        width = self.level_widths["eighth"]
+        coarsest = self.levels[-1]
+        width = self.level_widths[coarsest]
         found = {}
-        for block in range(self.trunk_blocks):
-            found[f"block{block}_0"] = (width, width)
-            found[f"block{block}_1"] = (width, width)
-        for level, widths in zip(("quarter", "half"), self.decoder_widths, strict=True):
-            found[f"{level}_skip"] = (self.level_widths[level], widths[0])
+        for level, widths in zip(self.levels[::-1], self.decoder_widths, strict=True):
+            if level != coarsest:
+                found[f"{level}_skip"] = (self.level_widths[level], widths[0])
             for number, after in enumerate(widths):
                 found[f"{level}_{number}"] = (width, after)
                 width = after
@@ -166,36 +173,37 @@ def encode(
 
     Args:
         params: ``{"encoder": ..., "decoder": ..., "style": ...}``.
-        image: pictures [B, H, W, 3], RGB in [0, 1]; H and W are multiples of 8 and at
-            least 16.
+        image: pictures [B, H, W, 3], RGB in [0, 1]; H and W are multiples of
+            `spec.multiple`, and at least twice that.
         spec: what `params` belong to.
         compute_dtype: what convolutions compute in, one of
             `nstjax.precision.COMPUTE_DTYPES`; by default the picture's dtype.
         size: [B, 2] int32, the (height, width) of pictures that take up the upper left
-            part of `image` only, multiples of 8, too; by default all of it.
+            part of `image` only, such multiples, too; by default all of it.
 
     Returns:
-        ``{"half": [B, H / 2, W / 2, C], "quarter": ..., "eighth": ...}`` after ReLUs,
-        of the picture's dtype.
+        ``{"half": [B, H / 2, W / 2, C], "quarter": ...}`` after ReLUs, of the picture's
+        dtype.
 
     Raises:
-        NstjaxError: if the picture is too small, or no multiple of 8.
+        NstjaxError: if the picture is too small, or its sides are no such multiples.
     """
     chex.assert_rank(image, 4)
     height, width = image.shape[1:3]
-    if any(side < 2 * MULTIPLE or side % MULTIPLE for side in (height, width)):
+    step, least = spec.multiple, 2 * spec.multiple
+    if any(side < least or side % step for side in (height, width)):
         raise NstjaxError(
-            f"a painter takes pictures whose sides are multiples of {MULTIPLE} from "
-            f"{2 * MULTIPLE} on, not {width} x {height} pixels"
+            f"this painter takes pictures whose sides are multiples of {step} from "
+            f"{least} on, not {width} x {height} pixels"
         )
     weights = params["encoder"]
     # Centred, so that the first layer sees black as far as white.
     x = cast_floating(_fold(2 * image - 1), compute_dtype)
-    found = {}
-    for level, widths in zip(LEVELS, spec.encoder_widths, strict=True):
-        if level != LEVELS[0]:
+    found: dict[str, Array] = {}
+    for level, widths in zip(spec.levels, spec.encoder_widths, strict=True):
+        if found:
             x = pool2x2(x, kind="max", rounding="floor")
-        within = None if size is None else size // STRIDES[level]
+        within = None if size is None else size // spec.strides[level]
         for number in range(len(widths)):
             layer = weights[f"{level}_{number}"]
             x = jax.nn.relu(_convolve(layer, x, size=within))
@@ -231,12 +239,10 @@ def decode(
         clipped.
     """
     layers = params["decoder"]
-    dtype = features["eighth"].dtype
+    coarsest = spec.levels[-1]
+    dtype = features[coarsest].dtype
     features = cast_floating(dict(features), compute_dtype)
     told = [_condense(params["style"], style) for style in styles]
-    sizes = {
-        level: None if size is None else size // STRIDES[level] for level in LEVELS
-    }
 
     def styled(name: str, x: Array) -> Array:
         wanted = [_adjustment(params["style"][name], style) for style in told]
@@ -250,22 +256,16 @@ def decode(
         scale = 1 + LARGEST_SCALE * jnp.tanh(scale)
         return x * scale.astype(x.dtype) + shift.astype(x.dtype)
 
-    x = features["eighth"]
-    within = sizes["eighth"]
-    for block in range(spec.trunk_blocks):
-        first, second = f"block{block}_0", f"block{block}_1"
-        inner = jax.nn.relu(styled(first, _convolve(layers[first], x, size=within)))
-        y = _convolve(layers[second], inner, size=within)
-        x = jax.nn.relu(x + styled(second, y))
-    for level, widths in zip(("quarter", "half"), spec.decoder_widths, strict=True):
-        before, within = within, sizes[level]
-        skip = _convolve(layers[f"{level}_skip"], features[level], size=within)
+    x, within = features[coarsest], None
+    for level, widths in zip(spec.levels[::-1], spec.decoder_widths, strict=True):
+        before, within = within, None if size is None else size // spec.strides[level]
         for number in range(len(widths)):
             name = f"{level}_{number}"
-            if number == 0:
-                y = skip + _convolve(layers[name], x, upsample=True, size=before)
-            else:
+            if number > 0 or level == coarsest:
                 y = _convolve(layers[name], x, size=within)
+            else:
+                skip = _convolve(layers[f"{level}_skip"], features[level], size=within)
+                y = skip + _convolve(layers[name], x, upsample=True, size=before)
             x = jax.nn.relu(styled(name, y))
     # Zero is grey: a painter begins with that, not with black.
     pixels = _unfold(_convolve(layers["pixels"], x, size=within)) + 0.5
@@ -279,9 +279,6 @@ def init_params(key: Array, spec: PainterSpec) -> dict[str, Any]:
         # Begins with no change of any channel.
         kernel = params["style"][name]["kernel"]
         params["style"][name]["kernel"] = jnp.zeros_like(kernel)
-    for block in range(spec.trunk_blocks):
-        last = params["decoder"][f"block{block}_1"]
-        last["kernel"] = 0.1 * last["kernel"]
     last = params["decoder"]["pixels"]
     last["kernel"] = 0.1 * last["kernel"]
     return params
@@ -326,7 +323,7 @@ def _convolve(
 
 def _condense(weights: Params, style: Mapping[str, Statistics]) -> Array:
     """A style's statistics to a few numbers, [B, style_width], within bounds."""
-    numbers = [value[:, 0, 0] for level in LEVELS for value in style[level]]
+    numbers = [x[:, 0, 0] for level in LEVELS for x in style.get(level, ())]
     dense = weights["condense"]
     told = jnp.concatenate(numbers, axis=1) @ dense["kernel"] + dense["bias"]
     return LARGEST_STATISTIC * jnp.tanh(told / LARGEST_STATISTIC)

@@ -7,7 +7,7 @@ from nstjax.io.weights import WeightsMetadata, save_weights
 from nstjax.models import decoders, painter, vgg
 
 # Of a painter, an encoder and its decoder, small ones.
-PAINTER = painter.PainterSpec(((4, 6), (8,), (10,)), 1, ((8,), (6,)), 5)
+PAINTER = painter.PainterSpec(((4, 6), (8,), (10,)), ((9,), (8,), (6,)), 5)
 WIDTHS = (4, 4, 6, 6, 8, 8, 8, 8, 12)
 
 

@@ -31,7 +31,7 @@ def draw(shapes, seed=0):
 
 
 def make_painter():
-    spec = PainterSpec(((4, 6), (8,), (10,)), 1, ((8,), (6, 6)), 5)
+    spec = PainterSpec(((4, 6), (8,), (10,)), ((9,), (8,), (6, 6)), 5)
     params = draw(painter.param_shapes(spec))
     params["decoder"]["pixels"]["kernel"] *= 0.05
     return params, PainterTransferSpec(spec)

@@ -39,7 +39,7 @@ def make_networks(layer="relu4_1"):
 
 
 def make_painter():
-    spec = PainterSpec(((4, 6), (8,), (10,)), 1, ((8,), (6,)), 5)
+    spec = PainterSpec(((4, 6), (8,), (10,)), ((9,), (8,), (6,)), 5)
     params = painter.init_params(jax.random.key(0), spec)
     rng = np.random.default_rng(0)
     for name in spec.styled:  # which begin without any effect

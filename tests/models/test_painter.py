@@ -6,10 +6,10 @@ import pytest
 
 from nstjax.errors import NstjaxError
 from nstjax.models import painter
-from nstjax.models.painter import LEVELS, STRIDES, PainterSpec
+from nstjax.models.painter import PainterSpec
 from nstjax.ops.stats import Statistics
 
-SPEC = PainterSpec(((4, 6), (8,), (10,)), 1, ((8, 7), (6,)), 5)
+SPEC = PainterSpec(((4, 6), (8,), (10,)), ((9,), (8, 7), (6,)), 5)
 encode = jax.jit(painter.encode, static_argnames="spec")
 decode = jax.jit(painter.decode, static_argnames="spec")
 
@@ -40,9 +40,9 @@ def style(seed=0, scale=1.0):
 
 def test_levels_have_their_strides_and_widths(params):
     features = encode(params, image(), spec=SPEC)
-    assert set(features) == set(LEVELS)
+    assert set(features) == {"half", "quarter", "eighth"}
     for level, value in features.items():
-        side = STRIDES[level]
+        side = {"half": 2, "quarter": 4, "eighth": 8}[level]
         expected = (1, 16 // side, 24 // side, SPEC.level_widths[level])
         assert value.shape == expected and value.min() >= 0
 
@@ -91,8 +91,12 @@ def test_folding_is_undone_by_unfolding():
 def test_a_spec_survives_json():
     assert PainterSpec.from_dict(SPEC.to_dict()) == SPEC
     with pytest.raises(NstjaxError, match="has the fields"):
-        PainterSpec.from_dict({"trunk_blocks": 1})
-    for wrong in ({"style_width": 0}, {"encoder_widths": ((1,),)}):
+        PainterSpec.from_dict(SPEC.to_dict() | {"trunk_blocks": 1})
+    for wrong in (
+        {"style_width": 0},
+        {"encoder_widths": ((1,),)},
+        {"decoder_widths": ()},
+    ):
         with pytest.raises(NstjaxError, match="no width below 1"):
             PainterSpec(**wrong)
     with pytest.raises(NstjaxError, match="malformed"):

@@ -58,9 +58,8 @@ def test_a_painter_from_random_weights_to_a_picture(judge, tmp_path, capsys):
     command = ["--config", "painter", f"--workdir={workdir}", "--config.data=demo"]
     command += [f"--config.loss_encoder={judge}", "--config.loss_dtype=float32"]
     for leaf, value in {
-        "encoder_widths": "((4,6),(8,),(10,))",
+        "encoder_widths": "((4,6),(8,))",
         "decoder_widths": "((8,),(6,))",
-        "trunk_blocks": 1,
         "style_width": 4,
         "crop_size": 64,
         "style_crop_size": 64,

@@ -48,7 +48,6 @@ def make_task(config: ConfigDict) -> Task:
     vgg.check_layers(table.layers_needed(terms, content=True, style=True), judge.spec)
     spec = PainterSpec(
         encoder_widths=tuple(config.encoder_widths),
-        trunk_blocks=config.trunk_blocks,
         decoder_widths=tuple(config.decoder_widths),
         style_width=config.style_width,
     )

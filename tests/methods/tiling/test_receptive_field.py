@@ -84,7 +84,7 @@ def test_the_decoder_reaches_as_far_as_said_and_no_farther(layer):
 
 def test_a_painter_reaches_as_far_as_said_and_no_farther():
     spec = PainterTransferSpec(
-        PainterSpec(((3, 3), (3, 3), (3, 3)), 2, ((3, 3), (3, 3)), 2)
+        PainterSpec(((3, 3), (3, 3), (3, 3)), ((3, 3), (3, 3), (3, 3)), 2)
     )
 
     def positive(shape):

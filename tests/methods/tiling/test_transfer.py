@@ -43,7 +43,7 @@ def make_networks(layer="relu4_1", padding="reflect", ddof=0):
 
 
 def make_painter():
-    spec = PainterSpec(((4, 6), (8,), (10,)), 1, ((8,), (6,)), 5)
+    spec = PainterSpec(((4, 6), (8,), (10,)), ((9,), (8,), (6,)), 5)
     params = draw(painter.param_shapes(spec))
     params["decoder"]["pixels"]["kernel"] *= 0.05
     return params, PainterTransferSpec(spec)
