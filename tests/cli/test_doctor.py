@@ -11,10 +11,11 @@ from skimage import data
 import nstjax
 from nstjax.cli.main import main
 from nstjax.errors import NstjaxError
-from nstjax.io.weights import WeightsMetadata, save_weights
+from nstjax.io.weights import WeightsMetadata, load_weights, save_weights
 from nstjax.models.decoders import DecoderSpec
 from nstjax.models.vgg import VGGSpec
 from nstjax.weights.inspection.weights import inspect_weights, needed_layers
+from nstjax.weights.pretrained import weights_path
 
 VGG_BLOCKS = {19: (2, 2, 4, 4, 4), 13: (2, 2, 2, 2, 2)}
 
@@ -291,3 +292,16 @@ def test_mutated_files_raise_nothing_but_our_error(tmp_path, form):
             assert "\n" not in str(error)
             refusals += 1
     assert refusals >= 30
+
+
+def test_a_silent_level_of_a_painter_is_told(tmp_path, capsys):
+    params, metadata = load_weights(weights_path("adain-slim"))
+    assert doctor("adain-slim") == 0
+    assert "is zero everywhere" not in capsys.readouterr().out
+    # Behind so low a bias no rectifier opens.
+    last = params["encoder"]["quarter_1"]
+    last["bias"] = np.full_like(last["bias"], -100)
+    save_weights(tmp_path / "silent.safetensors", params, metadata)
+    report = inspect_weights(tmp_path / "silent.safetensors")
+    assert [found.silent for found in report.activations][1] == 1
+    assert any("its level 'quarter' is zero" in text for text in report.warnings)

@@ -90,7 +90,8 @@ class Report:
 
     Attributes:
         facts: names and values, for people.
-        activations: of a VGG, at the first layer of each block and the last.
+        activations: of a VGG, at the first layer of each block and the last; of a
+            painter, at each level of its encoder.
         warnings: what may be wrong, each a sentence.
         problem: why it cannot be used as was asked, in a sentence; "" if it can.
     """
@@ -175,6 +176,14 @@ def inspect_weights(
     elif metadata.kind == "painter" and not problem:
         found, problem = _try_painter(network)
         facts.append(("tried", found))
+        own = painter.PainterSpec.from_dict(metadata.spec)
+        activations = measure_activations(network.params, own)
+        warnings += [
+            f"its level {activation.layer!r} is zero everywhere: what it had to tell "
+            "was lost in training"
+            for activation in activations
+            if activation.silent == 1
+        ]
     if method is not None:
         problem = problem or _misfit(metadata, method)
     return Report(
@@ -186,12 +195,22 @@ def inspect_weights(
 
 
 def measure_activations(
-    params: Mapping[str, Any], spec: vgg.VGGSpec
+    params: Mapping[str, Any], spec: vgg.VGGSpec | painter.PainterSpec
 ) -> tuple[Activation, ...]:
-    """Statistics of a VGG's activations on an example picture."""
-    firsts = [name for name in spec.layers if name.endswith("_1")]
-    layers = tuple(dict.fromkeys([*firsts, spec.layers[-1]]))
-    compute = jax.jit(lambda params, x: vgg.features(params, x, layers, spec=spec))
+    """Statistics of an encoder's activations on an example picture."""
+
+    @jax.jit
+    def compute(params, x):
+        if isinstance(spec, painter.PainterSpec):
+            return painter.encode(params, x, spec=spec)
+        firsts = [name for name in spec.layers if name.endswith("_1")]
+        layers = tuple(dict.fromkeys([*firsts, spec.layers[-1]]))
+        return vgg.features(params, x, layers, spec=spec)
+
+    found = {
+        layer: np.asarray(values)
+        for layer, values in compute(params, _picture()).items()
+    }
     return tuple(
         Activation(
             layer,
@@ -200,10 +219,7 @@ def measure_activations(
             float(values.max()),
             float((values.max(axis=(0, 1, 2)) == 0).mean()),
         )
-        for layer, values in (
-            (layer, np.asarray(values))
-            for layer, values in compute(params, _picture()).items()
-        )
+        for layer, values in sorted(found.items(), key=lambda item: -item[1].shape[1])
     )
 
 
