@@ -156,7 +156,8 @@ class PainterSpec:
         names = {field.name for field in dataclasses.fields(cls)}
         if set(data) != names:
             raise NstjaxError(
-                f"a painter spec has the fields {sorted(names)}, not {sorted(data)}"
+                f"a painter spec has the fields {', '.join(sorted(names))}, not "
+                f"{', '.join(sorted(data))}: another release's painters cannot be read"
             )
         return cls(**data)
 
