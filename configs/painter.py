@@ -11,7 +11,7 @@ Presets, each from random weights to its bundled file by one command:
     adain-depth: the same with a term that keeps the content's depth.
 
 The bundled `adain-slim` and `adain-depth-slim` are weighted means of what the three
-give, see their model cards.
+give, and were wider, with a third level that had fallen silent; see their model cards.
 
 On an accelerator add --config.workers=16. Cost: seven minutes on an H200, of which
 another training had a part; days on two CPU cores. What is at hand of an earlier

@@ -211,7 +211,8 @@ def _double_and_convolve(g: Graph, x: str, weights: Params) -> str:
     """Nearest x2 upsampling, reflection and a 3x3 convolution.
 
     Each of the four output phases is a 2x2 convolution of the small picture with sums
-    of taps, at 4/9 of the multiplications; see `nstjax.ops.convolution`.
+    of taps, at 4/9 of the multiplications. (JAX compiles sooner what
+    `nstjax.ops.convolution` does in its place.)
     """
     kernel, *bias = _arrays(g, weights)
     phases = []

@@ -76,7 +76,7 @@ class PainterSpec:
             ) from error
         if not 1 <= len(encoder) == len(decoder) <= len(LEVELS) or least < 1:
             raise NstjaxError(
-                f"a painter has as many lists of encoder widths as of decoder widths, "
+                "a painter has as many lists of encoder widths as of decoder widths, "
                 f"{len(LEVELS)} at most, and no width below 1, not {encoder} and "
                 f"{decoder}"
             )

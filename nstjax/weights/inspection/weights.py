@@ -174,9 +174,9 @@ def inspect_weights(
             found, problem = _try_decoder(network, decoder, open_network(encoder))
             facts += [("tried", found)] if found else []
     elif metadata.kind == "painter" and not problem:
-        found, problem = _try_painter(network)
-        facts.append(("tried", found))
         own = painter.PainterSpec.from_dict(metadata.spec)
+        found, problem = _try_painter(network.params, own)
+        facts.append(("tried", found))
         activations = measure_activations(network.params, own)
         warnings += [
             f"its level {activation.layer!r} is zero everywhere: what it had to tell "
@@ -383,9 +383,10 @@ def _try_decoder(
     )
 
 
-def _try_painter(network: Network) -> tuple[str, str]:
+def _try_painter(
+    params: Mapping[str, Any], spec: painter.PainterSpec
+) -> tuple[str, str]:
     """How well a painter gives a picture back in its own style, and what is wrong."""
-    spec = painter.PainterSpec.from_dict(network.metadata.spec)
 
     @jax.jit
     def reconstruct(params, image):
@@ -396,7 +397,7 @@ def _try_painter(network: Network) -> tuple[str, str]:
         }
         return painter.decode(params, features, [own], spec=spec)
 
-    psnr = _psnr(reconstruct(network.params, _picture()))
+    psnr = _psnr(reconstruct(params, _picture()))
     words = f"gives a picture back in its own style at {psnr:.1f} dB"
     return words, "" if psnr >= _LEAST_PSNR else f"is no working painter: it {words}"
 
