@@ -61,8 +61,10 @@ def _start(arguments, folder) -> subprocess.Popen:
 
 
 def _pictures(run: Path) -> dict[str, int]:
-    """When each picture was written."""
-    files = (run / "pictures").rglob("*.png")
+    """When each picture was written; none that is still being written, in a
+    folder of its own beside it.
+    """
+    files = (run / "pictures").glob("*/*/*.png")
     return {f"{p.parts[-3]}/{p.stem}": p.stat().st_mtime_ns for p in files}
 
 
