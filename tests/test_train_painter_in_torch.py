@@ -1,0 +1,156 @@
+"""Training a painter in PyTorch computes what `train.py` does, and goes on."""
+
+import importlib.util
+import sys
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from PIL import Image
+
+from nstjax.configuration import load_config
+from nstjax.io.weights import WeightsMetadata, load_weights, save_weights
+from nstjax.losses import table
+from nstjax.losses.base import Picture
+from nstjax.models import painter, vgg
+from nstjax.training.recipes.painter import make_terms, statistics
+from nstjax.transforms.adain import adain
+
+torch = pytest.importorskip("torch")
+pytestmark = pytest.mark.slow
+TOOL = Path(__file__).resolve().parents[1] / "tools" / "train_painter_in_torch.py"
+THREE_LEVELS = (((4, 6), (8, 8), (10, 12)), ((10, 8), (8, 6), (6, 4)), 5)
+
+
+@pytest.fixture(scope="module")
+def tool():
+    place = importlib.util.spec_from_file_location("train_painter_in_torch", TOOL)
+    module = importlib.util.module_from_spec(place)
+    place.loader.exec_module(module)
+    return module
+
+
+def save_network(path: Path, seed: int) -> str:
+    spec = vgg.VGGSpec(widths=(6, 8, 8, 10, 8), padding="zero", input_map="imagenet")
+    params = vgg.init_params(jax.random.key(seed), spec)
+    metadata = WeightsMetadata("vgg19", path.stem, spec.to_dict(), "a test", "none")
+    save_weights(path, params, metadata)
+    return str(path)
+
+
+def random(seed, *shape):
+    return np.random.default_rng(seed).random(shape, np.float32)
+
+
+@pytest.mark.parametrize(
+    "widths", [THREE_LEVELS, (((4, 6), (8, 8)), ((8, 6), (6, 4)), 5)]
+)
+def test_it_paints_the_same(tool, widths):
+    spec = painter.PainterSpec(*widths)
+    params = jax.device_get(painter.init_params(jax.random.key(0), spec))
+    content, style = random(0, 2, 48, 64, 3), random(1, 2, 48, 64, 3)
+    wanted = statistics(painter.encode(params, style, spec=spec))
+    restyled = {
+        level: adain(x, wanted[level], eps=painter.EPS)
+        for level, x in painter.encode(params, content, spec=spec).items()
+    }
+    expected = painter.decode(params, restyled, [wanted], spec=spec)
+    weights = tool.to_torch(params)
+    pictures = tool.channels_first(content), tool.channels_first(style)
+    with torch.no_grad():
+        image = tool.paint(weights, *pictures, spec=spec, dtype=torch.float32)
+    painted = image.permute(0, 2, 3, 1).numpy()
+    np.testing.assert_allclose(painted, expected, atol=2e-5)
+    jax.tree.map(np.testing.assert_array_equal, tool.from_torch(weights), dict(params))
+
+
+def test_its_losses_and_their_gradient_are_the_same(tool, tmp_path):
+    """The gradient that is written out is the one that JAX finds."""
+    path = save_network(tmp_path / "judge.safetensors", seed=1)
+    params, metadata = load_weights(path)
+    spec = vgg.VGGSpec.from_dict(metadata.spec)
+    config = load_config("painter.py")
+    config.content_layers = {"relu3_1": 1.0}
+    config.style_layers = layers = ("relu1_2", "relu2_1", "relu3_1")
+    terms = [t for t in make_terms(config) if t.name in tool.FEATURE_TERMS]
+    result, content, style = (random(seed, 2, 24, 32, 3) for seed in (2, 3, 4))
+    # Fainter than the style, so that no relative error is above 1.
+    result = 0.3 + 0.4 * result
+
+    def seen(image):
+        return Picture(image, vgg.features(params, image, layers, spec=spec))
+
+    def total(image):
+        values = table.evaluate(terms, seen(image), seen(content), seen(style))
+        return sum(config[f"{name}_weight"] * x for name, x in values.items()), values
+
+    (_, expected), gradient = jax.value_and_grad(total, has_aux=True)(
+        jnp.asarray(result)
+    )
+    assert max(expected["gram"], expected["moments"]) < 1
+    network = tool.LossNetwork(path, "relu3_1", layers, dtype=torch.float32)
+    values, found = network.losses(
+        tool.channels_first(result),
+        network.describe_content(tool.channels_first(content)),
+        network.describe_style(tool.channels_first(style)),
+        {name: config[f"{name}_weight"] for name in tool.FEATURE_TERMS},
+    )
+    for name, value in values.items():
+        np.testing.assert_allclose(float(value), expected[name], rtol=1e-4)
+    found = found.permute(0, 2, 3, 1).numpy()
+    scale = np.abs(gradient).max()
+    np.testing.assert_allclose(found, gradient, rtol=1e-3, atol=1e-4 * scale)
+
+
+def test_a_relative_error_above_one_counts_and_pulls_as_one(tool):
+    wanted = torch.full((2, 3), 0.1)
+    value = torch.tensor([[1.0, 0.0, 0.0], [0.2, 0.1, 0.1]])
+    mean, gradient = tool.relative_error(value, wanted)
+    np.testing.assert_allclose(float(mean), (1 + 1 / 3) / 2, rtol=1e-6)
+    # 2 (x - w) / (B |w|^2), for the first over its error of 83 / 3.
+    first = 2 * np.array([0.9, -0.1, -0.1]) / (2 * 0.03 * 83 / 3)
+    np.testing.assert_allclose(gradient[0], first, rtol=1e-5)
+    np.testing.assert_allclose(gradient[1], [0.1 / 0.03, 0, 0], atol=1e-6)
+
+
+def test_it_trains_and_goes_on(tool, tmp_path, monkeypatch):
+    for name in ("contents", "styles"):
+        (tmp_path / name).mkdir()
+        for number in range(4):
+            picture = np.uint8(255 * random(number, 72, 72, 3))
+            Image.fromarray(picture).save(tmp_path / name / f"{number}.png")
+    networks = {
+        save_network(tmp_path / f"judge{seed}.safetensors", seed): (
+            "relu3_1",
+            ("relu1_2", "relu3_1"),
+        )
+        for seed in (1, 2)
+    }
+    monkeypatch.setattr(tool, "LOSS_NETWORKS", networks)
+    spec = painter.PainterSpec(*THREE_LEVELS)
+    first = tmp_path / "first.safetensors"
+    params = painter.init_params(jax.random.key(0), spec)
+    metadata = WeightsMetadata("painter", "first", spec.to_dict(), "a test", "none")
+    save_weights(first, params, metadata)
+    command = [
+        *("train_painter_in_torch.py", "--config", "painter"),
+        *("--workdir", str(tmp_path / "run"), f"--config.initial={first}"),
+        *(f"--config.content={tmp_path / 'contents'}", "--config.batch_size=2"),
+        *(f"--config.style={tmp_path / 'styles'}", "--config.short_side=64"),
+        *("--config.crop_size=64", "--config.style_crop_size=64"),
+        *("--config.style_short_side=64", "--config.largest_scale=1.0"),
+        "--config.style_largest_scale=1.0",
+    ]
+    steps = []
+    for minutes in (0.1, 0.2):
+        monkeypatch.setattr(sys, "argv", [*command, f"--minutes={minutes}"])
+        assert tool.main() == 0
+        trained, metadata = load_weights(tmp_path / "run" / "adain-slim.safetensors")
+        steps.append(metadata.notes["step"])
+        assert painter.PainterSpec.from_dict(metadata.spec) == spec
+        assert all(np.isfinite(x).all() for x in jax.tree.leaves(trained))
+    assert 0 < steps[0] < steps[1]
+    moved = jax.tree.map(lambda a, b: float(np.abs(a - b).max()), trained, dict(params))
+    assert max(jax.tree.leaves(moved)) > 1e-3

@@ -1,0 +1,611 @@
+"""Trains a painter on, in PyTorch, on a CPU that multiplies in bfloat16.
+
+    python tools/train_painter_in_torch.py --config configs/painter.py --minutes 90 \\
+        --workdir runs/adain --config.content=PHOTOS --config.style=PAINTINGS \\
+        --config.crop_size=192 --config.batch_size=4 --config.initial=FILE
+
+With AMX, oneDNN's convolutions in bfloat16 take a quarter of the time; XLA has none on
+a CPU. So painter and loss networks run in PyTorch here, and the gradient of the latter
+is written out: six times as many crops as by `train.py`. Terms, their weights and the
+file are those of the config's last stage. Departures from `train.py`:
+
+- Each step compares by one of `LOSS_NETWORKS`, in turn, which have pictures of their
+  own.
+- Every picture has one crop, whose targets are kept. Styles may be larger.
+- A relative error above 1 counts as 1 and pulls as an error of 1 would: a blank
+  style's has no bound.
+- Adam's second moments decay by .99; nothing is validated; --minutes, in place of the
+  config's steps, ends the schedule.
+
+The same command goes on with a training that was stopped.
+
+`GLIBC_TUNABLES=glibc.malloc.hugetlb=1:glibc.malloc.mmap_max=0:\
+glibc.malloc.trim_threshold=17179869184` in front saves a quarter of the time: memory is
+kept instead of given back after every step.
+"""
+
+import argparse
+import dataclasses
+import math
+import os
+import shlex
+import signal
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from flax.traverse_util import flatten_dict, unflatten_dict
+from PIL import Image
+
+import nstjax
+
+nstjax.set_flags()
+import jax  # noqa: E402
+import jax.numpy as jnp  # noqa: E402
+
+from nstjax.configuration import config_to_dict, load_config  # noqa: E402
+from nstjax.io.crops import cut  # noqa: E402
+from nstjax.io.datasets import find_pictures  # noqa: E402
+from nstjax.io.weights import load_weights, save_weights  # noqa: E402
+from nstjax.losses import table  # noqa: E402
+from nstjax.losses.base import Picture  # noqa: E402
+from nstjax.models.depth import disparity  # noqa: E402
+from nstjax.models.painter import (  # noqa: E402
+    EPS,
+    LARGEST_SCALE,
+    LARGEST_STATISTIC,
+    PainterSpec,
+)
+from nstjax.ops.preprocess import input_map  # noqa: E402
+from nstjax.training.recipes.painter import make_terms  # noqa: E402
+from nstjax.training.sources import make_crop  # noqa: E402
+from nstjax.training.stages import stages_of  # noqa: E402
+from nstjax.weights.pretrained import load_depth, load_encoder  # noqa: E402
+
+# The content's layer and the style's, by network; see `nstjax weights list`.
+LOSS_NETWORKS = {
+    "vgg19": (
+        "relu4_1",
+        ("relu1_2", "relu2_1", "relu2_2", "relu3_1", "relu3_3", "relu4_1"),
+    ),
+    "vgg16": (
+        "relu4_3",
+        ("relu1_2", "relu2_2", "relu3_3", "relu4_3", "relu5_3"),
+    ),
+}
+# Steps of which one paints pictures in their own style.
+IDENTITY_EVERY = 3
+# Compared by features, in PyTorch; what other terms compare, JAX computes.
+FEATURE_TERMS = ("content", "gram", "moments")
+# What targets are kept in: five gigabytes for some thousands of pictures.
+KEPT = torch.bfloat16
+# As `nstjax.losses.gatys.NormalisedContent` and `nstjax.losses.adain.Moments`.
+LEAST_DEVIATION, VARIANCE_EPS, MOMENTS_FLOOR = 0.1, 1e-5, 1e-4
+
+
+def as_kernel(kernel, dtype=torch.float32):
+    """[H, W, C, D] to torch's [D, C, H, W], in the layout that oneDNN wants."""
+    weights = torch.tensor(np.asarray(kernel)).permute(3, 2, 0, 1).to(dtype)
+    return weights.contiguous(memory_format=torch.channels_last)
+
+
+def to_torch(params):
+    """A painter's weights by path, as leaves to differentiate by."""
+    flat = flatten_dict(params, sep="/")
+    tensors = {
+        name: as_kernel(x) if np.ndim(x) == 4 else torch.tensor(np.asarray(x))
+        for name, x in flat.items()
+    }
+    return {name: x.float().requires_grad_() for name, x in tensors.items()}
+
+
+def from_torch(weights):
+    """The inverse of `to_torch`."""
+    back = {
+        name: (x.permute(2, 3, 1, 0) if x.ndim == 4 else x).detach().numpy().copy()
+        for name, x in weights.items()
+    }
+    return unflatten_dict(back, sep="/")
+
+
+def convolve(weights, name, x, *, upsample=False, dtype=torch.bfloat16):
+    x, kernel = x.to(dtype), weights[f"{name}/kernel"].to(dtype)
+    bias = weights.get(f"{name}/bias")
+    if upsample:
+        x = F.interpolate(x, scale_factor=2, mode="nearest")
+    x = F.pad(x, (1, 1, 1, 1), mode="reflect")
+    return F.conv2d(x, kernel, None if bias is None else bias.to(dtype))
+
+
+def encode(weights, image, *, spec, dtype):
+    batch, _, height, width = image.shape
+    x = (2 * image - 1).view(batch, 3, height // 2, 2, width // 2, 2)
+    x = x.permute(0, 3, 5, 1, 2, 4).reshape(batch, 12, height // 2, width // 2)
+    found = {}
+    for level, widths in zip(spec.levels, spec.encoder_widths, strict=True):
+        if found:
+            x = F.max_pool2d(x, 2)
+        for number in range(len(widths)):
+            # Eight bits of mantissa would round the picture itself.
+            precise = dtype if found or number else torch.float32
+            x = F.relu(convolve(weights, f"encoder/{level}_{number}", x, dtype=precise))
+        found[level] = x
+    return found
+
+
+def paint(weights, content, style, *, spec, dtype=torch.bfloat16):
+    """`nstjax.models.painter` with AdaIN; pictures are [B, 3, H, W] here."""
+    seen = encode(weights, style, spec=spec, dtype=dtype)
+    wanted = {level: mean_std(x, EPS) for level, x in seen.items()}
+    restyled = {}
+    for level, x in encode(weights, content, spec=spec, dtype=dtype).items():
+        mean, std = mean_std(x, EPS)
+        scale = wanted[level][1] / std
+        shift = wanted[level][0] - mean * scale
+        restyled[level] = torch.addcmul(shift.to(x.dtype), x, scale.to(x.dtype))
+    numbers = [value[:, :, 0, 0] for level in spec.levels for value in wanted[level]]
+    told = torch.cat(numbers, 1) @ weights["style/condense/kernel"]
+    told = (told + weights["style/condense/bias"]) / LARGEST_STATISTIC
+    told = LARGEST_STATISTIC * torch.tanh(told)
+
+    def styled(name, x):
+        change = told @ weights[f"style/{name}/kernel"] + weights[f"style/{name}/bias"]
+        scale, shift = change[:, :, None, None].chunk(2, 1)
+        scale = 1 + LARGEST_SCALE * torch.tanh(scale)
+        return torch.addcmul(shift.to(x.dtype), x, scale.to(x.dtype))
+
+    def decode(name, x, **options):
+        return convolve(weights, f"decoder/{name}", x, **{"dtype": dtype} | options)
+
+    coarsest = spec.levels[-1]
+    x = restyled[coarsest]
+    for level, widths in zip(spec.levels[::-1], spec.decoder_widths, strict=True):
+        for number in range(len(widths)):
+            name = f"{level}_{number}"
+            if number > 0 or level == coarsest:
+                y = decode(name, x)
+            else:
+                skip = decode(f"{level}_skip", restyled[level])
+                y = skip + decode(name, x, upsample=True)
+            x = F.relu(styled(name, y))
+    y = decode("pixels", x, dtype=torch.float32) + 0.5
+    batch, _, height, width = y.shape
+    y = y.view(batch, 2, 2, 3, height, width).permute(0, 3, 4, 1, 5, 2)
+    return y.reshape(batch, 3, 2 * height, 2 * width)
+
+
+def by_positions(x):
+    """[B, C, H, W] to [B, H * W, C]."""
+    return x.permute(0, 2, 3, 1).flatten(1, 2)
+
+
+def mean_over_positions(flat):
+    """[B, N, C] to [B, 1, C]."""
+    # As a product: torch's own sums over channels that lie innermost are slow.
+    count = flat.shape[1]
+    share = torch.full((len(flat), 1, count), 1 / count, dtype=flat.dtype)
+    return torch.bmm(share, flat)
+
+
+def mean_std(x, eps):
+    """Each channel's mean and deviation in float32, [B, C, 1, 1]."""
+    flat = by_positions(x).float()
+    mean = mean_over_positions(flat)
+    # The mean's own gradient through the squares is zero.
+    variance = mean_over_positions(torch.square(flat - mean.detach()))
+    shape = (len(x), -1, 1, 1)
+    return mean.view(shape), torch.sqrt(variance.view(shape) + eps)
+
+
+def instance_normalised(x):
+    """As `nstjax.losses.gatys.NormalisedContent` has it: [B, H * W, C].
+
+    And what channels were multiplied by, [B, 1, C].
+    """
+    flat = by_positions(x).float()
+    centred = flat - mean_over_positions(flat)
+    variance = mean_over_positions(torch.square(centred)) + VARIANCE_EPS
+    floor = LEAST_DEVIATION * torch.sqrt(variance).mean(2, keepdim=True)
+    scale = torch.rsqrt(variance + floor**2)
+    return centred * scale, scale
+
+
+def content_error(x, target):
+    """Mean square of what differs after instance normalisation, and its gradient."""
+    normalised, scale = instance_normalised(x)
+    error = normalised - target
+    along = mean_over_positions(error * normalised)
+    gradient = torch.addcmul(
+        error - mean_over_positions(error), normalised, along, value=-1
+    )
+    return torch.square(error).mean(), gradient * (scale * (2 / error.numel()))
+
+
+def gram_and_moments(flat):
+    """Gram matrix [B, C, C]; means and deviations [B, 2 C], by its diagonal."""
+    gram = torch.bmm(flat.transpose(1, 2), flat).float() / flat.shape[1]
+    mean = mean_over_positions(flat).float()[:, 0]
+    variance = F.relu(gram.diagonal(dim1=1, dim2=2) - mean**2)
+    return gram, torch.cat([mean, torch.sqrt(variance + VARIANCE_EPS)], 1)
+
+
+def relative_error(value, wanted, floor=0.0):
+    """The mean relative error, of which one above 1 counts as 1, and its gradient."""
+    axes = tuple(range(1, value.ndim))
+    energy = torch.square(wanted).sum(axes, keepdim=True) + floor
+    errors = torch.square(value - wanted).sum(axes, keepdim=True) / energy
+    bound = errors.clamp(min=1)
+    gradient = (value - wanted) * (2 / (len(value) * energy * bound))
+    return (errors / bound).mean(), gradient
+
+
+def style_errors(flat, wanted_gram, wanted_moments, *, gram_weight, moments_weight):
+    """Both errors of a layer [B, N, C], and what gives the gradient of their sum.
+
+    Returns:
+        The errors, and a matrix [B, C, C] and a row [B, 1, C]: the gradient is
+        ``flat @ matrix + row``.
+    """
+    gram, moments = gram_and_moments(flat)
+    error, of_gram = relative_error(gram, wanted_gram)
+    difference, of_moments = relative_error(moments, wanted_moments, MOMENTS_FLOOR)
+    mean, deviation = moments.chunk(2, 1)
+    of_mean, of_deviation = (moments_weight * of_moments).chunk(2, 1)
+    matrix = gram_weight * (of_gram + of_gram.transpose(1, 2))
+    # Where the variance came out negative, it is held at zero.
+    positive = deviation > math.sqrt(VARIANCE_EPS)
+    of_variance = of_deviation / (2 * deviation) * positive
+    matrix.diagonal(dim1=1, dim2=2).add_(2 * of_variance)
+    row = (of_mean - 2 * mean * of_variance)[:, None]
+    return error, difference, matrix / flat.shape[1], row / flat.shape[1]
+
+
+class LossNetwork:
+    """A VGG whose losses' gradient by the picture is written out.
+
+    Torch's own keeps more, and passes through memory more often: twice the time.
+    """
+
+    def __init__(self, name, content_layer, style_layers, dtype=torch.bfloat16):
+        network = load_encoder(name)
+        if (network.spec.padding, network.spec.pooling) != ("zero", "max"):
+            raise SystemExit(f"{name} pads or pools otherwise than published VGGs")
+        matrix, bias = input_map(network.spec.input_map)
+        self._matrix, self._bias = (torch.tensor(np.asarray(x)) for x in (matrix, bias))
+        self._content_layer, self._style_layers = content_layer, style_layers
+        self._dtype = dtype
+        self._convolutions = {}
+        last = max(content_layer, *style_layers)
+        for convolution in network.spec.convolutions:
+            layer = network.params[convolution]
+            kernel = as_kernel(layer["kernel"], dtype)
+            turned = kernel.permute(1, 0, 2, 3).flip(2, 3)
+            name = convolution.replace("conv", "relu")
+            self._convolutions[name] = (
+                kernel,
+                torch.tensor(np.asarray(layer["bias"]), dtype=dtype),
+                turned.contiguous(memory_format=torch.channels_last),
+            )
+            if name == last:
+                break
+
+    def features(self, image):
+        """Activations in order of computation, and where pools took them from."""
+        pixels = image.permute(0, 2, 3, 1) @ self._matrix + self._bias
+        x = pixels.permute(0, 3, 1, 2).to(self._dtype)
+        found, pooled, block = {}, {}, "1"
+        for layer, (kernel, bias, _) in self._convolutions.items():
+            if layer[len("relu")] != block:
+                block = layer[len("relu")]
+                x, pooled[layer] = F.max_pool2d(x, 2, return_indices=True)
+            x = F.conv2d(x, kernel, bias, padding=1).relu_()
+            found[layer] = x
+        return found, pooled
+
+    @torch.no_grad()
+    def describe_content(self, image):
+        found, _ = self.features(image)
+        return {"content": instance_normalised(found[self._content_layer])[:1]}
+
+    @torch.no_grad()
+    def describe_style(self, image):
+        found, _ = self.features(image)
+        return {n: gram_and_moments(by_positions(found[n])) for n in self._style_layers}
+
+    @torch.no_grad()
+    def losses(self, image, content, style, weights):
+        """What `weights` name of `FEATURE_TERMS`, relative as configs/painter.py.
+
+        Args:
+            image: results [B, 3, H, W].
+            content, style: from `describe_content` and `describe_style`.
+            weights: by term.
+
+        Returns:
+            The terms' values, and the gradient of their weighted sum by `image`.
+        """
+        found, pooled = self.features(image)
+        (wanted,) = content["content"]
+        value, gradient = content_error(found[self._content_layer], wanted)
+        values = {"content": value, "gram": 0.0, "moments": 0.0}
+        of_content = (weights["content"] * gradient).to(self._dtype)
+        share = 1 / len(self._style_layers)
+        g = None
+        for layer, (_, _, turned) in reversed(self._convolutions.items()):
+            x = found[layer]
+            flat = by_positions(x)
+            parts = []
+            if layer in style:
+                error, difference, matrix, row = style_errors(
+                    flat,
+                    *style[layer],
+                    gram_weight=share * weights["gram"],
+                    moments_weight=share * weights["moments"],
+                )
+                values["gram"] += share * error
+                values["moments"] += share * difference
+                part = torch.bmm(flat, matrix.to(self._dtype))
+                parts.append(part.add_(row.to(self._dtype)))
+            if layer == self._content_layer:
+                parts.append(of_content)
+            for part in parts:
+                part = part.view(x.permute(0, 2, 3, 1).shape).permute(0, 3, 1, 2)
+                g = part if g is None else g.add_(part)
+            g = torch.ops.aten.threshold_backward.grad_input(g, x, 0, grad_input=g)
+            g = F.conv2d(g, turned, padding=1)
+            if layer in pooled:
+                before = list(found)[list(found).index(layer) - 1]
+                g = torch.ops.aten.max_pool2d_with_indices_backward(
+                    g,
+                    found[before],
+                    *([2, 2], [2, 2], [0, 0], [1, 1]),
+                    False,
+                    pooled[layer],
+                )
+        of_pixels = g.permute(0, 2, 3, 1).float() @ self._matrix.T
+        return values, of_pixels.permute(0, 3, 1, 2)
+
+
+def make_picture_losses(terms, depth):
+    """Value and gradient of all other terms by a result's pixels [B, H, W, 3]."""
+
+    def seen(image, key=None):
+        found = None
+        if depth is not None:
+            found = disparity(depth.params, image, spec=depth.spec)
+        return Picture(image, {}, found, key)
+
+    def total(image, content, style, key):
+        values = table.evaluate(terms, seen(image), seen(content), seen(style, key))
+        weights = {term.name: term.weight for term in terms}
+        return sum(weights[name] * value for name, value in values.items()), values
+
+    return jax.jit(jax.value_and_grad(total, has_aux=True))
+
+
+class Crops:
+    """One crop of every picture, cut when it is first drawn, in shuffled rounds."""
+
+    def __init__(self, paths, crop, *, seed, config=None):
+        self._paths, self._crop = paths, crop
+        self._seed, self._config = seed, config
+        self._cut, self._queue = {}, []
+        self._order = np.random.default_rng(seed)
+        self._targets = {}
+
+    def draw(self, count):
+        """Numbers of pictures, and their crops [B, 3, H, W]."""
+        while len(self._queue) < count:
+            self._queue += self._order.permutation(len(self._paths)).tolist()
+        drawn, self._queue = self._queue[:count], self._queue[count:]
+        crops = np.stack([self._one(number) for number in drawn])
+        return drawn, channels_first(crops.astype(np.float32) / 255)
+
+    def _one(self, number):
+        if number not in self._cut:
+            random = np.random.default_rng((self._seed, number))
+            with Image.open(self._paths[number]) as picture:
+                crop = cut(picture, self._crop, random)
+            if self._config is not None:
+                chance = random.random()
+                if chance < self._config.exchanged_share:
+                    crop = crop[..., random.permutation(3)]
+                elif chance > 1 - self._config.grey_share:
+                    grey = np.rint(crop.mean(axis=2, keepdims=True))
+                    crop = np.broadcast_to(grey, crop.shape)
+            self._cut[number] = np.uint8(crop)
+        return self._cut[number]
+
+    @torch.no_grad()
+    def targets(self, numbers, images, describe):
+        """What `describe` makes of pictures, by layer, each picture's kept."""
+        new = [i for i, number in enumerate(numbers) if number not in self._targets]
+        if new:
+            described = describe(images[new])
+            for place, i in enumerate(new):
+                self._targets[numbers[i]] = {
+                    layer: [x[place].to(KEPT) for x in values]
+                    for layer, values in described.items()
+                }
+        kept = [self._targets[number] for number in numbers]
+        return {
+            layer: [
+                torch.stack(x).float()
+                for x in zip(*(k[layer] for k in kept), strict=True)
+            ]
+            for layer in kept[0]
+        }
+
+
+def channels_first(pictures):
+    return torch.tensor(pictures).permute(0, 3, 1, 2)
+
+
+class Judge:
+    """A loss network, and the pictures that it compares."""
+
+    def __init__(self, name, config, part):
+        self._network = LossNetwork(name, *LOSS_NETWORKS[name])
+        contents, styles = find_pictures(config.content), find_pictures(config.style)
+        self._content = Crops(contents[part], make_crop(config), seed=config.seed)
+        style_crop = make_crop(config, prefix="style_")
+        self._style = Crops(
+            styles[part], style_crop, seed=config.seed + 1, config=config
+        )
+        self._weights = {name: config[f"{name}_weight"] for name in FEATURE_TERMS}
+
+    def draw(self, count):
+        """Contents and styles, and what `losses` needs of them."""
+        numbers, contents = self._content.draw(count)
+        wanted = self._content.targets(
+            numbers, contents, self._network.describe_content
+        )
+        numbers, styles = self._style.draw(count)
+        told = self._style.targets(numbers, styles, self._network.describe_style)
+        return contents, styles, (wanted, told)
+
+    def losses(self, image, targets):
+        """The terms' values, and the gradient of their weighted sum by the pixels."""
+        return self._network.losses(image, *targets, self._weights)
+
+
+class Training:
+    """The weights, their mean and the optimiser's state, step by step."""
+
+    def __init__(self, config):
+        self.config = config
+        params, self.metadata = load_weights(config.initial)
+        self.spec = PainterSpec.from_dict(self.metadata.spec)
+        self.weights = to_torch(params)
+        self.mean = {name: x.detach().clone() for name, x in self.weights.items()}
+        self.optimizer = torch.optim.Adam(
+            self.weights.values(), betas=(0.9, 0.99), fused=True
+        )
+        self.step, self.seconds = 0, 0.0
+        terms = make_terms(config)
+        others = [term for term in terms if term.name not in FEATURE_TERMS]
+        depth = load_depth(config.depth_model) if table.needs_depth(others) else None
+        self.picture_losses = make_picture_losses(others, depth)
+        count = len(LOSS_NETWORKS)
+        self.judges = [
+            Judge(name, config, slice(first, None, count))
+            for first, name in enumerate(LOSS_NETWORKS)
+        ]
+
+    def advance(self, rate):
+        """One step at a learning rate; returns every term's value."""
+        config = self.config
+        judge = self.judges[self.step % len(self.judges)]
+        contents, styles, targets = judge.draw(config.batch_size)
+        image = paint(self.weights, contents, styles, spec=self.spec)
+        values, gradient = judge.losses(image.detach(), targets)
+        pictures = [x.detach().permute(0, 2, 3, 1) for x in (image, contents, styles)]
+        pictures = [jnp.asarray(x.numpy()) for x in pictures]
+        (_, others), more = self.picture_losses(*pictures, jax.random.key(self.step))
+        values |= others
+        ends, gradients = [image], [gradient + channels_first(np.array(more))]
+        if config.identity_pictures and self.step % IDENTITY_EVERY == 0:
+            few = contents[: config.identity_pictures]
+            again = paint(self.weights, few, few, spec=self.spec)
+            values["identity"] = torch.square(again - few).mean()
+            ends.append(config.identity_weight * values["identity"])
+            gradients.append(None)
+        self.optimizer.zero_grad(set_to_none=True)
+        torch.autograd.backward(ends, gradients)
+        norm = torch.nn.utils.clip_grad_norm_(self.weights.values(), config.clip_norm)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        if torch.isfinite(norm):
+            self.optimizer.step()
+        self.step += 1
+        decay = min(config.average_decay, self.step / (9 + self.step))
+        with torch.no_grad():
+            for name, mean in self.mean.items():
+                mean.lerp_(self.weights[name], 1 - decay)
+        return {
+            name: float(value.detach() if torch.is_tensor(value) else value)
+            for name, value in values.items()
+        }
+
+    def save(self, file):
+        state = {
+            "weights": self.weights,
+            "mean": self.mean,
+            "optimizer": self.optimizer.state_dict(),
+            "step": self.step,
+            "seconds": self.seconds,
+        }
+        torch.save(state, f"{file}.new")
+        os.replace(f"{file}.new", file)
+
+    def load(self, file):
+        state = torch.load(file, weights_only=True)
+        with torch.no_grad():
+            for name, x in self.weights.items():
+                x.copy_(state["weights"][name])
+        self.mean = state["mean"]
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.step, self.seconds = state["step"], state["seconds"]
+
+    def export(self, file, recipe):
+        notes = dict(self.metadata.notes) | {
+            "config": config_to_dict(self.config),
+            "step": self.step,
+        }
+        metadata = dataclasses.replace(
+            self.metadata, name=self.config.name, recipe=recipe, notes=notes
+        )
+        save_weights(
+            file, from_torch(self.mean), metadata, dtype="float16", overwrite=True
+        )
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--config", required=True, metavar="FILE[:PRESET]")
+    parser.add_argument("--workdir", type=Path, required=True)
+    parser.add_argument("--minutes", type=float, required=True)
+    options, rest = parser.parse_known_args()
+    config = load_config(options.config, rest)
+    initial = config.initial
+    *_, stage = stages_of(config, options.workdir)
+    with stage.config.unlocked():
+        stage.config.initial = initial
+    options.workdir.mkdir(parents=True, exist_ok=True)
+    state = options.workdir / "state.pt"
+    training = Training(stage.config)
+    if state.is_file():
+        training.load(state)
+    stopped = []
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda number, _: stopped.append(number))
+    begun, seen = time.monotonic() - training.seconds, []
+    config = stage.config
+    while not stopped:
+        training.seconds = time.monotonic() - begun
+        done = training.seconds / 60 / options.minutes
+        if done >= 1:
+            break
+        rate = config.learning_rate * (1 + math.cos(math.pi * done)) / 2
+        rise = (training.step + 1) / max(config.warmup_steps, 1)
+        seen.append(training.advance(rate * min(1, rise)))
+        if training.step % config.log_every == 0:
+            names = dict.fromkeys(name for row in seen for name in row)
+            means = {n: np.mean([row[n] for row in seen if n in row]) for n in names}
+            text = "  ".join(f"{name} {mean:.4g}" for name, mean in means.items())
+            print(f"step {training.step}, {done:.1%}: {text}", file=sys.stderr)
+            seen = []
+        if training.step % config.checkpoint_every == 0:
+            training.save(state)
+    training.save(state)
+    recipe = shlex.join(["python", "tools/train_painter_in_torch.py", *sys.argv[1:]])
+    training.export(stage.exported, recipe)
+    print(f"wrote {stage.exported}, after {training.step} steps")
+    return 128 + stopped[0] if stopped else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
