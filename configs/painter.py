@@ -4,19 +4,19 @@
     python train.py --config configs/painter.py --workdir runs/adain \\
         --config.content=PHOTOS --config.style=PAINTINGS
 
-Presets, each from random weights to its bundled file by one command:
+Presets, each from random weights to a painter by one command:
     adain: the stage "begin" learns to paint with a low weight on the style, from which
         "paint" goes on with three times that.
     adain-lap: the same, and a third stage with a term that keeps the content's edges.
     adain-depth: the same with a term that keeps the content's depth.
 
-The bundled `adain-slim` and `adain-depth-slim` are weighted means of what the three
-give, and were wider, with a third level that had fallen silent; see their model cards.
+What is bundled went other ways, see the model cards: `adain-slim` was trained on, from a
+former shape of two levels, by tools/train_painter_in_torch.py; `adain-lap-slim` and
+`adain-depth-slim` have that shape still.
 
-On an accelerator add --config.workers=16. Cost: seven minutes on an H200, of which
-another training had a part; days on two CPU cores. What is at hand of an earlier
-training is begun from with --config.initial=FILE and the other stages left out:
---config.begin.steps=1.
+On an accelerator add --config.workers=16. The former shape took seven minutes on an
+H200, of which another training had a part. Two CPU cores take days: there, go on from
+what is bundled, with tools/train_painter_in_torch.py.
 """
 
 from ml_collections import ConfigDict
@@ -46,16 +46,18 @@ def base():
     config.loss_encoder = "vgg19"
     config.loss_dtype = "bfloat16"
     # The painter's shape, see nstjax/models/painter.py.
-    config.encoder_widths = ((32, 40), (40, 80))
-    config.decoder_widths = ((80, 64), (48, 32))
+    config.encoder_widths = ((32, 40), (40, 80), (96, 128))
+    config.decoder_widths = ((128, 96), (96, 64), (48, 32))
     config.style_width = 80
 
-    config.short_side = 288
+    # Pictures that are enlarged lose texture: painters that learn from them paint well
+    # known pictures' marks too faintly. Museums' previews have some 300 pixels.
+    config.short_side = 256
     config.crop_size = 256
-    config.largest_scale = 1.5
-    config.style_short_side = 288
+    config.largest_scale = 1.15
+    config.style_short_side = 256
     config.style_crop_size = 256
-    config.style_largest_scale = 1.5
+    config.style_largest_scale = 1.15
     # Shares of styles whose colours are exchanged, or taken away.
     config.exchanged_share = 0.1
     config.grey_share = 0.06
@@ -64,6 +66,7 @@ def base():
 
     # Layers of the content after instance normalisation, each with a weight.
     config.content_layers = {"relu4_1": 1.0}
+    # relu4_3 and relu5_1, at which no painter comes near the style, would outdo these.
     config.style_layers = (
         "relu1_2",
         "relu2_1",
@@ -71,8 +74,6 @@ def base():
         "relu3_1",
         "relu3_3",
         "relu4_1",
-        "relu4_3",
-        "relu5_1",
     )
     config.content_weight = 1.0
     # The instance-normalised content is "content" here.

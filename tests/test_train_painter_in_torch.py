@@ -90,7 +90,8 @@ def test_its_losses_and_their_gradient_are_the_same(tool, tmp_path):
         jnp.asarray(result)
     )
     assert max(expected["gram"], expected["moments"]) < 1
-    network = tool.LossNetwork(path, "relu3_1", layers, dtype=torch.float32)
+    shares = dict.fromkeys(layers, 1 / len(layers))
+    network = tool.LossNetwork(path, "relu3_1", shares, dtype=torch.float32)
     values, found = network.losses(
         tool.channels_first(result),
         network.describe_content(tool.channels_first(content)),
@@ -124,7 +125,7 @@ def test_it_trains_and_goes_on(tool, tmp_path, monkeypatch):
     networks = {
         save_network(tmp_path / f"judge{seed}.safetensors", seed): (
             "relu3_1",
-            ("relu1_2", "relu3_1"),
+            {"relu1_2": 0.2, "relu2_2": 0.5, "relu3_1": 0.5},
         )
         for seed in (1, 2)
     }

@@ -2,7 +2,8 @@
 
     python tools/train_painter_in_torch.py --config configs/painter.py --minutes 90 \\
         --workdir runs/adain --config.content=PHOTOS --config.style=PAINTINGS \\
-        --config.crop_size=192 --config.batch_size=4 --config.initial=FILE
+        --config.crop_size=192 --config.style_crop_size=192 --config.batch_size=4 \\
+        --config.initial=FILE
 
 With AMX, oneDNN's convolutions in bfloat16 take a quarter of the time; XLA has none on
 a CPU. So painter and loss networks run in PyTorch here, and the gradient of the latter
@@ -11,7 +12,9 @@ file are those of the config's last stage. Departures from `train.py`:
 
 - Each step compares by one of `LOSS_NETWORKS`, in turn, which have pictures of their
   own.
-- Every picture has one crop, whose targets are kept. Styles may be larger.
+- Every picture has one crop, whose targets are kept: computing those of all styles
+  first takes minutes. Styles with much texture are drawn more often.
+- The style's layers have weights of their own.
 - A relative error above 1 counts as 1 and pulls as an error of 1 would: a blank
   style's has no bound.
 - Adam's second moments decay by .99; nothing is validated; --minutes, in place of the
@@ -65,17 +68,30 @@ from nstjax.training.sources import make_crop  # noqa: E402
 from nstjax.training.stages import stages_of  # noqa: E402
 from nstjax.weights.pretrained import load_depth, load_encoder  # noqa: E402
 
-# The content's layer and the style's, by network; see `nstjax weights list`.
+# The content's layer, and the style's with the weight of each, by network; see
+# `nstjax weights list`. Deep layers' Gram matrices stay far from the style's whatever
+# is painted, and by the same weight they would outdo those that marks are told by:
+# with relu5_3 among VGG-16's, its error fell as the content faded, and nothing else.
 LOSS_NETWORKS = {
     "vgg19": (
         "relu4_1",
-        ("relu1_2", "relu2_1", "relu2_2", "relu3_1", "relu3_3", "relu4_1"),
+        {
+            "relu1_2": 1 / 6,
+            "relu2_1": 1 / 4,
+            "relu2_2": 1 / 4,
+            "relu3_1": 1 / 4,
+            "relu3_3": 1 / 4,
+            "relu4_1": 1 / 6,
+        },
     ),
     "vgg16": (
         "relu4_3",
-        ("relu1_2", "relu2_2", "relu3_3", "relu4_3", "relu5_3"),
+        {"relu1_2": 0.2, "relu2_2": 0.5, "relu3_3": 0.32, "relu4_3": 0.14},
     ),
 }
+# Styles are drawn by the norm of this layer's Gram matrix over the median, so bounded:
+# what people paint in has more texture than most of what museums have.
+TEXTURE_LAYER, TEXTURE_BOUNDS = "relu2_2", (0.35, 2.5)
 # Steps of which one paints pictures in their own style.
 IDENTITY_EVERY = 3
 # Compared by features, in PyTorch; what other terms compare, JAX computes.
@@ -332,13 +348,13 @@ class LossNetwork:
         value, gradient = content_error(found[self._content_layer], wanted)
         values = {"content": value, "gram": 0.0, "moments": 0.0}
         of_content = (weights["content"] * gradient).to(self._dtype)
-        share = 1 / len(self._style_layers)
         g = None
         for layer, (_, _, turned) in reversed(self._convolutions.items()):
             x = found[layer]
             flat = by_positions(x)
             parts = []
             if layer in style:
+                share = self._style_layers[layer]
                 error, difference, matrix, row = style_errors(
                     flat,
                     *style[layer],
@@ -387,7 +403,7 @@ def make_picture_losses(terms, depth):
 
 
 class Crops:
-    """One crop of every picture, cut when it is first drawn, in shuffled rounds."""
+    """One crop of every picture, cut when it is first asked for."""
 
     def __init__(self, paths, crop, *, seed, config=None):
         self._paths, self._crop = paths, crop
@@ -396,13 +412,22 @@ class Crops:
         self._order = np.random.default_rng(seed)
         self._targets = {}
 
-    def draw(self, count):
-        """Numbers of pictures, and their crops [B, 3, H, W]."""
+    def __len__(self):
+        return len(self._paths)
+
+    def draw(self, count, likelihood=None):
+        """Numbers of pictures: in shuffled rounds, or by their likelihood."""
+        if likelihood is not None:
+            return self._order.choice(len(self), count, p=likelihood).tolist()
         while len(self._queue) < count:
-            self._queue += self._order.permutation(len(self._paths)).tolist()
+            self._queue += self._order.permutation(len(self)).tolist()
         drawn, self._queue = self._queue[:count], self._queue[count:]
-        crops = np.stack([self._one(number) for number in drawn])
-        return drawn, channels_first(crops.astype(np.float32) / 255)
+        return drawn
+
+    def crops(self, numbers):
+        """Crops of pictures, [B, 3, H, W]."""
+        found = np.stack([self._one(number) for number in numbers])
+        return channels_first(found.astype(np.float32) / 255)
 
     def _one(self, number):
         if number not in self._cut:
@@ -456,15 +481,31 @@ class Judge:
             styles[part], style_crop, seed=config.seed + 1, config=config
         )
         self._weights = {name: config[f"{name}_weight"] for name in FEATURE_TERMS}
+        self._likelihood = self._measure_styles(config.batch_size)
+
+    def _measure_styles(self, count):
+        """How often to draw each style: by its texture, within `TEXTURE_BOUNDS`."""
+        textures = []
+        for first in range(0, len(self._style), count):
+            numbers = range(first, min(first + count, len(self._style)))
+            gram, _ = self._describe_styles(list(numbers))[1][TEXTURE_LAYER]
+            textures += torch.linalg.matrix_norm(gram).tolist()
+        likelihood = np.clip(textures / np.median(textures), *TEXTURE_BOUNDS)
+        return likelihood / likelihood.sum()
+
+    def _describe_styles(self, numbers):
+        styles = self._style.crops(numbers)
+        describe = self._network.describe_style
+        return styles, self._style.targets(numbers, styles, describe)
 
     def draw(self, count):
         """Contents and styles, and what `losses` needs of them."""
-        numbers, contents = self._content.draw(count)
-        wanted = self._content.targets(
-            numbers, contents, self._network.describe_content
-        )
-        numbers, styles = self._style.draw(count)
-        told = self._style.targets(numbers, styles, self._network.describe_style)
+        numbers = self._content.draw(count)
+        contents = self._content.crops(numbers)
+        describe = self._network.describe_content
+        wanted = self._content.targets(numbers, contents, describe)
+        numbers = self._style.draw(count, self._likelihood)
+        styles, told = self._describe_styles(numbers)
         return contents, styles, (wanted, told)
 
     def losses(self, image, targets):

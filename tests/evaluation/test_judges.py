@@ -8,6 +8,7 @@ from nstjax.evaluation.inputs import (
     DISTILLED_16X,
     LOSS,
     TEACHER,
+    TRUE_VGG16,
     TRUE_VGG19,
     UNSEEN,
     Network,
@@ -65,6 +66,9 @@ def test_what_the_bundled_painters_were_trained_against():
     }
     vgg19 = network("d", digest=TRUE_VGG19)
     assert {part_of_judge(vgg19, [painter]) for painter in painters.values()} == {LOSS}
+    vgg16 = network("e", digest=TRUE_VGG16)
+    assert part_of_judge(vgg16, [painters["adain-slim"]]) == LOSS
+    assert part_of_judge(vgg16, [painters["adain-lap-slim"]]) == UNSEEN
     assert part_of_judge(depth, [painters["adain-depth-slim"]]) == LOSS
     assert part_of_judge(depth, [painters["adain-slim"]]) == UNSEEN
 
