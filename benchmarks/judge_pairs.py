@@ -1,4 +1,4 @@
-"""Judges painted pairs by networks that no method here was trained against.
+"""Judges painted pairs by LPIPS and its networks.
 
     python benchmarks/judge_pairs.py FOLDER --content DIR --style DIR \\
         --lpips lpips lpips-alexnet [--size 384]
@@ -9,6 +9,7 @@ the names will do), with CONTENT and STYLE the stems of files in the two folders
 and styles are brought to squares as evaluations do; results of another size are
 scaled likewise. Prints the means over all pairs; chroma is that of pairs whose
 style is grey. Run it after 'nstjax weights get lpips lpips-alexnet'.
+The painters of adain and adain-lap were trained against VGG-16, none against AlexNet.
 """
 
 import argparse

@@ -10,12 +10,12 @@ Presets, each from random weights to a painter by one command:
     adain-lap: the same, and a third stage with a term that keeps the content's edges.
     adain-depth: the same with a term that keeps the content's depth.
 
-What is bundled went other ways, see the model cards: `adain-slim` was trained on, from a
-former shape of two levels, by tools/train_painter_in_torch.py; `adain-lap-slim` and
-`adain-depth-slim` have that shape still.
+What is bundled went other ways, see the model cards: `adain-slim` and `adain-lap-slim`
+were trained on by tools/train_painter_in_torch.py, from what such a training had given;
+`adain-depth-slim` is from that.
 
-On an accelerator add --config.workers=16. The former shape took seven minutes on an
-H200, of which another training had a part. Two CPU cores take days: there, go on from
+On an accelerator add --config.workers=16. That training took seven minutes on an H200,
+of which another one had a part. Two CPU cores take days: there, go on from
 what is bundled, with tools/train_painter_in_torch.py.
 """
 
@@ -46,8 +46,8 @@ def base():
     config.loss_encoder = "vgg19"
     config.loss_dtype = "bfloat16"
     # The painter's shape, see nstjax/models/painter.py.
-    config.encoder_widths = ((32, 40), (40, 80), (96, 128))
-    config.decoder_widths = ((128, 96), (96, 64), (48, 32))
+    config.encoder_widths = ((32, 40), (40, 80))
+    config.decoder_widths = ((96, 64), (48, 32))
     config.style_width = 80
 
     # Pictures that are enlarged lose texture: painters that learn from them paint well

@@ -159,7 +159,7 @@ _TEACHERS = {
 # Networks whose features a bundled painter was trained against.
 _LOSSES = {
     "adain-slim": (TRUE_VGG19, TRUE_VGG16),
-    "adain-lap-slim": (TRUE_VGG19,),
+    "adain-lap-slim": (TRUE_VGG19, TRUE_VGG16),
     "adain-depth-slim": (TRUE_VGG19,),
 }
 

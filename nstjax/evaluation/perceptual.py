@@ -170,8 +170,8 @@ def compare_styles(result: Features, style: LpipsStyle) -> dict[str, float]:
 def make_perceptual_metric(network: Lpips, *, name: str) -> Metric:
     """Likeness to content and style by LPIPS' network, and LPIPS itself.
 
-    No method of this package is trained or optimised against these networks unless the
-    user asks for it, so they judge all of them alike. At the layers that LPIPS compares
+    The painters of `adain` and `adain-lap` were trained against VGG-16; no bundled
+    network was against AlexNet. At the layers that LPIPS compares
     (relu1_2, 2_2, 3_3, 4_3, 5_3 of VGG-16; relu1 to relu5 of AlexNet):
 
         lpips: LPIPS of result and content, see `nstjax.models.lpips`.

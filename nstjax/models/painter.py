@@ -57,8 +57,8 @@ class PainterSpec:
         style_width: numbers that the style's statistics are condensed to.
     """
 
-    encoder_widths: tuple[tuple[int, ...], ...] = ((32, 40), (40, 80), (96, 128))
-    decoder_widths: tuple[tuple[int, ...], ...] = ((128, 96), (96, 64), (48, 32))
+    encoder_widths: tuple[tuple[int, ...], ...] = ((32, 40), (40, 80))
+    decoder_widths: tuple[tuple[int, ...], ...] = ((96, 64), (48, 32))
     style_width: int = 80
 
     def __post_init__(self):

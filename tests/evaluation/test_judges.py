@@ -68,7 +68,7 @@ def test_what_the_bundled_painters_were_trained_against():
     assert {part_of_judge(vgg19, [painter]) for painter in painters.values()} == {LOSS}
     vgg16 = network("e", digest=TRUE_VGG16)
     assert part_of_judge(vgg16, [painters["adain-slim"]]) == LOSS
-    assert part_of_judge(vgg16, [painters["adain-lap-slim"]]) == UNSEEN
+    assert part_of_judge(vgg16, [painters["adain-depth-slim"]]) == UNSEEN
     assert part_of_judge(depth, [painters["adain-depth-slim"]]) == LOSS
     assert part_of_judge(depth, [painters["adain-slim"]]) == UNSEEN
 
