@@ -64,6 +64,8 @@ class _Visit:
         # button while a photograph is still being looked at means that one.
         self.content: str | None = None
         self.taking = threading.Lock()
+        # A dropdown may report one choice twice; what is set in between stays.
+        self.method: str | None = None
         self.seen = time.time()
 
 
@@ -153,8 +155,12 @@ class Page:
         ]
         return sliders
 
-    def show_controls(self, method: str) -> list[Any]:
+    def show_controls(self, method: str, request: gr.Request) -> Any:
         """The method's controls with its defaults, the others hidden."""
+        visit = self._visit(request)
+        if visit.method == method:
+            return gr.skip()
+        visit.method = method
         found = controls_of(method)
         if not weights_file(PUBLISHED).is_file():
             found.pop("encoder", None)

@@ -105,3 +105,14 @@ def test_the_published_network_brings_its_own_settings(tmp_path):
         for name in ("vgg19-slim", "vgg19")
     )
     assert bundled == [1.0, 150] and published == [1.0, 60]
+
+
+def test_a_method_that_is_reported_twice_leaves_what_was_set_in_between(tmp_path):
+    page = Page(tmp_path, studio=None)
+    first = page.show_controls("gatys", _visitor())
+    assert 150 in [update.get("value") for update in first]
+    # gradio's "leave all as they are"
+    assert page.show_controls("gatys", _visitor()) == page_module.gr.skip()
+    assert len(page.show_controls("gatys", _visitor("another"))) == len(first)
+    assert len(page.show_controls("adain", _visitor())) == len(first)
+    assert len(page.show_controls("gatys", _visitor())) == len(first)
