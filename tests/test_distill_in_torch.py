@@ -1,6 +1,6 @@
 """Distilling in PyTorch computes what `train.py` does, stops, and goes on."""
 
-import importlib.util
+import importlib
 import signal
 import subprocess
 import sys
@@ -22,10 +22,10 @@ TOOL = Path(__file__).resolve().parents[1] / "tools" / "distill_in_torch.py"
 
 @pytest.fixture(scope="module")
 def tool():
-    place = importlib.util.spec_from_file_location("distill_in_torch", TOOL)
-    module = importlib.util.module_from_spec(place)
-    place.loader.exec_module(module)
-    return module
+    # As where it is run from a file: what tools share lies beside it.
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(TOOL.parent)
+        return importlib.import_module("distill_in_torch")
 
 
 def test_features_are_the_same(tool):

@@ -1,6 +1,6 @@
 """Training a painter in PyTorch computes what `train.py` does, and goes on."""
 
-import importlib.util
+import importlib
 import sys
 from pathlib import Path
 
@@ -26,10 +26,10 @@ THREE_LEVELS = (((4, 6), (8, 8), (10, 12)), ((10, 8), (8, 6), (6, 4)), 5)
 
 @pytest.fixture(scope="module")
 def tool():
-    place = importlib.util.spec_from_file_location("train_painter_in_torch", TOOL)
-    module = importlib.util.module_from_spec(place)
-    place.loader.exec_module(module)
-    return module
+    # As where it is run from a file: what tools share lies beside it.
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(TOOL.parent)
+        return importlib.import_module("train_painter_in_torch")
 
 
 def save_network(path: Path, seed: int) -> str:
@@ -63,7 +63,33 @@ def test_it_paints_the_same(tool, widths):
         image = tool.paint(weights, *pictures, spec=spec, dtype=torch.float32)
     painted = image.permute(0, 2, 3, 1).numpy()
     np.testing.assert_allclose(painted, expected, atol=2e-5)
-    jax.tree.map(np.testing.assert_array_equal, tool.from_torch(weights), dict(params))
+    back = tool.from_tensors(weights)
+    jax.tree.map(np.testing.assert_array_equal, back, dict(params))
+
+
+def test_convolutions_that_are_added_change_nothing(tool):
+    given = painter.PainterSpec(((4, 6), (8, 8)), ((8, 6), (6, 4)), 5)
+    longer = painter.PainterSpec(((4, 6), (8, 8)), ((8, 6, 6, 6), (6, 4, 4)), 5)
+    params = jax.device_get(painter.init_params(jax.random.key(0), given))
+    weights = tool.to_torch(params)
+    more = tool.lengthened(weights, given, longer)
+    shapes = jax.tree.map(np.shape, tool.from_tensors(more))
+    expected = jax.device_get(painter.init_params(jax.random.key(1), longer))
+    assert shapes == jax.tree.map(np.shape, dict(expected))
+    pictures = [tool.channels_first(random(seed, 2, 48, 64, 3)) for seed in (5, 6)]
+    before, after = (
+        tool.paint(x, *pictures, spec=spec, dtype=torch.float32)
+        for x, spec in ((weights, given), (more, longer))
+    )
+    np.testing.assert_allclose(after.numpy(), before.numpy(), atol=1e-6)
+    for other in (
+        painter.PainterSpec(((4, 6), (8, 8)), ((8, 6, 5), (6, 4)), 5),
+        painter.PainterSpec(((4, 6), (8, 8)), ((8,), (6, 4)), 5),
+        painter.PainterSpec(((4, 7), (8, 8)), ((8, 6), (6, 4)), 5),
+        painter.PainterSpec(((4, 6),), ((8, 6),), 5),
+    ):
+        with pytest.raises(SystemExit, match="another shape"):
+            tool.lengthened(weights, given, other)
 
 
 def test_its_losses_and_their_gradient_are_the_same(tool, tmp_path):
@@ -143,6 +169,9 @@ def test_it_trains_and_goes_on(tool, tmp_path, monkeypatch):
         *("--config.crop_size=64", "--config.style_crop_size=64"),
         *("--config.style_short_side=64", "--config.largest_scale=1.0"),
         *("--config.style_largest_scale=1.0", "--config.paint.warmup_steps=0"),
+        f"--config.encoder_widths={spec.encoder_widths}",
+        f"--config.decoder_widths={spec.decoder_widths}",
+        f"--config.style_width={spec.style_width}",
     ]
     steps = []
     for minutes in (0.1, 0.2):

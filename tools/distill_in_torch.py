@@ -19,18 +19,15 @@ kept instead of given back after every step.
 
 import argparse
 import dataclasses
-import math
-import os
 import shlex
-import signal
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from flax.traverse_util import flatten_dict, unflatten_dict
+from flax.traverse_util import flatten_dict
+from torch_training import Training, as_tensor, from_tensors, run
 
 import nstjax
 
@@ -47,23 +44,6 @@ from nstjax.weights.pretrained import load_encoder  # noqa: E402
 
 # Batches whose variances each layer's error is divided by.
 VARIANCE_BATCHES = 6
-
-
-def as_tensor(x):
-    """Kernels [3, 3, C, D] as torch has them, [D, C, 3, 3]; others as they are."""
-    tensor = torch.tensor(np.asarray(x, np.float32))
-    if tensor.ndim != 4:
-        return tensor
-    return tensor.permute(3, 2, 0, 1).contiguous(memory_format=torch.channels_last)
-
-
-def from_tensors(tensors):
-    """A tree of arrays: the inverse of `as_tensor` on leaves named by their paths."""
-    leaves = {
-        name: (x.permute(2, 3, 1, 0) if x.ndim == 4 else x).detach().numpy().copy()
-        for name, x in tensors.items()
-    }
-    return unflatten_dict(leaves, sep="/")
 
 
 def features(weights, image, spec, *, dtype=torch.bfloat16):
@@ -151,11 +131,11 @@ def variance_of(parts):
     return float(flat.var(0, unbiased=False).sum())
 
 
-class Distillation:
-    """The weights, their mean and the optimiser's state, step by step."""
+class Distillation(Training):
+    """The student and the linear maps of its layers."""
 
     def __init__(self, config):
-        self.config = config
+        super().__init__(config)
         self.task = make_task(config)
         self.spec = VGGSpec(widths=tuple(config.widths), input_map="imagenet")
         teacher = load_encoder(config.teacher)
@@ -172,13 +152,13 @@ class Distillation:
             if name.split("/")[0] in self.spec.convolutions
         }
         self.layer_weights = weights_of_layers(config, self.spec)
-        self.weights, self.variances = {}, {}
-        self.step, self.seconds = 0, 0.0
+        self.variances, self._batches = {}, None
 
     def begin(self):
         """By least squares, as `train.py` does; takes minutes."""
         params = self.task.begin(self.task.init(jax.random.key(self.config.seed)))
-        self._set({n: as_tensor(x) for n, x in flatten_dict(params, sep="/").items()})
+        flat = flatten_dict(params, sep="/")
+        self.set_weights({name: as_tensor(x) for name, x in flat.items()})
         batches = self.batches()
         seen = [self._taught(next(batches)) for _ in range(VARIANCE_BATCHES)]
         self.variances = {
@@ -186,13 +166,6 @@ class Distillation:
             for layer, weight in self.layer_weights.items()
             if weight > 0
         }
-
-    def _set(self, weights):
-        self.weights = {name: x.requires_grad_() for name, x in weights.items()}
-        self.mean = {name: x.detach().clone() for name, x in weights.items()}
-        self._optimizer = torch.optim.Adam(
-            self.weights.values(), betas=(0.9, 0.99), fused=True
-        )
 
     def batches(self):
         """Batches of pictures, from the present step on."""
@@ -210,8 +183,12 @@ class Distillation:
     def _taught(self, image):
         return features(self._teacher, image, self._teacher_spec)
 
-    def advance(self, image, rate):
-        """One step at a learning rate; returns what is unexplained, by layer."""
+    def advance(self, rate):
+        """One step; returns what is unexplained, by layer, where it is logged."""
+        if self._batches is None:
+            self._batches = self.batches()
+        image = next(self._batches)
+        HintError.told = (self.step + 1) % self.config.log_every == 0
         student = {
             name.removeprefix("student/"): x
             for name, x in self.weights.items()
@@ -224,41 +201,17 @@ class Distillation:
             self.variances,
         )
         loss = sum(self.layer_weights[layer] * error for layer, error in errors.items())
-        self._optimizer.zero_grad(set_to_none=True)
-        (loss / sum(self.layer_weights.values())).backward()
-        norm = torch.nn.utils.clip_grad_norm_(
-            self.weights.values(), self.config.clip_norm
-        )
-        for group in self._optimizer.param_groups:
-            group["lr"] = rate
-        if torch.isfinite(norm):
-            self._optimizer.step()
-        self.step += 1
-        decay = min(self.config.average_decay, self.step / (9 + self.step))
-        with torch.no_grad():
-            for name, mean in self.mean.items():
-                mean.lerp_(self.weights[name], 1 - decay)
+        self.descend(rate, [loss / sum(self.layer_weights.values())], [None])
+        if not HintError.told:
+            return {}
         return {layer: float(error.detach()) for layer, error in errors.items()}
 
-    def save(self, file):
-        state = {
-            "weights": self.weights,
-            "mean": self.mean,
-            "optimizer": self._optimizer.state_dict(),
-            "variances": self.variances,
-            "step": self.step,
-            "seconds": self.seconds,
-        }
-        torch.save(state, f"{file}.new")
-        os.replace(f"{file}.new", file)
+    def state(self):
+        return super().state() | {"variances": self.variances}
 
-    def load(self, file):
-        state = torch.load(file, weights_only=True)
-        self._set({name: x.detach() for name, x in state["weights"].items()})
-        self.mean = state["mean"]
-        self._optimizer.load_state_dict(state["optimizer"])
+    def set_state(self, state):
+        super().set_state(state)
         self.variances = state["variances"]
-        self.step, self.seconds = state["step"], state["seconds"]
 
     def export(self, file, recipe):
         params, metadata = self.task.export(from_tensors(self.mean), recipe)
@@ -281,36 +234,17 @@ def main():
     state = options.workdir / "state.pt"
     training = Distillation(config)
     if state.is_file():
-        training.load(state)
+        training.set_state(torch.load(state, weights_only=True))
     else:
         training.begin()
         training.save(state)
-    stopped = []
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda number, _: stopped.append(number))
-    batches = training.batches()
-    begun = time.monotonic() - training.seconds
-    while not stopped:
-        training.seconds = time.monotonic() - begun
-        done = training.seconds / 60 / options.minutes
-        if done >= 1:
-            break
-        rate = config.learning_rate * (1 + math.cos(math.pi * done)) / 2
-        rise = min(1, (training.step + 1) / max(config.warmup_steps, 1))
-        HintError.told = (training.step + 1) % config.log_every == 0
-        errors = training.advance(next(batches), rate * rise)
-        if HintError.told:
-            text = "  ".join(f"{layer} {error:.3f}" for layer, error in errors.items())
-            print(f"step {training.step}, {done:.1%}: {text}", file=sys.stderr)
-        if training.step % config.checkpoint_every == 0:
-            training.save(state)
-    training.save(state)
-    file = options.workdir / f"{config.name}.safetensors"
-    training.export(
-        file, shlex.join(["python", "tools/distill_in_torch.py", *sys.argv[1:]])
+    return run(
+        training,
+        minutes=options.minutes,
+        state=state,
+        file=options.workdir / f"{config.name}.safetensors",
+        recipe=shlex.join(["python", "tools/distill_in_torch.py", *sys.argv[1:]]),
     )
-    print(f"wrote {file}, after {training.step} steps")
-    return 128 + stopped[0] if stopped else 0
 
 
 if __name__ == "__main__":

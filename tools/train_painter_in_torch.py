@@ -19,6 +19,7 @@ file are those of the config's last stage. Departures from `train.py`:
   style's has no bound.
 - Adam's second moments decay by .99; nothing is validated; --minutes, in place of the
   config's steps, ends the schedule.
+- Convolutions of the decoder that --config.initial has not begin as the identity.
 
 The same command goes on with a training that was stopped.
 
@@ -30,18 +31,17 @@ kept instead of given back after every step.
 import argparse
 import dataclasses
 import math
-import os
 import shlex
-import signal
 import sys
-import time
+from itertools import zip_longest
 from pathlib import Path
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from flax.traverse_util import flatten_dict, unflatten_dict
+from flax.traverse_util import flatten_dict
 from PIL import Image
+from torch_training import Training, as_tensor, from_tensors, run
 
 import nstjax
 
@@ -102,29 +102,52 @@ KEPT = torch.bfloat16
 LEAST_DEVIATION, VARIANCE_EPS, MOMENTS_FLOOR = 0.1, 1e-5, 1e-4
 
 
-def as_kernel(kernel, dtype=torch.float32):
-    """[H, W, C, D] to torch's [D, C, H, W], in the layout that oneDNN wants."""
-    weights = torch.tensor(np.asarray(kernel)).permute(3, 2, 0, 1).to(dtype)
-    return weights.contiguous(memory_format=torch.channels_last)
-
-
 def to_torch(params):
-    """A painter's weights by path, as leaves to differentiate by."""
+    """A painter's weights by path."""
     flat = flatten_dict(params, sep="/")
-    tensors = {
-        name: as_kernel(x) if np.ndim(x) == 4 else torch.tensor(np.asarray(x))
-        for name, x in flat.items()
-    }
-    return {name: x.float().requires_grad_() for name, x in tensors.items()}
+    return {name: as_tensor(x) for name, x in flat.items()}
 
 
-def from_torch(weights):
-    """The inverse of `to_torch`."""
-    back = {
-        name: (x.permute(2, 3, 1, 0) if x.ndim == 4 else x).detach().numpy().copy()
-        for name, x in weights.items()
-    }
-    return unflatten_dict(back, sep="/")
+def lengthened(weights, given, wanted):
+    """A painter with more convolutions at the end of levels, which change nothing yet.
+
+    The identity leaves what a ReLU gave as it is.
+
+    Args:
+        weights: by path, as `to_torch` gives them.
+        given, wanted: the spec that they have, and the one to give them.
+
+    Returns:
+        The weights of `wanted`.
+    """
+    longer = tuple(
+        old + old[-1:] * (len(new) - len(old))
+        for old, new in zip_longest(
+            given.decoder_widths, wanted.decoder_widths, fillvalue=()
+        )
+    )
+    if (given.encoder_widths, longer, given.style_width) != (
+        *(wanted.encoder_widths, wanted.decoder_widths),
+        wanted.style_width,
+    ):
+        raise SystemExit(
+            "--config.initial has another shape than the config's, which may only "
+            "repeat the last width of the decoder's levels"
+        )
+    weights = dict(weights)
+    for level, old, new in zip(
+        given.levels[::-1], given.decoder_widths, longer, strict=True
+    ):
+        for number in range(len(old), len(new)):
+            width, name = old[-1], f"{level}_{number}"
+            kernel = np.zeros((3, 3, width, width), np.float32)
+            kernel[1, 1] = np.eye(width)
+            weights[f"decoder/{name}/kernel"] = as_tensor(kernel)
+            weights[f"decoder/{name}/bias"] = torch.zeros(width)
+            shape = given.style_width, 2 * width
+            weights[f"style/{name}/kernel"] = torch.zeros(shape)
+            weights[f"style/{name}/bias"] = torch.zeros(2 * width)
+    return weights
 
 
 def convolve(weights, name, x, *, upsample=False, dtype=torch.bfloat16):
@@ -297,7 +320,7 @@ class LossNetwork:
         last = max(content_layer, *style_layers)
         for convolution in network.spec.convolutions:
             layer = network.params[convolution]
-            kernel = as_kernel(layer["kernel"], dtype)
+            kernel = as_tensor(layer["kernel"], dtype)
             turned = kernel.permute(1, 0, 2, 3).flip(2, 3)
             name = convolution.replace("conv", "relu")
             self._convolutions[name] = (
@@ -513,19 +536,16 @@ class Judge:
         return self._network.losses(image, *targets, self._weights)
 
 
-class Training:
-    """The weights, their mean and the optimiser's state, step by step."""
+class PainterTraining(Training):
+    """A painter, compared by each of `LOSS_NETWORKS` in turn."""
 
     def __init__(self, config):
-        self.config = config
+        super().__init__(config)
         params, self.metadata = load_weights(config.initial)
-        self.spec = PainterSpec.from_dict(self.metadata.spec)
-        self.weights = to_torch(params)
-        self.mean = {name: x.detach().clone() for name, x in self.weights.items()}
-        self.optimizer = torch.optim.Adam(
-            self.weights.values(), betas=(0.9, 0.99), fused=True
-        )
-        self.step, self.seconds = 0, 0.0
+        given = PainterSpec.from_dict(self.metadata.spec)
+        widths = config.encoder_widths, config.decoder_widths
+        self.spec = PainterSpec(*widths, config.style_width)
+        self.set_weights(lengthened(to_torch(params), given, self.spec))
         terms = make_terms(config)
         others = [term for term in terms if term.name not in FEATURE_TERMS]
         depth = load_depth(config.depth_model) if table.needs_depth(others) else None
@@ -537,7 +557,6 @@ class Training:
         ]
 
     def advance(self, rate):
-        """One step at a learning rate; returns every term's value."""
         config = self.config
         judge = self.judges[self.step % len(self.judges)]
         contents, styles, targets = judge.draw(config.batch_size)
@@ -554,42 +573,11 @@ class Training:
             values["identity"] = torch.square(again - few).mean()
             ends.append(config.identity_weight * values["identity"])
             gradients.append(None)
-        self.optimizer.zero_grad(set_to_none=True)
-        torch.autograd.backward(ends, gradients)
-        norm = torch.nn.utils.clip_grad_norm_(self.weights.values(), config.clip_norm)
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
-        if torch.isfinite(norm):
-            self.optimizer.step()
-        self.step += 1
-        decay = min(config.average_decay, self.step / (9 + self.step))
-        with torch.no_grad():
-            for name, mean in self.mean.items():
-                mean.lerp_(self.weights[name], 1 - decay)
+        self.descend(rate, ends, gradients)
         return {
             name: float(value.detach() if torch.is_tensor(value) else value)
             for name, value in values.items()
         }
-
-    def save(self, file):
-        state = {
-            "weights": self.weights,
-            "mean": self.mean,
-            "optimizer": self.optimizer.state_dict(),
-            "step": self.step,
-            "seconds": self.seconds,
-        }
-        torch.save(state, f"{file}.new")
-        os.replace(f"{file}.new", file)
-
-    def load(self, file):
-        state = torch.load(file, weights_only=True)
-        with torch.no_grad():
-            for name, x in self.weights.items():
-                x.copy_(state["weights"][name])
-        self.mean = state["mean"]
-        self.optimizer.load_state_dict(state["optimizer"])
-        self.step, self.seconds = state["step"], state["seconds"]
 
     def export(self, file, recipe):
         notes = dict(self.metadata.notes) | {
@@ -597,10 +585,14 @@ class Training:
             "step": self.step,
         }
         metadata = dataclasses.replace(
-            self.metadata, name=self.config.name, recipe=recipe, notes=notes
+            self.metadata,
+            name=self.config.name,
+            spec=self.spec.to_dict(),
+            recipe=recipe,
+            notes=notes,
         )
         save_weights(
-            file, from_torch(self.mean), metadata, dtype="float16", overwrite=True
+            file, from_tensors(self.mean), metadata, dtype="float16", overwrite=True
         )
 
 
@@ -617,35 +609,16 @@ def main():
         stage.config.initial = initial
     options.workdir.mkdir(parents=True, exist_ok=True)
     state = options.workdir / "state.pt"
-    training = Training(stage.config)
+    training = PainterTraining(stage.config)
     if state.is_file():
-        training.load(state)
-    stopped = []
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda number, _: stopped.append(number))
-    begun, seen = time.monotonic() - training.seconds, []
-    config = stage.config
-    while not stopped:
-        training.seconds = time.monotonic() - begun
-        done = training.seconds / 60 / options.minutes
-        if done >= 1:
-            break
-        rate = config.learning_rate * (1 + math.cos(math.pi * done)) / 2
-        rise = (training.step + 1) / max(config.warmup_steps, 1)
-        seen.append(training.advance(rate * min(1, rise)))
-        if training.step % config.log_every == 0:
-            names = dict.fromkeys(name for row in seen for name in row)
-            means = {n: np.mean([row[n] for row in seen if n in row]) for n in names}
-            text = "  ".join(f"{name} {mean:.4g}" for name, mean in means.items())
-            print(f"step {training.step}, {done:.1%}: {text}", file=sys.stderr)
-            seen = []
-        if training.step % config.checkpoint_every == 0:
-            training.save(state)
-    training.save(state)
-    recipe = shlex.join(["python", "tools/train_painter_in_torch.py", *sys.argv[1:]])
-    training.export(stage.exported, recipe)
-    print(f"wrote {stage.exported}, after {training.step} steps")
-    return 128 + stopped[0] if stopped else 0
+        training.set_state(torch.load(state, weights_only=True))
+    return run(
+        training,
+        minutes=options.minutes,
+        state=state,
+        file=stage.exported,
+        recipe=shlex.join(["python", "tools/train_painter_in_torch.py", *sys.argv[1:]]),
+    )
 
 
 if __name__ == "__main__":

@@ -1,0 +1,144 @@
+"""What trainings in PyTorch share: their arrays, the optimiser, and the loop."""
+
+import math
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+from flax.traverse_util import unflatten_dict
+
+
+def as_tensor(x, dtype=torch.float32):
+    """Kernels [H, W, C, D] as torch has them, [D, C, H, W]; others as they are."""
+    tensor = torch.tensor(np.asarray(x)).to(dtype)
+    if tensor.ndim != 4:
+        return tensor
+    # In the layout that oneDNN wants.
+    return tensor.permute(3, 2, 0, 1).contiguous(memory_format=torch.channels_last)
+
+
+def from_tensors(tensors):
+    """A tree of arrays: the inverse of `as_tensor` on leaves named by their paths."""
+    leaves = {
+        name: (x.permute(2, 3, 1, 0) if x.ndim == 4 else x).detach().numpy().copy()
+        for name, x in tensors.items()
+    }
+    return unflatten_dict(leaves, sep="/")
+
+
+class Training:
+    """Weights by path, their mean and the optimiser's state, step by step.
+
+    Args:
+        config: has ``learning_rate``, ``warmup_steps``, ``clip_norm``,
+            ``average_decay``, ``log_every`` and ``checkpoint_every``.
+    """
+
+    def __init__(self, config):
+        self.config = config
+        self.step, self.seconds = 0, 0.0
+
+    def set_weights(self, weights):
+        """Begins with weights by path, whose mean they are, too."""
+        self.weights = {name: x.requires_grad_() for name, x in weights.items()}
+        self.mean = {name: x.detach().clone() for name, x in weights.items()}
+        self._optimizer = torch.optim.Adam(
+            self.weights.values(), betas=(0.9, 0.99), fused=True
+        )
+
+    def advance(self, rate):
+        """One step at a learning rate; returns values to be shown, by name."""
+        raise NotImplementedError
+
+    def export(self, file, recipe):
+        """Writes what the mean of the weights is, as a weight file."""
+        raise NotImplementedError
+
+    def descend(self, rate, ends, gradients):
+        """One step of the optimiser.
+
+        Args:
+            rate: the learning rate.
+            ends, gradients: what was computed, and the loss's gradient by it; None
+                where that is the loss itself.
+        """
+        self._optimizer.zero_grad(set_to_none=True)
+        torch.autograd.backward(ends, gradients)
+        norm = torch.nn.utils.clip_grad_norm_(
+            self.weights.values(), self.config.clip_norm
+        )
+        for group in self._optimizer.param_groups:
+            group["lr"] = rate
+        if torch.isfinite(norm):
+            self._optimizer.step()
+        self.step += 1
+        decay = min(self.config.average_decay, self.step / (9 + self.step))
+        with torch.no_grad():
+            for name, mean in self.mean.items():
+                mean.lerp_(self.weights[name], 1 - decay)
+
+    def state(self):
+        """All that a training needs to go on."""
+        return {
+            "weights": self.weights,
+            "mean": self.mean,
+            "optimizer": self._optimizer.state_dict(),
+            "step": self.step,
+            "seconds": self.seconds,
+        }
+
+    def set_state(self, state):
+        """Goes on from what `state` gave."""
+        self.set_weights({name: x.detach() for name, x in state["weights"].items()})
+        self.mean = state["mean"]
+        self._optimizer.load_state_dict(state["optimizer"])
+        self.step, self.seconds = state["step"], state["seconds"]
+
+    def save(self, file):
+        """Writes `state`, whole or not at all."""
+        torch.save(self.state(), f"{file}.new")
+        os.replace(f"{file}.new", file)
+
+
+def run(training: Training, *, minutes, state: Path, file: Path, recipe):
+    """Trains for so many minutes in all, or until a signal says to end.
+
+    Args:
+        training: at its beginning, or where it was stopped.
+        minutes: in which the learning rate falls to zero, by half a cosine.
+        state: where the training is kept to go on from.
+        file: where it is exported to at the end.
+        recipe: what the export says of how it came about.
+
+    Returns:
+        The exit status.
+    """
+    stopped = []
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda number, _: stopped.append(number))
+    config = training.config
+    begun, seen = time.monotonic() - training.seconds, []
+    while not stopped:
+        training.seconds = time.monotonic() - begun
+        done = training.seconds / 60 / minutes
+        if done >= 1:
+            break
+        rate = config.learning_rate * (1 + math.cos(math.pi * done)) / 2
+        rise = (training.step + 1) / max(config.warmup_steps, 1)
+        seen.append(training.advance(rate * min(1, rise)))
+        if training.step % config.log_every == 0:
+            names = dict.fromkeys(name for row in seen for name in row)
+            means = {n: np.mean([row[n] for row in seen if n in row]) for n in names}
+            text = "  ".join(f"{name} {mean:.4g}" for name, mean in means.items())
+            print(f"step {training.step}, {done:.1%}: {text}", file=sys.stderr)
+            seen = []
+        if training.step % config.checkpoint_every == 0:
+            training.save(state)
+    training.save(state)
+    training.export(file, recipe)
+    print(f"wrote {file}, after {training.step} steps")
+    return 128 + stopped[0] if stopped else 0
