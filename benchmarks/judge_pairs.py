@@ -9,7 +9,7 @@ the names will do), with CONTENT and STYLE the stems of files in the two folders
 and styles are brought to squares as evaluations do; results of another size are
 scaled likewise. Prints the means over all pairs; chroma is that of pairs whose
 style is grey. Run it after 'nstjax weights get lpips lpips-alexnet'.
-The painters of adain and adain-lap were trained against VGG-16, none against AlexNet.
+The painters were trained against VGG-16, none of them against AlexNet.
 """
 
 import argparse

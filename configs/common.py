@@ -105,8 +105,10 @@ def losses(config: ConfigDict, *, without: tuple[str, ...] = ()) -> None:
         "palette",
         # Colour fringes at edges.
         "fringe",
-        # Fine noise where the content is flat.
+        # Fine noise where the content is flat, beyond the style's.
         "flat",
+        # The same, whatever the style has.
+        "plain",
         # Detail that repeats every 8, 4 or 2 pixels.
         "checkerboard",
         # Squared distances of pixels to [0, 1].

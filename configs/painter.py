@@ -6,13 +6,13 @@
 
 Presets, each from random weights to a painter by one command:
     adain: the stage "begin" learns to paint with a low weight on the style, from which
-        "paint" goes on with three times that.
-    adain-lap: the same, and a third stage with a term that keeps the content's edges.
+        "paint" goes on with three times that; "refine" keeps more of the content, and
+        its plain places plain.
+    adain-lap: the same, and a further stage with a term that keeps the content's edges.
     adain-depth: the same with a term that keeps the content's depth.
 
-What is bundled went other ways, see the model cards: `adain-slim` and `adain-lap-slim`
-were trained on by tools/train_painter_in_torch.py, from what such a training had given;
-`adain-depth-slim` is from that.
+What is bundled went other ways, see the model cards: it was trained on by
+tools/train_painter_in_torch.py, from what the first two stages had given.
 
 On an accelerator add --config.workers=16. That training took seven minutes on an H200,
 of which another one had a part. Two CPU cores take days: there, go on from
@@ -31,7 +31,7 @@ def get_config(preset="adain"):
 def base():
     config = common.training("painter", "adain-slim")
     # The stages in order, and what each sets; see nstjax/training/stages.py.
-    config.stages = ("begin", "paint")
+    config.stages = ("begin", "paint", "refine")
     config.begin = ConfigDict({"steps": 6_500, "schedule": "constant"})
     config.paint = ConfigDict(
         {
@@ -47,7 +47,7 @@ def base():
     config.loss_dtype = "bfloat16"
     # The painter's shape, see nstjax/models/painter.py.
     config.encoder_widths = ((32, 40), (40, 80))
-    config.decoder_widths = ((96, 64), (48, 32))
+    config.decoder_widths = ((96, 64, 64, 64), (48, 32))
     config.style_width = 80
 
     # Pictures that are enlarged lose texture: painters that learn from them paint well
@@ -102,30 +102,40 @@ def base():
     config.clip_norm = 1.0
     config.average_decay = 0.999
     config.checkpoint_every = 1000
+    config.refine = further(
+        config.paint,
+        learning_rate=2.5e-4,
+        content_weight=3.2,
+        lap_weight=8.0,
+        plain_weight=600.0,
+        flat_weight=250.0,
+        fringe_weight=1.0,
+    )
     return config
 
 
 def lap(config):
     config.name = "adain-lap-slim"
     config.stages += ("lap",)
-    config.lap = further(config, lap_weight=4.0)
+    config.lap = further(config.refine, learning_rate=3e-4, lap_weight=40.0)
 
 
 def depth(config):
     config.name = "adain-depth-slim"
     config.stages += ("depth",)
-    config.depth = further(config, depth_weight=20.0)
+    config.depth = further(
+        config.refine, learning_rate=3e-4, depth_weight=90.0, content_weight=3.6
+    )
 
 
-def further(config, **weights):
-    """A stage that goes on from "paint" with further terms."""
+def further(stage, **changed):
+    """A short stage that goes on from another, with other weights."""
     return ConfigDict(
         {
-            **config.paint,
+            **stage,
             "steps": 1_800,
             "warmup_steps": 50,
-            "learning_rate": 4e-4,
             "average_decay": 0.998,
-            **weights,
+            **changed,
         }
     )

@@ -168,7 +168,7 @@ def test_it_trains_and_goes_on(tool, tmp_path, monkeypatch):
         *(f"--config.style={tmp_path / 'styles'}", "--config.short_side=64"),
         *("--config.crop_size=64", "--config.style_crop_size=64"),
         *("--config.style_short_side=64", "--config.largest_scale=1.0"),
-        *("--config.style_largest_scale=1.0", "--config.paint.warmup_steps=0"),
+        *("--config.style_largest_scale=1.0", "--config.refine.warmup_steps=0"),
         f"--config.encoder_widths={spec.encoder_widths}",
         f"--config.decoder_widths={spec.decoder_widths}",
         f"--config.style_width={spec.style_width}",

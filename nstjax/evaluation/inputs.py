@@ -160,7 +160,7 @@ _TEACHERS = {
 _LOSSES = {
     "adain-slim": (TRUE_VGG19, TRUE_VGG16),
     "adain-lap-slim": (TRUE_VGG19, TRUE_VGG16),
-    "adain-depth-slim": (TRUE_VGG19,),
+    "adain-depth-slim": (TRUE_VGG19, TRUE_VGG16),
 }
 
 LOSS, TEACHER, UNSEEN = "loss network", "teacher of its network", "none"

@@ -14,7 +14,7 @@ from nstjax.losses.base import Loss, Picture
 from nstjax.types import Array
 
 
-def flat_noise_loss(image: Array, content: Array, style: Array) -> Array:
+def flat_noise_loss(image: Array, content: Array, style: Array | None = None) -> Array:
     """Fine noise where the content is flat, as far as the style has none of it.
 
     AdaIN's decoders are known to paint a restless pattern into clear skies.
@@ -25,16 +25,17 @@ def flat_noise_loss(image: Array, content: Array, style: Array) -> Array:
     Args:
         image: the result, [B, H, W, 3], nominally in [0, 1].
         content: of the same shape.
-        style: of any size, [B, H', W', 3].
+        style: of any size, [B, H', W', 3]; None allows no noise.
 
     Returns:
         The mean excess over the flat area, a float32 scalar.
     """
     chex.assert_equal_shape([image, content])
-    energy = local_energy(image)
-    allowed = local_energy(style).mean(axis=(1, 2), keepdims=True)
+    excess = local_energy(image)
+    if style is not None:
+        allowed = local_energy(style).mean(axis=(1, 2), keepdims=True)
+        excess = jnp.maximum(excess - lax.stop_gradient(allowed), 0)
     flat = lax.stop_gradient(flatness(content))
-    excess = jnp.maximum(energy - lax.stop_gradient(allowed), 0)
     area = flat.sum(axis=(1, 2, 3)) + 1.0
     return ((flat * excess).sum(axis=(1, 2, 3)) / area).mean()
 
@@ -142,6 +143,19 @@ class FlatNoise(Loss):
 
     def loss(self, result: Picture, target: Any) -> Array:
         return flat_noise_loss(result.image, *target)
+
+
+@dataclasses.dataclass(frozen=True)
+class PlainNoise(Loss):
+    """`flat_noise_loss` without a style, which keeps plain places plain."""
+
+    uses_style: ClassVar[bool] = False
+
+    def target(self, content: Picture, style: Picture) -> Array:
+        return content.image
+
+    def loss(self, result: Picture, target: Any) -> Array:
+        return flat_noise_loss(result.image, target)
 
 
 @dataclasses.dataclass(frozen=True)

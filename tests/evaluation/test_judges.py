@@ -64,11 +64,12 @@ def test_what_the_bundled_painters_were_trained_against():
         name: open_network(name, kind="decoder")
         for name in ("adain-slim", "adain-lap-slim", "adain-depth-slim")
     }
-    vgg19 = network("d", digest=TRUE_VGG19)
-    assert {part_of_judge(vgg19, [painter]) for painter in painters.values()} == {LOSS}
-    vgg16 = network("e", digest=TRUE_VGG16)
-    assert part_of_judge(vgg16, [painters["adain-slim"]]) == LOSS
-    assert part_of_judge(vgg16, [painters["adain-depth-slim"]]) == UNSEEN
+    for letter, digest in (("d", TRUE_VGG19), ("e", TRUE_VGG16)):
+        judge = network(letter, digest=digest)
+        parts = {part_of_judge(judge, [painter]) for painter in painters.values()}
+        assert parts == {LOSS}
+    other = open_network("style-swap-slim", kind="decoder")
+    assert part_of_judge(network("e", digest=TRUE_VGG16), [other]) == UNSEEN
     assert part_of_judge(depth, [painters["adain-depth-slim"]]) == LOSS
     assert part_of_judge(depth, [painters["adain-slim"]]) == UNSEEN
 

@@ -43,6 +43,15 @@ class TestFlatNoise:
         result = flat_noise_loss(self.noisy(slice(0, 30)), self.content(), style)
         assert result == 0
 
+    def test_without_a_style_all_noise_counts(self):
+        found = flat_noise_loss(self.noisy(slice(0, 30)), self.content())
+        # By a smooth style nothing was allowed either.
+        expected = flat_noise_loss(
+            self.noisy(slice(0, 30)), self.content(), self.smooth_style
+        )
+        np.testing.assert_allclose(found, expected, rtol=1e-6)
+        assert 0.5 * 0.01 * 8 / 9 < found < 1.1 * 0.01 * 8 / 9
+
     def test_a_smooth_picture_costs_nothing(self):
         ramp = np.linspace(0, 1, 66, dtype=np.float32)[None, None, :, None]
         image = np.broadcast_to(ramp, (1, 34, 66, 3))

@@ -23,14 +23,17 @@ def test_a_training_without_stages_is_one():
 
 def test_stages_set_their_leaves_and_begin_where_the_last_ended():
     config = load_config("painter:adain-lap", ["--config.begin.steps=7"])
-    begin, paint, lap = stages_of(config, Path("runs/x"))
-    assert [s.name for s in (begin, paint, lap)] == ["begin", "paint", "lap"]
+    begin, paint, refine, lap = stages = list(stages_of(config, Path("runs/x")))
+    assert [s.name for s in stages] == ["begin", "paint", "refine", "lap"]
     assert begin.config.steps == 7 and begin.config.initial == ""
     assert begin.workdir == Path("runs/x/begin")
     assert paint.config.initial == "runs/x/begin/adain-lap-slim.safetensors"
     assert paint.config.gram_weight == 3 * begin.config.gram_weight
+    assert refine.config.initial == "runs/x/paint/adain-lap-slim.safetensors"
     assert begin.config.lap_weight == paint.config.lap_weight == 0
-    assert lap.config.lap_weight > 0 and lap.workdir == Path("runs/x") and lap.last
+    assert lap.config.lap_weight > refine.config.lap_weight > 0
+    assert refine.config.gram_weight == paint.config.gram_weight
+    assert lap.workdir == Path("runs/x") and lap.last
 
 
 def test_a_stage_that_sets_an_unknown_leaf_is_refused():
@@ -72,6 +75,8 @@ def test_a_painter_from_random_weights_to_a_picture(judge, tmp_path, capsys):
         "average_decay": 0.5,
         "begin.steps": 40,
         "paint.steps": 3,
+        "refine.steps": 3,
+        "refine.warmup_steps": 1,
         "warmup_steps": 1,
     }.items():
         command.append(f"--config.{leaf}={value}")
@@ -80,7 +85,7 @@ def test_a_painter_from_random_weights_to_a_picture(judge, tmp_path, capsys):
     params, metadata = load_weights(workdir / "adain-slim.safetensors")
     assert metadata.kind == "painter" and metadata.notes["loss_encoder"]["name"]
     note = json.loads((workdir / "config.json").read_text())
-    assert note["initial"] == str(workdir / "begin" / "adain-slim.safetensors")
+    assert note["initial"] == str(workdir / "paint" / "adain-slim.safetensors")
     assert "stages" not in note
     painted = nstjax.stylize(
         "chelsea", "night", size=64, decoder=str(workdir / "adain-slim.safetensors")
@@ -95,6 +100,6 @@ def test_a_painter_without_its_judge_is_refused():
     from nstjax.training.recipes.table import make_task
 
     config = load_config("painter", ["--config.data=demo", "--config.loss_encoder="])
-    (begin, _) = stages_of(config, Path("x"))
+    (begin, *_) = stages_of(config, Path("x"))
     with pytest.raises(NstjaxError, match="weights get vgg19"):
         make_task(begin.config)
