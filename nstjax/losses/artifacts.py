@@ -14,7 +14,7 @@ from nstjax.losses.base import Loss, Picture
 from nstjax.types import Array
 
 
-def flat_noise_loss(image: Array, content: Array, style: Array | None = None) -> Array:
+def flat_noise_loss(image: Array, content: Array, style: Array | None) -> Array:
     """Fine noise where the content is flat, as far as the style has none of it.
 
     AdaIN's decoders are known to paint a restless pattern into clear skies.
@@ -147,7 +147,7 @@ class FlatNoise(Loss):
 
 @dataclasses.dataclass(frozen=True)
 class PlainNoise(Loss):
-    """`flat_noise_loss` without a style, which keeps plain places plain."""
+    """`flat_noise_loss` that allows none, which keeps plain places plain."""
 
     uses_style: ClassVar[bool] = False
 
@@ -155,7 +155,7 @@ class PlainNoise(Loss):
         return content.image
 
     def loss(self, result: Picture, target: Any) -> Array:
-        return flat_noise_loss(result.image, target)
+        return flat_noise_loss(result.image, target, None)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -44,7 +44,7 @@ class TestFlatNoise:
         assert result == 0
 
     def test_without_a_style_all_noise_counts(self):
-        found = flat_noise_loss(self.noisy(slice(0, 30)), self.content())
+        found = flat_noise_loss(self.noisy(slice(0, 30)), self.content(), None)
         # By a smooth style nothing was allowed either.
         expected = flat_noise_loss(
             self.noisy(slice(0, 30)), self.content(), self.smooth_style
