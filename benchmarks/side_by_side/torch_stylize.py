@@ -67,13 +67,17 @@ def decode(weights, features, style):
         scale, shift = change[:, :, None, None].chunk(2, 1)
         return torch.addcmul(shift, x, 1 + LARGEST_SCALE * torch.tanh(scale))
 
-    x = features["quarter"]
-    for name in ("quarter_0", "quarter_1"):
-        x = F.relu(styled(name, convolve(weights, f"decoder/{name}", x)))
+    def rest_of(level, x, number):
+        while f"decoder/{level}_{number}/kernel" in weights:
+            name = f"{level}_{number}"
+            x = F.relu(styled(name, convolve(weights, f"decoder/{name}", x)))
+            number += 1
+        return x
+
+    x = rest_of("quarter", features["quarter"], 0)
     y = convolve(weights, "decoder/half_0", x, doubled=True)
     y += convolve(weights, "decoder/half_skip", features["half"])
-    x = F.relu(styled("half_0", y))
-    x = F.relu(styled("half_1", convolve(weights, "decoder/half_1", x)))
+    x = rest_of("half", F.relu(styled("half_0", y)), 1)
     y = convolve(weights, "decoder/pixels", x) + 0.5
     batch, _, height, width = y.shape
     y = y.reshape(batch, 2, 2, 3, height, width).permute(0, 3, 4, 1, 5, 2)
