@@ -126,10 +126,9 @@ def lengthened(weights, given, wanted):
             given.decoder_widths, wanted.decoder_widths, fillvalue=()
         )
     )
-    if (given.encoder_widths, longer, given.style_width) != (
-        *(wanted.encoder_widths, wanted.decoder_widths),
-        wanted.style_width,
-    ):
+    same_encoder = given.encoder_widths == wanted.encoder_widths
+    same_style = given.style_width == wanted.style_width
+    if not same_encoder or not same_style or longer != wanted.decoder_widths:
         raise SystemExit(
             "--config.initial has another shape than the config's, which may only "
             "repeat the last width of the decoder's levels"

@@ -170,9 +170,9 @@ def compare_styles(result: Features, style: LpipsStyle) -> dict[str, float]:
 def make_perceptual_metric(network: Lpips, *, name: str) -> Metric:
     """Likeness to content and style by LPIPS' network, and LPIPS itself.
 
-    The painters of `adain` and `adain-lap` were trained against VGG-16; no bundled
-    network was against AlexNet. At the layers that LPIPS compares
-    (relu1_2, 2_2, 3_3, 4_3, 5_3 of VGG-16; relu1 to relu5 of AlexNet):
+    The bundled painters were trained against VGG-16; no bundled network was against
+    AlexNet. At the layers that LPIPS compares (relu1_2, 2_2, 3_3, 4_3, 5_3 of VGG-16;
+    relu1 to relu5 of AlexNet):
 
         lpips: LPIPS of result and content, see `nstjax.models.lpips`.
         content16: ||f - f_c||^2 / ||f_c||^2 at relu4_3.
