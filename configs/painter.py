@@ -11,12 +11,12 @@ Presets, each from random weights to a painter by one command:
     adain-lap: the same, and a further stage with a term that keeps the content's edges.
     adain-depth: the same with a term that keeps the content's depth.
 
-What is bundled went other ways, see the model cards: it was trained on by
-tools/train_painter_in_torch.py, from what the first two stages had given.
+What is bundled came about in parts, see the model cards; these stages were not run from
+the first to the last.
 
-On an accelerator add --config.workers=16. That training took seven minutes on an H200,
-of which another one had a part. Two CPU cores take days: there, go on from
-what is bundled, with tools/train_painter_in_torch.py.
+On an accelerator add --config.workers=16. At the rate at which stages ran on an H200,
+all take twelve minutes there. Two CPU cores take days: there, go on from what is
+bundled, with tools/train_painter_in_torch.py.
 """
 
 from ml_collections import ConfigDict
@@ -47,8 +47,8 @@ def base():
     config.loss_dtype = "bfloat16"
     # The painter's shape, see nstjax/models/painter.py.
     config.encoder_widths = ((32, 40), (40, 80))
-    config.decoder_widths = ((96, 64, 64, 64), (48, 32))
-    config.style_width = 80
+    config.decoder_widths = ((96, 64, 64, 48), (48, 32))
+    config.style_width = 128
 
     # Pictures that are enlarged lose texture: painters that learn from them paint well
     # known pictures' marks too faintly. Museums' previews have some 300 pixels.
@@ -104,11 +104,14 @@ def base():
     config.checkpoint_every = 1000
     config.refine = further(
         config.paint,
-        learning_rate=2.5e-4,
-        content_weight=3.2,
-        lap_weight=8.0,
-        plain_weight=600.0,
-        flat_weight=250.0,
+        steps=10_000,
+        warmup_steps=300,
+        average_decay=0.999,
+        learning_rate=8e-4,
+        content_weight=2.8,
+        lap_weight=7.0,
+        plain_weight=700.0,
+        flat_weight=300.0,
         fringe_weight=1.0,
     )
     return config
@@ -117,15 +120,13 @@ def base():
 def lap(config):
     config.name = "adain-lap-slim"
     config.stages += ("lap",)
-    config.lap = further(config.refine, learning_rate=3e-4, lap_weight=40.0)
+    config.lap = further(config.refine, lap_weight=40.0)
 
 
 def depth(config):
     config.name = "adain-depth-slim"
     config.stages += ("depth",)
-    config.depth = further(
-        config.refine, learning_rate=3e-4, depth_weight=90.0, content_weight=3.6
-    )
+    config.depth = further(config.refine, depth_weight=90.0, content_weight=3.6)
 
 
 def further(stage, **changed):
@@ -136,6 +137,7 @@ def further(stage, **changed):
             "steps": 1_800,
             "warmup_steps": 50,
             "average_decay": 0.998,
+            "learning_rate": 2.5e-4,
             **changed,
         }
     )

@@ -58,8 +58,8 @@ class PainterSpec:
     """
 
     encoder_widths: tuple[tuple[int, ...], ...] = ((32, 40), (40, 80))
-    decoder_widths: tuple[tuple[int, ...], ...] = ((96, 64, 64, 64), (48, 32))
-    style_width: int = 80
+    decoder_widths: tuple[tuple[int, ...], ...] = ((96, 64, 64, 48), (48, 32))
+    style_width: int = 128
 
     def __post_init__(self):
         try:
