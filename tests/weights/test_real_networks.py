@@ -2,12 +2,15 @@
 
 import dataclasses
 from functools import partial
+from pathlib import Path
 
 import jax
 import numpy as np
 import pytest
 
+import nstjax
 from nstjax.examples import content_image
+from nstjax.methods.images import read_picture
 from nstjax.models.vgg import VGGSpec, features
 from nstjax.weights.conversion.sources import open_source
 from nstjax.weights.conversion.vgg19 import convert_vgg19
@@ -65,3 +68,28 @@ def test_same_as_torch(fetched, torch_reference, name):
             x = torch.relu(torch.nn.functional.conv2d(x, kernel, bias, padding=1))
     expected = reference.to_numpy(x)
     assert np.linalg.norm(found - expected) < 1e-5 * np.linalg.norm(expected)
+
+
+def test_the_full_decoder_paints_the_style(fetched):
+    """models/adain-vgg19.safetensors, outside of the package."""
+    file = Path(__file__).parents[2] / "models" / "adain-vgg19.safetensors"
+    encoder = load_encoder(fetched("vgg19"))
+    content, style = content_image("chelsea")[:128, :160], read_picture("night")
+    painted = nstjax.stylize(
+        content, style, method="adain", encoder="vgg19", decoder=file, size=128
+    )
+
+    def moments(image):
+        found = features(encoder.params, image[None], LAYERS, spec=encoder.spec)
+        return [
+            np.concatenate([x.mean((0, 1, 2)), x.std((0, 1, 2))])
+            for x in map(np.asarray, found.values())
+        ]
+
+    def distance(image):
+        return sum(
+            np.square(a - b).sum() / np.square(b).sum()
+            for a, b in zip(moments(image), moments(style), strict=True)
+        )
+
+    assert distance(painted) < 0.5 * distance(content)
