@@ -15,8 +15,8 @@ What is bundled came about in parts, see the model cards; these stages were not 
 the first to the last.
 
 On an accelerator add --config.workers=16. At the rate at which stages ran on an H200,
-all take twelve minutes there. Two CPU cores take days: there, go on from what is
-bundled, with tools/train_painter_in_torch.py.
+all take twelve minutes there. On two CPU cores they would take days;
+tools/train_painter_in_torch.py goes through them there in as long as it is given.
 """
 
 from ml_collections import ConfigDict

@@ -157,13 +157,9 @@ def test_it_trains_and_goes_on(tool, tmp_path, monkeypatch):
     }
     monkeypatch.setattr(tool, "LOSS_NETWORKS", networks)
     spec = painter.PainterSpec(*THREE_LEVELS)
-    first = tmp_path / "first.safetensors"
-    params = painter.init_params(jax.random.key(0), spec)
-    metadata = WeightsMetadata("painter", "first", spec.to_dict(), "a test", "none")
-    save_weights(first, params, metadata)
     command = [
         *("train_painter_in_torch.py", "--config", "painter"),
-        *("--workdir", str(tmp_path / "run"), f"--config.initial={first}"),
+        *("--workdir", str(tmp_path / "run"), "--config.stages=('begin', 'refine')"),
         *(f"--config.content={tmp_path / 'contents'}", "--config.batch_size=2"),
         *(f"--config.style={tmp_path / 'styles'}", "--config.short_side=64"),
         *("--config.crop_size=64", "--config.style_crop_size=64"),
@@ -173,14 +169,21 @@ def test_it_trains_and_goes_on(tool, tmp_path, monkeypatch):
         f"--config.decoder_widths={spec.decoder_widths}",
         f"--config.style_width={spec.style_width}",
     ]
+    files = [
+        tmp_path / "run" / folder / "adain-slim.safetensors" for folder in ("begin", "")
+    ]
     steps = []
-    for minutes in (0.1, 0.2):
+    for minutes in (0.2, 0.4):
         monkeypatch.setattr(sys, "argv", [*command, f"--minutes={minutes}"])
         assert tool.main() == 0
-        trained, metadata = load_weights(tmp_path / "run" / "adain-slim.safetensors")
-        steps.append(metadata.notes["step"])
-        assert painter.PainterSpec.from_dict(metadata.spec) == spec
-        assert all(np.isfinite(x).all() for x in jax.tree.leaves(trained))
-    assert 0 < steps[0] < steps[1]
-    moved = jax.tree.map(lambda a, b: float(np.abs(a - b).max()), trained, dict(params))
-    assert max(jax.tree.leaves(moved)) > 1e-3
+        for file in files:
+            trained, metadata = load_weights(file)
+            steps.append(metadata.notes["step"])
+            assert painter.PainterSpec.from_dict(metadata.spec) == spec
+            assert all(np.isfinite(x).all() for x in jax.tree.leaves(trained))
+    assert 0 < steps[0] < steps[2] and 0 < steps[1] < steps[3]
+    begun, _ = load_weights(files[0])
+    random_weights = jax.device_get(painter.init_params(jax.random.key(0), spec))
+    for before, after in ((random_weights, begun), (begun, trained)):
+        moved = jax.tree.map(lambda a, b: float(np.abs(a - b).max()), before, after)
+        assert max(jax.tree.leaves(moved)) > 1e-3

@@ -34,8 +34,9 @@ class Training:
     """Weights by path, their mean and the optimiser's state, step by step.
 
     Args:
-        config: has ``learning_rate``, ``warmup_steps``, ``clip_norm``,
-            ``average_decay``, ``log_every`` and ``checkpoint_every``.
+        config: has ``learning_rate``, ``schedule`` ("cosine", or else constant),
+            ``warmup_steps``, ``clip_norm``, ``average_decay``, ``log_every`` and
+            ``checkpoint_every``.
     """
 
     def __init__(self, config):
@@ -109,7 +110,7 @@ def run(training: Training, *, minutes, state: Path, file: Path, recipe):
 
     Args:
         training: at its beginning, or where it was stopped.
-        minutes: in which the learning rate falls to zero, by half a cosine.
+        minutes: in which the learning rate falls to zero, by half a cosine, or stays.
         state: where the training is kept to go on from.
         file: where it is exported to at the end.
         recipe: what the export says of how it came about.
@@ -127,7 +128,8 @@ def run(training: Training, *, minutes, state: Path, file: Path, recipe):
         done = training.seconds / 60 / minutes
         if done >= 1:
             break
-        rate = config.learning_rate * (1 + math.cos(math.pi * done)) / 2
+        falling = (1 + math.cos(math.pi * done)) / 2
+        rate = config.learning_rate * (falling if config.schedule == "cosine" else 1)
         rise = (training.step + 1) / max(config.warmup_steps, 1)
         seen.append(training.advance(rate * min(1, rise)))
         if training.step % config.log_every == 0:

@@ -1,14 +1,19 @@
-"""Trains a painter on, in PyTorch, on a CPU that multiplies in bfloat16.
+"""Trains a painter in PyTorch, on a CPU that multiplies in bfloat16.
 
-    python tools/train_painter_in_torch.py --config configs/painter.py --minutes 90 \\
+    python tools/train_painter_in_torch.py --config configs/painter.py --minutes 600 \\
         --workdir runs/adain --config.content=PHOTOS --config.style=PAINTINGS \\
-        --config.crop_size=192 --config.style_crop_size=192 --config.batch_size=4 \\
-        --config.initial=FILE
+        --config.crop_size=192 --config.style_crop_size=192 --config.batch_size=4
+
+goes from random weights through all stages of the config, and
+
+        --config.stages="('refine',)" --config.initial=FILE
+
+goes on from a painter in one of them.
 
 With AMX, oneDNN's convolutions in bfloat16 take a quarter of the time; XLA has none on
 a CPU. So painter and loss networks run in PyTorch here, and the gradient of the latter
 is written out: six times as many crops as by `train.py`. Terms, their weights and the
-file are those of the config's last stage. Departures from `train.py`:
+files are those of the config's stages. Departures from `train.py`:
 
 - Each step compares by one of `LOSS_NETWORKS`, in turn, which have pictures of their
   own.
@@ -17,8 +22,8 @@ file are those of the config's last stage. Departures from `train.py`:
 - The style's layers have weights of their own.
 - A relative error above 1 counts as 1 and pulls as an error of 1 would: a blank
   style's has no bound.
-- Adam's second moments decay by .99; nothing is validated; --minutes, in place of the
-  config's steps, ends the schedule.
+- Adam's second moments decay by .99; nothing is validated; each stage's share of
+  --minutes, by its steps, ends its schedule.
 - Convolutions of the decoder that --config.initial has not begin as the identity.
 
 The same command goes on with a training that was stopped.
@@ -52,7 +57,7 @@ import jax.numpy as jnp  # noqa: E402
 from nstjax.configuration import config_to_dict, load_config  # noqa: E402
 from nstjax.io.crops import cut  # noqa: E402
 from nstjax.io.datasets import find_pictures  # noqa: E402
-from nstjax.io.weights import load_weights, save_weights  # noqa: E402
+from nstjax.io.weights import WeightsMetadata, load_weights, save_weights  # noqa: E402
 from nstjax.losses import table  # noqa: E402
 from nstjax.losses.base import Picture  # noqa: E402
 from nstjax.models.depth import disparity  # noqa: E402
@@ -61,6 +66,7 @@ from nstjax.models.painter import (  # noqa: E402
     LARGEST_SCALE,
     LARGEST_STATISTIC,
     PainterSpec,
+    init_params,
 )
 from nstjax.ops.preprocess import input_map  # noqa: E402
 from nstjax.training.recipes.painter import make_terms  # noqa: E402
@@ -100,6 +106,27 @@ FEATURE_TERMS = ("content", "gram", "moments")
 KEPT = torch.bfloat16
 # As `nstjax.losses.gatys.NormalisedContent` and `nstjax.losses.adain.Moments`.
 LEAST_DEVIATION, VARIANCE_EPS, MOMENTS_FLOOR = 0.1, 1e-5, 1e-4
+
+
+def begin(config, spec):
+    """A painter to begin with: what `config.initial` names, or random weights.
+
+    Returns:
+        Params, their spec, and what a file says of them.
+    """
+    if config.initial:
+        params, metadata = load_weights(config.initial)
+        return params, PainterSpec.from_dict(metadata.spec), metadata
+    params = jax.device_get(init_params(jax.random.key(config.seed), spec))
+    metadata = WeightsMetadata(
+        kind="painter",
+        name=config.name,
+        spec=spec.to_dict(),
+        source="trained by nstjax",
+        licence="Apache-2.0",
+        notes={"transform": "adain", "eps": EPS},
+    )
+    return params, spec, metadata
 
 
 def to_torch(params):
@@ -502,7 +529,6 @@ class Judge:
         self._style = Crops(
             styles[part], style_crop, seed=config.seed + 1, config=config
         )
-        self._weights = {name: config[f"{name}_weight"] for name in FEATURE_TERMS}
         self._likelihood = self._measure_styles(config.batch_size)
 
     def _measure_styles(self, count):
@@ -530,37 +556,33 @@ class Judge:
         styles, told = self._describe_styles(numbers)
         return contents, styles, (wanted, told)
 
-    def losses(self, image, targets):
+    def losses(self, image, targets, weights):
         """The terms' values, and the gradient of their weighted sum by the pixels."""
-        return self._network.losses(image, *targets, self._weights)
+        return self._network.losses(image, *targets, weights)
 
 
 class PainterTraining(Training):
-    """A painter, compared by each of `LOSS_NETWORKS` in turn."""
+    """A painter, compared by each of `judges` in turn."""
 
-    def __init__(self, config):
+    def __init__(self, config, judges):
         super().__init__(config)
-        params, self.metadata = load_weights(config.initial)
-        given = PainterSpec.from_dict(self.metadata.spec)
         widths = config.encoder_widths, config.decoder_widths
         self.spec = PainterSpec(*widths, config.style_width)
+        params, given, self.metadata = begin(config, self.spec)
         self.set_weights(lengthened(to_torch(params), given, self.spec))
         terms = make_terms(config)
         others = [term for term in terms if term.name not in FEATURE_TERMS]
         depth = load_depth(config.depth_model) if table.needs_depth(others) else None
         self.picture_losses = make_picture_losses(others, depth)
-        count = len(LOSS_NETWORKS)
-        self.judges = [
-            Judge(name, config, slice(first, None, count))
-            for first, name in enumerate(LOSS_NETWORKS)
-        ]
+        self.judges = judges
+        self.feature_weights = {n: config[f"{n}_weight"] for n in FEATURE_TERMS}
 
     def advance(self, rate):
         config = self.config
         judge = self.judges[self.step % len(self.judges)]
         contents, styles, targets = judge.draw(config.batch_size)
         image = paint(self.weights, contents, styles, spec=self.spec)
-        values, gradient = judge.losses(image.detach(), targets)
+        values, gradient = judge.losses(image.detach(), targets, self.feature_weights)
         pictures = [x.detach().permute(0, 2, 3, 1) for x in (image, contents, styles)]
         pictures = [jnp.asarray(x.numpy()) for x in pictures]
         (_, others), more = self.picture_losses(*pictures, jax.random.key(self.step))
@@ -602,22 +624,30 @@ def main():
     parser.add_argument("--minutes", type=float, required=True)
     options, rest = parser.parse_known_args()
     config = load_config(options.config, rest)
-    initial = config.initial
-    *_, stage = stages_of(config, options.workdir)
-    with stage.config.unlocked():
-        stage.config.initial = initial
-    options.workdir.mkdir(parents=True, exist_ok=True)
-    state = options.workdir / "state.pt"
-    training = PainterTraining(stage.config)
-    if state.is_file():
-        training.set_state(torch.load(state, weights_only=True))
-    return run(
-        training,
-        minutes=options.minutes,
-        state=state,
-        file=stage.exported,
-        recipe=shlex.join(["python", "tools/train_painter_in_torch.py", *sys.argv[1:]]),
-    )
+    recipe = shlex.join(["python", "tools/train_painter_in_torch.py", *sys.argv[1:]])
+    stages = list(stages_of(config, options.workdir))
+    steps = sum(stage.config.steps for stage in stages)
+    # Their pictures and targets serve all stages.
+    judges = [
+        Judge(name, stages[0].config, slice(first, None, len(LOSS_NETWORKS)))
+        for first, name in enumerate(LOSS_NETWORKS)
+    ]
+    for stage in stages:
+        print(f"stage {stage.name}", file=sys.stderr)
+        stage.workdir.mkdir(parents=True, exist_ok=True)
+        state = stage.workdir / "state.pt"
+        training = PainterTraining(stage.config, judges)
+        if state.is_file():
+            training.set_state(torch.load(state, weights_only=True))
+        if status := run(
+            training,
+            minutes=options.minutes * stage.config.steps / steps,
+            state=state,
+            file=stage.exported,
+            recipe=recipe,
+        ):
+            return status
+    return 0
 
 
 if __name__ == "__main__":
