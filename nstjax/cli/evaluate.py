@@ -83,6 +83,14 @@ def make_parser() -> parsing.Parser:
         "their own, such as vgg19; each gets a line of its own",
     )
     what.add_argument(
+        "--decoder",
+        nargs="+",
+        default=[],
+        metavar="METHOD=FILE",
+        help="also paint these methods of one pass with these decoders, with the one "
+        "of --encoder that each was trained for; each gets a line of its own",
+    )
+    what.add_argument(
         "--seed", type=parsing.whole, default=0, metavar="N", help="of all randomness"
     )
     what.add_argument(
@@ -179,6 +187,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             iterations=options.iterations,
             depth_models=options.depth_model,
             encoders=options.encoder,
+            decoders=options.decoder,
             judges=options.judge,
             depth_judges=options.depth_judge,
             lpips=options.lpips,

@@ -304,6 +304,7 @@ def make_variants(
     gatys_evaluations: Sequence[int] = (),
     depth_models: Sequence[str] = (),
     encoders: Sequence[str] = (),
+    decoders: Sequence[str] = (),
 ) -> tuple[list[Variant], list[Variant]]:
     """Makes the variants of an evaluation, and checks that they can run.
 
@@ -316,6 +317,9 @@ def make_variants(
             gatys-depth paints besides its own; the variants are named after both.
         encoders: names or files of encoders, against each of which methods that
             optimise paint besides their own; the variants are named after both.
+        decoders: further decoders of methods of one pass, ``METHOD=FILE``; each
+            paints with the one of `encoders` that it was trained for, or else with
+            the method's own.
 
     Returns:
         The methods' own variants, and those of Gatys for the budgets.
@@ -326,6 +330,14 @@ def make_variants(
     """
     if len(set(methods)) < len(methods):
         raise NstjaxError("--methods names a method twice; name each once")
+    for decoder in decoders:
+        method, _, file = decoder.partition("=")
+        known = METHODS.get(method) if method in methods and file else None
+        if known is None or not known.in_one_pass:
+            raise NstjaxError(
+                f"--decoder {decoder} is not METHOD=FILE with a method of one pass "
+                "that --methods names, such as adain=decoder.safetensors"
+            )
     own = []
     for method in methods:
         known = METHODS.get(method)
@@ -336,12 +348,15 @@ def make_variants(
             own.extend(_with_networks(method, "depth", depth_models, changed))
         if optimises:
             own.extend(_with_networks(method, "encoder", encoders, changed))
+        else:
+            own.extend(_with_decoders(method, decoders, encoders))
     if depth_models and _WITH_DEPTH not in methods:
         raise NstjaxError(
             f"--depth-model is for {_WITH_DEPTH}, which --methods leaves out; name it "
             "there, or leave the option out"
         )
-    if encoders and all(method_of(variant.options).in_one_pass for variant in own):
+    unused = all(method_of(variant.options).in_one_pass for variant in own)
+    if encoders and unused and not decoders:
         raise NstjaxError(
             "--encoder is for methods that optimise, which --methods leaves out; name "
             "one there, or leave the option out"
@@ -369,6 +384,31 @@ def _with_networks(
         if name in names:
             flag = option.replace("_", "-")
             raise NstjaxError(f"two of --{flag} are called {name}; give it once")
+        names.add(name)
+        yield dataclasses.replace(variant, name=name)
+
+
+def _with_decoders(
+    method: str, decoders: Sequence[str], encoders: Sequence[str]
+) -> Iterator[Variant]:
+    """Variants of a method of one pass with its decoders among some."""
+    names = {method}
+    for file in (f for m, _, f in (d.partition("=") for d in decoders) if m == method):
+        decoder = open_network(file, kind="decoder")
+        trained_for = decoder.metadata.notes.get("encoder_sha256")
+        suited = [
+            encoder
+            for encoder in encoders
+            if open_network(encoder, kind="encoder").sha256 == trained_for
+        ]
+        changed = {"decoder": file} | ({"encoder": suited[0]} if suited else {})
+        variant = _variant(
+            f"{method} ({file})", method_options(method, options=changed)
+        )
+        name = decoder.metadata.name
+        name = name if name.startswith(f"{method}-") else f"{method}-{name}"
+        if name in names:
+            raise NstjaxError(f"two of --decoder are called {name}; give it once")
         names.add(name)
         yield dataclasses.replace(variant, name=name)
 

@@ -63,6 +63,7 @@ class Settings:
         iterations: of methods that optimise; None for the presets'.
         depth_models: further depth networks that gatys-depth paints with.
         encoders: further encoders that methods that optimise paint with.
+        decoders: further decoders of methods of one pass, ``METHOD=FILE``.
         judges, depth_judges, lpips: names or files of networks; `lpips` None for
             those that have been fetched.
         metrics: places of the user's own.
@@ -84,6 +85,7 @@ class Settings:
     iterations: int | None
     depth_models: Sequence[str]
     encoders: Sequence[str]
+    decoders: Sequence[str]
     judges: Sequence[str]
     depth_judges: Sequence[str]
     lpips: Sequence[str] | None
@@ -117,6 +119,7 @@ def evaluate(settings: Settings, *, tell: Callable[[str], None]) -> list[str]:
         gatys_evaluations=GATYS_BUDGETS if settings.budget_pairs else (),
         depth_models=settings.depth_models,
         encoders=settings.encoders,
+        decoders=settings.decoders,
     )
     judges = open_judges(settings.judges, kind="encoder")
     depth_judges = open_judges(settings.depth_judges, kind="depth")

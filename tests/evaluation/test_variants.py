@@ -1,6 +1,7 @@
 """Methods with their settings and networks."""
 
 import dataclasses
+from pathlib import Path
 
 import pytest
 
@@ -9,6 +10,8 @@ from nstjax.evaluation import inputs
 from nstjax.evaluation.inputs import make_variants
 from nstjax.io.weights import load_weights, save_weights, sha256_of
 from nstjax.weights.pretrained import weights_path
+
+FULL_DECODER = Path(__file__).parents[2] / "models" / "adain-vgg19.safetensors"
 
 
 def test_methods_and_their_networks():
@@ -69,6 +72,30 @@ def test_methods_that_optimise_with_other_encoders_beside_their_own(tmp_path):
         make_variants(["adain"], encoders=(str(other),))
     with pytest.raises(NstjaxError, match="two of --encoder are called .*give it once"):
         make_variants(["gatys"], encoders=(str(other), str(other)))
+
+
+def test_decoders_paint_with_the_encoder_that_they_were_trained_for(tmp_path):
+    other = tmp_path / "other.safetensors"
+    params, metadata = load_weights(weights_path("vgg19-slim"))
+    save_weights(other, params, dataclasses.replace(metadata, name="other"))
+    file = tmp_path / "full.safetensors"
+    params, metadata = load_weights(FULL_DECODER)
+    notes = {**metadata.notes, "encoder_sha256": sha256_of(other)}
+    save_weights(file, params, dataclasses.replace(metadata, notes=notes))
+    own, _ = make_variants(
+        ["adain", "adain-lap"], encoders=(str(other),), decoders=(f"adain={file}",)
+    )
+    names = [variant.name for variant in own]
+    assert names == ["adain", "adain-vgg19", "adain-lap"]
+    assert own[1].networks["decoder"].sha256 == sha256_of(file)
+    assert own[1].networks["encoder"].sha256 == sha256_of(other)
+    for wrong in (str(file), "adain=", f"gatys={file}", f"adain-depth={file}"):
+        with pytest.raises(NstjaxError, match="is not METHOD=FILE with a method of"):
+            make_variants(["adain", "gatys"], decoders=(wrong,))
+    with pytest.raises(NstjaxError, match="two of --decoder are called adain-vgg19"):
+        make_variants(["adain"], decoders=(f"adain={file}", f"adain={file}"))
+    with pytest.raises(NstjaxError, match="nowhere.safetensors"):
+        make_variants(["adain"], decoders=("adain=nowhere.safetensors",))
 
 
 def test_a_method_without_its_network_says_which(monkeypatch):
