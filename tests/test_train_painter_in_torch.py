@@ -15,8 +15,9 @@ from nstjax.io.weights import WeightsMetadata, load_weights, save_weights
 from nstjax.losses import table
 from nstjax.losses.base import Picture
 from nstjax.models import painter, vgg
-from nstjax.training.recipes.painter import make_terms, statistics
+from nstjax.training.recipes.painter import feature_terms, statistics
 from nstjax.transforms.adain import adain
+from nstjax.weights.pretrained import load_encoder
 
 torch = pytest.importorskip("torch")
 pytestmark = pytest.mark.slow
@@ -33,7 +34,9 @@ def tool():
 
 
 def save_network(path: Path, seed: int) -> str:
-    spec = vgg.VGGSpec(widths=(6, 8, 8, 10, 8), padding="zero", input_map="imagenet")
+    spec = vgg.VGGSpec(
+        widths=(6, 6, 8, 8, 10, 10, 10, 10, 8), padding="zero", input_map="imagenet"
+    )
     params = vgg.init_params(jax.random.key(seed), spec)
     metadata = WeightsMetadata("vgg19", path.stem, spec.to_dict(), "a test", "none")
     save_weights(path, params, metadata)
@@ -94,19 +97,20 @@ def test_convolutions_that_are_added_change_nothing(tool):
 
 def test_its_losses_and_their_gradient_are_the_same(tool, tmp_path):
     """The gradient that is written out is the one that JAX finds."""
-    path = save_network(tmp_path / "judge.safetensors", seed=1)
-    params, metadata = load_weights(path)
-    spec = vgg.VGGSpec.from_dict(metadata.spec)
+    encoder = load_encoder(save_network(tmp_path / "judge.safetensors", seed=1))
     config = load_config("painter.py")
-    config.content_layers = {"relu3_1": 1.0}
-    config.style_layers = layers = ("relu1_2", "relu2_1", "relu3_1")
-    terms = [t for t in make_terms(config) if t.name in tool.FEATURE_TERMS]
+    config.vgg19.content_layers = {"relu3_1": 1.0}
+    shares = {"relu1_2": 0.2, "relu2_1": 0.5, "relu3_1": 0.4}
+    config.vgg19.style_layers = shares
+    terms = feature_terms(config, encoder)
+    assert {term.name for term in terms} == set(tool.FEATURE_TERMS)
     result, content, style = (random(seed, 2, 24, 32, 3) for seed in (2, 3, 4))
     # Fainter than the style, so that no relative error is above 1.
     result = 0.3 + 0.4 * result
 
     def seen(image):
-        return Picture(image, vgg.features(params, image, layers, spec=spec))
+        features = vgg.features(encoder.params, image, tuple(shares), spec=encoder.spec)
+        return Picture(image, features)
 
     def total(image):
         values = table.evaluate(terms, seen(image), seen(content), seen(style))
@@ -116,8 +120,7 @@ def test_its_losses_and_their_gradient_are_the_same(tool, tmp_path):
         jnp.asarray(result)
     )
     assert max(expected["gram"], expected["moments"]) < 1
-    shares = dict.fromkeys(layers, 1 / len(layers))
-    network = tool.LossNetwork(path, "relu3_1", shares, dtype=torch.float32)
+    network = tool.LossNetwork(encoder, "relu3_1", shares, dtype=torch.float32)
     values, found = network.losses(
         tool.channels_first(result),
         network.describe_content(tool.channels_first(content)),
@@ -148,14 +151,9 @@ def test_it_trains_and_goes_on(tool, tmp_path, monkeypatch):
         for number in range(4):
             picture = np.uint8(255 * random(number, 72, 72, 3))
             Image.fromarray(picture).save(tmp_path / name / f"{number}.png")
-    networks = {
-        save_network(tmp_path / f"judge{seed}.safetensors", seed): (
-            "relu3_1",
-            {"relu1_2": 0.2, "relu2_2": 0.5, "relu3_1": 0.5},
-        )
-        for seed in (1, 2)
-    }
-    monkeypatch.setattr(tool, "LOSS_NETWORKS", networks)
+    judges = [
+        save_network(tmp_path / f"judge{seed}.safetensors", seed) for seed in (1, 2)
+    ]
     spec = painter.PainterSpec(*THREE_LEVELS)
     command = [
         *("train_painter_in_torch.py", "--config", "painter"),
@@ -165,6 +163,8 @@ def test_it_trains_and_goes_on(tool, tmp_path, monkeypatch):
         *("--config.crop_size=64", "--config.style_crop_size=64"),
         *("--config.style_short_side=64", "--config.largest_scale=1.0"),
         *("--config.style_largest_scale=1.0", "--config.refine.warmup_steps=0"),
+        "--config.warmup_steps=0",
+        f"--config.loss_encoders={tuple(judges)}",
         f"--config.encoder_widths={spec.encoder_widths}",
         f"--config.decoder_widths={spec.decoder_widths}",
         f"--config.style_width={spec.style_width}",

@@ -15,11 +15,10 @@ a CPU. So painter and loss networks run in PyTorch here, and the gradient of the
 is written out: six times as many crops as by `train.py`. Terms, their weights and the
 files are those of the config's stages. Departures from `train.py`:
 
-- Each step compares by one of `LOSS_NETWORKS`, in turn, which have pictures of their
-  own.
+- Each step compares by one of the loss networks, in turn, which have pictures of
+  their own.
 - Every picture has one crop, whose targets are kept: computing those of all styles
   first takes minutes. Styles with much texture are drawn more often.
-- The style's layers have weights of their own.
 - A relative error above 1 counts as 1 and pulls as an error of 1 would: a blank
   style's has no bound.
 - Adam's second moments decay by .99; nothing is validated; each stage's share of
@@ -68,33 +67,13 @@ from nstjax.models.painter import (  # noqa: E402
     PainterSpec,
     init_params,
 )
+from nstjax.models.vgg import check_layers  # noqa: E402
 from nstjax.ops.preprocess import input_map  # noqa: E402
-from nstjax.training.recipes.painter import make_terms  # noqa: E402
+from nstjax.training.recipes.painter import picture_terms  # noqa: E402
 from nstjax.training.sources import make_crop  # noqa: E402
 from nstjax.training.stages import stages_of  # noqa: E402
 from nstjax.weights.pretrained import load_depth, load_encoder  # noqa: E402
 
-# The content's layer, and the style's with the weight of each, by network; see
-# `nstjax weights list`. Deep layers' Gram matrices stay far from the style's whatever
-# is painted, and by the same weight they would outdo those that marks are told by:
-# with relu5_3 among VGG-16's, its error fell as the content faded, and nothing else.
-LOSS_NETWORKS = {
-    "vgg19": (
-        "relu4_1",
-        {
-            "relu1_2": 1 / 6,
-            "relu2_1": 1 / 4,
-            "relu2_2": 1 / 4,
-            "relu3_1": 1 / 4,
-            "relu3_3": 1 / 4,
-            "relu4_1": 1 / 6,
-        },
-    ),
-    "vgg16": (
-        "relu4_3",
-        {"relu1_2": 0.2, "relu2_2": 0.5, "relu3_3": 0.32, "relu4_3": 0.14},
-    ),
-}
 # Styles are drawn by the norm of this layer's Gram matrix over the median, so bounded:
 # what people paint in has more texture than most of what museums have.
 TEXTURE_LAYER, TEXTURE_BOUNDS = "relu2_2", (0.35, 2.5)
@@ -334,10 +313,12 @@ class LossNetwork:
     Torch's own keeps more, and passes through memory more often: twice the time.
     """
 
-    def __init__(self, name, content_layer, style_layers, dtype=torch.bfloat16):
-        network = load_encoder(name)
+    def __init__(self, network, content_layer, style_layers, dtype=torch.bfloat16):
         if (network.spec.padding, network.spec.pooling) != ("zero", "max"):
-            raise SystemExit(f"{name} pads or pools otherwise than published VGGs")
+            raise SystemExit(
+                f"{network.metadata.name} pads or pools otherwise than published VGGs"
+            )
+        check_layers([content_layer, *style_layers], network.spec)
         matrix, bias = input_map(network.spec.input_map)
         self._matrix, self._bias = (torch.tensor(np.asarray(x)) for x in (matrix, bias))
         self._content_layer, self._style_layers = content_layer, style_layers
@@ -521,8 +502,10 @@ def channels_first(pictures):
 class Judge:
     """A loss network, and the pictures that it compares."""
 
-    def __init__(self, name, config, part):
-        self._network = LossNetwork(name, *LOSS_NETWORKS[name])
+    def __init__(self, network, config, part):
+        layers = config[network.metadata.kind]
+        (content_layer,) = layers.content_layers
+        self._network = LossNetwork(network, content_layer, dict(layers.style_layers))
         contents, styles = find_pictures(config.content), find_pictures(config.style)
         self._content = Crops(contents[part], make_crop(config), seed=config.seed)
         style_crop = make_crop(config, prefix="style_")
@@ -570,8 +553,7 @@ class PainterTraining(Training):
         self.spec = PainterSpec(*widths, config.style_width)
         params, given, self.metadata = begin(config, self.spec)
         self.set_weights(lengthened(to_torch(params), given, self.spec))
-        terms = make_terms(config)
-        others = [term for term in terms if term.name not in FEATURE_TERMS]
+        others = picture_terms(config, load_encoder(config.loss_encoders[0]))
         depth = load_depth(config.depth_model) if table.needs_depth(others) else None
         self.picture_losses = make_picture_losses(others, depth)
         self.judges = judges
@@ -628,9 +610,10 @@ def main():
     stages = list(stages_of(config, options.workdir))
     steps = sum(stage.config.steps for stage in stages)
     # Their pictures and targets serve all stages.
+    networks = [load_encoder(name) for name in config.loss_encoders]
     judges = [
-        Judge(name, stages[0].config, slice(first, None, len(LOSS_NETWORKS)))
-        for first, name in enumerate(LOSS_NETWORKS)
+        Judge(network, stages[0].config, slice(first, None, len(networks)))
+        for first, network in enumerate(networks)
     ]
     for stage in stages:
         print(f"stage {stage.name}", file=sys.stderr)

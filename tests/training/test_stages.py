@@ -59,7 +59,8 @@ def judge(tmp_path_factory):
 def test_a_painter_from_random_weights_to_a_picture(judge, tmp_path, capsys):
     workdir = tmp_path / "run"
     command = ["--config", "painter", f"--workdir={workdir}", "--config.data=demo"]
-    command += [f"--config.loss_encoder={judge}", "--config.loss_dtype=float32"]
+    command += [f"--config.loss_encoders=('{judge}', '{judge}')"]
+    command += ["--config.loss_dtype=float32"]
     for leaf, value in {
         "encoder_widths": "((4,6),(8,))",
         "decoder_widths": "((8,),(6,))",
@@ -83,7 +84,7 @@ def test_a_painter_from_random_weights_to_a_picture(judge, tmp_path, capsys):
     assert main(command) == 0
     assert "stage begin" in capsys.readouterr().err
     params, metadata = load_weights(workdir / "adain-slim.safetensors")
-    assert metadata.kind == "painter" and metadata.notes["loss_encoder"]["name"]
+    assert metadata.kind == "painter" and len(metadata.notes["loss_encoders"]) == 2
     note = json.loads((workdir / "config.json").read_text())
     assert note["initial"] == str(workdir / "paint" / "adain-slim.safetensors")
     assert "stages" not in note
@@ -99,7 +100,13 @@ def test_a_painter_from_random_weights_to_a_picture(judge, tmp_path, capsys):
 def test_a_painter_without_its_judge_is_refused():
     from nstjax.training.recipes.table import make_task
 
-    config = load_config("painter", ["--config.data=demo", "--config.loss_encoder="])
+    config = load_config("painter", ["--config.data=demo"])
+    config.loss_encoders = ()
     (begin, *_) = stages_of(config, Path("x"))
     with pytest.raises(NstjaxError, match="weights get vgg19"):
+        make_task(begin.config)
+    config.loss_encoders = ("vgg19", "vgg16")
+    config.batch_size = 7
+    (begin, *_) = stages_of(config, Path("x"))
+    with pytest.raises(NstjaxError, match="batch_size must be a multiple of 2"):
         make_task(begin.config)

@@ -10,7 +10,6 @@ References:
     "Style Transfer: Laplacian, Depth loss and AdaIN" (Laplacian and depth).
 """
 
-import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
@@ -33,7 +32,7 @@ from nstjax.training.sources import content_and_style
 from nstjax.training.task import Task, to_unit
 from nstjax.transforms.adain import adain
 from nstjax.types import Array, Features
-from nstjax.weights.pretrained import load_depth, load_encoder
+from nstjax.weights.pretrained import Encoder, load_depth, load_encoder
 
 
 def make_task(config: ConfigDict) -> Task:
@@ -43,15 +42,15 @@ def make_task(config: ConfigDict) -> Task:
         NstjaxError: for missing pictures or networks, or impossible options.
     """
     _check(config)
-    judge = load_encoder(config.loss_encoder)
-    terms = make_terms(config)
-    vgg.check_layers(table.layers_needed(terms, content=True, style=True), judge.spec)
+    judges = [load_encoder(name) for name in config.loss_encoders]
+    compared = [feature_terms(config, judge) for judge in judges]
+    terms = picture_terms(config, judges[0])
     spec = PainterSpec(
         encoder_widths=tuple(config.encoder_widths),
         decoder_widths=tuple(config.decoder_widths),
         style_width=config.style_width,
     )
-    frozen = {"judge": judge.params}
+    frozen: dict[str, Any] = {"judges": [judge.params for judge in judges]}
     depth = load_depth(config.depth_model) if table.needs_depth(terms) else None
     if depth is not None:
         frozen["depth"] = depth.params
@@ -65,23 +64,25 @@ def make_task(config: ConfigDict) -> Task:
         }
         return painter.decode(params, restyled, [wanted], spec=spec)
 
-    def encode(frozen: Any, image: Array, **needed: bool) -> Picture:
-        """A picture with what the losses need of "content", "style", or both."""
-        layers = table.layers_needed(terms, **needed)
-        features: Features = {}
-        if layers:
-            features = vgg.features(
-                frozen["judge"],
-                image,
-                layers,
-                spec=judge.spec,
-                compute_dtype=config.loss_dtype,
-            )
-        found = None
-        if depth is not None and needed.get("content"):
-            found = disparity(frozen["depth"], image, spec=depth.spec)
-        compared = {layer: features[layer].astype(jnp.float32) for layer in layers}
-        return Picture(image, compared, found)
+    def with_features(
+        frozen: Any, number: int, image: Array, **needed: bool
+    ) -> Picture:
+        """Pictures with what a judge compares of "content", "style", or both."""
+        layers = table.layers_needed(compared[number], **needed)
+        features = vgg.features(
+            frozen["judges"][number],
+            image,
+            layers,
+            spec=judges[number].spec,
+            compute_dtype=config.loss_dtype,
+        )
+        exact = {layer: features[layer].astype(jnp.float32) for layer in layers}
+        return Picture(image, exact)
+
+    def with_depth(frozen: Any, image: Array) -> Picture:
+        if depth is None:
+            return Picture(image, {})
+        return Picture(image, {}, disparity(frozen["depth"], image, spec=depth.spec))
 
     def loss(params: Any, frozen: Any, batch: Mapping[str, Array], key: Array):
         colours, drawn = jax.random.split(key)
@@ -93,10 +94,20 @@ def make_task(config: ConfigDict) -> Task:
         image = paint(params, content, style)
         values = table.evaluate(
             terms,
-            encode(frozen, image, content=True, style=True),
-            encode(frozen, content, content=True),
-            dataclasses.replace(encode(frozen, style, style=True), key=drawn),
+            with_depth(frozen, image),
+            with_depth(frozen, content),
+            Picture(style, {}, key=drawn),
         )
+        for number in range(len(judges)):
+            part = [_share(x, number, len(judges)) for x in (image, content, style)]
+            found = table.evaluate(
+                compared[number],
+                with_features(frozen, number, part[0], content=True, style=True),
+                with_features(frozen, number, part[1], content=True),
+                with_features(frozen, number, part[2], style=True),
+            )
+            for name, value in found.items():
+                values[name] = values.get(name, 0.0) + value / len(judges)
         if count:
             values["identity"] = jnp.square(image[:count] - content[:count]).mean()
         return sum(config[f"{name}_weight"] * term for name, term in values.items()), (
@@ -115,7 +126,7 @@ def make_task(config: ConfigDict) -> Task:
     def export(params: Any, recipe: str):
         notes = {
             "transform": "adain",
-            "loss_encoder": teacher_notes(judge.metadata),
+            "loss_encoders": [teacher_notes(judge.metadata) for judge in judges],
             "eps": painter.EPS,
         }
         return params, WeightsMetadata(
@@ -148,15 +159,37 @@ def statistics(features: Features) -> dict[str, Statistics]:
     }
 
 
-def make_terms(config: ConfigDict) -> tuple[table.Term, ...]:
-    """The terms of a config, without "identity", which is the recipe's.
+def feature_terms(config: ConfigDict, judge: Encoder) -> tuple[table.Term, ...]:
+    """The terms of a config that compare features of a network.
 
-    "content" is compared after instance normalisation. The style's terms are averaged
-    over its layers.
+    "content" is compared after instance normalisation.
+
+    Raises:
+        NstjaxError: for impossible options, or layers that the network lacks.
     """
-    layers = dict.fromkeys(config.style_layers, 1 / len(config.style_layers))
-    options = {**config, "style_layers": layers, "style_normalisation": "relative"}
+    terms = tuple(term for term in _terms(config, judge) if _compares_features(term))
+    vgg.check_layers(table.layers_needed(terms, content=True, style=True), judge.spec)
+    return terms
+
+
+def picture_terms(config: ConfigDict, judge: Encoder) -> tuple[table.Term, ...]:
+    """All other terms, without "identity", which is the recipe's."""
+    return tuple(term for term in _terms(config, judge) if not _compares_features(term))
+
+
+def _terms(config: ConfigDict, judge: Encoder) -> tuple[table.Term, ...]:
+    layers = config[judge.metadata.kind].to_dict()
+    options = {**config, **layers, "style_normalisation": "relative"}
     return table.make_terms(options, called={"normalised_content": "content"})
+
+
+def _compares_features(term: table.Term) -> bool:
+    return bool(table.layers_needed([term], content=True, style=True))
+
+
+def _share(batch: Array, number: int, count: int) -> Array:
+    """One of `count` parts of a batch, of which every device has pictures."""
+    return batch.reshape(-1, count, *batch.shape[1:])[:, number]
 
 
 def _varied(style: Array, key: Array, config: ConfigDict) -> Array:
@@ -170,10 +203,16 @@ def _varied(style: Array, key: Array, config: ConfigDict) -> Array:
 
 
 def _check(config: ConfigDict) -> None:
-    if not config.loss_encoder:
+    count = len(config.loss_encoders)
+    if not count:
         raise NstjaxError(
-            "a painter learns from a large VGG-19: fetch it with 'nstjax weights get "
-            "vgg19', and name it with --config.loss_encoder=vgg19"
+            "a painter learns from a large VGG: fetch some with 'nstjax weights get "
+            "vgg19 vgg16', and name them with --config.loss_encoders=\"('vgg19',)\""
+        )
+    if config.batch_size % count:
+        raise NstjaxError(
+            f"--config.batch_size must be a multiple of {count}, the number of "
+            f"--config.loss_encoders, not {config.batch_size}"
         )
     if not 0 <= config.identity_pictures < config.batch_size:
         raise NstjaxError(
