@@ -37,6 +37,8 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=5, help="of which the median")
     parser.add_argument("--child", help=argparse.SUPPRESS)
     options = parser.parse_args()
+    if options.repeats < 1:
+        parser.error("--repeats must be at least 1")
     if unknown := set(options.tables) - set(TABLES):
         parser.error(f"there is no table {unknown.pop()}; choose {', '.join(TABLES)}")
     if options.child:

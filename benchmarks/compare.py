@@ -177,6 +177,8 @@ def describe_machine() -> dict[str, Any]:
 def main() -> int:
     options = parse_arguments()
     libraries = LIBRARIES
+    if options.json and not Path(options.json).absolute().parent.is_dir():
+        raise SystemExit(f"--json {options.json}: there is no such folder")
     if options.no_torch or importlib.util.find_spec("torch") is None:
         why = "left out" if options.no_torch else "not installed"
         print(f"torch is {why}: nstjax alone is timed", file=sys.stderr)

@@ -57,7 +57,7 @@ def plan_jobs(
     overwrite: bool,
     resume: bool,
     format: str | None = None,
-) -> tuple[list[Job], int]:
+) -> tuple[list[Job], list[Job]]:
     """Lists the pictures to make.
 
     Args:
@@ -71,7 +71,7 @@ def plan_jobs(
         format: the ending of names that are picked here; "png" by default.
 
     Returns:
-        The jobs, and how many were left out because they are done.
+        The jobs, and those that are left out because their pictures are there.
 
     Raises:
         NstjaxError: if an input is missing or the output cannot be written.
@@ -91,7 +91,7 @@ def plan_jobs(
             resume=resume,
             format=format,
         )
-        return [job], 0
+        return [job], []
     if not output:
         raise NstjaxError("several pictures need a folder for --output")
     folder = Path(output)
@@ -113,12 +113,13 @@ def plan_jobs(
         [*listed, *(picture for blend in blends for picture in blend)],
     )
     check_output(jobs[0].output, overwrite=True)
-    left = [
-        job
-        for job in jobs
-        if overwrite or not job.output.exists() or (resume and job.state.is_file())
-    ]
-    return left, len(jobs) - len(left)
+    left: list[Job] = []
+    there: list[Job] = []
+    for job in jobs:
+        going_on = resume and job.state.is_file()
+        wanted = overwrite or going_on or not job.output.exists()
+        (left if wanted else there).append(job)
+    return left, there
 
 
 def plan_one(

@@ -276,8 +276,8 @@ def make_parser() -> parsing.Parser:
         "--time-limit",
         type=parsing.weight,
         metavar="SECONDS",
-        help="stop optimising after so long and keep the picture as it is; --resume "
-        "goes on",
+        help="stop optimising after so long, compiling included, and keep the picture "
+        "as it is; --resume goes on",
     )
     watching.add_argument(
         "--trace",

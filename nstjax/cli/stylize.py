@@ -169,7 +169,7 @@ def _paint(
 
     if wants_clip(options):
         return stylize_clip(options, leaves, tell, reports)
-    jobs, done = plan_jobs(
+    jobs, there = plan_jobs(
         options.content,
         options.style,
         options.output,
@@ -178,9 +178,9 @@ def _paint(
         resume=options.resume,
         format=options.format,
     )
-    if options.trace and len(jobs) + done > 1:
+    if options.trace and len(jobs) + len(there) > 1:
         raise NstjaxError("--trace describes one picture, not several")
-    if options.preview and len(jobs) + done > 1:
+    if options.preview and len(jobs) + len(there) > 1:
         raise NstjaxError("--preview shows one picture, not several")
     if method_of(leaves).in_one_pass:
         for name, given in (
@@ -195,13 +195,20 @@ def _paint(
                     "at once"
                 )
     _check_saving(jobs, options)
+    if options.style_blend:
+        from nstjax.methods.plan import check_blend
+
+        for count in {len(job.styles) for job in jobs}:
+            check_blend(options.style_blend, styles=count)
     if options.trace:
         _check_trace(options)
     if options.save_style:
         _check_save_style(jobs, leaves, options)
     _check_outputs(jobs, leaves, options)
-    if done:
-        tell(f"{done} pictures were there already")
+    if there:
+        tell(f"{len(there)} pictures were there already")
+    if unfinished := sum(job.state.is_file() for job in there):
+        tell(f"{unfinished} of them are unfinished; --resume goes on with those")
     return _run_jobs(jobs, leaves, options, tell, reports)
 
 

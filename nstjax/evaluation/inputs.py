@@ -28,7 +28,9 @@ from nstjax.io.weights import (
     load_weights,
     sha256_of,
 )
+from nstjax.methods.decoder_methods import DecoderMethod
 from nstjax.methods.images import read_picture
+from nstjax.methods.networks import check_encoder, check_transform
 from nstjax.methods.options import method_options
 from nstjax.methods.pictures import list_pictures, picture_labels
 from nstjax.methods.table import METHODS, method_of
@@ -420,12 +422,17 @@ def budget_name(evaluations: int) -> str:
 
 def _variant(name: str, options: Mapping[str, Any]) -> Variant:
     networks = {}
+    method = method_of(options)
     try:
-        if method_of(options).in_one_pass:
+        if isinstance(method, DecoderMethod):
             networks["decoder"] = open_network(options["decoder"], kind="decoder")
+            check_transform(networks["decoder"].metadata, method.transform)
         if "decoder" not in networks or not networks["decoder"].is_painter:
             encoder = options["encoder"] or DEFAULT_ENCODER
             networks["encoder"] = open_network(encoder, kind="encoder")
+        if len(networks) > 1:
+            seen = networks["encoder"]
+            check_encoder(networks["decoder"].metadata, seen.metadata, seen.sha256)
         if options.get("depth_weight"):
             model = str(depth_name(options["depth_model"]))
             networks["depth"] = open_network(model, kind="depth")

@@ -187,8 +187,8 @@ def make_models(networks: Networks) -> tuple[Model, ...]:
     return (
         Model(
             "painter",
-            "Paints pictures, given a style's means and deviations: one style for all "
-            "of a batch, or one for each.",
+            "Paints pictures, given the means and deviations of a style for each; in "
+            "ONNX files one style will do for all of a batch.",
             (content, *told),
             (picture("painted", painted),),
             paint,

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from nstjax.errors import NstjaxError
+from nstjax.io.weights import WeightsMetadata
 from nstjax.methods.specs import OnePassSpec, PainterTransferSpec, TransferSpec
 from nstjax.models.painter import PainterSpec
 from nstjax.transforms.adain import EPS
@@ -62,12 +63,7 @@ def load_networks(
     """
     loaded = load_decoder(decoder)
     notes = loaded.metadata.notes
-    if notes.get("transform", transform) != transform:
-        raise NstjaxError(
-            f"the decoder {loaded.metadata.name} was trained for "
-            f"{notes['transform']}, not {transform}; choose another --method or "
-            "--decoder"
-        )
+    check_transform(loaded.metadata, transform)
     eps, ddof = float(notes.get("eps", EPS)), int(notes.get("ddof", 0))
     if isinstance(loaded.spec, PainterSpec):
         if encoder:
@@ -81,12 +77,7 @@ def load_networks(
         )
         return Networks(loaded.params, own, (loaded,), transform)
     seen = load_encoder(encoder or DEFAULT_ENCODER)
-    if notes.get("encoder_sha256", seen.sha256) != seen.sha256:
-        raise NstjaxError(
-            f"the decoder {loaded.metadata.name} was trained with another encoder "
-            f"({notes.get('encoder')}) than {seen.metadata.name}; give both, "
-            "--encoder and --decoder"
-        )
+    check_encoder(loaded.metadata, seen.metadata, seen.sha256)
     spec = TransferSpec(
         encoder=seen.spec,
         decoder=loaded.spec,
@@ -96,3 +87,25 @@ def load_networks(
     )
     params = {"encoder": seen.params, "decoder": loaded.params}
     return Networks(params, spec, (seen, loaded), transform)
+
+
+def check_transform(decoder: WeightsMetadata, transform: str) -> None:
+    """Raises NstjaxError for a decoder of another one of `TRANSFORMS`."""
+    made_for = decoder.notes.get("transform", transform)
+    if made_for != transform:
+        raise NstjaxError(
+            f"the decoder {decoder.name} was trained for {made_for}, not {transform}; "
+            "choose another --method or --decoder"
+        )
+
+
+def check_encoder(
+    decoder: WeightsMetadata, encoder: WeightsMetadata, encoder_sha256: str
+) -> None:
+    """Raises NstjaxError for a decoder that was trained with another encoder."""
+    if decoder.notes.get("encoder_sha256", encoder_sha256) != encoder_sha256:
+        raise NstjaxError(
+            f"the decoder {decoder.name} was trained with another encoder "
+            f"({decoder.notes.get('encoder')}) than {encoder.name}; give both, "
+            "--encoder and --decoder"
+        )

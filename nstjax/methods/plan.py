@@ -69,11 +69,7 @@ def make_plan(
     if not styles:
         raise NstjaxError("no style picture was given; name at least one")
     if blend is not None:
-        blend = shares("the weights to blend", blend)
-        if len(blend) != len(styles):
-            raise NstjaxError(
-                f"{len(styles)} styles need as many weights to blend, not {len(blend)}"
-            )
+        blend = check_blend(blend, styles=len(styles))
     seed = whole_number("the seed", seed)
     if not 0 <= seed < 2**32:
         raise NstjaxError(f"the seed must be from 0 to 4294967295, not {seed}")
@@ -154,6 +150,20 @@ def _read_style(
     if isinstance(style, (str, os.PathLike)) and Path(style).suffix == STYLE_SUFFIX:
         return method_of(options).read_style(str(style), networks)
     return read_picture(style)
+
+
+def check_blend(weights: Any, *, styles: int) -> tuple[float, ...]:
+    """Weights of so many styles to blend.
+
+    Raises:
+        NstjaxError: if they are no such weights.
+    """
+    blend = shares("the weights to blend", weights)
+    if len(blend) != styles:
+        raise NstjaxError(
+            f"{styles} styles need as many weights to blend, not {len(blend)}"
+        )
+    return blend
 
 
 def load_networks(options: Mapping[str, Any]) -> Any:

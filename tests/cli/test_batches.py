@@ -107,6 +107,15 @@ def test_a_bad_picture_stops_no_other_and_nothing_is_replaced(folders, capsys):
     assert len(list(folders["output"].iterdir())) == len(SIZES)
 
 
+@pytest.mark.parametrize("weights", [["1"], ["0", "0"]])
+def test_weights_that_fit_no_picture_are_one_sentence(folders, weights, capsys):
+    styles = sorted(map(str, folders["style"].iterdir()))[:2]
+    command = [f"--content={folders['content']}", f"--output={folders['output']}"]
+    assert main([*command, "--style", *styles, "--style-blend", *weights]) == 2
+    assert len(capsys.readouterr().err.splitlines()) == 1
+    assert not folders["output"].exists()
+
+
 @pytest.mark.parametrize("error", [RuntimeError, MemoryError, SyntaxError])
 def test_whatever_a_picture_raises_belongs_to_that_picture(
     error, folders, monkeypatch, capsys

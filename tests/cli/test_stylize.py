@@ -248,8 +248,13 @@ def test_a_folder_is_done_picture_by_picture(
     before = (out / "a.png").stat().st_mtime_ns
     (photos / "bad.jpg").unlink()
     assert main(arguments) == 0
-    assert "3 pictures were there already" in capsys.readouterr().err
+    errors = capsys.readouterr().err
+    assert "3 pictures were there already" in errors and "unfinished" not in errors
     assert (out / "a.png").stat().st_mtime_ns == before
+    # What was stopped on the way is said to be so.
+    (out / "a.png.state").touch()
+    assert main(arguments) == 0
+    assert "1 of them are unfinished; --resume goes on" in capsys.readouterr().err
 
 
 def test_config_overrides_reach_the_run(arguments, tmp_path):

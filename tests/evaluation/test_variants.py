@@ -93,9 +93,14 @@ def test_decoders_paint_with_the_encoder_that_they_were_trained_for(tmp_path):
         with pytest.raises(NstjaxError, match="is not METHOD=FILE with a method of"):
             make_variants(["adain", "gatys"], decoders=(wrong,))
     with pytest.raises(NstjaxError, match="two of --decoder are called adain-vgg19"):
-        make_variants(["adain"], decoders=(f"adain={file}", f"adain={file}"))
+        twice = (f"adain={file}",) * 2
+        make_variants(["adain"], encoders=(str(other),), decoders=twice)
     with pytest.raises(NstjaxError, match="nowhere.safetensors"):
         make_variants(["adain"], decoders=("adain=nowhere.safetensors",))
+    with pytest.raises(NstjaxError, match="trained with another encoder"):
+        make_variants(["adain"], decoders=(f"adain={file}",))
+    with pytest.raises(NstjaxError, match="trained for adain, not style_swap"):
+        make_variants(["style-swap-net"], decoders=(f"style-swap-net={file}",))
 
 
 def test_a_method_without_its_network_says_which(monkeypatch):

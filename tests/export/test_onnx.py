@@ -154,6 +154,13 @@ def test_what_comes_out_differently_is_not_written(networks, tmp_path, monkeypat
     assert not (tmp_path / "new").exists()
 
 
+def test_differences_count_by_what_they_differ_from():
+    """A thousandth of features that go to thousands is not much, of a picture it is."""
+    large, small = np.array([-2000.0, 1.0]), np.array([0.5, -0.25])
+    assert check._difference(large, large + 1e-3) == pytest.approx(5e-7)
+    assert check._difference(small, small + 1e-3) == pytest.approx(1e-3)
+
+
 def test_a_missing_package_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "onnx", None)
     with pytest.raises(NstjaxError, match=r'pip install "nstjax\[export\]"'):

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import nstjax
+from nstjax.cli.main import main
 from nstjax.examples import content_image
 from nstjax.losses.adain import adain_style_loss
 from nstjax.methods.images import read_picture
@@ -90,3 +91,14 @@ def test_the_full_decoder_paints_the_style(fetched):
         return adain_style_loss(seen(image), wanted, normalisation="relative", eps=1e-5)
 
     assert distance(painted) < 0.5 * distance(content)
+
+
+@pytest.mark.slow
+def test_the_full_decoder_is_exported(fetched, tmp_path):
+    """With features that go to thousands."""
+    pytest.importorskip("onnxruntime")
+    fetched("vgg19")
+    file = Path(__file__).parents[2] / "models" / "adain-vgg19.safetensors"
+    command = ["export", "adain", str(tmp_path), "--encoder=vgg19"]
+    assert main([*command, f"--decoder={file}", "--quiet"]) == 0
+    assert (tmp_path / "painter.onnx").is_file()
