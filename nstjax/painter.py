@@ -12,6 +12,7 @@ from nstjax.errors import NstjaxError
 from nstjax.methods.base import STROKE_SIDE, OnProgress
 from nstjax.methods.encoded import EncodedStyles
 from nstjax.methods.images import Mask, Picture, Style, output_size, to_pil
+from nstjax.methods.memory.amounts import parse_amount
 from nstjax.methods.options import method_options
 from nstjax.methods.plan import (
     finish,
@@ -73,7 +74,8 @@ class Painter:
         self._preset, self._given = preset, options
         self._options = method_options(method, preset, options=options)
         self._networks = load_networks(self._options)
-        self._size, self._max_memory = size, max_memory
+        self._size = size
+        self._max_memory = None if max_memory is None else parse_amount(max_memory)
         self._turn = threading.BoundedSemaphore(at_once)
         self._encoded = EncodedStyles()
         self._styles: tuple[np.ndarray | SavedStyle, ...] | None = None

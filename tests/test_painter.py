@@ -80,6 +80,7 @@ def test_sizes_and_pictures_of_pil(painter):
     ("options", "message"),
     [
         ({"at_once": 0}, "at_once"),
+        ({"max_memory": "lots"}, "lots"),
         ({"size": "x"}, "a size must be a whole number"),
         ({"style": 3}, "or a list of pictures"),
         ({"method": "no"}, "no method 'no'"),
