@@ -15,7 +15,7 @@ from nstjax.io.weights import WeightsMetadata, load_weights, save_weights
 from nstjax.losses import table
 from nstjax.losses.base import Picture
 from nstjax.models import painter, vgg
-from nstjax.training.recipes.painter import feature_terms, statistics
+from nstjax.training.recipes.painter import by_features, make_terms, statistics
 from nstjax.transforms.adain import adain
 from nstjax.weights.pretrained import load_encoder
 
@@ -102,7 +102,7 @@ def test_its_losses_and_their_gradient_are_the_same(tool, tmp_path):
     config.vgg19.content_layers = {"relu3_1": 1.0}
     shares = {"relu1_2": 0.2, "relu2_1": 0.5, "relu3_1": 0.4}
     config.vgg19.style_layers = shares
-    terms = feature_terms(config, encoder)
+    terms, _ = by_features(make_terms(config))
     assert {term.name for term in terms} == set(tool.FEATURE_TERMS)
     result, content, style = (random(seed, 2, 24, 32, 3) for seed in (2, 3, 4))
     # Fainter than the style, so that no relative error is above 1.

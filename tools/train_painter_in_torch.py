@@ -69,7 +69,7 @@ from nstjax.models.painter import (  # noqa: E402
 )
 from nstjax.models.vgg import check_layers  # noqa: E402
 from nstjax.ops.preprocess import input_map  # noqa: E402
-from nstjax.training.recipes.painter import picture_terms  # noqa: E402
+from nstjax.training.recipes.painter import by_features, make_terms  # noqa: E402
 from nstjax.training.sources import make_crop  # noqa: E402
 from nstjax.training.stages import stages_of  # noqa: E402
 from nstjax.weights.pretrained import load_depth, load_encoder  # noqa: E402
@@ -553,7 +553,7 @@ class PainterTraining(Training):
         self.spec = PainterSpec(*widths, config.style_width)
         params, given, self.metadata = begin(config, self.spec)
         self.set_weights(lengthened(to_torch(params), given, self.spec))
-        others = picture_terms(config, load_encoder(config.loss_encoders[0]))
+        _, others = by_features(make_terms(config))
         depth = load_depth(config.depth_model) if table.needs_depth(others) else None
         self.picture_losses = make_picture_losses(others, depth)
         self.judges = judges

@@ -10,7 +10,7 @@ References:
     "Style Transfer: Laplacian, Depth loss and AdaIN" (Laplacian and depth).
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import jax
@@ -32,7 +32,7 @@ from nstjax.training.sources import content_and_style
 from nstjax.training.task import Task, to_unit
 from nstjax.transforms.adain import adain
 from nstjax.types import Array, Features
-from nstjax.weights.pretrained import Encoder, load_depth, load_encoder
+from nstjax.weights.pretrained import load_depth, load_encoder
 
 
 def make_task(config: ConfigDict) -> Task:
@@ -43,8 +43,12 @@ def make_task(config: ConfigDict) -> Task:
     """
     _check(config)
     judges = [load_encoder(name) for name in config.loss_encoders]
-    compared = [feature_terms(config, judge) for judge in judges]
-    terms = picture_terms(config, judges[0])
+    compared = []
+    for judge in judges:
+        features, terms = by_features(make_terms(config, judge.metadata.kind))
+        layers = table.layers_needed(features, content=True, style=True)
+        vgg.check_layers(layers, judge.spec)
+        compared.append(features)
     spec = PainterSpec(
         encoder_widths=tuple(config.encoder_widths),
         decoder_widths=tuple(config.decoder_widths),
@@ -159,32 +163,28 @@ def statistics(features: Features) -> dict[str, Statistics]:
     }
 
 
-def feature_terms(config: ConfigDict, judge: Encoder) -> tuple[table.Term, ...]:
-    """The terms of a config that compare features of a network.
+def make_terms(config: ConfigDict, kind: str = "vgg19") -> tuple[table.Term, ...]:
+    """The terms of a config, without "identity", which is the recipe's.
 
     "content" is compared after instance normalisation.
 
-    Raises:
-        NstjaxError: for impossible options, or layers that the network lacks.
+    Args:
+        config: a training config.
+        kind: of the network whose features they compare, which says in what layers.
     """
-    terms = tuple(term for term in _terms(config, judge) if _compares_features(term))
-    vgg.check_layers(table.layers_needed(terms, content=True, style=True), judge.spec)
-    return terms
-
-
-def picture_terms(config: ConfigDict, judge: Encoder) -> tuple[table.Term, ...]:
-    """All other terms, without "identity", which is the recipe's."""
-    return tuple(term for term in _terms(config, judge) if not _compares_features(term))
-
-
-def _terms(config: ConfigDict, judge: Encoder) -> tuple[table.Term, ...]:
-    layers = config[judge.metadata.kind].to_dict()
-    options = {**config, **layers, "style_normalisation": "relative"}
+    options = {**config, **config[kind], "style_normalisation": "relative"}
     return table.make_terms(options, called={"normalised_content": "content"})
 
 
-def _compares_features(term: table.Term) -> bool:
-    return bool(table.layers_needed([term], content=True, style=True))
+def by_features(
+    terms: Iterable[table.Term],
+) -> tuple[tuple[table.Term, ...], tuple[table.Term, ...]]:
+    """Those that compare a network's features, and those that do not."""
+    parts: tuple[list[table.Term], list[table.Term]] = [], []
+    for term in terms:
+        compares = bool(table.layers_needed([term], content=True, style=True))
+        parts[not compares].append(term)
+    return tuple(parts[0]), tuple(parts[1])
 
 
 def _share(batch: Array, number: int, count: int) -> Array:
