@@ -322,7 +322,10 @@ def _ending_unheard() -> Iterator[None]:
     """For a process that tells another one: was that killed, this ends quietly."""
     try:
         yield
-    except BrokenPipeError:
+    except BrokenPipeError as error:
+        # Its frames hold what was to be sent, whose buffer Python 3.13 complains about
+        # when all of them are collected at once.
+        error.__traceback__ = None
         sys.exit(1)
 
 
