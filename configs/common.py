@@ -34,6 +34,8 @@ def training(task: str, name: str) -> ConfigDict:
     config.batch_size = 8
     # Batches averaged into one update; steps count batches.
     config.accumulate_steps = 1
+    # "adam" or "muon".
+    config.optimizer = "adam"
     config.learning_rate = 1e-4
     # "constant", "inverse_time" (with decay_rate) or "cosine" (down to zero
     # at schedule_steps, by default at steps).

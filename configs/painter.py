@@ -32,10 +32,11 @@ def base():
     config = common.training("painter", "adain-slim")
     # The stages in order, and what each sets; see nstjax/training/stages.py.
     config.stages = ("begin", "paint", "refine")
-    config.begin = ConfigDict({"steps": 6_500, "schedule": "constant"})
+    config.begin = ConfigDict({"steps": 3_000, "schedule": "constant"})
     config.paint = ConfigDict(
         {
-            "steps": 9_500,
+            "steps": 7_000,
+            "schedule": "constant",
             "warmup_steps": 100,
             "gram_weight": 30.0,
             "moments_weight": 15.0,
@@ -88,6 +89,8 @@ def base():
     config.style_short_side = 256
     config.style_crop_size = 256
     config.style_largest_scale = 1.15
+    # How often styles are drawn: by their texture over the usual one, so bounded.
+    config.style_texture_bounds = (0.35, 2.5)
     # Shares of styles whose colours are exchanged, or taken away.
     config.exchanged_share = 0.1
     config.grey_share = 0.06
@@ -115,6 +118,7 @@ def base():
 
     config.steps = 12_000
     config.batch_size = 16
+    config.optimizer = "muon"
     config.learning_rate = 1e-3
     config.schedule = "cosine"
     config.warmup_steps = 300
@@ -123,10 +127,10 @@ def base():
     config.checkpoint_every = 1000
     config.refine = further(
         config.paint,
-        steps=10_000,
-        warmup_steps=300,
+        steps=16_000,
+        schedule="cosine",
         average_decay=0.999,
-        learning_rate=8e-4,
+        learning_rate=1e-3,
         content_weight=2.8,
         lap_weight=7.0,
         plain_weight=700.0,

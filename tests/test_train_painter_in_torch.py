@@ -16,6 +16,7 @@ from nstjax.losses import table
 from nstjax.losses.base import Picture
 from nstjax.models import painter, vgg
 from nstjax.training.recipes.painter import by_features, make_terms, statistics
+from nstjax.training.schedules import make_optimizer
 from nstjax.transforms.adain import adain
 from nstjax.weights.pretrained import load_encoder
 
@@ -31,6 +32,12 @@ def tool():
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(TOOL.parent)
         return importlib.import_module("train_painter_in_torch")
+
+
+@pytest.fixture(scope="module")
+def shared(tool):
+    """What tools that train in PyTorch share."""
+    return sys.modules["torch_training"]
 
 
 def save_network(path: Path, seed: int) -> str:
@@ -143,6 +150,33 @@ def test_a_relative_error_above_one_counts_and_pulls_as_one(tool):
     first = 2 * np.array([0.9, -0.1, -0.1]) / (2 * 0.03 * 83 / 3)
     np.testing.assert_allclose(gradient[0], first, rtol=1e-5)
     np.testing.assert_allclose(gradient[1], [0.1 / 0.03, 0, 0], atol=1e-6)
+
+
+def test_muons_steps_are_optaxs(tool, shared):
+    rate = 0.01
+    shapes = {"a/kernel": (3, 3, 4, 6), "b/kernel": (8, 5), "c/bias": (6,)}
+    begun = {name: random(6, *shape) for name, shape in shapes.items()}
+    gradient = {n: random(7, *s) - 0.5 for n, s in shapes.items()}
+    optimizer = make_optimizer(lambda update: rate, name="muon")
+    state, expected = optimizer.init(begun), begun
+    weights = {n: tool.as_tensor(x).requires_grad_() for n, x in begun.items()}
+    adam, muon = shared.make_optimizers("muon", list(weights.values()))
+    assert [x.shape for x in adam.param_groups[0]["params"]] == [(6,)]
+    muon.param_groups[0]["lr"] = rate
+    # The mean gradient is this one, whichever way its beginning is corrected.
+    for _ in range(2):
+        updates, state = optimizer.update(gradient, state, expected)
+        expected = jax.tree.map(jnp.add, expected, updates)
+        for name, weight in weights.items():
+            weight.grad = tool.as_tensor(gradient[name])
+        muon.step()
+    found = tool.from_tensors(weights)
+    for name in ("a/kernel", "b/kernel"):
+        moved = found[name[0]]["kernel"] - begun[name]
+        wanted = expected[name] - begun[name]
+        # Torch computes in bfloat16.
+        scale = np.abs(wanted).max()
+        np.testing.assert_allclose(moved, wanted, atol=0.03 * scale)
 
 
 def test_it_trains_and_goes_on(tool, tmp_path, monkeypatch):

@@ -30,13 +30,53 @@ def from_tensors(tensors):
     return unflatten_dict(leaves, sep="/")
 
 
+class KernelMuon(torch.optim.Muon):
+    """Muon for kernels [D, C, H, W] as for the matrices [D, H * W * C] of their rows.
+
+    As `nstjax.training.schedules` has it, but that torch computes in bfloat16.
+    """
+
+    def __init__(self, kernels):
+        self._kernels = kernels
+        matrices = [self._as_matrix(x.detach()) for x in kernels]
+        super().__init__(matrices, weight_decay=0.0, adjust_lr_fn="match_rms_adamw")
+
+    @staticmethod
+    def _as_matrix(kernel):
+        # As it lies in memory (see `as_tensor`): what changes one changes the other.
+        if kernel.ndim == 4:
+            kernel = kernel.permute(0, 2, 3, 1)
+        return kernel.view(len(kernel), -1)
+
+    @torch.no_grad()
+    def step(self):
+        for matrix, kernel in zip(
+            self.param_groups[0]["params"], self._kernels, strict=True
+        ):
+            gradient = kernel.grad.contiguous(memory_format=memory_format(kernel))
+            matrix.grad = self._as_matrix(gradient)
+        super().step()
+
+
+def memory_format(x):
+    return torch.channels_last if x.ndim == 4 else torch.contiguous_format
+
+
+def make_optimizers(name, weights):
+    """As `nstjax.training.schedules.make_optimizer`, but Adam's is plain, b2 of .99."""
+    kernels = [x for x in weights if x.ndim > 1] if name == "muon" else []
+    others = [x for x in weights if x.ndim == 1] if name == "muon" else weights
+    adam = torch.optim.Adam(others, betas=(0.9, 0.99), fused=True)
+    return [adam, KernelMuon(kernels)] if kernels else [adam]
+
+
 class Training:
     """Weights by path, their mean and the optimiser's state, step by step.
 
     Args:
-        config: has ``learning_rate``, ``schedule`` ("cosine", or else constant),
-            ``warmup_steps``, ``clip_norm``, ``average_decay``, ``log_every`` and
-            ``checkpoint_every``.
+        config: has ``optimizer``, ``learning_rate``, ``schedule`` ("cosine", or else
+            constant), ``warmup_steps``, ``clip_norm``, ``average_decay``,
+            ``log_every`` and ``checkpoint_every``.
     """
 
     def __init__(self, config):
@@ -47,8 +87,8 @@ class Training:
         """Begins with weights by path, whose mean they are, too."""
         self.weights = {name: x.requires_grad_() for name, x in weights.items()}
         self.mean = {name: x.detach().clone() for name, x in weights.items()}
-        self._optimizer = torch.optim.Adam(
-            self.weights.values(), betas=(0.9, 0.99), fused=True
+        self._optimizers = make_optimizers(
+            self.config.optimizer, list(self.weights.values())
         )
 
     def advance(self, rate):
@@ -67,15 +107,17 @@ class Training:
             ends, gradients: what was computed, and the loss's gradient by it; None
                 where that is the loss itself.
         """
-        self._optimizer.zero_grad(set_to_none=True)
+        for weight in self.weights.values():
+            weight.grad = None
         torch.autograd.backward(ends, gradients)
         norm = torch.nn.utils.clip_grad_norm_(
             self.weights.values(), self.config.clip_norm
         )
-        for group in self._optimizer.param_groups:
-            group["lr"] = rate
-        if torch.isfinite(norm):
-            self._optimizer.step()
+        for optimizer in self._optimizers:
+            for group in optimizer.param_groups:
+                group["lr"] = rate
+            if torch.isfinite(norm):
+                optimizer.step()
         self.step += 1
         decay = min(self.config.average_decay, self.step / (9 + self.step))
         with torch.no_grad():
@@ -87,7 +129,7 @@ class Training:
         return {
             "weights": self.weights,
             "mean": self.mean,
-            "optimizer": self._optimizer.state_dict(),
+            "optimizers": [optimizer.state_dict() for optimizer in self._optimizers],
             "step": self.step,
             "seconds": self.seconds,
         }
@@ -96,7 +138,8 @@ class Training:
         """Goes on from what `state` gave."""
         self.set_weights({name: x.detach() for name, x in state["weights"].items()})
         self.mean = state["mean"]
-        self._optimizer.load_state_dict(state["optimizer"])
+        for optimizer, kept in zip(self._optimizers, state["optimizers"], strict=True):
+            optimizer.load_state_dict(kept)
         self.step, self.seconds = state["step"], state["seconds"]
 
     def save(self, file):

@@ -17,8 +17,7 @@ files are those of the config's stages. Departures from `train.py`:
 
 - Each step compares by one of the loss networks, in turn, which have pictures of
   their own.
-- Every picture has one crop, whose targets are kept: computing those of all styles
-  first takes minutes. Styles with much texture are drawn more often.
+- Every picture has one crop, whose targets are kept.
 - A relative error above 1 counts as 1 and pulls as an error of 1 would: a blank
   style's has no bound.
 - Adam's second moments decay by .99; nothing is validated; each stage's share of
@@ -70,13 +69,10 @@ from nstjax.models.painter import (  # noqa: E402
 from nstjax.models.vgg import check_layers  # noqa: E402
 from nstjax.ops.preprocess import input_map  # noqa: E402
 from nstjax.training.recipes.painter import by_features, make_terms  # noqa: E402
-from nstjax.training.sources import make_crop  # noqa: E402
+from nstjax.training.sources import likelihood, make_crop, texture  # noqa: E402
 from nstjax.training.stages import stages_of  # noqa: E402
 from nstjax.weights.pretrained import load_depth, load_encoder  # noqa: E402
 
-# Styles are drawn by the norm of this layer's Gram matrix over the median, so bounded:
-# what people paint in has more texture than most of what museums have.
-TEXTURE_LAYER, TEXTURE_BOUNDS = "relu2_2", (0.35, 2.5)
 # Steps of which one paints pictures in their own style.
 IDENTITY_EVERY = 3
 # Compared by features, in PyTorch; what other terms compare, JAX computes.
@@ -445,10 +441,10 @@ class Crops:
     def __len__(self):
         return len(self._paths)
 
-    def draw(self, count, likelihood=None):
-        """Numbers of pictures: in shuffled rounds, or by their likelihood."""
-        if likelihood is not None:
-            return self._order.choice(len(self), count, p=likelihood).tolist()
+    def draw(self, count, shares=None):
+        """Numbers of pictures: in shuffled rounds, or by their shares."""
+        if shares is not None:
+            return self._order.choice(len(self), count, p=shares).tolist()
         while len(self._queue) < count:
             self._queue += self._order.permutation(len(self)).tolist()
         drawn, self._queue = self._queue[:count], self._queue[count:]
@@ -456,10 +452,12 @@ class Crops:
 
     def crops(self, numbers):
         """Crops of pictures, [B, 3, H, W]."""
-        found = np.stack([self._one(number) for number in numbers])
+        found = np.stack([self[number] for number in numbers])
         return channels_first(found.astype(np.float32) / 255)
 
-    def _one(self, number):
+    def __getitem__(self, number):
+        if number == len(self):
+            raise IndexError(number)
         if number not in self._cut:
             random = np.random.default_rng((self._seed, number))
             with Image.open(self._paths[number]) as picture:
@@ -512,17 +510,9 @@ class Judge:
         self._style = Crops(
             styles[part], style_crop, seed=config.seed + 1, config=config
         )
-        self._likelihood = self._measure_styles(config.batch_size)
-
-    def _measure_styles(self, count):
-        """How often to draw each style: by its texture, within `TEXTURE_BOUNDS`."""
-        textures = []
-        for first in range(0, len(self._style), count):
-            numbers = range(first, min(first + count, len(self._style)))
-            gram, _ = self._describe_styles(list(numbers))[1][TEXTURE_LAYER]
-            textures += torch.linalg.matrix_norm(gram).tolist()
-        likelihood = np.clip(textures / np.median(textures), *TEXTURE_BOUNDS)
-        return likelihood / likelihood.sum()
+        textures = np.array([texture(crop) for crop in self._style])
+        drawn = likelihood(textures, config.style_texture_bounds)
+        self._likelihood = drawn / drawn.sum()
 
     def _describe_styles(self, numbers):
         styles = self._style.crops(numbers)

@@ -108,11 +108,13 @@ def split_source(source: Source, *, every: int) -> tuple[Source, Source]:
     held_out = indices % every == 0 if every else np.zeros(len(source), bool)
     if not held_out.any() or held_out.all():
         return source, source
-    return _Subset(source, indices[~held_out]), _Subset(source, indices[held_out])
+    return Subset(source, indices[~held_out]), Subset(source, indices[held_out])
 
 
 @dataclasses.dataclass(frozen=True)
-class _Subset:
+class Subset:
+    """Some of a source's pictures, each as often as `indices` names it."""
+
     source: Source
     indices: np.ndarray
 

@@ -9,6 +9,7 @@ The normalisations of the publications, with their style weights:
         (xunhuang1995/AdaIN-style, ``train.lua``).
     "relative": every distance over the target's own size, so that weights
         hold for any encoder and each layer counts alike.
+    "bounded": as "relative", but no picture counts for more than 1.
 
 References:
     Huang & Belongie, 2017, https://arxiv.org/abs/1703.06868, equations 11 to 13.
@@ -25,6 +26,7 @@ from nstjax.losses.base import (
     Layers,
     Loss,
     Picture,
+    at_most_one,
     check_choice,
     layer_pairs,
     names_of,
@@ -32,7 +34,7 @@ from nstjax.losses.base import (
 from nstjax.ops.stats import Statistics, channel_mean_std
 from nstjax.types import Array
 
-ADAIN_NORMALISATIONS = ("mean", "sum", "relative")
+ADAIN_NORMALISATIONS = ("mean", "sum", "relative", "bounded")
 
 # Keeps "relative" finite for a target without energy.
 _FLOOR = 1e-4
@@ -48,8 +50,8 @@ def adain_content_loss(features: Array, target: Array, *, normalisation: str) ->
     Args:
         features: of shape [B, H, W, C].
         target: of the same shape.
-        normalisation: one of `ADAIN_NORMALISATIONS`; "relative" is over the
-            target's mean square.
+        normalisation: one of `ADAIN_NORMALISATIONS`; "relative" and "bounded" are
+            over the target's mean square.
 
     Returns:
         A float32 scalar.
@@ -61,11 +63,12 @@ def adain_content_loss(features: Array, target: Array, *, normalisation: str) ->
     chex.assert_equal_shape([features, target])
     features, target = (x.astype(jnp.float32) for x in (features, target))
     squares = jnp.square(features - target)
-    if normalisation != "relative":
+    if normalisation in ("mean", "sum"):
         return squares.mean()
     # Not over the variance: a style of one plain colour leaves next to none.
     energy = jnp.square(target).mean(axis=(1, 2, 3))
-    return (squares.mean(axis=(1, 2, 3)) / (energy + _FLOOR)).mean()
+    relative = squares.mean(axis=(1, 2, 3)) / (energy + _FLOOR)
+    return (at_most_one(relative) if normalisation == "bounded" else relative).mean()
 
 
 def adain_style_loss(
@@ -86,8 +89,8 @@ def adain_style_loss(
     Args:
         features: the result's, [B, H, W, C], by layer.
         target: the style's statistics, [B, 1, 1, C], by the same layers.
-        normalisation: one of `ADAIN_NORMALISATIONS`; "relative" is over the
-            squares of the style's own, and averaged over layers, which the
+        normalisation: one of `ADAIN_NORMALISATIONS`; "relative" and "bounded" are
+            over the squares of the style's own, and averaged over layers, which the
             others sum.
         eps: added to the variances. irasin adds 1e-6 to the deviations in
             its place, whose gradient is infinite where a channel is constant.
@@ -118,6 +121,8 @@ def adain_style_loss(
             energy = jnp.square(wanted.mean) + jnp.square(wanted.std)
             axes = (1, 2, 3)
             relative = squares.sum(axes) / (energy.sum(axes) + _FLOOR)
+            if normalisation == "bounded":
+                relative = at_most_one(relative)
             total += relative.mean() / len(features)
     return total
 
@@ -161,7 +166,7 @@ class Moments(Loss):
     """`adain_style_loss`, with a factor for each layer.
 
     Attributes:
-        style_layers: layers with factors; "relative" sums over them, too.
+        style_layers: layers with factors; all normalisations sum over them.
         normalisation: one of `ADAIN_NORMALISATIONS`.
         eps, ddof: see `adain_style_loss`.
     """

@@ -10,6 +10,9 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar, Self
 
+import jax
+import jax.numpy as jnp
+
 from nstjax.errors import NstjaxError
 from nstjax.types import Array, Features
 
@@ -135,3 +138,11 @@ def check_choice(name: str, value: Any, allowed: Sequence[str]) -> None:
     """Raises NstjaxError unless an option is one of those allowed."""
     if value not in allowed:
         raise NstjaxError(f"{name} must be one of {', '.join(allowed)}, not {value!r}")
+
+
+def at_most_one(errors: Array) -> Array:
+    """Errors of which each above 1 counts as 1 and has the gradient of ``log(error)``.
+
+    So that the relative error to a target of next to nothing does not outdo all others.
+    """
+    return errors / jnp.maximum(jax.lax.stop_gradient(errors), 1)

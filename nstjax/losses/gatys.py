@@ -20,6 +20,7 @@ from nstjax.losses.base import (
     Layers,
     Loss,
     Picture,
+    at_most_one,
     blend_weights,
     check_choice,
     layer_pairs,
@@ -29,7 +30,7 @@ from nstjax.ops.stats import GRAM_NORMALISATIONS, channel_mean_std, gram_matrix
 from nstjax.types import Array
 
 CONTENT_NORMALISATIONS = ("mean", "half_sum", "relative")
-STYLE_NORMALISATIONS = ("mean", "gatys", "relative")
+STYLE_NORMALISATIONS = ("mean", "gatys", "relative", "bounded")
 
 # Keeps a "relative" loss finite where the target is zero everywhere; far
 # below the mean square of any feature or Gram matrix of a real picture.
@@ -65,7 +66,7 @@ def content_loss(features: Array, target: Array, *, normalisation: str) -> Array
     if normalisation == "half_sum":
         return squares.sum(axis=(1, 2, 3)).mean() / 2
     if normalisation == "relative":
-        return _relative(squares, target)
+        return _relative(squares, target).mean()
     raise ValueError(
         f"the content normalisation must be one of {CONTENT_NORMALISATIONS}, "
         f"not {normalisation!r}"
@@ -84,7 +85,8 @@ def style_loss(gram: Array, target: Array, *, normalisation: str) -> Array:
             jcjohnson/neural-style with Grams over C * H * W); "gatys", the
             paper's equation 4, 1 / (4 N^2 M^2) times the sum of (G - A)^2,
             which expects Grams already divided by their M = H * W; "relative",
-            the sum of (G - A)^2 over that of A^2.
+            the sum of (G - A)^2 over that of A^2; "bounded", the same, of which no
+            picture's counts for more than 1.
 
     Returns:
         A scalar.
@@ -105,7 +107,9 @@ def style_loss(gram: Array, target: Array, *, normalisation: str) -> Array:
     if normalisation == "gatys":
         return squares.mean() / 4
     if normalisation == "relative":
-        return _relative(squares, target)
+        return _relative(squares, target).mean()
+    if normalisation == "bounded":
+        return at_most_one(_relative(squares, target)).mean()
     raise ValueError(
         f"the style normalisation must be one of {STYLE_NORMALISATIONS}, "
         f"not {normalisation!r}"
@@ -115,7 +119,7 @@ def style_loss(gram: Array, target: Array, *, normalisation: str) -> Array:
 def _relative(squares: Array, target: Array) -> Array:
     axes = tuple(range(1, target.ndim))
     energy = jnp.square(target).mean(axis=axes)
-    return (squares.mean(axis=axes) / (energy + _EPS)).mean()
+    return squares.mean(axis=axes) / (energy + _EPS)
 
 
 @dataclasses.dataclass(frozen=True)

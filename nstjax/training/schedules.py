@@ -1,13 +1,17 @@
 """Learning-rate schedules and optimisers, by the names configs use."""
 
 from collections.abc import Callable
+from typing import Any
 
 import jax
 import optax
+import optax.contrib
 
 from nstjax.errors import NstjaxError
+from nstjax.types import Params
 
 SCHEDULES = ("constant", "inverse_time", "cosine")
+OPTIMIZERS = ("adam", "muon")
 
 
 def make_schedule(
@@ -55,25 +59,49 @@ def make_schedule(
 def make_optimizer(
     schedule: Callable[[jax.typing.ArrayLike], jax.Array],
     *,
+    name: str = "adam",
     b1: float = 0.9,
     b2: float = 0.999,
     clip_norm: float = 0.0,
     accumulate_steps: int = 1,
 ) -> optax.GradientTransformation:
-    """Adam, with optional clipping and gradient accumulation.
+    """Adam or Muon, with optional clipping and gradient accumulation.
+
+    Muon orthogonalises the mean gradient of every kernel, as a matrix of what goes in
+    by what comes out; biases it leaves to Adam with Nesterov's momentum. Its steps are
+    scaled to the size of Adam's, so that both take the same learning rates (Liu et al.,
+    2025, https://arxiv.org/abs/2502.16982).
 
     Args:
         schedule: from step (batches seen) to learning rate.
+        name: "adam" or "muon".
         b1, b2: Adam's decay rates.
         clip_norm: largest global gradient norm; 0 leaves gradients alone.
         accumulate_steps: batches whose mean gradient makes one update; it has
             the learning rate of the first of them.
+
+    Raises:
+        NstjaxError: for an unknown name.
     """
 
     def rate(update):
         return schedule(update * accumulate_steps)
 
-    parts = [optax.adam(rate, b1=b1, b2=b2)]
+    if name == "adam":
+        parts = [optax.adam(rate, b1=b1, b2=b2)]
+    elif name == "muon":
+        muon = optax.contrib.muon(
+            rate,
+            adam_b1=b1,
+            adam_b2=b2,
+            consistent_rms=0.2,
+            muon_weight_dimension_numbers=_kernels_as_matrices,
+        )
+        parts = [muon]
+    else:
+        raise NstjaxError(
+            f"unknown optimizer {name!r}; choose one of {', '.join(OPTIMIZERS)}"
+        )
     if clip_norm:
         parts.insert(0, optax.clip_by_global_norm(clip_norm))
     optimizer = optax.chain(*parts)
@@ -81,3 +109,17 @@ def make_optimizer(
         accumulating = optax.MultiSteps(optimizer, every_k_schedule=accumulate_steps)
         return accumulating.gradient_transformation()
     return optimizer
+
+
+def _kernels_as_matrices(params: Params) -> Any:
+    """For each leaf, which axes go in and which come out; None for biases."""
+    return jax.tree.map(
+        lambda leaf: (
+            optax.contrib.MuonDimensionNumbers(
+                reduction_axis=tuple(range(leaf.ndim - 1)), output_axis=leaf.ndim - 1
+            )
+            if leaf.ndim > 1
+            else None
+        ),
+        params,
+    )

@@ -1,5 +1,7 @@
 """Where a config's training pictures come from."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 from ml_collections import ConfigDict
 
@@ -8,10 +10,14 @@ from nstjax.io.crops import Crop
 from nstjax.io.datasets import (
     Source,
     Stream,
+    Subset,
     open_source,
     picture_loader,
     split_source,
 )
+
+# Times that a picture of usual texture stands in a source that is drawn by texture.
+_TIMES = 4
 
 _NO_DATA = (
     "no training pictures: give --config.content=FOLDER and --config.style=FOLDER, "
@@ -88,6 +94,55 @@ def make_crop(config: ConfigDict, *, prefix: str = "") -> Crop:
         config[f"{prefix}short_side"],
         config[f"{prefix}largest_scale"],
         flip=config.flip,
+    )
+
+
+def texture(picture: np.ndarray) -> float:
+    """How much goes on in a picture.
+
+    Its logarithm and that of the norm of VGG-19's Gram matrix at relu2_2, which takes
+    far longer, correlate by .85 among paintings.
+
+    Args:
+        picture: [H, W, 3], uint8, of even sides.
+
+    Returns:
+        The mean square by which neighbours differ in grey at half of the sides, in
+        levels of 255.
+    """
+    height, width, _ = picture.shape
+    blocks = picture.reshape(height // 2, 2, width // 2, 2, 3)
+    grey = blocks.mean(axis=(1, 3, 4), dtype=np.float32)
+    return sum(float(np.square(np.diff(grey, axis=axis)).mean()) for axis in range(2))
+
+
+def likelihood(textures: np.ndarray, bounds: tuple[float, float]) -> np.ndarray:
+    """How often to draw pictures: by their textures over the median, within bounds.
+
+    What people paint in has more texture than most of what museums have.
+    """
+    usual = max(float(np.median(textures)), 1e-6)
+    return np.clip(textures / usual, *bounds)
+
+
+def by_texture(stream: Stream, bounds: tuple[float, float], *, threads: int) -> Stream:
+    """A stream whose pictures come as often as `likelihood` says.
+
+    All of them are read once. One that cannot be read counts as usual.
+    """
+
+    def measure(number: int) -> float:
+        try:
+            return texture(stream.load(stream.source[number], None))
+        except Exception:  # Pillow raises nearly anything
+            return np.nan
+
+    with ThreadPoolExecutor(max(threads, 1)) as pool:
+        found = np.array(list(pool.map(measure, range(len(stream.source)))))
+    found = np.where(np.isnan(found), np.nanmedian(found), found)
+    times = np.rint(_TIMES * likelihood(found, bounds)).astype(int)
+    return Stream(
+        Subset(stream.source, np.repeat(np.arange(len(found)), times)), stream.load
     )
 
 

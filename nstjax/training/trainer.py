@@ -330,6 +330,7 @@ def _make_optimizer(
     )
     optimizer = make_optimizer(
         schedule,
+        name=config.optimizer,
         clip_norm=config.clip_norm,
         accumulate_steps=config.accumulate_steps,
     )

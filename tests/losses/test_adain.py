@@ -57,8 +57,13 @@ def test_sum_style_loss_same_as_torch(torch_reference):
     np.testing.assert_allclose(result, expected.item(), rtol=1e-4)
 
 
-def test_relative_style_loss_by_numpy():
+@pytest.mark.parametrize("normalisation", ["relative", "bounded"])
+def test_relative_style_loss_by_numpy(normalisation):
     one, other = random_features(0), random_features(1)
+    # Nothing at all in one picture of the style's: an error far above 1.
+    other = {
+        name: x * np.array([1, 0.01])[:, None, None, None] for name, x in other.items()
+    }
     layers = []
     for name in one:
         mine, wanted = (
@@ -66,8 +71,13 @@ def test_relative_style_loss_by_numpy():
             for x in (one[name].astype(np.float64), other[name].astype(np.float64))
         )
         share = ((mine - wanted) ** 2).sum(1) / ((wanted**2).sum(1) + 1e-4)
-        layers.append(share.mean())
-    result = adain_style_loss(one, statistics(other), normalisation="relative", eps=EPS)
+        assert share[0] < 1 < share[1]
+        layers.append(
+            (share if normalisation == "relative" else np.minimum(share, 1)).mean()
+        )
+    result = adain_style_loss(
+        one, statistics(other), normalisation=normalisation, eps=EPS
+    )
     np.testing.assert_allclose(result, np.mean(layers), rtol=1e-4)
 
 

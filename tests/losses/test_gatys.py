@@ -69,6 +69,10 @@ class StyleLossTest(chex.TestCase):
             ("mean", squares.mean()),
             ("gatys", squares.mean() / 4),
             ("relative", np.mean(squares.sum(axis=1) / energy.sum(axis=1))),
+            (
+                "bounded",
+                np.mean(np.minimum(squares.sum(axis=1) / energy.sum(axis=1), 1)),
+            ),
         ):
             loss = self.variant(partial(style_loss, normalisation=normalisation))(
                 gram, target
@@ -101,10 +105,22 @@ class StyleLossTest(chex.TestCase):
             gradient.reshape(positions, channels), expected_gradient, rtol=1e-4
         )
 
+    def test_a_bounded_error_above_one_pulls_as_its_logarithm(self):
+        gram = np.array([[[3.0, 0], [0, 4]], [[0.5, 0], [0, 0]]], np.float32)
+        target = np.array([[[1.0, 0], [0, 0]], [[1, 0], [0, 0]]], np.float32)
+        value, gradient = jax.value_and_grad(
+            partial(style_loss, normalisation="bounded")
+        )(gram, target)
+        # The first one's error is 4 + 16, the second one's a quarter.
+        np.testing.assert_allclose(value, (1 + 0.25) / 2, rtol=1e-5)
+        expected = [[[2 * 2 / 20, 0], [0, 2 * 4 / 20]], [[-2 * 0.5, 0], [0, 0]]]
+        np.testing.assert_allclose(gradient, np.array(expected) / 2, rtol=1e-5)
+
     def test_no_style_at_all_stays_finite(self):
         zero = jnp.zeros((1, 3, 3))
-        loss = style_loss(zero, zero, normalisation="relative")
-        np.testing.assert_array_equal(loss, 0)
+        for normalisation in ("relative", "bounded"):
+            loss = style_loss(zero, zero, normalisation=normalisation)
+            np.testing.assert_array_equal(loss, 0)
 
     def test_misuse_is_refused(self):
         gram, target = random_arrays((1, 3, 3))

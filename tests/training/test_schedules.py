@@ -139,3 +139,35 @@ class TestMakeOptimizer:
         # Nothing moves in between.
         chex.assert_trees_all_equal(result[3], result[2])
         chex.assert_trees_all_equal(result[4], result[2])
+
+    def test_muon_orthogonalises_kernels(self):
+        """By the singular values that five Newton-Schulz iterations leave."""
+        random = np.random.default_rng(0)
+        shapes = {"kernel": (3, 3, 4, 6), "dense": (8, 5), "bias": (6,)}
+        params = {
+            n: random.normal(size=s).astype(np.float32) for n, s in shapes.items()
+        }
+        gradient = {
+            n: random.normal(size=s).astype(np.float32) for n, s in shapes.items()
+        }
+        optimizer = make_optimizer(lambda update: 1e-2, name="muon")
+        (result,) = run(optimizer, params, [gradient])
+        moved = jax.tree.map(
+            lambda before, after: (before - after) / 1e-2, params, result
+        )
+        for name in ("kernel", "dense"):
+            matrix = gradient[name].reshape(-1, shapes[name][-1]).astype(np.float64)
+            left, values, right = np.linalg.svd(matrix, full_matrices=False)
+            values /= np.linalg.norm(values)
+            for _ in range(5):
+                values = 3.4445 * values - 4.775 * values**3 + 2.0315 * values**5
+            expected = 0.2 * np.sqrt(max(matrix.shape)) * (left * values) @ right
+            step = np.reshape(moved[name], matrix.shape)
+            np.testing.assert_allclose(step, expected, rtol=1e-3, atol=2e-4)
+        # The gradient's sign, and where Nesterov's momentum looks ahead.
+        expected = (0.9 * 0.1 / (1 - 0.9**2) + 1) * np.sign(gradient["bias"])
+        np.testing.assert_allclose(moved["bias"], expected, rtol=1e-3)
+
+    def test_unknown_optimizers_are_refused(self):
+        with pytest.raises(NstjaxError, match="'sgd'.*adam, muon"):
+            make_optimizer(lambda update: 1e-2, name="sgd")

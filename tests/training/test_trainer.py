@@ -50,7 +50,7 @@ def make_config(**leaves):
     return config
 
 
-def make_task(training=None, *, sample=None, begin=None) -> Task:
+def make_task(training=None, *, sample=None, begin=None, shape=()) -> Task:
     load = picture_loader(Crop(4, 8))
 
     def loss(params, frozen, batch, key):
@@ -63,7 +63,7 @@ def make_task(training=None, *, sample=None, begin=None) -> Task:
         return params, metadata
 
     return Task(
-        init=lambda key: {"weight": jnp.zeros(())},
+        init=lambda key: {"weight": jnp.zeros(shape)},
         begin=begin,
         frozen={"scale": np.float32(1)},
         loss=loss,
@@ -129,12 +129,12 @@ def test_reports(finished):
             )
 
 
-def test_goes_on_if_asked_for_more(finished, tmp_path):
-    whole = tmp_path / "whole"
-    train(make_config(steps=20), whole)
-    parts = tmp_path / "parts"
-    train(make_config(steps=10), parts)
-    train(make_config(steps=20), parts)
+@pytest.mark.parametrize(("optimizer", "shape"), [("adam", ()), ("muon", (1, 3))])
+def test_goes_on_if_asked_for_more(optimizer, shape, tmp_path):
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    for workdir, steps in ((whole, 20), (parts, 10), (parts, 20)):
+        config = make_config(steps=steps, optimizer=optimizer)
+        train(config, workdir, make_task(shape=shape))
     assert steps_kept(parts) == steps_kept(whole)
     ours, theirs = (load_file(w / "bright.safetensors") for w in (parts, whole))
     np.testing.assert_array_equal(ours["weight"], theirs["weight"])

@@ -28,7 +28,7 @@ from nstjax.models.painter import PainterSpec
 from nstjax.ops.stats import Statistics, channel_mean_std
 from nstjax.training.recipes.decoding import check_weights
 from nstjax.training.recipes.initial import begin_from_initial, teacher_notes
-from nstjax.training.sources import content_and_style
+from nstjax.training.sources import by_texture, content_and_style
 from nstjax.training.task import Task, to_unit
 from nstjax.transforms.adain import adain
 from nstjax.types import Array, Features
@@ -59,6 +59,9 @@ def make_task(config: ConfigDict) -> Task:
     if depth is not None:
         frozen["depth"] = depth.params
     training, validation = content_and_style(config, style_prefix="style_")
+    training["style"] = by_texture(
+        training["style"], config.style_texture_bounds, threads=config.threads
+    )
 
     def paint(params: Any, content: Array, style: Array) -> Array:
         wanted = statistics(painter.encode(params, style, spec=spec))
@@ -172,7 +175,8 @@ def make_terms(config: ConfigDict, kind: str = "vgg19") -> tuple[table.Term, ...
         config: a training config.
         kind: of the network whose features they compare, which says in what layers.
     """
-    options = {**config, **config[kind], "style_normalisation": "relative"}
+    bounded = {"style_normalisation": "bounded", "normalisation": "bounded"}
+    options = {**config, **config[kind], **bounded}
     return table.make_terms(options, called={"normalised_content": "content"})
 
 
