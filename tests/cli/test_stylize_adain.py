@@ -177,8 +177,10 @@ def test_lap_keeps_more_of_the_contents_edges(name):
     assert errors[1] < 0.8 * errors[0]
 
 
-def test_the_bundled_decoder_reconstructs_pictures():
-    image = nstjax.stylize("chelsea", "night", alpha=0.0, size=256)
+@pytest.mark.parametrize("decoder", [None, ROOT / "models/adain-two-hours.safetensors"])
+def test_painters_reconstruct_pictures(decoder):
+    image = nstjax.stylize("chelsea", "night", alpha=0.0, size=256, decoder=decoder)
+    painted = nstjax.stylize("chelsea", "night", size=256, decoder=decoder)
     content = planning.finish(
         planning.make_plan(
             "chelsea",
@@ -189,6 +191,9 @@ def test_the_bundled_decoder_reconstructs_pictures():
         images.read_picture("chelsea"),
     )
     assert -10 * np.log10(np.square(image - content).mean()) > 22
+    # Night is darker and bluer.
+    before, after = (x.mean((0, 1)) @ [-1, -1, 2] for x in (content, painted))
+    assert painted.mean() < 0.8 * content.mean() and after > before + 0.1
 
 
 def test_the_bundled_decoder_belongs_to_the_bundled_encoder():
