@@ -215,7 +215,8 @@ def test_it_trains_and_goes_on(tool, tmp_path, monkeypatch):
             steps.append(metadata.notes["step"])
             assert painter.PainterSpec.from_dict(metadata.spec) == spec
             assert all(np.isfinite(x).all() for x in jax.tree.leaves(trained))
-    assert 0 < steps[0] < steps[2] and 0 < steps[1] < steps[3]
+    # With more minutes it goes on in the last stage.
+    assert 0 < steps[0] == steps[2] and 0 < steps[1] < steps[3]
     begun, _ = load_weights(files[0])
     random_weights = jax.device_get(painter.init_params(jax.random.key(0), spec))
     for before, after in ((random_weights, begun), (begun, trained)):

@@ -24,7 +24,8 @@ files are those of the config's stages. Departures from `train.py`:
   --minutes, by its steps, ends its schedule.
 - Convolutions of the decoder that --config.initial has not begin as the identity.
 
-The same command goes on with a training that was stopped.
+The same command goes on with a training that was stopped, in the stage that it had
+reached; with more --minutes, with one that had ended.
 
 `GLIBC_TUNABLES=glibc.malloc.hugetlb=1:glibc.malloc.mmap_max=0:\
 glibc.malloc.trim_threshold=17179869184` in front saves a quarter of the time: memory is
@@ -605,10 +606,12 @@ def main():
         Judge(network, stages[0].config, slice(first, None, len(networks)))
         for first, network in enumerate(networks)
     ]
-    for stage in stages:
+    states = [stage.workdir / "state.pt" for stage in stages]
+    begun = [number for number, state in enumerate(states) if state.is_file()]
+    reached = max(begun, default=0)
+    for stage, state in zip(stages[reached:], states[reached:], strict=True):
         print(f"stage {stage.name}", file=sys.stderr)
         stage.workdir.mkdir(parents=True, exist_ok=True)
-        state = stage.workdir / "state.pt"
         training = PainterTraining(stage.config, judges)
         if state.is_file():
             training.set_state(torch.load(state, weights_only=True))
