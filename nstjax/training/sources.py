@@ -4,6 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 from ml_collections import ConfigDict
+from tqdm import tqdm
 
 from nstjax.errors import NstjaxError
 from nstjax.io.crops import Crop
@@ -128,7 +129,7 @@ def likelihood(textures: np.ndarray, bounds: tuple[float, float]) -> np.ndarray:
 def by_texture(stream: Stream, bounds: tuple[float, float], *, threads: int) -> Stream:
     """A stream whose pictures come as often as `likelihood` says.
 
-    All of them are read once. One that cannot be read counts as usual.
+    All of them are read once, with a bar. One that cannot be read counts as usual.
     """
 
     def measure(number: int) -> float:
@@ -137,10 +138,15 @@ def by_texture(stream: Stream, bounds: tuple[float, float], *, threads: int) -> 
         except Exception:  # Pillow raises nearly anything
             return np.nan
 
+    count = len(stream.source)
     with ThreadPoolExecutor(max(threads, 1)) as pool:
-        found = np.array(list(pool.map(measure, range(len(stream.source)))))
-    found = np.where(np.isnan(found), np.nanmedian(found), found)
-    times = np.rint(_TIMES * likelihood(found, bounds)).astype(int)
+        measured = pool.map(measure, range(count))
+        bar = tqdm(measured, "textures", count, unit="picture", leave=False)
+        found = np.array(list(bar))
+    known = found[~np.isnan(found)]
+    # Without any at all, whoever reads them says what is wrong.
+    found = np.where(np.isnan(found), np.median(known) if len(known) else 0, found)
+    times = np.rint(_TIMES * likelihood(found, bounds)).astype(int).clip(min=1)
     return Stream(
         Subset(stream.source, np.repeat(np.arange(len(found)), times)), stream.load
     )

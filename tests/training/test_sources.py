@@ -99,3 +99,11 @@ def test_textured_pictures_come_more_often():
     # Mean squares 100, 1, 196, 10,000: the usual one is 148.
     assert [items.count(item) for item in source] == [3, 2, 5, 10, 4]
     assert stream.load is load
+
+
+def test_pictures_of_which_none_can_be_read_are_left_to_who_reads_them():
+    def load(item, random):
+        raise OSError(item)
+
+    stream = by_texture(Stream(["a", "b"], load), (0.35, 2.5), threads=1)
+    assert [stream.source[i] for i in range(len(stream.source))] == ["a", "b"]

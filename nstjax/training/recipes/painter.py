@@ -223,6 +223,12 @@ def _check(config: ConfigDict) -> None:
             "--config.identity_pictures must be from 0 to below the batch size, "
             f"not {config.identity_pictures}"
         )
+    bounds = tuple(config.style_texture_bounds)
+    if len(bounds) != 2 or not 0 < bounds[0] <= bounds[1]:
+        raise NstjaxError(
+            "--config.style_texture_bounds must be two numbers above 0, the smaller "
+            f"one first, not {bounds}"
+        )
     size, style_size = config.crop_size, config.style_crop_size
     if size != style_size or size % CHECKERBOARD_BLOCK:
         raise NstjaxError(

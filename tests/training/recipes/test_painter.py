@@ -85,3 +85,10 @@ def test_layers_that_a_network_lacks_are_refused(judges):
         config.vgg16.content_layers = {"relu4_4": 1.0}
     with pytest.raises(NstjaxError, match="relu4_4"):
         make_task(config)
+
+
+@pytest.mark.parametrize("bounds", [(0.0, 1.0), (2.0, 1.0), (1.0,)])
+def test_impossible_bounds_of_texture_are_refused(judges, bounds):
+    config = make_config(judges, style_texture_bounds=bounds)
+    with pytest.raises(NstjaxError, match="style_texture_bounds.*smaller one first"):
+        make_task(config)
