@@ -53,17 +53,16 @@ class KernelMuon(torch.optim.Muon):
         for matrix, kernel in zip(
             self.param_groups[0]["params"], self._kernels, strict=True
         ):
-            gradient = kernel.grad.contiguous(memory_format=memory_format(kernel))
+            # Gradients may lie otherwise than their kernels.
+            gradient = torch.empty_like(kernel).copy_(kernel.grad)
             matrix.grad = self._as_matrix(gradient)
         super().step()
 
 
-def memory_format(x):
-    return torch.channels_last if x.ndim == 4 else torch.contiguous_format
-
-
 def make_optimizers(name, weights):
     """As `nstjax.training.schedules.make_optimizer`, but Adam's is plain, b2 of .99."""
+    if name not in ("adam", "muon"):
+        raise SystemExit(f"--config.optimizer must be adam or muon, not {name!r}")
     kernels = [x for x in weights if x.ndim > 1] if name == "muon" else []
     others = [x for x in weights if x.ndim == 1] if name == "muon" else weights
     adam = torch.optim.Adam(others, betas=(0.9, 0.99), fused=True)

@@ -18,10 +18,8 @@ files are those of the config's stages. Departures from `train.py`:
 - Each step compares by one of the loss networks, in turn, which have pictures of
   their own.
 - Every picture has one crop, whose targets are kept.
-- A relative error above 1 counts as 1 and pulls as an error of 1 would: a blank
-  style's has no bound.
-- Adam's second moments decay by .99; nothing is validated; each stage's share of
-  --minutes, by its steps, ends its schedule.
+- Adam has no Nesterov's momentum, and its second moments decay by .99; nothing is
+  validated; each stage's share of --minutes, by its steps, ends its schedule.
 - Convolutions of the decoder that --config.initial has not begin as the identity.
 
 The same command goes on with a training that was stopped, in the stage that it had

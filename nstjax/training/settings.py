@@ -7,7 +7,7 @@ from ml_collections import ConfigDict
 
 from nstjax.errors import NstjaxError
 from nstjax.precision import COMPUTE_DTYPES
-from nstjax.training.schedules import SCHEDULES
+from nstjax.training.schedules import OPTIMIZERS, SCHEDULES
 
 _EXPORT_DTYPES = ("float32", "float16")
 _POSITIVE = (
@@ -30,6 +30,7 @@ _NOT_NEGATIVE = (
     "clip_norm",
 )
 _CHOICES = {
+    "optimizer": OPTIMIZERS,
     "schedule": SCHEDULES,
     "compute_dtype": COMPUTE_DTYPES,
     "export_dtype": _EXPORT_DTYPES,

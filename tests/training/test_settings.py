@@ -34,6 +34,7 @@ def test_the_common_config_is_fine():
         ("learning_rate", float("inf"), "must be 0 or more, and finite, not inf"),
         ("clip_norm", -1.0, "must be 0 or more"),
         ("average_decay", 1.0, "must be from 0 to below 1, not 1.0"),
+        ("optimizer", "sgd", "one of adam, muon, not sgd"),
         ("schedule", "linear", "one of constant, inverse_time, cosine, not linear"),
         ("compute_dtype", "float16", "one of float32, bfloat16, not float16"),
         ("export_dtype", "int8", "one of float32, float16, not int8"),
