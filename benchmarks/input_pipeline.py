@@ -88,9 +88,7 @@ def main() -> int:
         )
 
     optimizer = make_optimizer(lambda step: 1e-6, clip_norm=config.clip_norm)
-    step = make_train_step(
-        task.loss, optimizer, mesh=mesh, seed=0, compute_dtype=config.compute_dtype
-    )
+    step = make_train_step(task.loss, optimizer, mesh=mesh, seed=0)
     frozen = jax.device_put(task.frozen, replicated(mesh))
     params = jax.jit(task.init)(jax.random.key(0))
     state = jax.device_put(init_state(params, optimizer), replicated(mesh))

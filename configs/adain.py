@@ -95,7 +95,7 @@ def base(name):
     config.style_crop_size = 256
     config.style_largest_scale = 1.0
 
-    # "mean", "sum" or "relative", see nstjax/losses/adain.py.
+    # "mean", "sum", "relative" or "bounded", see nstjax/losses/adain.py.
     config.normalisation = "mean"
     # Added to variances; 1 for the unbiased one.
     config.eps = 1e-5
@@ -111,6 +111,9 @@ def base(name):
     config.lap_pools = (4,)
     config.lap_pool_weights = (1.0,)
     config.lap_channels = "sum"
+    # A departure from "Style Transfer: Laplacian, Depth loss and AdaIN", which has the
+    # mean square ("mean"): relative to the content's own, so that one weight fits any
+    # picture. That paper gives no weight.
     config.lap_reduction = "relative"
     # "slim" for the bundled network, or a converted monodepth2 or FastDepth.
     config.depth_model = "slim"

@@ -4,12 +4,12 @@
         --config.content=PHOTOS --config.style=PAINTINGS
     python train.py --config configs/adain_depth.py --config.lap_weight=0.5 ...
 
-Presets as in ``configs/adain.py``, each with the depth term of "Style Transfer:
-Laplacian, Depth loss and AdaIN" in addition: the distance of the disparities
+Presets as in ``configs/adain.py``, but for "start", each with the depth term of "Style
+Transfer: Laplacian, Depth loss and AdaIN" in addition: the distance of the disparities
 that a depth network sees in the result and in the content picture. The paper
 gives neither its weight nor the norm; its network is monodepth2, which
-``depth_model`` takes converted, as it does a FastDepth. "best" begins from
-AdaIN's own decoder.
+``depth_model`` takes converted, as it does a FastDepth. "best" is for AdaIN's own
+decoder to begin from: --config.initial=runs/adain/adain-slim.safetensors.
 """
 
 from nstjax.configs import adain

@@ -3,10 +3,11 @@
     python train.py --config configs/adain_lap.py --workdir runs/adain_lap \\
         --config.content=PHOTOS --config.style=PAINTINGS
 
-Presets as in ``configs/adain.py``, each with the Laplacian term of "Style
-Transfer: Laplacian, Depth loss and AdaIN" in addition: the distance of the
-pooled result's Laplacian to that of the content picture. The paper gives
-neither its weight nor the pool. "best" begins from AdaIN's own decoder.
+Presets as in ``configs/adain.py``, but for "start", each with the Laplacian term of
+"Style Transfer: Laplacian, Depth loss and AdaIN" in addition: the distance of the
+pooled result's Laplacian to that of the content picture. The paper gives neither its
+weight nor the pool. "best" is for AdaIN's own decoder to begin from:
+--config.initial=runs/adain/adain-slim.safetensors.
 """
 
 from nstjax.configs import adain

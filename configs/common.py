@@ -210,7 +210,7 @@ def per_image(method: str) -> ConfigDict:
     # Whether pixels are kept in range on the way; the result always is.
     config.clamp = False
     # "content", "recoloured" (the content in the style's colours), "style",
-    # "noise" or a picture file.
+    # "noise", "adain" (what that method paints) or a picture file.
     config.init = "content"
     # Standard deviation of the noise to start from, in units of the domain.
     config.noise_deviation = 0.1

@@ -20,8 +20,8 @@ Presets:
         network's own gradient has moved: a better loss (docs/training.md):
         ... --config.initial=depth-slim.safetensors --config.painted=PAINTED
 
-Without --config.teacher a network learns from PHOTOS and DISPARITIES alone: beyond some
-20,000 examples, three thousand photos by heart.
+Without --config.teacher a network learns from PHOTOS and DISPARITIES alone: after some
+20,000 examples it has memorised three thousand photos.
 """
 
 from nstjax.configs import common

@@ -32,8 +32,6 @@ if _TYPE_CHECKING:
     from nstjax.losses.temporal import temporal_loss as temporal_loss
     from nstjax.losses.variation import range_loss as range_loss
     from nstjax.losses.variation import total_variation_loss as total_variation_loss
-    from nstjax.methods.styles import load_style as load_style
-    from nstjax.methods.styles import save_style as save_style
     from nstjax.methods.table import METHODS as METHODS
     from nstjax.models.decoders import decode as decode
     from nstjax.models.depth import disparity as disparity
@@ -77,12 +75,10 @@ _WHERE = {
     "load_decoder": "nstjax.weights.pretrained",
     "load_depth": "nstjax.weights.pretrained",
     "load_encoder": "nstjax.weights.pretrained",
-    "load_style": "nstjax.methods.styles",
     "optimise": "nstjax.optimize.minimise",
     "palette_loss": "nstjax.losses.palette",
     "plain_forms": "nstjax.ops.cpu.forms",
     "range_loss": "nstjax.losses.variation",
-    "save_style": "nstjax.methods.styles",
     "set_flags": "nstjax.ops.cpu.xla",
     "style_loss": "nstjax.losses.gatys",
     "style_swap": "nstjax.transforms.style_swap",

@@ -41,8 +41,8 @@ def stylize(
         content: what to paint: a file, an example's name such as "chelsea", a PIL
             picture, or an RGB array [H, W, 3] (NumPy or jax), floating-point in
             [0, 1] or uint8.
-        style: how to paint it: the same, a saved style (its file, or what
-            `nstjax.load_style` gives), or several, which are blended.
+        style: how to paint it: the same, a saved style's file, or several, which are
+            blended.
         method: a name in `nstjax.METHODS`: "adain" and the like paint in one pass,
             "gatys" and the like optimise the picture.
         preset: "best", "reference" or "paper", of methods that optimise; "vgg19" of
@@ -53,10 +53,10 @@ def stylize(
         style_blend: a weight for each style.
         mask: of methods of one pass: a picture that is white where the first
             of two styles goes and black where the second; or one for each
-            style, white where it goes, outside of which the content stays. A
-            picture as `content` can be given, or an array [H, W]; or "depth", for
-            the first of two styles where the content is near, by the network
-            ``depth_model``, and the second where it is far.
+            style, white where it goes, outside of which the content stays. A file, a
+            PIL picture or an array [H, W]; or "depth", for the first of two styles
+            where the content is near, by the network ``depth_model``, and the second
+            where it is far.
         max_memory: what the whole process may take, in bytes or like "2GB".
             Methods of one pass paint larger pictures in tiles, to the same
             result; by default they do if all at once would take more than a

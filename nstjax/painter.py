@@ -1,8 +1,10 @@
 """A painter for many pictures: networks, styles and programs are kept."""
 
 import hashlib
+import os
 import threading
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,7 +23,13 @@ from nstjax.methods.plan import (
     read_styles,
     run,
 )
-from nstjax.methods.styles import SavedStyle
+from nstjax.methods.styles import (
+    STYLE_SUFFIX,
+    SavedStyle,
+    make_style,
+    save_style,
+)
+from nstjax.methods.table import method_of
 from nstjax.methods.values import whole_number
 
 # Options that say which networks are loaded.
@@ -155,6 +163,32 @@ class Painter:
             plan = self._encoded.encode(plan, name=_digest)
             image = finish(plan, run(plan, on_progress=on_progress).image)
         return to_pil(image) if as_pil else image
+
+    def save_style(self, path: str | os.PathLike, *, overwrite: bool = False) -> None:
+        """Keeps what the method takes of the painter's style, in place of its picture.
+
+        Args:
+            path: the file, which ends in ".style"; it can be given as a style.
+            overwrite: whether an existing file may be replaced.
+
+        Raises:
+            NstjaxError: if the painter has not one style, its method takes none without
+                the picture, or the file cannot be written.
+        """
+        if not method_of(self._options).saves_styles:
+            raise NstjaxError(
+                f"{self.method} paints by a style's picture, and saves none; adain, "
+                "adain-lap and adain-depth do"
+            )
+        styles = self._styles or ()
+        if len(styles) != 1:
+            raise NstjaxError(f"a painter saves one style, and has {len(styles)}")
+        if Path(path).suffix != STYLE_SUFFIX:
+            raise NstjaxError(
+                f"a saved style's name ends in {STYLE_SUFFIX}, not {path}"
+            )
+        style = make_style(styles[0], name=Path(path).stem, networks=self._networks)
+        save_style(Path(path), style, overwrite=overwrite)
 
     def _read(
         self, style: Style | Sequence[Style]

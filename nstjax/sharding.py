@@ -1,6 +1,7 @@
 """How arrays are laid out over devices: pictures are shared out, weights copied."""
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Callable, Sequence
 
 import jax
 import numpy as np
@@ -63,6 +64,12 @@ def of_all_hosts(mesh: Mesh, value: np.ndarray) -> dict[int, np.ndarray]:
     rows = jax.make_array_from_callback(
         shape, batch_sharded(mesh), lambda _: value[None]
     )
-    gathered = jax.jit(lambda x: x, out_shardings=replicated(mesh))(rows)
+    gathered = _gather(mesh)(rows)
     hosts = [device.process_index for device in mesh.devices.flat]
     return dict(zip(hosts, np.asarray(gathered), strict=True))
+
+
+@functools.cache
+def _gather(mesh: Mesh) -> Callable[[jax.Array], jax.Array]:
+    """What copies an array to all devices, compiled once for each of its shapes."""
+    return jax.jit(lambda x: x, out_shardings=replicated(mesh))

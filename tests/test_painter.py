@@ -102,3 +102,34 @@ def test_bad_pictures_are_refused_and_harm_no_other(painter):
         with pytest.raises(nstjax.NstjaxError, match=r"missing\.jpg"):
             painter.paint("missing.jpg")
     assert painter(picture(3)).shape == (48, 64, 3)
+
+
+def test_a_saved_style_paints_as_its_picture(painter, tmp_path):
+    path = tmp_path / "my.style"
+    painter.save_style(path)
+    # Its shorter side is the style's, at which both see it.
+    content = picture(3)[:40]
+    by_file = painter.paint(content, style=str(path))
+    np.testing.assert_allclose(by_file, nstjax.stylize(content, STYLE), atol=1e-4)
+    assert abs(by_file - painter.paint(content, style=OTHER)).max() > 0.1
+    with pytest.raises(nstjax.NstjaxError, match="exists"):
+        painter.save_style(path)
+    for other, message in (
+        (nstjax.Painter(), "has 0"),
+        (nstjax.Painter(style=[STYLE, OTHER]), "has 2"),
+        (nstjax.Painter("style-swap-net", style=STYLE), "saves none"),
+    ):
+        with pytest.raises(nstjax.NstjaxError, match=message):
+            other.save_style(tmp_path / "other.style")
+
+
+def test_a_method_is_no_option_of_a_picture(painter):
+    with pytest.raises(nstjax.NstjaxError, match="those of adain"):
+        painter.paint(picture(3), method="adain-lap")
+
+
+def test_a_saved_style_has_its_own_strokes(painter, tmp_path):
+    painter.save_style(tmp_path / "my.style")
+    for option in ("style_scale", "stroke_scale"):
+        with pytest.raises(nstjax.NstjaxError, match="was saved"):
+            nstjax.stylize(picture(3), str(tmp_path / "my.style"), **{option: 0.5})

@@ -202,14 +202,13 @@ def _train(case: Case):
                 "--config.data=demo",
                 f"--config.encoder={path}",
                 f"--config.decoder_widths={inputs.DECODER_WIDTHS[case.widths]}",
+                f"--config.compute_dtype={_dtype(case)}",
             ],
         )
         task = make_task(config)
     mesh = make_data_mesh()
     optimizer = make_optimizer(lambda step: 1e-4)
-    step = make_train_step(
-        task.loss, optimizer, mesh=mesh, seed=0, compute_dtype=_dtype(case)
-    )
+    step = make_train_step(task.loss, optimizer, mesh=mesh, seed=0)
     frozen = jax.device_put(task.frozen, replicated(mesh))
     params = jax.tree.map(np.asarray, inputs.decoder(case.widths))
     state = jax.device_put(init_state(params, optimizer), replicated(mesh))

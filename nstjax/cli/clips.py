@@ -73,13 +73,23 @@ def wants_clip(options: argparse.Namespace) -> bool:
     Raises:
         NstjaxError: if it is none, but options are given that only clips have.
     """
-    from nstjax.video.clips import VIDEO_SUFFIXES, is_clip
+    from nstjax.video.clips import (
+        ANIMATION_SUFFIXES,
+        VIDEO_SUFFIXES,
+        is_clip,
+        is_still_gif,
+    )
 
     if len(options.content) > 1:
         return _wants_many(options)
     (content,) = options.content
-    if options.fps is not None or is_clip(content):
+    if options.fps is not None:
         return True
+    if is_clip(content):
+        suffix = Path(options.output or "").suffix.lower()
+        into_clip = suffix in (*VIDEO_SUFFIXES, *ANIMATION_SUFFIXES)
+        if into_clip or not is_still_gif(content):
+            return True
     given = [name for name in _OWN if getattr(options, name) is not None]
     if given:
         raise NstjaxError(

@@ -8,7 +8,7 @@ from pathlib import Path
 from nstjax.cli.outputs import check_distinct
 from nstjax.errors import NstjaxError
 from nstjax.io.files import fit_name
-from nstjax.io.images import check_output
+from nstjax.io.images import OUTPUT_SUFFIXES, check_output
 from nstjax.methods.pictures import list_pictures, picture_labels
 
 _DEFAULT_FORMAT = "png"
@@ -99,6 +99,11 @@ def plan_jobs(
         raise NstjaxError(
             f"{folder} is a file, but several pictures need a folder for --output"
         )
+    if not folder.exists() and folder.suffix.lower() in OUTPUT_SUFFIXES:
+        raise NstjaxError(
+            f"{folder} is a picture's name, but several pictures need a folder for "
+            "--output"
+        )
     labels = picture_labels(listed)
     of_styles = picture_labels([blend[0] for blend in blends])
     jobs = [
@@ -148,9 +153,14 @@ def plan_one(
         target = _free_name(stem, suffix)
     elif _is_folder(output) or output.endswith(("/", os.sep)):
         target = Path(output) / fit_name(Path(content).stem, suffix)
-    elif format:
+    elif format and Path(output).suffix:
         raise NstjaxError(
             f"{output} names its format itself; leave out --format, or name a folder"
+        )
+    elif format:
+        raise NstjaxError(
+            f"--format is of pictures in a folder; end {output} in / if it is to be "
+            f"one, or in {suffix}"
         )
     else:
         target = Path(output)

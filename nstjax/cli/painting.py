@@ -157,7 +157,7 @@ def _optimise(
     def show(progress: Progress, path: Path, replaces: bool) -> None:
         try:
             image = planning.finish(plan, progress.image())
-            picture, how = to_write(job, plan, image, options)
+            picture, how = to_write(job, plan, image, options, path)
             write_image(path, picture, overwrite=replaces, **how)
         except NstjaxError as error:
             # The result is worth more than what is seen on the way to it.
@@ -206,18 +206,20 @@ def plan_job(
     replace = options.overwrite or options.resume
     check_output(job.output, overwrite=replace, size=plan.output_size)
     if options.preview:
-        check_output(options.preview, overwrite=replace, size=plan.output_size)
+        going_on = options.overwrite or (options.resume and job.state.is_file())
+        check_output(options.preview, overwrite=going_on, size=plan.output_size)
     return plan
 
 
 def to_write(
-    job: Job, plan: Plan, image: np.ndarray, options: Any
+    job: Job, plan: Plan, image: np.ndarray, options: Any, path: Path | None = None
 ) -> tuple[np.ndarray, dict[str, Any]]:
     """A finished picture as it goes into its file.
 
     Args:
         job, plan, options: what was made.
         image: from `nstjax.methods.plan.finish`.
+        path: the file; by default the job's output.
 
     Returns:
         It, with the content's opacity where the file can hold that; and further
@@ -230,7 +232,7 @@ def to_write(
     }
     if options.exif not in (None, "drop") and Path(job.content).is_file():
         how["exif"] = read_exif(job.content, location=options.exif == "keep")
-    return planning.with_opacity(plan, image, job.output), how
+    return planning.with_opacity(plan, image, path or job.output), how
 
 
 def save_style(job: Job, plan: Plan, options: Any) -> None:
@@ -239,10 +241,25 @@ def save_style(job: Job, plan: Plan, options: Any) -> None:
     if path.exists() and not options.overwrite:
         return
     how: dict[str, Any] = {"name": job.styles[0], "networks": plan.networks}
-    if plan.options["stroke_scale"] is not None:
+    if plan.options["stroke_scale"] is not None or plan.options["style_scale"] != 1:
         how["short_side"] = planning.style_side(plan)
     saved = saved_styles.make_style(style, **how)
     saved_styles.save_style(path, saved, overwrite=options.overwrite)
+
+
+def save_style_of(
+    job: Job, leaves: dict[str, Any], networks: Any, options: Any
+) -> None:
+    """Keeps the style of a job whose picture is there already."""
+    plan = planning.make_plan(
+        job.content,
+        job.styles,
+        options=leaves,
+        size=options.size,
+        background=options.background,
+        networks=networks,
+    )
+    save_style(job, plan, options)
 
 
 def _paint_at_once(
@@ -267,6 +284,9 @@ def _paint_at_once(
     image = planning.finish(plan, outcome.image)
     picture, how = to_write(job, plan, image, options)
     write_image(job.output, picture, overwrite=replace, **how)
+    if options.overwrite:
+        # Of a run whose picture has just been replaced.
+        job.state.unlink(missing_ok=True)
     _write_depth(job, plan, image, shown, replace=replace)
     return _record(job, plan, outcome) if options.trace or options.json else {}
 

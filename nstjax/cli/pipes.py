@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import os
 import shutil
 import sys
 from collections.abc import Iterator
@@ -75,6 +76,12 @@ class Pipes:
 
 
 def _check(options: argparse.Namespace, reads: int, writes: bool) -> None:
+    named = [*options.content, *(options.style or ())]
+    several = len(options.content) > 1 or any(map(os.path.isdir, named))
+    if writes and several and not options.sheet:
+        raise NstjaxError(
+            "standard output holds one picture; give a folder as --output for several"
+        )
     if reads > 1:
         raise NstjaxError("standard input holds one picture; give - once")
     if reads and sys.stdin.isatty():

@@ -39,6 +39,7 @@ _ASPECT = 1.5
 _REFUSED = (
     *("style_blend", "mask", "save_style", "trace", "resume", "save_every"),
     *("preview", "time_limit", "show_depth", "batch_size", "background", "exif"),
+    *("temporal", "start", "end", "every", "fps", "codec", "cluster"),
 )
 
 

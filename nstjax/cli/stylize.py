@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import sys
 import time
 import warnings
@@ -103,6 +104,9 @@ def _check_options(options: argparse.Namespace, overrides: Sequence[str]) -> Non
     for name in ("content", "style"):
         if getattr(options, name) is None:
             raise NstjaxError(f"--{name} is missing: name a picture")
+    for name in ("content", "style", "mask"):
+        if "" in (getattr(options, name) or ()):
+            raise NstjaxError(f"--{name} was given an empty name: name a picture")
     if options.sheet_columns and not options.sheet:
         raise NstjaxError("--sheet-columns is for --sheet")
     if options.sheet == _METHODS:
@@ -201,23 +205,27 @@ def _paint(
         for count in {len(job.styles) for job in jobs}:
             check_blend(options.style_blend, styles=count)
     if options.trace:
-        _check_trace(options)
+        _check_trace(jobs, options)
     if options.save_style:
-        _check_save_style(jobs, leaves, options)
+        _check_save_style(jobs, there, leaves, options)
     _check_outputs(jobs, leaves, options)
     if there:
         tell(f"{len(there)} pictures were there already")
     if unfinished := sum(job.state.is_file() for job in there):
         tell(f"{unfinished} of them are unfinished; --resume goes on with those")
-    return _run_jobs(jobs, leaves, options, tell, reports)
+    return _run_jobs(jobs, there, leaves, options, tell, reports)
 
 
-def _run_jobs(jobs, leaves: dict[str, Any], options, tell, reports: Reports) -> int:
+def _run_jobs(
+    jobs, there, leaves: dict[str, Any], options, tell, reports: Reports
+) -> int:
     with without_collection():
-        from nstjax.cli.painting import Interrupted, paint
+        from nstjax.cli.painting import Interrupted, paint, save_style_of
         from nstjax.methods.plan import load_networks
 
         networks = load_networks(leaves)
+    if options.save_style and not jobs and there:
+        save_style_of(there[0], leaves, networks, options)
     batch_size = _batch_size(jobs, leaves, options)
     if batch_size:
         from nstjax.cli.batches import paint_all
@@ -287,23 +295,32 @@ def _status(failed: int, total: int) -> int:
     return USAGE_ERROR if failed else 0
 
 
-def _check_save_style(jobs, leaves: dict[str, Any], options) -> None:
+def _check_save_style(jobs, there, leaves: dict[str, Any], options) -> None:
     from nstjax.io.files import refuse_to_overwrite
     from nstjax.methods.styles import STYLE_SUFFIX
     from nstjax.methods.table import method_of, one_pass_names
 
     path = Path(options.save_style)
-    if not method_of(leaves).in_one_pass or any(len(job.styles) > 1 for job in jobs):
+    everything = [*jobs, *there]
+    if not method_of(leaves).in_one_pass or any(
+        len(job.styles) > 1 for job in everything
+    ):
         raise NstjaxError(
             f"--save-style keeps one style of a method of one pass ({one_pass_names()})"
         )
-    if len({job.styles for job in jobs}) > 1:
+    if len({job.styles for job in everything}) > 1:
         raise NstjaxError("--save-style keeps one style, not a folder of them")
+    if (leaves["stroke_scale"] or 0) > 1:
+        raise NstjaxError(
+            "--save-style keeps no strokes of a --stroke-scale above 1, which are "
+            "painted in two passes; leave out one of both"
+        )
     if path.suffix != STYLE_SUFFIX:
         raise NstjaxError(f"a saved style's name ends in {STYLE_SUFFIX}, not {path}")
     if not path.parent.is_dir():
         raise NstjaxError(f"{path} cannot be written: its folder does not exist")
-    refuse_to_overwrite(path, overwrite=options.overwrite)
+    # A folder's run that goes on keeps the style that it began with.
+    refuse_to_overwrite(path, overwrite=options.overwrite or bool(there))
 
 
 def _check_outputs(jobs, leaves: dict[str, Any], options) -> None:
@@ -322,6 +339,16 @@ def _check_outputs(jobs, leaves: dict[str, Any], options) -> None:
     names = ("init", "encoder", "decoder", "depth_model")
     inputs += [leaves[name] for name in names if isinstance(leaves.get(name), str)]
     check_distinct(outputs, inputs)
+    if options.save_every:
+        made = {os.path.realpath(job.output) for job in jobs}
+        for path in map(Path, [*outputs, *inputs]):
+            begins = path.stem.rstrip("0123456789")
+            of = path.with_name(f"{begins.removesuffix('_')}{path.suffix}")
+            if begins != path.stem and os.path.realpath(of) in made:
+                raise NstjaxError(
+                    f"--save-every may write a picture named {path.name} on the way to "
+                    f"{of}; choose another --output"
+                )
 
 
 def _is_value(arguments: Sequence[str], number: int) -> bool:
@@ -344,11 +371,12 @@ def _check_saving(jobs, options) -> None:
                 )
 
 
-def _check_trace(options) -> None:
+def _check_trace(jobs, options) -> None:
     from nstjax.io.files import refuse_to_overwrite
 
     path = Path(options.trace)
-    refuse_to_overwrite(path, overwrite=options.overwrite or options.resume)
+    going_on = options.resume and any(job.state.is_file() for job in jobs)
+    refuse_to_overwrite(path, overwrite=options.overwrite or going_on)
     if path.is_dir() or not path.parent.is_dir():
         raise NstjaxError(f"{path} cannot be written; name a file in a folder")
 

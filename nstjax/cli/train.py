@@ -81,7 +81,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from nstjax.training.recipes.table import make_task
     from nstjax.training.stages import stages_of
     from nstjax.training.watch import Watcher
-    from nstjax.training.workdirs import has_checkpoint
+    from nstjax.training.workdirs import check, has_checkpoint
 
     first = jax.process_index() == 0
     workdir = Path(options.workdir or Path("runs") / config.name)
@@ -95,7 +95,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         stages = []
     for stage in stages:
         if not stage.last and stage.exported.is_file():
-            continue  # done before
+            # Done before, as long as it was with the same settings.
+            check(stage.workdir, stage.config)
+            continue
         task = make_task(stage.config)
         if stage.name and first:
             print(f"stage {stage.name}", file=sys.stderr)

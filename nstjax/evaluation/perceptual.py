@@ -29,7 +29,7 @@ _VGG_CONTENT_LAYER = "relu4_1"
 _EPS = 1e-12
 
 
-class VggStyle(NamedTuple):
+class StyleTarget(NamedTuple):
     """What is compared of a style, by layer."""
 
     statistics: Mapping[str, Statistics]
@@ -75,7 +75,7 @@ def make_feature_metric(encoder: Encoder, *, name: str) -> Metric:
         return _vgg_features(encoder.params, picture[None], spec=encoder.spec)
 
     def measure(
-        result: np.ndarray, content: Array, style: VggStyle
+        result: np.ndarray, content: Array, style: StyleTarget
     ) -> dict[str, float]:
         figures = _compare_vgg(encoded(result), content, style, layer=content_layer)
         return dict(zip(keys, map(float, figures), strict=True))
@@ -86,7 +86,7 @@ def make_feature_metric(encoder: Encoder, *, name: str) -> Metric:
         identity=f"features 1 {encoder.sha256}",
         columns=tuple(Column(key, LOWER) for key in keys),
         of_content=lambda content: encoded(content)[content_layer],
-        of_style=lambda style: _style_target(encoded(style)),
+        of_style=lambda style: describe_style(encoded(style)),
         measure=measure,
     )
 
@@ -97,8 +97,9 @@ def _vgg_features(params: Params, image: Array, *, spec: vgg.VGGSpec) -> Feature
 
 
 @jax.jit
-def _style_target(features: Features) -> VggStyle:
-    return VggStyle(
+def describe_style(features: Features) -> StyleTarget:
+    """What results are compared to: of a style's features [1, H, W, C], by layer."""
+    return StyleTarget(
         {name: channel_mean_std(x, eps=_EPS) for name, x in features.items()},
         _grams(features),
     )
@@ -106,20 +107,26 @@ def _style_target(features: Features) -> VggStyle:
 
 @functools.partial(jax.jit, static_argnames="layer")
 def _compare_vgg(
-    features: Features, content: Array, style: VggStyle, *, layer: str
+    features: Features, content: Array, style: StyleTarget, *, layer: str
 ) -> tuple[Array, Array, Array]:
+    return (
+        content_loss(features[layer], content, normalisation="relative"),
+        *_compare_styles(features, style),
+    )
+
+
+@jax.jit
+def _compare_styles(features: Features, style: StyleTarget) -> tuple[Array, Array]:
+    """Relative errors of means and deviations, and of Gram matrices."""
     grams = _grams(features)
     distances = [
         style_loss(grams[name], style.grams[name], normalisation="relative")
         for name in grams
     ]
-    return (
-        content_loss(features[layer], content, normalisation="relative"),
-        adain_style_loss(
-            features, style.statistics, normalisation="relative", eps=_EPS
-        ),
-        jnp.stack(distances).mean(),
+    moments = adain_style_loss(
+        features, style.statistics, normalisation="relative", eps=_EPS
     )
+    return moments, jnp.stack(distances).mean()
 
 
 def _grams(features: Features) -> dict[str, Array]:
@@ -127,13 +134,6 @@ def _grams(features: Features) -> dict[str, Array]:
 
 
 _LPIPS_CONTENT_LAYER = "relu4_3"
-
-
-class LpipsStyle(NamedTuple):
-    """What is compared of a style, by layer: means and deviations [2, C], Grams."""
-
-    statistics: dict[str, Array]
-    grams: dict[str, Array]
 
 
 def encode(network: Lpips, picture: np.ndarray) -> Features:
@@ -148,20 +148,11 @@ def compare_contents(
     figures = {"lpips": lpips_from_features(network.params, result, content)[0]}
     if network.spec.trunk == "vgg16":
         mine, wanted = (x[_LPIPS_CONTENT_LAYER] for x in (result, content))
-        figures["content16"] = _relative(mine, wanted)
+        figures["content16"] = content_loss(mine, wanted, normalisation="relative")
     return {name: float(value) for name, value in figures.items()}
 
 
-@jax.jit
-def describe_style(features: Features) -> LpipsStyle:
-    """What `compare_styles` needs of what `encode` gave of a style."""
-    return LpipsStyle(
-        {name: _statistics(x) for name, x in features.items()},
-        {name: _gram(x) for name, x in features.items()},
-    )
-
-
-def compare_styles(result: Features, style: LpipsStyle) -> dict[str, float]:
+def compare_styles(result: Features, style: StyleTarget) -> dict[str, float]:
     """style16 and gram16 of what `encode` gave of a result, with VGG-16."""
     means, grams = _compare_styles(result, style)
     return {"style16": float(means), "gram16": float(grams)}
@@ -197,7 +188,7 @@ def make_perceptual_metric(network: Lpips, *, name: str) -> Metric:
     metrics = ["lpips", *(("content16", "style16", "gram16") if deep else ())]
 
     def measure(
-        result: np.ndarray, content: Features, style: LpipsStyle
+        result: np.ndarray, content: Features, style: StyleTarget
     ) -> dict[str, float]:
         features = encode(network, result)
         figures = compare_contents(network, features, content)
@@ -218,29 +209,6 @@ def make_perceptual_metric(network: Lpips, *, name: str) -> Metric:
 @functools.partial(jax.jit, static_argnames="spec")
 def _encode(params: Params, image: Array, *, spec: LpipsSpec) -> Features:
     return trunk_features(params, image, spec=spec)
-
-
-@jax.jit
-def _compare_styles(features: Features, style: LpipsStyle) -> tuple[Array, Array]:
-    moments = [
-        _relative(_statistics(x), style.statistics[name])
-        for name, x in features.items()
-    ]
-    grams = [_relative(_gram(x), style.grams[name]) for name, x in features.items()]
-    return jnp.stack(moments).mean(), jnp.stack(grams).mean()
-
-
-def _statistics(x: Array) -> Array:
-    return jnp.stack([x.mean(axis=(0, 1, 2)), x.std(axis=(0, 1, 2))])
-
-
-def _gram(x: Array) -> Array:
-    flat = x.reshape(-1, x.shape[-1])
-    return jnp.matmul(flat.T, flat, precision="highest") / len(flat)
-
-
-def _relative(mine: Array, wanted: Array) -> Array:
-    return jnp.square(mine - wanted).sum() / jnp.square(wanted).sum()
 
 
 def make_depth_metric(depth: Depth, *, name: str) -> Metric:

@@ -23,6 +23,8 @@ def describe_differences(
         The differences, separated by commas, or "".
     """
     old, new = _leaves(before), _leaves(now)
+    for name in old.keys() & new.keys():
+        _part_lists(name, old, new)
     return ", ".join(
         f"{name} ({_show(old, name)} before, {_show(new, name)} now)"
         for name in sorted(old.keys() | new.keys())
@@ -38,6 +40,16 @@ def _leaves(data: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
         else:
             found[f"{prefix}{name}"] = value
     return found
+
+
+def _part_lists(name: str, old: dict[str, Any], new: dict[str, Any]) -> None:
+    """Puts the items in the place of long lists, which would be cut alike."""
+    items = old[name], new[name]
+    if all(isinstance(x, list) and len(str(x)) > _LONGEST for x in items):
+        if len(items[0]) == len(items[1]):
+            for data in (old, new):
+                values = data.pop(name)
+                data |= {f"{name}[{n}]": value for n, value in enumerate(values)}
 
 
 def _value(data: Mapping[str, Any], name: str) -> Any:

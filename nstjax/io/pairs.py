@@ -149,25 +149,6 @@ class Repainting:
     styles: Source | None = None
 
 
-def view_loader(view: View, *, jitter: float = 0.0) -> Load:
-    """A `Load` that makes a view of any source's picture, uint8 [H, W, 3].
-
-    Without `random` it is the picture as it is.
-
-    Args:
-        view: what is shown.
-        jitter: see `Repainting`.
-    """
-
-    def load(item: Any, random: np.random.Generator | None) -> np.ndarray:
-        pixels = _cut(item, view, view.box(random), "RGB")
-        if random is not None and jitter:
-            pixels = _to_levels(_jitter(pixels / np.float32(255), jitter, random))
-        return _mirrored_at_times(pixels, view, random)
-
-    return load
-
-
 def pair_loader(view: View, repainting: Repainting, *, labelled: bool = True) -> Load:
     """A `Load` that makes an example of a `PairSource`'s item.
 

@@ -31,6 +31,7 @@ from nstjax.losses.base import (
     layer_pairs,
     names_of,
 )
+from nstjax.ops.color import opponent_colors
 from nstjax.ops.stats import Statistics, channel_mean_std
 from nstjax.types import Array
 
@@ -136,11 +137,8 @@ def color_statistics(image: Array) -> Statistics:
     Returns:
         Statistics [B, 1, 1, 3] of (R + G + B) / 3, (R + G) / 2 - B and R - G.
     """
-    red, green, blue = jnp.split(image.astype(jnp.float32), 3, axis=3)
-    opponent = jnp.concatenate(
-        [(red + green + blue) / 3, (red + green) / 2 - blue, red - green], axis=3
-    )
-    return channel_mean_std(opponent, eps=1e-5)
+    opponent = opponent_colors(image.astype(jnp.float32))
+    return channel_mean_std(jnp.concatenate(opponent, axis=3), eps=1e-5)
 
 
 def color_loss(image: Array, target: Statistics) -> Array:

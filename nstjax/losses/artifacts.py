@@ -11,6 +11,7 @@ from jax import lax
 
 from nstjax.lazy import chex
 from nstjax.losses.base import Loss, Picture
+from nstjax.ops.pooling import mean_over_blocks
 from nstjax.types import Array
 
 
@@ -59,12 +60,9 @@ def local_energy(image: Array) -> Array:
     Returns:
         Mean squares, [B, (H - 2) // 4, (W - 2) // 4, 1].
     """
-    squares = jnp.square(_detail(image)).mean(axis=3)
-    batch, height, width = squares.shape
-    rows, columns = height // 4, width // 4
-    blocks = squares[:, : rows * 4, : columns * 4]
-    blocks = blocks.reshape(batch, rows, 4, columns, 4)
-    return blocks.mean(axis=(2, 4))[..., None]
+    squares = jnp.square(_detail(image)).mean(axis=3, keepdims=True)
+    rows, columns = (side // 4 * 4 for side in squares.shape[1:3])
+    return mean_over_blocks(squares[:, :rows, :columns], 4)
 
 
 # Pixels between two positions of relu4_1, the coarsest lattice that a decoder has, and
@@ -90,8 +88,8 @@ def checkerboard_loss(image: Array) -> Array:
             square are left out.
 
     Returns:
-        The mean over pictures, a float32 scalar from 0 to 1. Its gradient takes
-        the mean square for given: adding other noise is no way to lower it.
+        The mean over pictures, a float32 scalar from 0 to 1. Its gradient treats
+        the mean square as constant, so that adding other noise does not lower it.
 
     Raises:
         ValueError: for a picture with a side below `CHECKERBOARD_BLOCK`.

@@ -28,7 +28,9 @@ def depth_loss(disparity: Array, target: Array, *, norm: str) -> Array:
     """Distance of two disparity maps, each divided by its own mean.
 
     A single camera gives disparity up to a factor, which the division takes
-    out; the mean over pixels makes the loss independent of the picture's size.
+    out: a departure from "Style Transfer: Laplacian, Depth loss and AdaIN", which
+    compares the maps as they are. The mean over pixels makes the loss independent of
+    the picture's size.
 
     Args:
         disparity: maps of shape [B, H, W, 1], not negative.

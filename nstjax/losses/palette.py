@@ -1,7 +1,7 @@
 """The colours of a picture, wherever they lie, against a style's.
 
-Features of the shallowest layers know colours, but one channel's deviation of red to
-green weighs little there beside all edges. These terms compare the colours themselves.
+Features of the shallowest layers encode colour, but edges dominate their statistics.
+These terms compare the colours themselves.
 Neither is in a publication on style transfer.
 
 References:
@@ -17,6 +17,8 @@ from jax import lax
 
 from nstjax.lazy import chex
 from nstjax.losses.base import Loss, Picture
+from nstjax.ops.color import opponent_colors
+from nstjax.ops.laplacian import laplacian_response
 from nstjax.types import Array
 
 
@@ -64,8 +66,9 @@ def fringe_loss(image: Array, style: Array) -> Array:
         style: of any size, [B, H', W', 3].
 
     Returns:
-        The mean excess over the style's ratio, a float32 scalar. The gradient takes
-        the detail in brightness for given: adding it is no way to lower the loss.
+        The mean excess over the style's ratio, a float32 scalar. The gradient treats
+        the detail in brightness as constant, so that adding some does not lower the
+        loss.
     """
     excess = fringe_ratio(image) - lax.stop_gradient(fringe_ratio(style))
     return jnp.maximum(excess, 0).mean()
@@ -77,17 +80,16 @@ _LEAST_DETAIL = (1 / 255) ** 2
 
 def fringe_ratio(image: Array) -> Array:
     """The ratio that `fringe_loss` compares, of pictures [B, H, W, 3]: [B]."""
-    red, green, blue = jnp.split(image.astype(jnp.float32), 3, axis=3)
-    grey = (red + green + blue) / 3
-    colours = jnp.concatenate([red - green, (red + green) / 2 - blue], axis=3)
+    grey, *colours = opponent_colors(image.astype(jnp.float32))
     brightness = lax.stop_gradient(_laplacian_energy(grey))
-    return _laplacian_energy(colours) / (brightness + _LEAST_DETAIL)
+    return _laplacian_energy(jnp.concatenate(colours, axis=3)) / (
+        brightness + _LEAST_DETAIL
+    )
 
 
-def _laplacian_energy(x: Array) -> Array:
-    middle = x[:, 1:-1, 1:-1]
-    beside = x[:, :-2, 1:-1] + x[:, 2:, 1:-1] + x[:, 1:-1, :-2] + x[:, 1:-1, 2:]
-    return jnp.square(beside - 4 * middle).mean(axis=(1, 2, 3))
+def _laplacian_energy(image: Array) -> Array:
+    response = laplacian_response(image, pool=1, channels="each")
+    return jnp.square(response).mean(axis=(1, 2, 3))
 
 
 @dataclasses.dataclass(frozen=True)

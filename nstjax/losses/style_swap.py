@@ -35,9 +35,9 @@ def swap_loss(
         target: of the same shape, from `nstjax.transforms.style_swap`.
         normalisation: see `nstjax.losses.gatys.content_loss`.
         gradient: "plain" for the loss's own; "unit_l1" for the same direction
-            with absolute values that sum to 1 for each picture (times the
-            loss's weight), which is what the reference sends back through
-            VGG. It is then no gradient of any loss: the step's balance to the
+            with absolute values that sum to 1 for each picture (times the loss's
+            weight, over the batch's size), which is what the reference sends back
+            through VGG. It is then no gradient of any loss: the step's balance to the
             other terms does not change as the picture gets nearer.
 
     Returns:

@@ -282,6 +282,11 @@ def merge_options(
                 f"the method {leaves['method']} has no option {name!r}; it has "
                 f"{', '.join(sorted(leaves))}"
             )
+        if name == "method" and value != leaves["method"]:
+            raise NstjaxError(
+                f"the options are those of {leaves['method']}; another method is no "
+                f"change of them, so name {value!r} where the method is chosen"
+            )
         # What to start from can be a picture; it is read later.
         leaves[name] = value if name == "init" else like(name, value, leaves[name])
     if leaves["preserve_color"] not in PRESERVE_COLOR:

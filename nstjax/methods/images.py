@@ -22,7 +22,7 @@ from nstjax.weights.pretrained import Depth
 # A picture: a file, an example's name, a PIL picture, or an array [H, W, 3], of
 # floats in [0, 1] or of uint8.
 Picture = str | os.PathLike | np.ndarray | jax.Array | Image.Image
-# A style: the same; or a saved one, by its file or as `load_style` gives it.
+# A style: the same; or a saved one, by its file or as `nstjax.methods.styles` gives it.
 Style = Picture | SavedStyle
 # A mask: the same as a picture, or an array [H, W].
 Mask = Picture
@@ -124,7 +124,7 @@ def read_mask(mask: Mask) -> np.ndarray:
     array = np.asarray(mask)
     if array.ndim == 2 and array.dtype == np.uint8:
         return array.astype(np.float32)[..., None] / 255
-    fits = array.ndim == 2 and array.dtype.kind in "fb"
+    fits = array.ndim == 2 and array.size and array.dtype.kind in "fb"
     if not (fits and array.min() >= 0 and array.max() <= 1):
         raise NstjaxError(
             "a mask given as an array must be [H, W], with values in [0, 1]"

@@ -112,7 +112,11 @@ def transfer_picture(
             tiling=tiling,
         )
         large = resize_image(painted, (height, width))
-        content = (1 - np.float32(alpha)) * content + np.float32(alpha) * large
+        share = np.full((1, 1, 1), alpha, np.float32)
+        if masks is not None:
+            # Where no style goes, the content stays as sharp as it is.
+            share = share * np.clip(sum(masks), 0, 1, dtype=np.float32)[..., None]
+        content = (1 - share) * content + share * large
         alpha = alpha / 2
     side = style_side((height, width), style_scale, stroke_scale)
     if masks is not None:

@@ -48,6 +48,8 @@ class OptimizationMethod(Method):
         self, config: str, overrides: Sequence[str], changes: Mapping[str, Any]
     ) -> dict[str, Any]:
         """`options`, from the leaves of a config file."""
+        if any(override.startswith("--config.method") for override in overrides):
+            raise NstjaxError("choose a method with --method, not with --config.method")
         leaves = config_to_dict(load_config(config, overrides))
         if "method" not in leaves:
             raise NstjaxError(
@@ -64,6 +66,8 @@ class OptimizationMethod(Method):
             raise NstjaxError(
                 f"iterations must be 1 or more, not {leaves['iterations']}"
             )
+        if leaves["history"] < 1:
+            raise NstjaxError(f"history must be 1 or more, not {leaves['history']}")
         for stage in leaves["stages"]:
             if not (isinstance(stage, tuple) and len(stage) == 2 and min(stage) > 0):
                 raise NstjaxError(

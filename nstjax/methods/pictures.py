@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from nstjax import examples
+from nstjax.errors import NstjaxError
 from nstjax.io.images import list_images
 
 
@@ -19,6 +20,8 @@ def list_pictures(path: str) -> list[str]:
     Raises:
         NstjaxError: if there is nothing there.
     """
+    if not path:  # which would be the current folder
+        raise NstjaxError("an empty name stands for no picture; name one")
     if examples.is_example(path) and not os.path.exists(path):
         return [path]
     return [str(picture) for picture in list_images(path)]

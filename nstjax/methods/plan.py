@@ -83,12 +83,12 @@ def make_plan(
     image, alpha = read_content(content, background)
     networks = networks or method.load(options)
     chosen = read_styles(styles, networks=networks, options=options)
-    if options["stroke_scale"] is not None:
+    for scale, usual in (("stroke_scale", None), ("style_scale", 1.0)):
         for style in chosen:
-            if isinstance(style, SavedStyle):
+            if isinstance(style, SavedStyle) and options.get(scale, usual) != usual:
                 raise NstjaxError(
                     f"the saved style {style.name} has the strokes that it was saved "
-                    "with; give its picture, or leave out --stroke-scale"
+                    f"with; give its picture, or leave out --{scale.replace('_', '-')}"
                 )
     if options["preserve_color"] == "histogram":
         chosen = tuple(recolour(style, image) for style in chosen)

@@ -17,6 +17,7 @@ import jax.numpy as jnp
 
 from nstjax.errors import NstjaxError
 from nstjax.lazy import chex
+from nstjax.ops.convolution import conv3x3_stride2
 from nstjax.ops.cpu.depthwise import depthwise_conv
 from nstjax.ops.resample import resize, size_of
 from nstjax.types import Array, Params
@@ -144,7 +145,7 @@ def activations(params: Params, image: Array) -> Activations:
     """Looks at pictures as they are.
 
     Args:
-        params: see `see`.
+        params: see `forward`.
         image: pictures of shape [B, H, W, 3], RGB in [0, 1], H and W multiples of 32.
     """
     x, encoder, decoder = _stem(image, params["stem"]), {}, {}
@@ -189,7 +190,7 @@ def disparity(params: Params, image: Array, *, spec: FastDepthSpec) -> Array:
     """One over the depth, of pictures of any size, at their size.
 
     Args:
-        params, image: see `see`.
+        params, image: see `forward`.
         spec: what `params` belong to.
 
     Returns:
@@ -228,14 +229,7 @@ def described_by(data: Mapping[str, Any]) -> bool:
 
 
 def _stem(x: Array, layer: Mapping[str, Array]) -> Array:
-    y = jax.lax.conv_general_dilated(
-        x,
-        layer["kernel"],
-        window_strides=(2, 2),
-        padding=((1, 1), (1, 1)),
-        dimension_numbers=("NHWC", "HWIO", "NHWC"),
-    )
-    return jax.nn.relu(y + layer["bias"])
+    return jax.nn.relu(conv3x3_stride2(x, layer["kernel"]) + layer["bias"])
 
 
 def _separable(

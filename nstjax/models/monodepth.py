@@ -126,12 +126,6 @@ class MonodepthSpec:
         """The decoder's levels, coarse to fine; level i works at scale i."""
         return tuple(range(_LEVELS - 1, self.scales[0] - 1, -1))
 
-    @property
-    def feature_widths(self) -> tuple[int, ...]:
-        """Channels of the encoder's five features."""
-        expansion = EXPANSION[self.block]
-        return (self.stem_width, *(expansion * width for width in self.widths))
-
     def decoder_width(self, level: int) -> int:
         """Channels of the decoder at a level."""
         return self.decoder_widths[level - self.scales[0]]

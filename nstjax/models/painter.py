@@ -38,11 +38,11 @@ from nstjax.types import Array, Features, Params
 # The levels that there may be, each of half the sides of the one before.
 LEVELS = ("half", "quarter", "eighth")
 # Added to the variances of the encoder's features, whose scale is about 1: a channel
-# that hardly fires must not be blown up.
+# that hardly fires must not be amplified.
 EPS = 1e-3
 # The largest relative change that a style makes to a channel.
 LARGEST_SCALE = 0.8
-# Means and deviations are told as what lies this far above or below usual, at most.
+# The bound of each number that a style's statistics are condensed to.
 LARGEST_STATISTIC = 4.0
 
 
@@ -274,7 +274,7 @@ def decode(
 
 
 def init_params(key: Array, spec: PainterSpec) -> dict[str, Any]:
-    """Random weights of the spec's shapes (He initialisation), which paint grey."""
+    """Random weights of the spec's shapes (He's), which paint nearly grey pictures."""
     params = he_normal(key, param_shapes(spec))
     for name in spec.styled:
         # Begins with no change of any channel.

@@ -174,8 +174,7 @@ def features(
             padded where they end. By default all of `image` is the picture.
 
     Returns:
-        Each named layer's activation [B, H', W', C], in the order of `layers`,
-        of the picture's dtype.
+        Each named layer's activation [B, H', W', C], by name, of the picture's dtype.
 
     Raises:
         NstjaxError: for an unknown layer, one beyond these weights, or a

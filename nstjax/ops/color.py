@@ -18,7 +18,7 @@ from nstjax.types import AnyArray, Array
 # The Y of YIQ and YUV (ITU-R BT.601).
 _LUMINANCE_WEIGHTS = (0.299, 0.587, 0.114)
 # One step of an 8-bit channel, squared: colours that vary by less along some
-# direction do not vary, and noise there is not to be blown up.
+# direction do not vary, and noise there is not to be amplified.
 _LEAST_VARIANCE = (1 / 255) ** 2
 
 
@@ -27,6 +27,19 @@ def luminance(image: Array) -> Array:
     chex.assert_axis_dimension(image, -1, 3)
     weights = jnp.asarray(_LUMINANCE_WEIGHTS, image.dtype)
     return jnp.sum(image * weights, axis=-1, keepdims=True)
+
+
+def opponent_colors(image: Array) -> tuple[Array, Array, Array]:
+    """Grey, blue against yellow, and red against green.
+
+    Args:
+        image: of shape [..., 3].
+
+    Returns:
+        (R + G + B) / 3, (R + G) / 2 - B and R - G, each of shape [..., 1].
+    """
+    red, green, blue = jnp.split(image, 3, axis=-1)
+    return (red + green + blue) / 3, (red + green) / 2 - blue, red - green
 
 
 def luminance_transfer(image: Array, content: Array) -> Array:

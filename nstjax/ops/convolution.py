@@ -26,11 +26,11 @@ Padding = tuple[tuple[int, int], tuple[int, int]]
 
 _SAME: Padding = ((1, 1), (1, 1))
 _VALID: Padding = ((0, 0), (0, 0))
-# Winograd's form pays from so many channels on; with fewer, its transforms take what
-# its products save. And it takes a second longer to compile, which a convolution of
-# fewer operations than these is not worth. With AVX-512 it gains only in larger ones,
-# and for fewer pixels than these the kernel's transform costs too much. The larger
-# blocks need more of them, for a transform of twice the size.
+# The fewest channels for which Winograd's form is faster; with fewer, its transforms
+# take what its products save. And it takes a second longer to compile, which a
+# convolution of fewer operations than these is not worth. With AVX-512 it gains only in
+# larger ones, and for fewer pixels than these the kernel's transform costs too much.
+# The larger blocks need more of them, for a transform of twice the size.
 WINOGRAD_CHANNELS = 128
 _WINOGRAD_OPERATIONS, _WINOGRAD_PIXELS = (
     (4e9, 4096) if "avx512f" in instructions().split() else (2e9, 0)

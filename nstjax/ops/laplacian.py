@@ -6,6 +6,7 @@ The one filter used everywhere is the 4-neighbour Laplacian
 
 from nstjax.errors import NstjaxError
 from nstjax.lazy import chex
+from nstjax.ops.pooling import mean_over_blocks
 from nstjax.types import Array
 
 # "sum": one response, of the sum of the channels (askerlee/lapstyle's
@@ -45,7 +46,7 @@ def laplacian_response(image: Array, *, pool: int, channels: str) -> Array:
         )
     if pool < 1:
         raise ValueError(f"the pool must be 1 or more, not {pool}")
-    batch, height, width, _ = image.shape
+    height, width = image.shape[1:3]
     rows, columns = height // pool, width // pool
     if min(rows, columns) < 3:
         raise NstjaxError(
@@ -55,9 +56,7 @@ def laplacian_response(image: Array, *, pool: int, channels: str) -> Array:
     if channels == "sum":
         image = image.sum(axis=3, keepdims=True)
     if pool > 1:
-        image = image[:, : rows * pool, : columns * pool]
-        windows = image.reshape(batch, rows, pool, columns, pool, image.shape[3])
-        image = windows.mean(axis=(2, 4))
+        image = mean_over_blocks(image[:, : rows * pool, : columns * pool], pool)
     return (
         4 * image[:, 1:-1, 1:-1]
         - image[:, :-2, 1:-1]

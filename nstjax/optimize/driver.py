@@ -1,8 +1,4 @@
-"""The host's side of a run: chunk after chunk, with progress and Ctrl-C.
-
-The same for one picture and for a batch, in whose states and records every
-array has a leading axis of pictures.
-"""
+"""The host's side of a run: chunk after chunk, with progress and Ctrl-C."""
 
 import dataclasses
 from collections.abc import Callable, Mapping
@@ -27,20 +23,18 @@ class Progress:
     """How far a run is, told after every chunk.
 
     Attributes:
-        evaluations: of the objective so far; in a batch, those of the picture
-            that had most.
+        evaluations: of the objective so far.
         requested: how many there shall be.
-        total: the objective's total in the newest row of the trace; in a
-            batch, an array [N].
-        terms: its terms there, likewise.
+        total: the objective's total in the newest row of the trace.
+        terms: its terms there.
         current: gives a copy of the current x. To be called before the
             callback returns: the next chunk reuses the memory.
     """
 
     evaluations: int
     requested: int
-    total: np.ndarray
-    terms: Mapping[str, np.ndarray]
+    total: float
+    terms: Mapping[str, float]
     current: Callable[[], np.ndarray]
 
 
@@ -88,10 +82,11 @@ def drive(
         lambda leaf: jnp.array(leaf, dtype=leaf.dtype, copy=True), state
     )
     records: list[Record] = []
-    total: np.ndarray | float = np.nan
-    terms: dict[str, np.ndarray] = {}
     try:
-        while (made := _unfinished(state, evaluations)) is not None:
+        while True:
+            made, status = map(int, jax.device_get((state.evaluations, state.status)))
+            if status != RUNNING or made >= evaluations:
+                break
             until = min(made + chunk_size, evaluations)
             if tell_every:
                 until = min(until, made + tell_every - (made + before) % tell_every)
@@ -101,16 +96,13 @@ def drive(
                 records.append(record)
             if on_chunk is None:
                 continue
-            total = _newest(record.total, record.steps, total)
-            terms = {
-                name: _newest(term, record.steps, terms.get(name, np.nan))
-                for name, term in record.terms.items()
-            }
+            # A chunk makes a step at least.
+            last = record.steps - 1
             progress = Progress(
-                evaluations=int(np.max(state.evaluations)),
+                evaluations=int(state.evaluations),
                 requested=evaluations,
-                total=total,
-                terms=terms,
+                total=float(record.total[last]),
+                terms={name: float(term[last]) for name, term in record.terms.items()},
                 current=partial(np.array, state.x),
             )
             if on_chunk(progress):
@@ -128,19 +120,3 @@ def stop_reason(status: int, made: int, requested: int) -> str:
     if status == CONVERGED:
         return SETTLED
     return FINISHED if made >= requested else INTERRUPTED
-
-
-def _unfinished(state: RunState, evaluations: int) -> int | None:
-    """The fewest evaluations of a picture that needs more; None if none does."""
-    made, status = jax.device_get((state.evaluations, state.status))
-    unfinished = made[(status == RUNNING) & (made < evaluations)]
-    return int(np.min(unfinished)) if unfinished.size else None
-
-
-def _newest(
-    rows: np.ndarray, steps: np.ndarray, before: np.ndarray | float
-) -> np.ndarray:
-    """Picks the last filled row; `before` where a chunk filled none."""
-    last = np.maximum(steps - 1, 0)[..., None]
-    newest = np.take_along_axis(rows, last, axis=-1)[..., 0]
-    return np.where(steps > 0, newest, before)[()]

@@ -6,7 +6,6 @@ are its gradients: XLA inserts the sums over devices.
 """
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import flax.struct
@@ -15,7 +14,6 @@ import jax.numpy as jnp
 import optax
 from jax.sharding import Mesh
 
-from nstjax.precision import cast_floating, check_compute_dtype
 from nstjax.sharding import batch_sharded, replicated
 from nstjax.types import Array, Params, Terms
 
@@ -61,7 +59,6 @@ def make_train_step(
     seed: int,
     average_decay: float = 0.0,
     accumulate_steps: int = 1,
-    compute_dtype: str = "float32",
     compiler_options: dict[str, Any] | None = None,
 ) -> Callable[[TrainState, Any, Any], tuple[TrainState, Terms]]:
     """Builds ``step(state, frozen, batch) -> (state, report)``, jitted.
@@ -76,22 +73,18 @@ def make_train_step(
             stale.
         accumulate_steps: as `optimizer` was made with; the average follows
             its updates, not the batches between them.
-        compute_dtype: "float32", or "bfloat16" to run networks and gradients
-            in half precision while the trained weights, their update and the
-            loss stay in float32.
         compiler_options: for `jax.jit`.
 
     Returns:
         The step. Its report holds every term, "total" and "gradient_norm".
         The state is donated.
     """
-    cast = _make_cast(compute_dtype)
 
     def step(state: TrainState, frozen: Any, batch: Any):
         key = jax.random.fold_in(jax.random.key(seed), state.step)
 
         def value(params):
-            return loss(cast(params), cast(frozen), batch, key)
+            return loss(params, frozen, batch, key)
 
         (total, terms), gradient = jax.value_and_grad(value, has_aux=True)(state.params)
         updates, opt_state = optimizer.update(gradient, state.opt_state, state.params)
@@ -116,17 +109,14 @@ def make_train_step(
     )
 
 
-def make_eval_step(
-    loss: Loss, *, mesh: Mesh, compute_dtype: str = "float32"
-) -> Callable[[Params, Any, Any], Terms]:
+def make_eval_step(loss: Loss, *, mesh: Mesh) -> Callable[[Params, Any, Any], Terms]:
     """Builds ``evaluate(params, frozen, batch) -> report``, jitted.
 
     The loss gets the same key every time, so that reports can be compared.
     """
-    cast = _make_cast(compute_dtype)
 
     def evaluate(params, frozen, batch):
-        total, terms = loss(cast(params), cast(frozen), batch, jax.random.key(0))
+        total, terms = loss(params, frozen, batch, jax.random.key(0))
         return dict(terms) | {"total": total}
 
     everywhere, split = replicated(mesh), batch_sharded(mesh)
@@ -135,10 +125,3 @@ def make_eval_step(
         in_shardings=(everywhere, everywhere, split),
         out_shardings=everywhere,
     )
-
-
-def _make_cast(dtype: str) -> Callable[[Any], Any]:
-    check_compute_dtype(dtype)
-    if dtype == "float32":
-        return lambda tree: tree
-    return partial(cast_floating, dtype=dtype)

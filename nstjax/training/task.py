@@ -41,6 +41,6 @@ class Task(NamedTuple):
     export: Export
 
 
-def to_unit(batch: _Either, dtype: Any) -> _Either:
-    """Turns uint8 pictures into [0, 1] of the dtype that networks compute in."""
-    return batch.astype(dtype) / 255
+def to_unit(batch: _Either) -> _Either:
+    """Turns uint8 pictures into float32 in [0, 1]."""
+    return batch.astype(np.float32) / 255

@@ -107,7 +107,7 @@ def train(
     _check_hosts(mesh)
     workdirs.check(workdir, config)
     # Also, every process must have looked before the first one writes.
-    _compare_hosts(config, mesh)
+    _compare_hosts(task, config, mesh)
     with Checkpoints(workdir / workdirs.CHECKPOINTS, keep=config.keep) as checkpoints:
         run = _Run(task, config, mesh, checkpoints)
         clock, done = time.perf_counter(), run.step
@@ -187,6 +187,9 @@ def export(task: Task, config: ConfigDict, workdir: str | Path, *, recipe: str) 
             dtype=config.export_dtype,
             overwrite=True,
         )
+    if jax.process_count() > 1:
+        # A next stage begins with the file, on every host.
+        of_all_hosts(make_data_mesh(), np.zeros((), np.int32))
     return path
 
 
@@ -205,7 +208,6 @@ class _Run:
         self._task, self._config, self._mesh = task, config, mesh
         everywhere, split = replicated(mesh), batch_sharded(mesh)
         optimizer, self._schedule = _make_optimizer(config)
-        options = {"mesh": mesh, "compute_dtype": config.compute_dtype}
         self._train_step = make_train_step(
             task.loss,
             optimizer,
@@ -213,9 +215,9 @@ class _Run:
             average_decay=config.average_decay,
             accumulate_steps=config.accumulate_steps,
             compiler_options=options_for_long_runs() if config.steps >= _LONG else None,
-            **options,
+            mesh=mesh,
         )
-        self._eval_step = make_eval_step(task.loss, **options)
+        self._eval_step = make_eval_step(task.loss, mesh=mesh)
         self._sample = task.sample and jax.jit(
             task.sample,
             in_shardings=(everywhere, everywhere, split),
@@ -369,15 +371,19 @@ def _check_hosts(mesh: Mesh) -> None:
         )
 
 
-def _compare_hosts(config: ConfigDict, mesh: Mesh) -> None:
+def _compare_hosts(task: Task, config: ConfigDict, mesh: Mesh) -> None:
     """Checks that all hosts train the same on the same pictures.
 
     Otherwise every host would shuffle another list, and none would notice.
     """
     if jax.process_count() == 1:
         return
-    mine = bytes.fromhex(workdirs.fingerprint(config))
-    hosts = of_all_hosts(mesh, np.frombuffer(mine, np.int32))
+    settings = bytes.fromhex(workdirs.fingerprint(config))
+    # A recipe may have measured its pictures, and one that a host cannot read changes
+    # how often others come.
+    counts = [len(stream.source) for stream in task.training.values()]
+    mine = np.append(np.frombuffer(settings, np.int32), np.array(counts, np.int32))
+    hosts = of_all_hosts(mesh, mine)
     others = [number for number, row in hosts.items() if (row != hosts[0]).any()]
     if others:
         raise NstjaxError(
@@ -398,9 +404,12 @@ def _agree(requested: bool, mesh: Mesh, *, now: bool) -> bool:
 
 
 def _note_unreadable(workdir: Path, corrupt: set[str]) -> None:
+    """Adds names to those of earlier sittings; of several hosts, the first one's."""
     if corrupt and jax.process_index() == 0:
-        text = "".join(f"{name}\n" for name in sorted(corrupt))
+        file = workdir / "unreadable.txt"
         try:
-            write_atomically(workdir / "unreadable.txt", text, overwrite=True)
-        except NstjaxError as error:
+            before = file.read_text().splitlines() if file.is_file() else []
+            text = "".join(f"{name}\n" for name in sorted(corrupt.union(before)))
+            write_atomically(file, text, overwrite=True)
+        except (NstjaxError, OSError, UnicodeError) as error:
             warnings.warn(str(error), NstjaxWarning, stacklevel=2)

@@ -15,8 +15,8 @@ from nstjax.ops.cpu.sums import sum_over_positions
 from nstjax.ops.stats import Statistics, channel_mean_std
 from nstjax.types import Array
 
-# Added to variances. Of activations whose channels have a mean of about 1, as
-# those of normalised networks do.
+# Added to variances; small beside those of activations whose channels have a mean of
+# about 1, as normalised networks' have.
 EPS = 1e-5
 
 

@@ -31,7 +31,7 @@ from nstjax.lazy import chex
 from nstjax.ops.resample import size_of
 from nstjax.types import Array
 
-# Cells of a block of rows, about: its scores, this squared, stay in the cache.
+# Positions of a block, about: its scores, this squared, then fit into the cache.
 _BLOCK = 1024
 # The least norm of a style patch: one of zeros correlates 0 with everything.
 _LEAST_NORM = 1e-8

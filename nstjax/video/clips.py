@@ -98,6 +98,15 @@ def is_clip(path: str | os.PathLike) -> bool:
     return suffix in _MAY_BE_ANIMATED and path.is_file() and _is_animated(path)
 
 
+def is_still_gif(path: str | os.PathLike) -> bool:
+    """Whether a file is a GIF of a single frame, which may be meant as a picture."""
+    try:
+        with Image.open(path, formats=("GIF",)) as image:
+            return not getattr(image, "is_animated", False)
+    except Exception:  # as in `_is_animated`
+        return False
+
+
 def open_clip(path: str | os.PathLike, *, fps: float | Fraction | None = None) -> Clip:
     """Looks at a clip: what it is, its content decides, not its suffix.
 

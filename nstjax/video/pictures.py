@@ -127,4 +127,4 @@ def _read_folder(
 def _numbers(path: Path) -> tuple:
     """Sorts frame10 after frame9."""
     parts = re.split(r"(\d+)", path.name)
-    return tuple(int(part) if part.isdigit() else part for part in parts)
+    return tuple(int(part) if part.isdecimal() else part for part in parts)

@@ -8,6 +8,7 @@ import math
 import os
 import signal
 import time
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from fractions import Fraction
@@ -18,8 +19,9 @@ import jax
 import numpy as np
 
 from nstjax.api import as_list
-from nstjax.errors import NstjaxError
+from nstjax.errors import NstjaxError, NstjaxWarning
 from nstjax.interrupts import StopRequest
+from nstjax.io.images import list_images
 from nstjax.methods import plan as plans
 from nstjax.methods.base import Plan
 from nstjax.methods.images import Mask, Picture, Style, is_depth_mask
@@ -157,7 +159,11 @@ def stylize_video(
             raise NstjaxError(
                 f"the {name} of a clip is a file or a folder, not {type(path).__name__}"
             )
-    rate = None if fps is None else Fraction(number("fps", fps))
+    rate = None
+    if fps is not None:
+        if not 0 < number("fps", fps) < math.inf:
+            raise NstjaxError(f"fps must be above 0 and finite, not {fps}")
+        rate = Fraction(fps)
     if batch_size is not None and whole_number("batch_size", batch_size) < 1:
         raise NstjaxError(f"batch_size must be 1 or more, not {batch_size}")
     clip = open_clip(content, fps=rate)
@@ -458,7 +464,8 @@ def _digest(picture: np.ndarray | SavedStyle) -> str:
 
 def _digest_of_clip(path: Path) -> str:
     """Tells clips apart by their sizes and ends: whole ones may take minutes."""
-    files = sorted(path.iterdir()) if path.is_dir() else [path]
+    with warnings.catch_warnings(action="ignore", category=NstjaxWarning):
+        files = list_images(path)
     found = hashlib.sha256()
     for file in files:
         size = file.stat().st_size

@@ -107,6 +107,21 @@ def test_a_bad_picture_stops_no_other_and_nothing_is_replaced(folders, capsys):
     assert len(list(folders["output"].iterdir())) == len(SIZES)
 
 
+def test_a_folder_that_goes_on_keeps_the_style_it_began_with(folders):
+    folders["style"] = folders["style"] / "calm.png"
+    saved, other = (folders["output"].parent / f"{n}.style" for n in ("a", "b"))
+    command = [*_arguments(folders), "--quiet"]
+    assert main([*command, f"--save-style={saved}"]) == 0
+    kept = saved.read_bytes()
+    missing = folders["output"] / "2.png"
+    missing.unlink()
+    assert main([*command, f"--save-style={saved}"]) == 0
+    assert missing.is_file() and saved.read_bytes() == kept
+    # Also where no picture is missing.
+    assert main([*command, f"--save-style={other}"]) == 0
+    assert other.is_file()
+
+
 @pytest.mark.parametrize("weights", [["1"], ["0", "0"]])
 def test_weights_that_fit_no_picture_are_one_sentence(folders, weights, capsys):
     styles = sorted(map(str, folders["style"].iterdir()))[:2]

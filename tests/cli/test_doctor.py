@@ -141,6 +141,19 @@ def test_a_decoder_as_encoder(tmp_path, capsys):
     assert doctor(path, "--method=adain") == 0
 
 
+@pytest.mark.parametrize(
+    ("name", "method"), [("style-swap-slim", "adain"), ("adain-slim", "style-swap-net")]
+)
+def test_a_network_of_another_transform(capsys, name, method):
+    assert "was trained for" in refused(capsys, name, f"--method={method}")
+
+
+def test_a_saved_style_is_no_network(tmp_path, capsys):
+    path = tmp_path / "my.style"
+    nstjax.Painter(style="night").save_style(path)
+    assert "paint in it with --style" in refused(capsys, path, "--method=adain")
+
+
 def test_a_decoder_and_an_encoder_that_do_not_fit(tmp_path, capsys):
     decoder = decoder_file(tmp_path / "decoder", width=5)
     encoder = encoder_file(tmp_path / "encoder", [random_kernel(0.3)])

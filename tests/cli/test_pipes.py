@@ -174,3 +174,12 @@ def test_what_several_contents_need(
     assert main(command) == 2
     error = capsys.readouterr().err
     assert words in error and len(error.strip().splitlines()) == 1
+
+
+def test_standard_output_holds_one_picture(pictures, monkeypatch, capsys):
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: False)
+    several = ["--content", pictures["content"], pictures["other"], "--output=-"]
+    assert main([*several, f"--style={pictures['style']}"]) == 2
+    captured = capsys.readouterr()
+    assert "standard output holds one picture" in captured.err
+    assert captured.out == ""

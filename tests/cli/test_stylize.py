@@ -203,6 +203,38 @@ def test_a_picture_on_the_way_that_cannot_be_written_costs_no_result(
     assert (_read(tmp_path / "out_00004.png") == _read(tmp_path / "out.png")).all()
 
 
+def test_a_picture_on_the_way_is_not_written_over_another(
+    arguments, pictures, tmp_path, save_picture, capsys
+):
+    content = save_picture(tmp_path / "out_00002.png", (70, 51), 3)
+    before = Path(content).read_bytes()
+    run = _changed(arguments, f"--content={content}", "--save-every=2", "--overwrite")
+    assert main(run) == 2
+    assert "--save-every may write a picture named out_00002.png" in (
+        capsys.readouterr().err
+    )
+    assert Path(content).read_bytes() == before
+
+
+def test_a_preview_has_the_opacity_that_its_own_format_holds(arguments, tmp_path):
+    clear = np.full((51, 70, 4), 128, np.uint8)
+    Image.fromarray(clear).save(tmp_path / "clear.png")
+    preview = tmp_path / "look.jpg"
+    content = f"--content={tmp_path / 'clear.png'}"
+    assert main([*_changed(arguments, content), f"--preview={preview}"]) == 0
+    for path, mode in ((preview, "RGB"), (tmp_path / "out.png", "RGBA")):
+        with Image.open(path) as image:
+            assert image.mode == mode
+
+
+def test_a_preview_of_a_run_that_begins_replaces_nothing(arguments, tmp_path, capsys):
+    preview = tmp_path / "look.png"
+    preview.write_bytes(b"mine")
+    assert main([*arguments, f"--preview={preview}", "--resume"]) == 2
+    assert "look.png exists" in capsys.readouterr().err
+    assert preview.read_bytes() == b"mine"
+
+
 def test_nothing_is_overwritten_unless_asked_for(arguments, tmp_path, capsys):
     (tmp_path / "out.png").write_bytes(b"precious")
     assert main(arguments) == 2
@@ -305,6 +337,12 @@ BAD = {
     "blend": (["--style-blend", "1", "2"], "blend"),
     "trace's folder": (["--trace={tmp}/nowhere/t.json"], "t.json"),
     "training config": (["--config=distill_vgg_slim"], "train.py"),
+    "another method's leaf": (["--config.method=adain"], "--method"),
+    "no pairs to keep": (["--config.history=0"], "history"),
+    "empty content": (["--content="], "--content was given an empty name"),
+    "empty style": (["--style="], "--style was given an empty name"),
+    "several into one": (["--content", "chelsea", "coffee"], "is a picture's name"),
+    "format of no folder": (["--output=nowhere", "--format=jpg"], "end nowhere in /"),
     "no config": (["--config=none.py"], "none.py"),
 }
 

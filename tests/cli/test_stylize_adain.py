@@ -72,7 +72,8 @@ def test_a_blend_of_1_and_0_is_the_first_style(pictures):
     both = [pictures["style"], pictures["other"]]
     alone = nstjax.stylize(pictures["content"], both[0])
     blended = nstjax.stylize(pictures["content"], both, style_blend=(1, 0))
-    np.testing.assert_array_equal(alone, blended)
+    # A style is measured whole or in windows, by which program is ready first.
+    np.testing.assert_allclose(alone, blended, atol=1e-5)
 
 
 def test_a_saved_style_paints_like_its_picture(

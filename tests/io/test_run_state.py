@@ -150,3 +150,13 @@ def test_cannot_write_where_there_is_no_folder(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(NstjaxError, match="cannot be written"):
         save_run_state(tmp_path / "file" / "state", STATE, options=OPTIONS)
+
+
+def test_says_which_picture_is_another(tmp_path):
+    """Of several hashes; their beginning alone would be the same text twice."""
+    pictures, others = (["a" * 64, last * 64] for last in "bc")
+    save_run_state(tmp_path / "x", {"x": np.zeros(2)}, options={"pictures": pictures})
+    with pytest.raises(NstjaxError, match=r"pictures\[1\] \(b{40}.* before, c{40}"):
+        load_run_state(
+            tmp_path / "x", like={"x": np.zeros(2)}, options={"pictures": others}
+        )

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from nstjax.losses.variation import total_variation_loss
+from nstjax.losses.variation import range_loss, total_variation_loss
 
 
 def random_picture(seed=0):
@@ -63,3 +63,12 @@ class TotalVariationLossTest(chex.TestCase):
             total_variation_loss(random_picture(), kind="sum")
         with pytest.raises(ValueError, match="neighbours"):
             total_variation_loss(jnp.zeros((1, 1, 8, 3)), kind="absolute")
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [((-0.5, 0.5, 1.5), 1 / 6), ((0.0, 0.25, 1.0), 0.0), ((-1.0, 0.5, 0.5), 1 / 3)],
+)
+def test_pixels_out_of_range_count_by_their_squares(values, expected):
+    image = jnp.tile(jnp.array(values), (1, 2, 2, 1))
+    np.testing.assert_allclose(range_loss(image), expected, rtol=1e-6)

@@ -4,6 +4,8 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from PIL import Image
+from skimage import data
 
 import nstjax
 from nstjax.errors import NstjaxError
@@ -90,3 +92,25 @@ def test_a_saved_style_has_strokes_of_its_own(tmp_path):
     saved = make_style(STYLE, name="saved", networks=networks)
     with pytest.raises(NstjaxError, match="has the strokes that it was saved with"):
         nstjax.stylize(CONTENT, saved, stroke_scale=1.0)
+
+
+def test_large_strokes_leave_what_no_mask_covers_as_sharp_as_it_was():
+    with Image.fromarray(data.astronaut()) as photograph:
+        content = np.asarray(photograph.resize((192, 192)), np.float32) / 255
+    mask = np.zeros((192, 192), np.float32)
+    mask[:, :64] = 1
+    plain, large = (
+        nstjax.stylize(content, "wave", mask=mask, stroke_scale=scale)
+        for scale in (1.0, 3.0)
+    )
+    # Beyond what a decoder sees around a pixel.
+    of_plain, of_large = (_detail(image[:, 110:]) for image in (plain, large))
+    assert of_large > 0.8 * of_plain
+    assert abs(large[:, :60] - plain[:, :60]).mean() > 0.05
+
+
+def _detail(image):
+    """The variance of a picture's Laplacian."""
+    grey = image.mean(axis=2)
+    beside = sum(np.roll(grey, step, axis) for step in (-1, 1) for axis in (0, 1))
+    return (4 * grey - beside)[1:-1, 1:-1].var()

@@ -5,7 +5,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-import pytest
 
 from nstjax.sharding import make_data_mesh, replicated
 from nstjax.training.schedules import make_optimizer
@@ -159,25 +158,6 @@ def test_each_step_has_its_own_key():
     assert not set(noises(1)) & set(first)
 
 
-def test_bfloat16_stays_near_and_keeps_float32_weights():
-    batches = [make_batch(n) for n in range(30)]
-    results = {}
-    for dtype in ("float32", "bfloat16"):
-        step, state = make(make_optimizer(lambda update: 0.02), compute_dtype=dtype)
-        results[dtype] = run(step, state, batches)
-    state, reports = results["bfloat16"]
-    chex.assert_trees_all_equal_dtypes(state, results["float32"][0])
-    assert state.params["kernel"].dtype == jnp.float32
-    expected_state, expected = results["float32"]
-    # bfloat16 has 8 bits of mantissa: 2^-8 = 0.4 % of each number.
-    for report, other in zip(reports, expected, strict=True):
-        np.testing.assert_allclose(report["total"], other["total"], rtol=0.02)
-    assert not np.array_equal(reports[0]["total"], expected[0]["total"])
-    np.testing.assert_allclose(
-        state.params["kernel"], expected_state.params["kernel"], atol=0.05
-    )
-
-
 def test_evaluation_changes_nothing_and_reports_the_loss():
     mesh = make_data_mesh(jax.devices()[:1])
     evaluate = make_eval_step(loss, mesh=mesh)
@@ -195,8 +175,3 @@ def test_evaluation_is_repeatable():
     evaluate = make_eval_step(noisy, mesh=make_data_mesh(jax.devices()[:1]))
     first, second = (evaluate(PARAMS, FROZEN, make_batch(n)) for n in range(2))
     assert first == second
-
-
-def test_other_dtypes_are_a_programming_error():
-    with pytest.raises(ValueError, match="float32.*bfloat16"):
-        make(optax.sgd(0.1), compute_dtype="float16")

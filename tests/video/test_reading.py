@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from nstjax.errors import NstjaxError
-from nstjax.video.clips import Cut, is_clip, open_clip, read_frames
+from nstjax.video.clips import Cut, is_clip, is_still_gif, open_clip, read_frames
 
 pytest.importorskip("av", reason="clips need the extra [video]")
 
@@ -94,6 +94,15 @@ def test_animated_pictures(tmp_path, pan, suffix):
     assert error < (8 if suffix == "gif" else 0.01)
 
 
+def test_a_gif_of_one_frame_may_be_a_picture(tmp_path, pan):
+    first, second = map(Image.fromarray, pan[:2])
+    first.save(tmp_path / "still.gif")
+    first.save(tmp_path / "moving.gif", save_all=True, append_images=[second])
+    assert is_still_gif(tmp_path / "still.gif")
+    assert not is_still_gif(tmp_path / "moving.gif")
+    assert not is_still_gif(tmp_path / "none.gif")
+
+
 def test_stills_are_no_clips(tmp_path, pan):
     Image.fromarray(pan[0]).save(tmp_path / "still.png")
     assert not is_clip(tmp_path / "still.png")
@@ -110,6 +119,9 @@ def test_a_folder_of_numbered_frames(tmp_path, pan):
     assert [frame.time for frame in frames] == [Fraction(i, 30) for i in range(8)]
     # frame10 comes after frame9.
     np.testing.assert_array_equal(frames[4].image, pan[4])
+    # Another script's digits are no numbers.
+    Image.fromarray(pan[0]).save(tmp_path / "frame\u00b2.png")
+    assert len(list(read_frames(open_clip(tmp_path, fps=30)))) == 9
 
 
 def test_what_is_no_video(tmp_path, pan, make_video):

@@ -322,3 +322,13 @@ def test_a_clip_is_not_painted_over_itself(make_video):
     with pytest.raises(NstjaxError, match="over the clip itself"):
         _paint(clip, clip, overwrite=True)
     assert clip.read_bytes() == before
+
+
+def test_what_is_no_frame_tells_no_clips_apart(tmp_path):
+    Image.new("RGB", (32, 32)).save(tmp_path / "1.png")
+    before = stylize._digest_of_clip(tmp_path)
+    (tmp_path / "painted").mkdir()
+    (tmp_path / "notes.txt").touch()
+    assert stylize._digest_of_clip(tmp_path) == before
+    Image.new("RGB", (32, 32)).save(tmp_path / "2.png")
+    assert stylize._digest_of_clip(tmp_path) != before

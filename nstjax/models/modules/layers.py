@@ -1,4 +1,4 @@
-"""The convolution layer every network here is made of."""
+"""The convolution layer of VGGs, their decoders and monodepth2's."""
 
 import flax.linen as nn
 

@@ -76,7 +76,7 @@ class Convolution(nn.Module):
 
     Attributes:
         features: output channels.
-        size: the kernel's side, 1, 3 or 7.
+        size: the kernel's side, 1, 3, 5 or 7.
         stride: 1 or 2; a 7x7 one has stride 2.
         depthwise: whether each channel is convolved by itself.
     """

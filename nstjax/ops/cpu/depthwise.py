@@ -72,7 +72,7 @@ def _plain(x: Array, kernel: Array, stride: int) -> Array:
 
 
 def _alone(x: Array, kernel: Array) -> Array:
-    """The same with stride 1, for a program that does nothing else.
+    """The same with stride 1, for a program of its own, or the body of a loop.
 
     Scaled before they are shifted, copies are not read through the padding's
     conditions, which takes a half to a third of the time; but where other layers are

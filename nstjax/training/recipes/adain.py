@@ -8,6 +8,7 @@ References:
 
 import dataclasses
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import jax
@@ -22,6 +23,7 @@ from nstjax.losses.base import Picture
 from nstjax.models import decoders, vgg
 from nstjax.models.depth import disparity
 from nstjax.ops.stats import channel_mean_std
+from nstjax.precision import computed_in
 from nstjax.training.recipes.decoding import (
     check_weights,
     decoder_metadata,
@@ -56,6 +58,9 @@ def make_task(config: ConfigDict) -> Task:
     depth = load_depth(config.depth_model) if table.needs_depth(terms) else None
     if depth is not None:
         frozen["depth"] = depth.params
+        see_depth = computed_in(
+            config.compute_dtype, partial(disparity, spec=depth.spec)
+        )
     training, validation = content_and_style(config, style_prefix="style_")
 
     def init(key: Array) -> Any:
@@ -69,10 +74,16 @@ def make_task(config: ConfigDict) -> Task:
         }
         return params
 
-    def transformed(frozen: Any, image: Array) -> Array:
+    def transformed(
+        frozen: Any, image: Array, *, compute_dtype: str | None = None
+    ) -> Array:
         """The features that AdaIN transforms."""
         return vgg.features(
-            frozen["encoder"], image, (config.layer,), spec=encoder.spec
+            frozen["encoder"],
+            image,
+            (config.layer,),
+            spec=encoder.spec,
+            compute_dtype=compute_dtype,
         )[config.layer]
 
     def encode(frozen: Any, image: Array, **needed: bool) -> tuple[Array, Picture]:
@@ -81,27 +92,32 @@ def make_task(config: ConfigDict) -> Task:
         It has what they need of "content", "style", or both.
         """
         layers = table.layers_needed(terms, **needed)
+        dtype = {"compute_dtype": config.compute_dtype}
         if judge is None:
             features = vgg.features(
-                frozen["encoder"], image, (config.layer, *layers), spec=encoder.spec
+                frozen["encoder"],
+                image,
+                (config.layer, *layers),
+                spec=encoder.spec,
+                **dtype,
             )
             to_transform = features[config.layer]
         else:
             features = {}
             if layers:
-                features = vgg.features(frozen["judge"], image, layers, spec=judge.spec)
-            to_transform = transformed(frozen, image)
+                features = vgg.features(
+                    frozen["judge"], image, layers, spec=judge.spec, **dtype
+                )
+            to_transform = transformed(frozen, image, **dtype)
         found = None
         if depth is not None and needed.get("content"):
-            found = disparity(frozen["depth"], image, spec=depth.spec)
-            found = found.astype(jnp.float32)
-        compared = {layer: features[layer].astype(jnp.float32) for layer in layers}
-        return to_transform, Picture(image.astype(jnp.float32), compared, found)
+            found = see_depth(frozen["depth"], image)
+        compared = {layer: features[layer] for layer in layers}
+        return to_transform, Picture(image, compared, found)
 
     def loss(params: Any, frozen: Any, batch: Mapping[str, Array], key: Array):
-        dtype = params["conv1_1"]["kernel"].dtype
-        content = to_unit(batch["content"], dtype)
-        style = to_unit(batch["style"], dtype)
+        content = to_unit(batch["content"])
+        style = to_unit(batch["style"])
         # The first pictures of a batch are to be painted in their own style,
         # which is to change nothing.
         count = config.identity_pictures
@@ -112,14 +128,14 @@ def make_task(config: ConfigDict) -> Task:
         target = jax.lax.stop_gradient(
             adain(
                 content_features,
-                channel_mean_std(
-                    style_features.astype(jnp.float32), eps=eps, ddof=ddof
-                ),
+                channel_mean_std(style_features, eps=eps, ddof=ddof),
                 eps=eps,
                 ddof=ddof,
             )
-        ).astype(dtype)
-        image = decoders.decode(params, target, spec=spec)
+        )
+        image = decoders.decode(
+            params, target, spec=spec, compute_dtype=config.compute_dtype
+        )
         image_features, result = encode(frozen, image, content=True, style=True)
         values = {
             "content": adain_content_loss(
@@ -139,8 +155,8 @@ def make_task(config: ConfigDict) -> Task:
 
     def sample(params: Any, frozen: Any, batch: Mapping[str, Array]) -> Array:
         """Content, style and result side by side."""
-        content = to_unit(batch["content"], jnp.float32)
-        style = to_unit(batch["style"], jnp.float32)
+        content = to_unit(batch["content"])
+        style = to_unit(batch["style"])
         content_features = transformed(frozen, content)
         style_features = transformed(frozen, style)
         target = adain(
@@ -184,7 +200,9 @@ def make_terms(config: ConfigDict) -> tuple[table.Term, ...]:
     "style" are means and deviations, as in Huang & Belongie.
     """
     count = len(config.style_layers)
-    factor = 1 / count if config.normalisation == "relative" else 1.0
+    # These are means over layers then, others are sums.
+    averaged = config.normalisation in ("relative", "bounded")
+    factor = 1 / count if averaged else 1.0
     options = {
         **config,
         "content_weight": 0.0,

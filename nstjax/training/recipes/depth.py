@@ -26,7 +26,9 @@ from nstjax.losses.depth import (
 )
 from nstjax.models import fast_depth, monodepth
 from nstjax.ops.resample import resize, size_of
+from nstjax.precision import computed_in
 from nstjax.training.recipes.adversarial import adversarial_step
+from nstjax.training.recipes.decoding import check_weights
 from nstjax.training.recipes.depth_network import (
     calibration_batches,
     network_spec,
@@ -88,23 +90,19 @@ def make_task(config: ConfigDict) -> Task:
     def begin(params: Any) -> Any:
         network, maps = params["network"], params["maps"]
         if config.initial:
-            # How often a network looks is no matter of its weights.
+            # flip_tta does not affect the weights.
             network = load_initial(
                 config, kind="depth", spec=spec, ignored=("flip_tta",)
             )
         elif config.solved_start:
             network = monodepth.init_params(jax.random.key(config.seed), spec)
             assert teacher is not None  # see `_check`
-            pictures = [to_unit(batch[..., 3:], np.float32) for batch in examples()]
+            pictures = [to_unit(batch[..., 3:]) for batch in examples()]
             network = solve_network(network, spec, teacher, pictures)
         if teacher is not None:
             maps = fit_maps(
-                lambda example: forward(
-                    network, fit(to_unit(example[..., :3], jnp.float32))
-                ),
-                lambda example: fast_depth.forward(
-                    teacher, to_unit(example[..., 3:], jnp.float32)
-                ),
+                lambda example: forward(network, fit(to_unit(example[..., :3]))),
+                lambda example: fast_depth.forward(teacher, to_unit(example[..., 3:])),
                 examples(),
             )
         return {"network": network, "maps": maps}
@@ -112,8 +110,8 @@ def make_task(config: ConfigDict) -> Task:
     def sample(params: Any, frozen: Any, batch: Mapping[str, Array]) -> Array:
         """Photo, label and the network's disparity side by side."""
         del frozen
-        image = to_unit(batch["held_out"][..., :3], jnp.float32)
-        label = to_unit(batch["held_out"][..., 3:], jnp.float32)
+        image = to_unit(batch["held_out"][..., :3])
+        label = to_unit(batch["held_out"][..., 3:])
         found = monodepth.disparity(params["network"], image, spec=spec)
         maps = [jnp.tile(x, (1, 1, 1, 3)) for x in (label, found)]
         return jnp.concatenate([image, *maps], 2)
@@ -135,7 +133,11 @@ def make_task(config: ConfigDict) -> Task:
         begin=begin if config.initial or teacher is not None else None,
         frozen={} if teacher is None else {"teacher": teacher},
         loss=_make_loss(
-            config, spec.scales, lambda network, x: forward(network, fit(x))
+            config,
+            spec.scales,
+            computed_in(
+                config.compute_dtype, lambda network, x: forward(network, fit(x))
+            ),
         ),
         training={"pair": training},
         validation={
@@ -166,22 +168,19 @@ def _make_loss(
         # Held-out pairs come under a name of their own, since only they are
         # worth the sorting that the rank correlation takes.
         held_out = "held_out" in batch
-        example = to_unit(
-            batch["held_out" if held_out else "pair"],
-            jax.tree.leaves(params)[0].dtype,
-        )
+        example = to_unit(batch["held_out" if held_out else "pair"])
         # Beside a picture is its label, or in training the teacher's own view of it.
         image, beside = example[..., :3], example[..., 3:]
         if not held_out and config.adversarial_fraction:
             image, beside = attacked(params["network"], image, beside, key)
         outputs = forward(params["network"], image)
-        found = {s: x.astype(jnp.float32) for s, x in outputs.disparities.items()}
+        found = dict(outputs.disparities)
         if config.teacher:
             view = image if held_out else beside
             looked_at = fast_depth.forward(frozen["teacher"], view)
-            full = label(looked_at.depth.astype(jnp.float32), size_of(found[finest]))
+            full = label(looked_at.depth, size_of(found[finest]))
         else:
-            full = beside.astype(jnp.float32)
+            full = beside
         wanted = {
             s: resize(full, size_of(x), method="linear") for s, x in found.items()
         }
@@ -200,9 +199,7 @@ def _make_loss(
             terms["hint"] = hints(params["maps"], outputs, looked_at)
         total = sum(config[f"{name}_weight"] * term for name, term in terms.items())
         if held_out:
-            known = resize(
-                beside.astype(jnp.float32), size_of(found[finest]), method="linear"
-            )
+            known = resize(beside, size_of(found[finest]), method="linear")
             terms["spearman"] = rank_correlation(found[finest], known)
         return total, terms
 
@@ -238,12 +235,7 @@ def _check(config: ConfigDict) -> None:
             raise NstjaxError(
                 f"--config.{name} must be from 0 to 1, not {config[name]}"
             )
-    for name in ("invariant", "gradient", "entropy", "relative", "hint"):
-        if not config[f"{name}_weight"] >= 0:
-            raise NstjaxError(
-                f"--config.{name}_weight must be 0 or more, "
-                f"not {config[f'{name}_weight']}"
-            )
+    check_weights(config, ("invariant", "gradient", "entropy", "relative", "hint"))
     if config.solved_start and not config.teacher:
         raise NstjaxError(
             "a network is solved for from a teacher's features: give "

@@ -98,9 +98,14 @@ def make_task(config: ConfigDict) -> Task:
 
     def loss(params: Any, frozen: Any, batch: Mapping[str, Array], key: Array):
         del key
-        dtype = params["student"]["conv1_1"]["kernel"].dtype
-        image = to_unit(batch["content"], dtype)
-        mine = vgg.features(params["student"], image, hints, spec=taught)
+        image = to_unit(batch["content"])
+        mine = vgg.features(
+            params["student"],
+            image,
+            hints,
+            spec=taught,
+            compute_dtype=config.compute_dtype,
+        )
         wanted = targets(frozen, image)
         terms = {
             layer: hint_loss(params["maps"][layer], mine[layer], wanted[layer])
@@ -117,7 +122,7 @@ def make_task(config: ConfigDict) -> Task:
 
     def begin(params: Any) -> Any:
         images = [
-            np.asarray(to_unit(batch["content"], np.float32))
+            np.asarray(to_unit(batch["content"]))
             for batch in fixed_batches(
                 {"content": Stream(training, load)},
                 batch_size=config.batch_size,
@@ -256,4 +261,4 @@ def _calibration_image(source: Any, load: Any, *, most: int) -> Array:
     # Photographs come first and paintings last, so from all over.
     chosen = np.linspace(0, len(source) - 1, count).astype(int)
     pictures = [load(source[int(number)], None) for number in chosen]
-    return jnp.asarray(to_unit(np.stack(pictures), jnp.float32))
+    return jnp.asarray(to_unit(np.stack(pictures)))

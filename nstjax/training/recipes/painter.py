@@ -63,13 +63,16 @@ def make_task(config: ConfigDict) -> Task:
         training["style"], config.style_texture_bounds, threads=config.threads
     )
 
-    def paint(params: Any, content: Array, style: Array) -> Array:
-        wanted = statistics(painter.encode(params, style, spec=spec))
+    def paint(
+        params: Any, content: Array, style: Array, *, compute_dtype: str | None = None
+    ) -> Array:
+        options: dict[str, Any] = {"spec": spec, "compute_dtype": compute_dtype}
+        wanted = statistics(painter.encode(params, style, **options))
         restyled = {
             level: adain(value, wanted[level], eps=painter.EPS)
-            for level, value in painter.encode(params, content, spec=spec).items()
+            for level, value in painter.encode(params, content, **options).items()
         }
-        return painter.decode(params, restyled, [wanted], spec=spec)
+        return painter.decode(params, restyled, [wanted], **options)
 
     def with_features(
         frozen: Any, number: int, image: Array, **needed: bool
@@ -83,8 +86,7 @@ def make_task(config: ConfigDict) -> Task:
             spec=judges[number].spec,
             compute_dtype=config.loss_dtype,
         )
-        exact = {layer: features[layer].astype(jnp.float32) for layer in layers}
-        return Picture(image, exact)
+        return Picture(image, features)
 
     def with_depth(frozen: Any, image: Array) -> Picture:
         if depth is None:
@@ -93,12 +95,12 @@ def make_task(config: ConfigDict) -> Task:
 
     def loss(params: Any, frozen: Any, batch: Mapping[str, Array], key: Array):
         colours, drawn = jax.random.split(key)
-        content = to_unit(batch["content"], jnp.float32)
-        style = _varied(to_unit(batch["style"], jnp.float32), colours, config)
+        content = to_unit(batch["content"])
+        style = _varied(to_unit(batch["style"]), colours, config)
         count = config.identity_pictures
         if count:
             style = jnp.concatenate([content[:count], style[count:]])
-        image = paint(params, content, style)
+        image = paint(params, content, style, compute_dtype=config.compute_dtype)
         values = table.evaluate(
             terms,
             with_depth(frozen, image),
@@ -124,8 +126,8 @@ def make_task(config: ConfigDict) -> Task:
     def sample(params: Any, frozen: Any, batch: Mapping[str, Array]) -> Array:
         """Content, style and result side by side."""
         del frozen
-        content = to_unit(batch["content"], jnp.float32)
-        style = to_unit(batch["style"], jnp.float32)
+        content = to_unit(batch["content"])
+        style = to_unit(batch["style"])
         image = paint(params, content, style)
         small = jax.image.resize(style, content.shape, "linear")
         return jnp.clip(jnp.concatenate([content, small, image], axis=2), 0, 1)

@@ -58,11 +58,14 @@ def make_task(config: ConfigDict) -> Task:
     def init(key: Array) -> Any:
         return decoders.init_params(key, spec)
 
-    def encode(frozen: Any, image: Array) -> Array:
-        layers = (config.layer,)
-        return vgg.features(frozen["encoder"], image, layers, spec=encoder.spec)[
-            config.layer
-        ]
+    def encode(frozen: Any, image: Array, *, compute_dtype: str | None = None) -> Array:
+        return vgg.features(
+            frozen["encoder"],
+            image,
+            (config.layer,),
+            spec=encoder.spec,
+            compute_dtype=compute_dtype,
+        )[config.layer]
 
     def swap(content: Array, style: Array) -> Array:
         count = len(content)
@@ -75,9 +78,11 @@ def make_task(config: ConfigDict) -> Task:
 
     def loss(params: Any, frozen: Any, batch: Mapping[str, Array], key: Array):
         del key
-        dtype = params["conv1_1"]["kernel"].dtype
-        content, style = (to_unit(batch[name], dtype) for name in ("content", "style"))
-        content_features, style_features = (encode(frozen, x) for x in (content, style))
+        dtype = {"compute_dtype": config.compute_dtype}
+        content, style = (to_unit(batch[name]) for name in ("content", "style"))
+        content_features, style_features = (
+            encode(frozen, x, **dtype) for x in (content, style)
+        )
         targets = {
             "content": content_features,
             "style": style_features,
@@ -86,21 +91,18 @@ def make_task(config: ConfigDict) -> Task:
         targets = jax.lax.stop_gradient(targets)
         # One pass for all of them.
         images = decoders.decode(
-            params, jnp.concatenate(list(targets.values())), spec=spec
+            params, jnp.concatenate(list(targets.values())), spec=spec, **dtype
         )
-        seen = encode(frozen, images)
-        pixels = _pixels(images.astype(jnp.float32), config.pixel_map)
+        seen = encode(frozen, images, **dtype)
+        pixels = _pixels(images, config.pixel_map)
         variation = total_variation_loss(pixels, kind=config.tv_kind)
         ends = np.cumsum([len(target) for target in targets.values()])[:-1]
         decoded, features = (
-            dict(zip(targets, jnp.split(x.astype(jnp.float32), ends), strict=True))
-            for x in (pixels, seen)
+            dict(zip(targets, jnp.split(x, ends), strict=True)) for x in (pixels, seen)
         )
         distances = {
             name: content_loss(
-                features[name],
-                target.astype(jnp.float32),
-                normalisation=config.feature_normalisation,
+                features[name], target, normalisation=config.feature_normalisation
             )
             for name, target in targets.items()
         }
@@ -119,9 +121,7 @@ def make_task(config: ConfigDict) -> Task:
 
     def sample(params: Any, frozen: Any, batch: Mapping[str, Array]) -> Array:
         """Content, style, content swapped for the style, content decoded again."""
-        content, style = (
-            to_unit(batch[name], jnp.float32) for name in ("content", "style")
-        )
+        content, style = (to_unit(batch[name]) for name in ("content", "style"))
         features = encode(frozen, content)
         swapped = style_swap(
             features,

@@ -9,10 +9,10 @@ from nstjax.models.vgg import FULL_WIDTHS
 from nstjax.weights.conversion.layouts import Layout, recognise
 from nstjax.weights.conversion.mapping import (
     Converted,
-    chain_shapes,
     convert_convolutions,
     convolution_widths,
     origin,
+    torch_shapes,
 )
 from nstjax.weights.conversion.publishers import (
     DEEP_TRANSFER,
@@ -71,7 +71,7 @@ def _convert(
     source: Source, layout: Layout, *, command: str, variant: str | None
 ) -> Converted:
     widths = (*convolution_widths(source, layout)[:-1], 3)
-    shapes = chain_shapes(layout.modules, widths)
+    shapes = torch_shapes(layout.modules, widths)
     params = convert_convolutions(source, layout, shapes)
     publisher: Publisher | None
     if layout.naming == "irasin":

@@ -13,10 +13,10 @@ from nstjax.models.vgg import FULL_WIDTHS, VGGSpec
 from nstjax.weights.conversion.layouts import recognise
 from nstjax.weights.conversion.mapping import (
     Converted,
-    chain_shapes,
     convert_convolutions,
     convolution_widths,
     origin,
+    torch_shapes,
 )
 from nstjax.weights.conversion.publishers import COLLABORATIVE_DISTILLATION
 from nstjax.weights.conversion.sources import Source
@@ -40,7 +40,7 @@ def convert_distilled_vgg(source: Source, *, variant: str | None = None) -> Conv
     widths = convolution_widths(source, layout)
     # Encoders take and decoders emit RGB; conv0 mixes it.
     widths = (3, 3, *widths[2:]) if layout.naming == "encoder" else (*widths[:-1], 3)
-    shapes = chain_shapes(layout.modules, widths)
+    shapes = torch_shapes(layout.modules, widths)
     params = convert_convolutions(source, layout, shapes)
     spec: VGGSpec | DecoderSpec
     if layout.naming == "encoder":

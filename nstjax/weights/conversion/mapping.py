@@ -49,10 +49,10 @@ def convolution_widths(source: Source, layout: Layout) -> tuple[int, ...]:
     return tuple(widths)
 
 
-def chain_shapes(
+def torch_shapes(
     names: Iterable[str], widths: Sequence[int]
 ) -> dict[str, ConvolutionShape]:
-    """The kernels' shapes in a chain of convolutions.
+    """The shapes of torch's kernels in a chain of convolutions.
 
     Args:
         names: our names; "conv0" is 1x1, the others are 3x3.

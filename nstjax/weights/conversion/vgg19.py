@@ -10,9 +10,9 @@ from nstjax.types import Params
 from nstjax.weights.conversion.layouts import Layout, recognise
 from nstjax.weights.conversion.mapping import (
     Converted,
-    chain_shapes,
     convert_convolutions,
     origin,
+    torch_shapes,
 )
 from nstjax.weights.conversion.publishers import (
     DEEP_TRANSFER,
@@ -92,7 +92,7 @@ def _convert(source: Source, kind: str, variant: str | None) -> Converted:
     count = sum(name != "conv0" for name in layout.modules)
     before = (3, 3) if "conv0" in layout.modules else (3,)
     widths = full_widths(blocks)[:count]
-    shapes = chain_shapes(layout.modules, (*before, *widths))
+    shapes = torch_shapes(layout.modules, (*before, *widths))
     params = convert_convolutions(source, layout, shapes)
 
     identity = _identify(source, layout, params)

@@ -19,6 +19,8 @@ from nstjax.io.weights import (
     load_weights,
     sha256_of,
 )
+from nstjax.methods.decoder_methods import DecoderMethod
+from nstjax.methods.networks import check_transform
 from nstjax.methods.options import method_options
 from nstjax.methods.table import METHODS
 from nstjax.models import decoders, painter, vgg
@@ -418,9 +420,18 @@ def _misfit(metadata: WeightsMetadata, method: str) -> str:
     elif method_options(method).get("depth_weight"):
         needs.append("a depth network")
         kinds.add("depth")
+    if metadata.kind == "style":
+        return "is a saved style and no network; paint in it with --style"
     if metadata.kind not in kinds:
         kind = _KINDS.get(metadata.kind, f"a {metadata.kind}")
         return f"is {kind}, but {method} needs {' and '.join(needs)}; give another file"
+    if metadata.kind in ("decoder", "painter"):
+        try:
+            serves = METHODS[method]
+            assert isinstance(serves, DecoderMethod)  # as all of one pass
+            check_transform(metadata, serves.transform)
+        except NstjaxError as error:
+            return f"does not fit: {error}"
     if metadata.kind not in vgg.KINDS:
         return ""
     spec = vgg.VGGSpec.from_dict(metadata.spec)

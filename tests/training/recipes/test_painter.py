@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -92,3 +93,33 @@ def test_impossible_bounds_of_texture_are_refused(judges, bounds):
     config = make_config(judges, style_texture_bounds=bounds)
     with pytest.raises(NstjaxError, match="style_texture_bounds.*smaller one first"):
         make_task(config)
+
+
+def test_convolutions_compute_in_the_dtype_that_is_asked_for(judges):
+    """Of pictures, weights and losses in float32."""
+    config = make_config(judges, compute_dtype="bfloat16", loss_dtype="bfloat16")
+    task = make_task(config)
+    key = jax.random.key(0)
+    params = task.init(key)
+    batch = {name: np.zeros((4, 32, 32, 3), np.uint8) for name in ("content", "style")}
+    traced = jax.make_jaxpr(task.loss)(params, task.frozen, batch, key)
+    convolutions = [
+        equation.invars[0].aval.dtype
+        for equation in equations_of(traced.jaxpr)
+        if equation.primitive.name == "conv_general_dilated"
+    ]
+    assert len(convolutions) > 20
+    assert set(convolutions) == {jnp.dtype("bfloat16")}
+    total, terms = traced.out_avals[0], traced.out_avals[1:]
+    assert {value.dtype for value in (total, *terms)} == {jnp.dtype("float32")}
+
+
+def equations_of(jaxpr):
+    for equation in jaxpr.eqns:
+        yield equation
+        for value in jax.tree.leaves(
+            list(equation.params.values()), is_leaf=lambda x: hasattr(x, "eqns")
+        ):
+            inner = getattr(value, "jaxpr", value)
+            if hasattr(inner, "eqns"):
+                yield from equations_of(inner)
