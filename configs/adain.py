@@ -5,7 +5,7 @@
     python train.py --config configs/adain.py:huang --config.encoder=VGG19 ...
 
 Presets:
-    best: the bundled decoder's recipe. Small crops, every loss relative to its
+    best: for the bundled encoder. Small crops, every loss relative to its
         target, and five terms that no publication has: pictures in their own
         style must come out unchanged, colours as the style's, no fine noise
         where the content is flat, no pattern that repeats from block to block, no
@@ -13,8 +13,8 @@ Presets:
     start: a decoder that mostly reconstructs, which "best" begins from:
         --config.initial=runs/start/adain-start.safetensors. From random weights
         the style term's first steps can leave a decoder that paints grey.
-    refine: for a decoder that "best" has trained, larger crops and batches, as the
-        bundled ones were finished; five minutes on an H100.
+    refine: for a decoder that "best" has trained, larger crops and batches;
+        five minutes on an H100.
     huang: xunhuang1995/AdaIN-style, ``train.lua``; a style weight of 1e-2 is
         its default, 1e-1 that of its released decoder.
     naoto0804: naoto0804/pytorch-AdaIN, ``train.py``.

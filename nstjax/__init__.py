@@ -3,8 +3,8 @@
     import nstjax
     picture = nstjax.stylize("photo.jpg", "painting.jpg", method="gatys")
 
-Every function takes and returns RGB pictures of [0, 1] and features NHWC, if it
-does not say otherwise. Importing this package imports neither jax nor anything
+Unless it says otherwise, every function takes and returns RGB pictures in [0, 1], and
+features as NHWC. Importing this package imports neither jax nor anything
 else that is slow; its functions do, when they are first asked for.
 """
 

@@ -41,8 +41,8 @@ def stylize(
         content: what to paint: a file, an example's name such as "chelsea", a PIL
             picture, or an RGB array [H, W, 3] (NumPy or jax), floating-point in
             [0, 1] or uint8.
-        style: how to paint it: the same, a saved style's file, or several, which are
-            blended.
+        style: how to paint it: given as the content is, or a saved style's file;
+            several are blended.
         method: a name in `nstjax.METHODS`: "adain" and the like paint in one pass,
             "gatys" and the like optimise the picture.
         preset: "best", "reference" or "paper", of methods that optimise; "vgg19" of

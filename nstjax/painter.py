@@ -122,8 +122,7 @@ class Painter:
 
         Args:
             content: see `nstjax.stylize`.
-            style: in place of the painter's own.
-            size: the same.
+            style, size: in place of the painter's own.
             seed, style_blend, mask, time_limit, on_progress, as_pil: see
                 `nstjax.stylize`.
             **options: in place of the painter's own, but for those that name networks.
@@ -172,8 +171,8 @@ class Painter:
             overwrite: whether an existing file may be replaced.
 
         Raises:
-            NstjaxError: if the painter has not one style, its method takes none without
-                the picture, or the file cannot be written.
+            NstjaxError: if the painter has no style or several, its method cannot paint
+                by a saved style, or the file cannot be written.
         """
         if not method_of(self._options).saves_styles:
             raise NstjaxError(

@@ -39,8 +39,8 @@ def add_cluster_options(parser: Any) -> None:
         "--cluster",
         metavar="auto|ADDRESS",
         help="paint on a Ray cluster: with auto the one that RAY_ADDRESS names, or "
-        "else one of this machine's cores; --content may also be a manifest, .parquet "
-        "or .jsonl, or a .txt of pictures, and everything a URL such as "
+        "else a local one, of this machine's cores; --content may also be a "
+        "manifest, .parquet or .jsonl, or a .txt of pictures, and everything a URL such as "
         "s3://bucket/photos",
     )
     group.add_argument(

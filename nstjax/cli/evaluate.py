@@ -111,7 +111,7 @@ def make_parser() -> parsing.Parser:
         default=["vgg19-slim"],
         metavar="NAME|FILE",
         help="encoders that judge content and style (default: vgg19-slim, which is "
-        "also the network that the methods use; name others besides)",
+        "also the network that most methods use; name others besides)",
     )
     how.add_argument(
         "--depth-judge",

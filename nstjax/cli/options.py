@@ -65,7 +65,7 @@ def make_parser() -> parsing.Parser:
         metavar="PICTURE",
         help="white where the first of two styles goes, black where the second; or "
         "one for each style, white where it goes; or depth: the first style goes where "
-        "it is near, the second where it is far (adain)",
+        "the content is near, the second where it is far",
     )
     pictures.add_argument(
         "--save-style",
@@ -90,7 +90,8 @@ def make_parser() -> parsing.Parser:
         "--size",
         type=parsing.size,
         metavar="N|WxH",
-        help="the result's longer side, or both sides (default: the content's)",
+        help="the result's longer side, or both sides (default: the content's, for "
+        "which methods that optimise enlarge what they made at 512 pixels)",
     )
     files = parser.add_argument_group("files of pictures")
     files.add_argument(
@@ -163,7 +164,7 @@ def make_parser() -> parsing.Parser:
         "--style-scale",
         type=parsing.weight,
         metavar="S",
-        help="size at which the style is seen, so of its strokes (adain; default 1)",
+        help="size at which the style is seen, so of its strokes (default 1)",
     )
     method.add_argument(
         "--stroke-scale",
@@ -221,19 +222,20 @@ def make_parser() -> parsing.Parser:
     method.add_argument(
         "--encoder",
         metavar="NAME|FILE",
-        help="the VGG-19: a bundled one's name or a converted file",
+        help="the VGG-19 or VGG-16: the name of a bundled or published one, or a "
+        "converted file",
     )
     method.add_argument(
         "--decoder",
         metavar="NAME|FILE",
         help="the decoder: a bundled one's name, or one trained or converted for the "
-        "encoder (adain)",
+        "encoder (adain, style-swap-net)",
     )
     method.add_argument(
         "--depth-model",
-        metavar="slim|FILE",
-        help="the network that sees depth: the bundled one (default) or a converted "
-        "monodepth2 or FastDepth",
+        metavar="NAME|FILE",
+        help="the network that sees depth: slim, the bundled one (default), a "
+        "published one such as monodepth2, or a converted file",
     )
     machine = parser.add_argument_group("memory and start")
     machine.add_argument(
@@ -288,7 +290,8 @@ def make_parser() -> parsing.Parser:
     watching.add_argument(
         "--resume",
         action="store_true",
-        help="go on with a picture or clip that was stopped by Ctrl-C",
+        help="go on with a picture or clip that was stopped, by Ctrl-C, a signal or "
+        "--time-limit",
     )
     watching.add_argument(
         "--json",
