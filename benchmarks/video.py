@@ -47,6 +47,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--clip", nargs="*", default=[], help="instead of made ones")
     parser.add_argument("--method", nargs="+", default=["adain"])
+    # What the others are compared to comes first.
     parser.add_argument("--temporal", nargs="+", default=["off", "statistics", "flow"])
     parser.add_argument("--style", default="night")
     parser.add_argument("--frames", type=int, default=48)

@@ -11,7 +11,7 @@ import numpy as np
 
 from nstjax.api import as_list
 from nstjax.errors import NstjaxError
-from nstjax.methods.base import STROKE_SIDE, OnProgress
+from nstjax.methods.base import NETWORK_OPTIONS, STROKE_SIDE, OnProgress
 from nstjax.methods.encoded import EncodedStyles
 from nstjax.methods.images import Mask, Picture, Style, output_size, to_pil
 from nstjax.methods.memory.amounts import parse_amount
@@ -31,9 +31,6 @@ from nstjax.methods.styles import (
 )
 from nstjax.methods.table import method_of
 from nstjax.methods.values import whole_number
-
-# Options that say which networks are loaded.
-_NETWORKS = ("encoder", "decoder", "depth_model", "compute_dtype")
 
 
 class Painter:
@@ -133,7 +130,7 @@ class Painter:
         Raises:
             NstjaxError: in one sentence, for anything that cannot be used.
         """
-        for name in _NETWORKS:
+        for name in NETWORK_OPTIONS:
             if options.get(name, None) is not None:
                 raise NstjaxError(
                     f"{name} says which networks are loaded; give it to the painter, "

@@ -133,3 +133,9 @@ def test_a_saved_style_has_its_own_strokes(painter, tmp_path):
     for option in ("style_scale", "stroke_scale"):
         with pytest.raises(nstjax.NstjaxError, match="was saved"):
             nstjax.stylize(picture(3), str(tmp_path / "my.style"), **{option: 0.5})
+
+
+def test_what_networks_are_made_of_is_the_painter_s():
+    painter = nstjax.Painter("gatys", style=STYLE)
+    with pytest.raises(nstjax.NstjaxError, match="pooling says which networks"):
+        painter.paint(picture(3), pooling="average")

@@ -210,6 +210,7 @@ def stylize_clip(
 def _free_name(options: argparse.Namespace, leaves: dict[str, Any]) -> Path:
     """A name in the current folder that is not taken, unless a run goes on there."""
     from nstjax.video.encoding import ANIMATIONS, CONTAINERS
+    from nstjax.video.store import parts_of
 
     content = Path(options.content[0])
     suffix = content.suffix.lower()
@@ -218,6 +219,8 @@ def _free_name(options: argparse.Namespace, leaves: dict[str, Any]) -> Path:
     names = [content.stem, *(Path(style).stem for style in options.style)]
     stem = "_".join([*names, leaves["method"]])
     candidate, number = Path(f"{stem}{suffix}"), 2
-    while candidate.exists() and not (options.resume or options.overwrite):
+    while candidate.exists() and not options.overwrite:
+        if options.resume and parts_of(candidate).is_dir():
+            break
         candidate, number = Path(f"{stem}_{number}{suffix}"), number + 1
     return candidate

@@ -40,8 +40,8 @@ def add_cluster_options(parser: Any) -> None:
         metavar="auto|ADDRESS",
         help="paint on a Ray cluster: with auto the one that RAY_ADDRESS names, or "
         "else a local one, of this machine's cores; --content may also be a "
-        "manifest, .parquet or .jsonl, or a .txt of pictures, and everything a URL such as "
-        "s3://bucket/photos",
+        "manifest, .parquet or .jsonl, or a .txt of pictures, and everything a URL "
+        "such as s3://bucket/photos",
     )
     group.add_argument(
         "--workers",

@@ -138,9 +138,15 @@ def _row(given: Mapping[str, Any], where: str, base: str) -> dict[str, Any]:
     content, style = given.get("content"), given.get("style")
     if not isinstance(content, str) or not content:
         raise NstjaxError(f"{where} has no content; name a picture")
-    styles = _as_list(style)
-    if not all(isinstance(path, str) for path in styles):
+    known = style is None or isinstance(style, str | Sequence)
+    styles = _as_list(style) if known else ()
+    if not known or not all(isinstance(path, str) for path in styles):
         raise NstjaxError(f"the style of {where} is neither a picture nor a list")
+    if not isinstance(given.get("output"), str | None):
+        raise NstjaxError(f"the output of {where} is no name of a file")
+    for name in ("width", "height"):
+        if not isinstance(given.get(name), int | None):
+            raise NstjaxError(f"the {name} of {where} is no whole number")
     options = given.get("options")
     if not isinstance(options, str | None):
         options = json.dumps(options)

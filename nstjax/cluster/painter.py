@@ -14,6 +14,7 @@ from nstjax import __version__
 from nstjax.cluster import files
 from nstjax.cluster.copies import Copies
 from nstjax.errors import NstjaxError, explain
+from nstjax.methods.base import NETWORK_OPTIONS
 from nstjax.ops.cpu import xla
 
 COLUMNS = ("content", "output", "status", "message", "seconds", "worker")
@@ -23,7 +24,7 @@ _OF_PICTURES = ("size", "seed", "style_blend", "max_memory", "background")
 # The same, of files as they are written; and what of the content's EXIF they keep.
 _OF_FILES = ("quality", "chroma", "exif")
 # Options that say which networks are loaded.
-_OF_NETWORKS = ("method", "encoder", "decoder", "depth_model", "depth_weight")
+_OF_NETWORKS = ("method", "depth_weight", *NETWORK_OPTIONS)
 # What is kept in a worker, by use: sets of options, of networks, remote styles.
 _MOST_OPTIONS, _MOST_NETWORKS, _MOST_STYLES = 64, 4, 64
 # The part of its share of the memory that a worker may fill.

@@ -104,10 +104,10 @@ def _shares(ray: Any, workers: int | None) -> tuple[int, dict[str, float]]:
             "gpus_per_worker": each,
             "memory_share": min(1.0, len(nodes) / count),
         }
-    if count > sum(nodes):
+    if not nodes or count > sum(nodes):
         raise NstjaxError(
-            f"the cluster has {sum(nodes)} CPUs, too few for {count} workers; choose "
-            "fewer with --workers"
+            f"the cluster has {sum(nodes)} CPUs, too few for {count or 'any'} workers; "
+            "choose fewer with --workers, or join machines that have some"
         )
     # No more than one machine has.
     cores = min(sum(nodes) // count, min(nodes))

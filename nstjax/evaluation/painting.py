@@ -345,6 +345,8 @@ def _paint(
         return
     first = True
     for task in tasks:
+        # What cannot be made is missing, and no older picture is taken for it.
+        task.picture.unlink(missing_ok=True)
         try:
             record = _paint_one(task, options, networks, size, seed, connection)
         except NstjaxError as error:

@@ -264,6 +264,10 @@ class Method(abc.ABC):
         return []
 
 
+# Options that say what `Method.load` loads.
+NETWORK_OPTIONS = ("encoder", "decoder", "depth_model", "compute_dtype", "pooling")
+
+
 def merge_options(
     leaves: Mapping[str, Any], changes: Mapping[str, Any]
 ) -> dict[str, Any]:

@@ -27,13 +27,11 @@ class Frame(NamedTuple):
     """One frame of a clip.
 
     Attributes:
-        index: its number among the clip's frames, from 0.
         time: when it appears, in seconds from the beginning of the clip.
         duration: for how long it is shown, in seconds.
         image: uint8 [H, W, 3], RGB.
     """
 
-    index: int  # type: ignore[assignment]  # of no use as tuple.index
     time: Fraction
     duration: Fraction
     image: np.ndarray
@@ -53,7 +51,7 @@ class Clip:
         read: gives the frames from a time on, in seconds, in order; it takes a
             function that is told in one sentence of what could not be read.
         sound: whether it has any.
-        loop: how often an animated picture is repeated; 0 for ever.
+        loop: how often an animated picture is shown; 0 for ever.
     """
 
     path: Path

@@ -48,7 +48,7 @@ class CutDetector:
         return found
 
     def state(self) -> dict[str, np.ndarray]:
-        """What `restored` needs."""
+        """What `restore` needs."""
         return {"changes": np.array(self._changes, np.float64)}
 
     def restore(self, state: dict[str, np.ndarray], frame: np.ndarray) -> None:

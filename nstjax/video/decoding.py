@@ -114,7 +114,7 @@ def _read(path: Path, start: Fraction, tell: Callable[[str], None]) -> Iterator[
             # To the last key frame before it.
             target = int((start + began) / base)
             container.seek(target, stream=stream, backward=True)
-        index, last, broken, row = 0, None, 0, 0
+        last, broken, row = None, 0, 0
         packets = container.demux(stream)
         while True:
             try:
@@ -143,8 +143,7 @@ def _read(path: Path, start: Fraction, tell: Callable[[str], None]) -> Iterator[
                 duration = frame.duration * base if frame.duration else 1 / rate
                 if last is not None:
                     yield last
-                last = Frame(index, time, Fraction(duration), _to_rgb(frame))
-                index += 1
+                last = Frame(time, Fraction(duration), _to_rgb(frame))
         if broken:
             tell(
                 f"{path}: {broken} frames are damaged or could not be decoded; what "

@@ -58,7 +58,7 @@ _SOUND = {"webm": "libopus"}
 _OTHER_SOUND = "aac"
 # Visually near lossless for H.264 (a constant rate factor of 18).
 QUALITY = 65
-# The largest file from which palettes are made.
+# Colours of a palette.
 _COLOURS = 256
 # BT.709, in FFmpeg's numbers.
 _BT709 = 1
@@ -76,7 +76,7 @@ class Coding:
         pixel_aspect: width of a pixel over its height.
         rate: frames per second, for the encoder's own decisions.
         time_base: the unit of times, in seconds.
-        loop: of an animated picture, 0 for ever.
+        loop: how often an animated picture is shown, 0 for ever.
     """
 
     container: str
@@ -293,7 +293,9 @@ def write_animation(
     """
     av = pyav()
     loop = {"apng": "plays"}.get(coding.container, "loop")
-    options = {loop: str(coding.loop)}
+    # A GIF says how often it begins again: in FFmpeg's words -1 for never.
+    begins_again = coding.loop - 1 if coding.loop > 1 else -coding.loop
+    options = {loop: str(begins_again if coding.container == "gif" else coding.loop)}
     # Of the last frame, which the others' times do not say. FFmpeg's WebP has no such
     # option: there it is shown for as long as the others are on average.
     shown = (end - times[-1]) * coding.time_base

@@ -27,7 +27,7 @@ def open_animation(path: Path) -> Clip:
     try:
         with Image.open(path, formats=_ANIMATIONS) as image:
             width, height = image.size
-            loop = int(image.info.get("loop", 1))
+            loop = _times_shown(image)
             _frame_pixels(image)
             shown = _shown(image)
     except Exception as error:  # Pillow raises nearly anything for damaged files
@@ -44,6 +44,15 @@ def open_animation(path: Path) -> Clip:
         read=lambda start, tell: _read_animation(path, tell),
         loop=loop,
     )
+
+
+def _times_shown(image: Image.Image) -> int:
+    """How often an animated picture is shown; 0 for ever."""
+    loop = image.info.get("loop")
+    if loop is None:
+        return 1
+    # A GIF says how often it begins again.
+    return int(loop) + (image.format == "GIF" and loop > 0)
 
 
 def open_folder(path: Path, rate: Fraction) -> Clip:
@@ -85,7 +94,7 @@ def _read_animation(path: Path, tell: Callable[[str], None]) -> Iterator[Frame]:
                     "of it is painted"
                 )
                 return
-            yield Frame(index, time, shown, pixels)
+            yield Frame(time, shown, pixels)
             time, index = time + shown, index + 1
 
 
@@ -121,7 +130,7 @@ def _read_folder(
             tell(f"{error}; the frame before it is shown for longer")
             continue
         pixels = np.rint(image * 255).astype(np.uint8)
-        yield Frame(index, index / rate, 1 / rate, pixels)
+        yield Frame(index / rate, 1 / rate, pixels)
 
 
 def _numbers(path: Path) -> tuple:

@@ -31,6 +31,11 @@ from nstjax.video.encoding import (
 SEGMENT = 64
 
 
+def parts_of(output: Path) -> Path:
+    """The folder in which a clip is put together; it stays where a run was stopped."""
+    return output.with_name(fit_name(output.name, ".parts"))
+
+
 class ClipStore:
     """Takes painted frames, and makes a clip of them when asked."""
 
@@ -63,7 +68,7 @@ class ClipStore:
         self._output, self._clip, self._coding = output, clip, coding
         self._fingerprint = dict(fingerprint)
         self._cut_sound = cut_sound
-        self._folder = output.with_name(fit_name(output.name, ".parts"))
+        self._folder = parts_of(output)
         self._state_file = self._folder / "run.state"
         self._encoder: SegmentEncoder | None = None
         self._coded: list[int] = []
@@ -150,6 +155,12 @@ class ClipStore:
                 note = self._write(path, self._coding, complete)
         elif self._clip.sound:
             note = "a folder of pictures has no sound"
+        elif complete:
+            # What a longer clip left there, which this one took the place of.
+            for path in self._output.glob("frame_*.png"):
+                number = path.stem.removeprefix("frame_")
+                if number.isdecimal() and int(number) > len(self.times):
+                    path.unlink()
         if complete:
             shutil.rmtree(self._folder, ignore_errors=True)
         return note

@@ -1,5 +1,6 @@
 """The page itself: its controls, and what they do."""
 
+import contextlib
 import html
 import shutil
 import sys
@@ -60,6 +61,8 @@ class _Visit:
     def __init__(self) -> None:
         self.stop = threading.Event()
         self.busy = False
+        # While it is being painted: where.
+        self.folder: Path | None = None
         # What is to be painted, and who is about to say so: whoever presses the
         # button while a photograph is still being looked at means that one.
         self.content: str | None = None
@@ -132,6 +135,7 @@ class Page:
 
     def take_styles(self, paths: list[str] | None) -> tuple[Any, ...]:
         """Dropped styles, less those that cannot be used; and the status."""
+        self._sweep()
         good, problems = [], []
         for path in paths or ():
             try:
@@ -190,6 +194,7 @@ class Page:
 
     def begin(self, request: gr.Request) -> tuple[Any, ...]:
         """Takes an order: whether it is one, the status, and the button to stop."""
+        self._sweep()
         visit = self._visit(request)
         if visit.busy:
             return False, gr.skip(), gr.skip()
@@ -215,6 +220,8 @@ class Page:
         visit = self._visits.get(str(request.session_hash))
         if visit is not None:
             visit.stop.set()
+            # An order that still waits is never painted: gradio forgets it.
+            visit.busy = visit.folder is not None
 
     def paint(
         self, ordered: bool, request: gr.Request, *values: Any
@@ -229,8 +236,9 @@ class Page:
             if visit.stop.is_set():
                 yield _say("Stopped before it began."), *(gr.skip(),) * 4, idle
                 return
+            visit.busy = True
             settings, is_clip = _settings(visit.content, *values)
-            folder = Path(tempfile.mkdtemp(dir=self._folder))
+            visit.folder = folder = Path(tempfile.mkdtemp(dir=self._folder))
             work = self._studio.paint_clip if is_clip else self._studio.paint
             begin = time.perf_counter()
             yield (
@@ -248,9 +256,10 @@ class Page:
                 else:
                     yield _under_way(step, is_clip), _forming(step), *(gr.skip(),) * 4
         except Exception as error:
-            yield _problem(error), *(gr.skip(),) * 4, idle
+            given = [visit.content, values[0], *(values[3] or ())]
+            yield _problem(error, *filter(None, given)), *(gr.skip(),) * 4, idle
         finally:
-            visit.busy = False
+            visit.busy, visit.folder = False, None
 
     def _sweep(self) -> None:
         """Deletes what has been there for long."""
@@ -258,9 +267,11 @@ class Page:
         for session, visit in list(self._visits.items()):
             if visit.seen < oldest and not visit.busy:
                 self._visits.pop(session, None)
+        in_use = [visit.folder for visit in list(self._visits.values())]
         for path in self._folder.iterdir():
-            if path.stat().st_mtime < oldest:
-                shutil.rmtree(path, ignore_errors=True)
+            with contextlib.suppress(FileNotFoundError):  # swept by another visitor
+                if path.stat().st_mtime < oldest and path not in in_use:
+                    shutil.rmtree(path, ignore_errors=True)
 
 
 # Options whose values depend on the network.
@@ -383,8 +394,8 @@ def _say(text: str) -> str:
     return f"<p>{text}</p>"
 
 
-def _problem(error: Exception, path: str | None = None) -> str:
-    """An error in one sentence, by the file's own name."""
+def _problem(error: Exception, *paths: str) -> str:
+    """An error in one sentence, by the files' own names."""
     sentence = explain(error)
     if sentence is None:
         traceback.print_exception(error, file=sys.stderr)
@@ -393,7 +404,7 @@ def _problem(error: Exception, path: str | None = None) -> str:
             f"({type(error).__name__}); the terminal says more"
         )
     sentence = sentence[:1].upper() + sentence[1:]
-    if path is not None:  # whose name keeps its first letter
+    for path in paths:  # whose names keep their first letters
         sentence = sentence.replace(path, Path(path).name)
     return f'<p class="problem" role="alert">{html.escape(sentence)}.</p>'
 

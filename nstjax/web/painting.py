@@ -189,10 +189,11 @@ def check_upload(path: str) -> np.ndarray | None:
         path: a picture's file, a saved style's, or an example's name.
 
     Returns:
-        The picture, [H, W, 3] in [0, 1]; None of a saved style.
+        The picture, [H, W, 3] in [0, 1]; None of a saved style, which is read when it
+        is painted with.
 
     Raises:
-        NstjaxError: naming the file, if it cannot be used.
+        NstjaxError: naming the file, if it is no picture that can be used.
     """
     from nstjax.methods.images import read_picture
     from nstjax.methods.styles import STYLE_SUFFIX

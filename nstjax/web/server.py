@@ -5,10 +5,8 @@ import http.server
 import importlib
 import inspect
 import os
-import shutil
 import socket
 import sys
-import tempfile
 import threading
 import types
 import webbrowser
@@ -17,8 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from nstjax.errors import NstjaxError
+from nstjax.io.files import temporary_folder
 
 _PORT = 7860
+# Names by which nobody but this machine reaches the page.
+_OWN = ("127.0.0.1", "localhost")
 # What one upload may have, a clip at most.
 _MOST_BYTES = 512 * 2**20
 # Seconds from when the page is there until networks are loaded.
@@ -64,9 +65,11 @@ def serve(host: str, port: int | None, *, browser: bool) -> None:
     Raises:
         NstjaxError: if the address cannot be listened at.
     """
-    with _listening(host, port) as listener, _storage() as folder:
+    with _listening(host, port) as listener, temporary_folder() as folder:
+        os.environ.update(_GRADIO, GRADIO_TEMP_DIR=str(folder))
         port = listener.getsockname()[1]
         shown = "127.0.0.1" if host == "0.0.0.0" else host
+        shown = f"[{shown}]" if ":" in shown else shown
         address = f"http://{shown}:{port}/"
         print(f"nstjax: the page is {address}; Ctrl-C ends it", file=sys.stderr)
         with _waiting_page(listener):
@@ -75,7 +78,7 @@ def serve(host: str, port: int | None, *, browser: bool) -> None:
             from nstjax.web.painting import Studio
 
             studio = Studio()
-            application = _application(folder, studio, own=host == "127.0.0.1")
+            application = _application(folder, studio, own=host in _OWN)
         _run(application, listener, studio)
 
 
@@ -100,17 +103,6 @@ def _listening(host: str, port: int | None) -> Iterator[socket.socket]:
                 "choose another --port"
             ) from problem
         yield listener
-
-
-@contextlib.contextmanager
-def _storage() -> Iterator[Path]:
-    """A folder for uploads and results, which goes when the server does."""
-    folder = Path(tempfile.mkdtemp(prefix="nstjax-web-"))
-    os.environ.update(_GRADIO, GRADIO_TEMP_DIR=str(folder))
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextlib.contextmanager
@@ -145,18 +137,30 @@ def _waiting_page(listener: socket.socket) -> Iterator[None]:
 
 
 class _WithPolicy:
-    """Sends the policy with every answer."""
+    """Sends the policy with every answer, and refuses what other sites' pages ask for.
+
+    A browser says of each upload from which site it comes.
+    """
 
     def __init__(self, app: Any) -> None:
         self._app = app
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        from starlette.responses import PlainTextResponse
+
         async def send_with_policy(message: Any) -> None:
             if message["type"] == "http.response.start":
                 policy = (b"content-security-policy", _POLICY.encode())
                 message["headers"] = [*message["headers"], policy]
             await send(message)
 
+        headers = dict(scope.get("headers", ()))
+        origin = headers.get(b"origin")
+        if origin is not None and origin.partition(b"://")[2] != headers.get(b"host"):
+            await PlainTextResponse("Not from this page.", 403)(
+                scope, receive, send_with_policy
+            )
+            return
         await self._app(scope, receive, send_with_policy)
 
 
@@ -209,16 +213,18 @@ def _application(folder: Path, studio: Any, *, own: bool) -> Any:
 
     application = fastapi.FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     if own:
-        application.add_middleware(
-            TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost"]
-        )
+        application.add_middleware(TrustedHostMiddleware, allowed_hosts=list(_OWN))
 
     application.add_middleware(_WithPolicy)
     # What the waiting page asks for.
     application.get("/ready")(lambda: "")
+    blocks = page.make_page(folder, studio)
+    # Without it gradio takes a mounted page to be no server yet, and any file that a
+    # request names to be one that was uploaded.
+    blocks.has_launched = True
     return gradio.mount_gradio_app(
         application,
-        page.make_page(folder, studio),
+        blocks,
         path="/",
         footer_links=[],
         run_history=False,

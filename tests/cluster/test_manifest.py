@@ -99,6 +99,10 @@ def test_urls_are_listed_and_joined(pictures, tmp_path):
         ([{"content": "a.png"}], "has no style; give --style"),
         ([{"content": "a.png", "colour": "red"}], "has the column 'colour'; known are"),
         ([{"content": "a.png", "style": [3]}], "neither a picture nor a list"),
+        ([{"content": "a.png", "style": 3}], "neither a picture nor a list"),
+        ([{"content": "a.png", "style": {"x": 1}}], "neither a picture nor a list"),
+        ([{"content": "a.png", "style": "night", "output": 5}], "the output of row 1"),
+        ([{"content": "a.png", "style": "night", "width": "w"}], "the width of row 1"),
         (
             [{"content": name, "style": "night", "output": "x.png"} for name in "ab"],
             "x.png would be written twice",

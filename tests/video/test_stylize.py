@@ -324,6 +324,20 @@ def test_a_clip_is_not_painted_over_itself(make_video):
     assert clip.read_bytes() == before
 
 
+def test_a_shorter_clip_takes_the_place_of_a_longer_one(tmp_path):
+    for folder, count in (("long", 3), ("short", 2)):
+        (tmp_path / folder).mkdir()
+        for number in range(count):
+            Image.new("RGB", (32, 32)).save(tmp_path / folder / f"{number}.png")
+    output = tmp_path / "out"
+    for folder in ("long", "short"):
+        _paint(tmp_path / folder, output, fps=5, overwrite=True)
+    assert sorted(path.name for path in output.iterdir()) == [
+        "frame_000001.png",
+        "frame_000002.png",
+    ]
+
+
 def test_what_is_no_frame_tells_no_clips_apart(tmp_path):
     Image.new("RGB", (32, 32)).save(tmp_path / "1.png")
     before = stylize._digest_of_clip(tmp_path)

@@ -116,3 +116,26 @@ def test_a_method_that_is_reported_twice_leaves_what_was_set_in_between(tmp_path
     assert len(page.show_controls("gatys", _visitor("another"))) == len(first)
     assert len(page.show_controls("adain", _visitor())) == len(first)
     assert len(page.show_controls("gatys", _visitor())) == len(first)
+
+
+def test_what_is_being_painted_is_not_swept_away(tmp_path, monkeypatch):
+    page = Page(tmp_path, studio=None)
+    page.take_example("chelsea", _visitor())
+    (tmp_path / "old").mkdir()
+    used = tmp_path / "used"
+    used.mkdir()
+    visit = page._visit(_visitor())
+    visit.busy, visit.folder = True, used
+    monkeypatch.setattr(page_module, "_KEPT", -1)
+    page.take_styles([])
+    assert [path.name for path in tmp_path.iterdir()] == ["used"]
+
+
+def test_an_order_that_was_dropped_on_its_way_does_not_block_the_next(tmp_path):
+    page = Page(tmp_path, studio=None)
+    page.take_example("chelsea", _visitor())
+    assert page.begin(_visitor())[0]
+    assert not page.begin(_visitor())[0]
+    # The connection is lost before it is painted.
+    page.leave(_visitor())
+    assert page.begin(_visitor())[0]

@@ -56,6 +56,11 @@ def read_arrays(path: str | os.PathLike) -> dict[str, LazyTensor]:
         ) from error
 
 
+_ORDERS = ("<", ">", "|", "=")
+# Dicts in dicts of weights; one may hold itself.
+_DEEPEST = 20
+
+
 class _DType(Stateful):
     """A dtype whose order of bytes follows as its state."""
 
@@ -66,9 +71,9 @@ class _DType(Stateful):
 
     def set_state(self, state: Any) -> None:
         # (version, order, and what only structured types have).
-        if not isinstance(state, tuple) or len(state) < 2 or state[1] not in "<>|=":
+        if not isinstance(state, tuple) or len(state) < 2 or state[1] not in _ORDERS:
             raise MalformedPickle("a type without an order of bytes")
-        if state[1] in "<>":
+        if state[1] in ("<", ">"):
             self.dtype = self.dtype.newbyteorder(state[1])
 
 
@@ -112,8 +117,10 @@ _NAMES = {
 } | {"numpy.ndarray": _NDARRAY, "numpy.dtype": Constructor(_dtype)}
 
 
-def _flat(content: Any, prefix: str):
+def _flat(content: Any, prefix: str, depth: int = 0):
     """The arrays of nested dicts, each with its path."""
+    if depth > _DEEPEST:
+        raise MalformedPickle("dicts that hold one another")
     if isinstance(content, _Array):
         if content.values is None:
             raise MalformedPickle("an array without its five parts")
@@ -127,4 +134,5 @@ def _flat(content: Any, prefix: str):
     for name, value in content.items():
         if not isinstance(name, str):
             raise MalformedPickle(f"a {type(name).__name__} where a name goes")
-        yield from _flat(value, f"{prefix}/{name}" if prefix else name)
+        path = f"{prefix}/{name}" if prefix else name
+        yield from _flat(value, path, depth + 1)

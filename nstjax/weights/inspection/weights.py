@@ -23,7 +23,7 @@ from nstjax.methods.decoder_methods import DecoderMethod
 from nstjax.methods.networks import check_transform
 from nstjax.methods.options import method_options
 from nstjax.methods.table import METHODS
-from nstjax.models import decoders, painter, vgg
+from nstjax.models import decoders, depth, lpips, painter, vgg
 from nstjax.transforms.adain import feature_statistics
 from nstjax.weights.conversion.command import convert
 from nstjax.weights.conversion.layouts import converter_of
@@ -273,6 +273,10 @@ def _check_own(path: Path, params: Mapping[str, Any], about: WeightsMetadata) ->
             shapes = decoders.param_shapes(decoders.DecoderSpec.from_dict(about.spec))
         elif about.kind == "painter":
             shapes = painter.param_shapes(painter.PainterSpec.from_dict(about.spec))
+        elif about.kind == "depth":
+            shapes = depth.param_shapes(depth.spec_from_dict(about.spec))
+        elif about.kind == "lpips":
+            shapes = lpips.param_shapes(lpips.LpipsSpec.from_dict(about.spec))
         else:
             return
     except NstjaxError:
