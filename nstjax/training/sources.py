@@ -1,6 +1,8 @@
 """Where a config's training pictures come from."""
 
+import functools
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import numpy as np
 from ml_collections import ConfigDict
@@ -129,27 +131,44 @@ def likelihood(textures: np.ndarray, bounds: tuple[float, float]) -> np.ndarray:
 def by_texture(stream: Stream, bounds: tuple[float, float], *, threads: int) -> Stream:
     """A stream whose pictures come as often as `likelihood` says.
 
-    All of them are read once, with a bar. One that cannot be read counts as usual.
+    All of them are read once, with a bar, when the source is first looked into. One
+    that cannot be read counts as usual.
     """
+    return Stream(_ByTexture(stream, bounds, threads), stream.load)
 
-    def measure(number: int) -> float:
-        try:
-            return texture(stream.load(stream.source[number], None))
-        except Exception:  # Pillow raises nearly anything
-            return np.nan
 
-    count = len(stream.source)
-    with ThreadPoolExecutor(max(threads, 1)) as pool:
-        measured = pool.map(measure, range(count))
-        bar = tqdm(measured, "textures", count, unit="picture", leave=False)
-        found = np.array(list(bar))
-    known = found[~np.isnan(found)]
-    # Without any at all, whoever reads them says what is wrong.
-    found = np.where(np.isnan(found), np.median(known) if len(known) else 0, found)
-    times = np.rint(_TIMES * likelihood(found, bounds)).astype(int).clip(min=1)
-    return Stream(
-        Subset(stream.source, np.repeat(np.arange(len(found)), times)), stream.load
-    )
+class _ByTexture:
+    """The source of `by_texture`."""
+
+    def __init__(self, stream: Stream, bounds: tuple[float, float], threads: int):
+        self._stream, self._bounds, self._threads = stream, bounds, threads
+
+    @functools.cached_property
+    def _pictures(self) -> Subset:
+        source, load = self._stream.source, self._stream.load
+
+        def measure(number: int) -> float:
+            try:
+                return texture(load(source[number], None))
+            except Exception:  # Pillow raises nearly anything
+                return np.nan
+
+        count = len(source)
+        with ThreadPoolExecutor(max(self._threads, 1)) as pool:
+            measured = pool.map(measure, range(count))
+            bar = tqdm(measured, "textures", count, unit="picture", leave=False)
+            found = np.array(list(bar))
+        known = found[~np.isnan(found)]
+        # Without any at all, whoever reads them says what is wrong.
+        found = np.where(np.isnan(found), np.median(known) if len(known) else 0, found)
+        times = np.rint(_TIMES * likelihood(found, self._bounds)).astype(int)
+        return Subset(source, np.repeat(np.arange(count), times.clip(min=1)))
+
+    def __len__(self) -> int:
+        return len(self._pictures)
+
+    def __getitem__(self, index: int) -> Any:
+        return self._pictures[index]
 
 
 class Joined:

@@ -159,6 +159,8 @@ def stylize_video(
             raise NstjaxError(
                 f"the {name} of a clip is a file or a folder, not {type(path).__name__}"
             )
+        if not os.fspath(path):
+            raise NstjaxError(f"the {name} of a clip has an empty name")
     rate = None
     if fps is not None:
         if not 0 < number("fps", fps) < math.inf:
@@ -219,7 +221,6 @@ def paint_clip(
     temporal: str,
     cut: Cut,
     planning: Mapping[str, Any],
-    networks: Any = None,
     codec: str | None = None,
     quality: int = QUALITY,
     batch_size: int | None = None,
@@ -237,7 +238,6 @@ def paint_clip(
         options: from `nstjax.methods.options.method_options`.
         cut: from `make_cut`.
         planning: further arguments of `nstjax.methods.plan.make_plan`.
-        networks: from `nstjax.methods.plan.load_networks`, if they are loaded already.
     """
     if any(is_depth_mask(mask) for mask in planning.get("masks") or ()):
         raise NstjaxError(
@@ -254,9 +254,7 @@ def paint_clip(
         raise NstjaxError(
             f"{clip.path} has no frame in the part asked for; check --start and --end"
         )
-    plan = plans.make_plan(
-        to_unit(first.image), styles, options=options, networks=networks, **planning
-    )
+    plan = plans.make_plan(to_unit(first.image), styles, options=options, **planning)
     coding = _coding(output, clip, plan.output_size, cut, codec, quality)
     batch = _batch_size(plan, batch_size, planning.get("max_memory"))
     fingerprint = _fingerprint(plan, clip) | {
