@@ -28,6 +28,7 @@ from nstjax.methods.styles import (
     SavedStyle,
     make_style,
     save_style,
+    style_side,
 )
 from nstjax.methods.table import method_of
 from nstjax.methods.values import whole_number
@@ -183,7 +184,19 @@ class Painter:
             raise NstjaxError(
                 f"a saved style's name ends in {STYLE_SUFFIX}, not {path}"
             )
-        style = make_style(styles[0], name=Path(path).stem, networks=self._networks)
+        scale, strokes = (self._options[n] for n in ("style_scale", "stroke_scale"))
+        if (strokes or 0) > 1:
+            raise NstjaxError(
+                "a saved style keeps no strokes of a stroke_scale above 1, which are "
+                "painted in two passes"
+            )
+        (picture,) = styles
+        side = None
+        if isinstance(picture, np.ndarray) and (strokes is not None or scale != 1):
+            side = style_side(picture.shape[:2], scale, strokes)
+        style = make_style(
+            picture, name=Path(path).stem, networks=self._networks, short_side=side
+        )
         save_style(Path(path), style, overwrite=overwrite)
 
     def _read(

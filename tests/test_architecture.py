@@ -32,7 +32,7 @@ LAYERS = (
 # What knows nothing of pictures or networks, and what it may see of the project.
 ALLOWED = {
     "optimize": {"errors", "interrupts", "types", "lazy", "optimize"},
-    "training/step.py": {"errors", "types", "lazy", "sharding", "precision"},
+    "training/step.py": {"errors", "types", "lazy", "sharding"},
     "training/schedules.py": {"errors", "types", "lazy"},
     "io": {"errors", "interrupts", "types", "lazy", "io"},
 }

@@ -123,6 +123,19 @@ def test_a_saved_style_paints_as_its_picture(painter, tmp_path):
             other.save_style(tmp_path / "other.style")
 
 
+def test_a_saved_style_keeps_the_painter_s_strokes(tmp_path):
+    content = picture(3)[:40]
+    for number, option in enumerate(({"style_scale": 0.8}, {"stroke_scale": 0.0625})):
+        painter = nstjax.Painter(style=STYLE, **option)
+        path = tmp_path / f"{number}.style"
+        painter.save_style(path)
+        by_file = nstjax.stylize(content, str(path))
+        np.testing.assert_allclose(by_file, painter(content), atol=1e-4)
+    painter = nstjax.Painter(style=STYLE, stroke_scale=3.0)
+    with pytest.raises(nstjax.NstjaxError, match="stroke_scale above 1"):
+        painter.save_style(tmp_path / "large.style")
+
+
 def test_a_method_is_no_option_of_a_picture(painter):
     with pytest.raises(nstjax.NstjaxError, match="those of adain"):
         painter.paint(picture(3), method="adain-lap")

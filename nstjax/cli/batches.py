@@ -72,6 +72,9 @@ def paint_all(
         finished = planning.finish(plan, image)
         picture, how = to_write(job, plan, finished, options)
         write_image(job.output, picture, overwrite=replace, **how)
+        if options.overwrite:
+            # Of a run whose picture has just been replaced.
+            job.state.unlink(missing_ok=True)
 
     def done(job: Job, plan: Plan, seconds: float) -> None:
         reports.made(job, plan.output_size, seconds)

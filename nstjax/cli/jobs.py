@@ -99,7 +99,9 @@ def plan_jobs(
         raise NstjaxError(
             f"{folder} is a file, but several pictures need a folder for --output"
         )
-    if not folder.exists() and folder.suffix.lower() in OUTPUT_SUFFIXES:
+    names_picture = not output.endswith(("/", os.sep))
+    names_picture &= folder.suffix.lower() in OUTPUT_SUFFIXES
+    if names_picture and not folder.exists():
         raise NstjaxError(
             f"{folder} is a picture's name, but several pictures need a folder for "
             "--output"

@@ -3,6 +3,7 @@
 import argparse
 import json
 import os
+import re
 import sys
 import time
 import warnings
@@ -22,6 +23,8 @@ from nstjax.ops.cpu import xla
 from nstjax.weights.store.compile_cache import set_compile_cache
 
 _METHOD = "adain"
+# The name of a picture that --save-every writes, see `Job.intermediate`.
+_ON_THE_WAY = re.compile(r"(.+)_\d{5,}")
 _STYLES, _METHODS = SHEETS
 _DEMONSTRATION = {"content": ["chelsea"], "style": ["night"]}
 
@@ -208,6 +211,8 @@ def _paint(
         _check_trace(jobs, options)
     if options.save_style:
         _check_save_style(jobs, there, leaves, options)
+        if there and not options.overwrite and Path(options.save_style).exists():
+            tell(f"{options.save_style} was there already, and is kept")
     _check_outputs(jobs, leaves, options)
     if there:
         tell(f"{len(there)} pictures were there already")
@@ -342,9 +347,9 @@ def _check_outputs(jobs, leaves: dict[str, Any], options) -> None:
     if options.save_every:
         made = {os.path.realpath(job.output) for job in jobs}
         for path in map(Path, [*outputs, *inputs]):
-            begins = path.stem.rstrip("0123456789")
-            of = path.with_name(f"{begins.removesuffix('_')}{path.suffix}")
-            if begins != path.stem and os.path.realpath(of) in made:
+            found = _ON_THE_WAY.fullmatch(path.stem)
+            of = found and path.with_name(f"{found[1]}{path.suffix}")
+            if of and os.path.realpath(of) in made:
                 raise NstjaxError(
                     f"--save-every may write a picture named {path.name} on the way to "
                     f"{of}; choose another --output"

@@ -144,9 +144,14 @@ def _row(given: Mapping[str, Any], where: str, base: str) -> dict[str, Any]:
         raise NstjaxError(f"the style of {where} is neither a picture nor a list")
     if not isinstance(given.get("output"), str | None):
         raise NstjaxError(f"the output of {where} is no name of a file")
+    sizes = {}
     for name in ("width", "height"):
-        if not isinstance(given.get(name), int | None):
+        value = given.get(name)
+        if isinstance(value, float) and value.is_integer():
+            value = int(value)  # as pandas writes columns with gaps
+        if isinstance(value, bool) or not isinstance(value, int | None):
             raise NstjaxError(f"the {name} of {where} is no whole number")
+        sizes[name] = value
     options = given.get("options")
     if not isinstance(options, str | None):
         options = json.dumps(options)
@@ -155,8 +160,7 @@ def _row(given: Mapping[str, Any], where: str, base: str) -> dict[str, Any]:
         "style": [_picture(path, base) for path in styles] if styles else None,
         "output": given.get("output"),
         "options": options or "{}",
-        "width": given.get("width"),
-        "height": given.get("height"),
+        **sizes,
     }
 
 

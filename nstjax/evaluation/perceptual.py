@@ -130,7 +130,11 @@ def _compare_styles(features: Features, style: StyleTarget) -> tuple[Array, Arra
 
 
 def _grams(features: Features) -> dict[str, Array]:
-    return {name: gram_matrix(x, normalisation="hw") for name, x in features.items()}
+    # The same figures on all devices.
+    with jax.default_matmul_precision("highest"):
+        return {
+            name: gram_matrix(x, normalisation="hw") for name, x in features.items()
+        }
 
 
 _LPIPS_CONTENT_LAYER = "relu4_3"
@@ -172,7 +176,8 @@ def make_perceptual_metric(network: Lpips, *, name: str) -> Metric:
             positions.
         gram16: the mean over layers of ||G - G_s||^2 / ||G_s||^2, G = F^T F / (H W).
 
-    The last three are measured with VGG-16 only.
+    The last three are measured with VGG-16 only; energies are divided by with a floor,
+    `nstjax.losses`' own, of next to nothing for its features.
 
     References:
         Zhang et al., 2018, https://arxiv.org/abs/1801.03924 (LPIPS).

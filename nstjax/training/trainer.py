@@ -177,19 +177,21 @@ def export(task: Task, config: ConfigDict, workdir: str | Path, *, recipe: str) 
         like = _abstract_state(task, optimizer, make_data_mesh())
         state = checkpoints.restore(step, like)
     path = workdir / f"{config.name}.safetensors"
-    if jax.process_index() == 0:
-        params, metadata = task.export(jax.device_get(state.average), recipe)
-        notes = {"step": step, "config": workdirs.json_config(config)}
-        save_weights(
-            path,
-            params,
-            dataclasses.replace(metadata, notes=dict(metadata.notes) | notes),
-            dtype=config.export_dtype,
-            overwrite=True,
-        )
-    if jax.process_count() > 1:
-        # A next stage begins with the file, on every host.
-        of_all_hosts(make_data_mesh(), np.zeros((), np.int32))
+    try:
+        if jax.process_index() == 0:
+            params, metadata = task.export(jax.device_get(state.average), recipe)
+            notes = {"step": step, "config": workdirs.json_config(config)}
+            save_weights(
+                path,
+                params,
+                dataclasses.replace(metadata, notes=dict(metadata.notes) | notes),
+                dtype=config.export_dtype,
+                overwrite=True,
+            )
+    finally:
+        if jax.process_count() > 1:
+            # A next stage begins with the file, on every host.
+            of_all_hosts(make_data_mesh(), np.zeros((), np.int32))
     return path
 
 

@@ -153,11 +153,11 @@ class ClipStore:
                 reporting(self._output),
             ):
                 note = self._write(path, self._coding, complete)
-        elif self._clip.sound:
-            note = "a folder of pictures has no sound"
-        elif complete:
+        else:
+            if self._clip.sound:
+                note = "a folder of pictures has no sound"
             # What a longer clip left there, which this one took the place of.
-            for path in self._output.glob("frame_*.png"):
+            for path in self._output.glob("frame_*.png") if complete else ():
                 number = path.stem.removeprefix("frame_")
                 if number.isdecimal() and int(number) > len(self.times):
                     path.unlink()

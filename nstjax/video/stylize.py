@@ -165,7 +165,7 @@ def stylize_video(
     if fps is not None:
         if not 0 < number("fps", fps) < math.inf:
             raise NstjaxError(f"fps must be above 0 and finite, not {fps}")
-        rate = Fraction(fps)
+        rate = Fraction(number("fps", fps))
     if batch_size is not None and whole_number("batch_size", batch_size) < 1:
         raise NstjaxError(f"batch_size must be 1 or more, not {batch_size}")
     clip = open_clip(content, fps=rate)

@@ -133,8 +133,11 @@ class Page:
         """What was to be painted is taken away; no example is chosen any more."""
         self._visit(request).content = None
 
-    def take_styles(self, paths: list[str] | None) -> tuple[Any, ...]:
+    def take_styles(
+        self, paths: list[str] | None, request: gr.Request
+    ) -> tuple[Any, ...]:
         """Dropped styles, less those that cannot be used; and the status."""
+        self._visit(request)
         self._sweep()
         good, problems = [], []
         for path in paths or ():
@@ -194,8 +197,8 @@ class Page:
 
     def begin(self, request: gr.Request) -> tuple[Any, ...]:
         """Takes an order: whether it is one, the status, and the button to stop."""
-        self._sweep()
         visit = self._visit(request)
+        self._sweep()
         if visit.busy:
             return False, gr.skip(), gr.skip()
         visit.busy = True
@@ -267,7 +270,9 @@ class Page:
         for session, visit in list(self._visits.items()):
             if visit.seen < oldest and not visit.busy:
                 self._visits.pop(session, None)
-        in_use = [visit.folder for visit in list(self._visits.values())]
+        visits = list(self._visits.values())
+        in_use = {visit.folder for visit in visits}
+        in_use |= {Path(visit.content).parent for visit in visits if visit.content}
         for path in self._folder.iterdir():
             with contextlib.suppress(FileNotFoundError):  # swept by another visitor
                 if path.stat().st_mtime < oldest and path not in in_use:

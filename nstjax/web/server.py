@@ -156,7 +156,9 @@ class _WithPolicy:
 
         headers = dict(scope.get("headers", ()))
         origin = headers.get(b"origin")
-        if origin is not None and origin.partition(b"://")[2] != headers.get(b"host"):
+        # A proxy may ask by a name of its own.
+        hosts = headers.get(b"host"), headers.get(b"x-forwarded-host")
+        if origin is not None and origin.partition(b"://")[2] not in hosts:
             await PlainTextResponse("Not from this page.", 403)(
                 scope, receive, send_with_policy
             )

@@ -216,6 +216,15 @@ def test_a_picture_on_the_way_is_not_written_over_another(
     assert Path(content).read_bytes() == before
 
 
+def test_only_names_of_pictures_on_the_way_are_refused(
+    arguments, tmp_path, save_picture
+):
+    for name in ("out2.png", "out_1.png", "12345.png"):
+        content = save_picture(tmp_path / name, (70, 51), 3)
+        run = _changed(arguments, f"--content={content}", "--overwrite")
+        assert main([*run, "--save-every=2"]) == 0
+
+
 def test_a_preview_has_the_opacity_that_its_own_format_holds(arguments, tmp_path):
     clear = np.full((51, 70, 4), 128, np.uint8)
     Image.fromarray(clear).save(tmp_path / "clear.png")

@@ -127,7 +127,7 @@ def test_what_is_being_painted_is_not_swept_away(tmp_path, monkeypatch):
     visit = page._visit(_visitor())
     visit.busy, visit.folder = True, used
     monkeypatch.setattr(page_module, "_KEPT", -1)
-    page.take_styles([])
+    page.take_styles([], _visitor("another"))
     assert [path.name for path in tmp_path.iterdir()] == ["used"]
 
 

@@ -430,10 +430,10 @@ def _misfit(metadata: WeightsMetadata, method: str) -> str:
         kind = _KINDS.get(metadata.kind, f"a {metadata.kind}")
         return f"is {kind}, but {method} needs {' and '.join(needs)}; give another file"
     if metadata.kind in ("decoder", "painter"):
+        serves = METHODS[method]
         try:
-            serves = METHODS[method]
-            assert isinstance(serves, DecoderMethod)  # as all of one pass
-            check_transform(metadata, serves.transform)
+            if isinstance(serves, DecoderMethod):
+                check_transform(metadata, serves.transform)
         except NstjaxError as error:
             return f"does not fit: {error}"
     if metadata.kind not in vgg.KINDS:
