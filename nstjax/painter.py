@@ -24,8 +24,8 @@ from nstjax.methods.plan import (
     run,
 )
 from nstjax.methods.styles import (
-    STYLE_SUFFIX,
     SavedStyle,
+    check_saving,
     make_style,
     save_style,
     style_side,
@@ -180,16 +180,8 @@ class Painter:
         styles = self._styles or ()
         if len(styles) != 1:
             raise NstjaxError(f"a painter saves one style, and has {len(styles)}")
-        if Path(path).suffix != STYLE_SUFFIX:
-            raise NstjaxError(
-                f"a saved style's name ends in {STYLE_SUFFIX}, not {path}"
-            )
         scale, strokes = (self._options[n] for n in ("style_scale", "stroke_scale"))
-        if (strokes or 0) > 1:
-            raise NstjaxError(
-                "a saved style keeps no strokes of a stroke_scale above 1, which are "
-                "painted in two passes"
-            )
+        check_saving(Path(path), strokes)
         (picture,) = styles
         side = None
         if isinstance(picture, np.ndarray) and (strokes is not None or scale != 1):

@@ -9,12 +9,10 @@ import numpy as np
 from tqdm import tqdm
 
 from nstjax.cli.jobs import Job
-from nstjax.cli.painting import plan_job, save_style, to_write
+from nstjax.cli.painting import plan_job, save_style, write_at_once
 from nstjax.cli.reports import Reports
 from nstjax.errors import explain
-from nstjax.io.images import write_image
 from nstjax.methods import batches
-from nstjax.methods import plan as planning
 from nstjax.methods.base import Plan
 from nstjax.methods.images import Style
 
@@ -42,7 +40,6 @@ def paint_all(
     Returns:
         How many pictures failed.
     """
-    replace = options.overwrite or options.resume
     failed = 0
     unsaved = bool(options.save_style)
     begin = time.perf_counter()
@@ -69,12 +66,7 @@ def paint_all(
         return planned
 
     def write(job: Job, plan: Plan, image: np.ndarray) -> None:
-        finished = planning.finish(plan, image)
-        picture, how = to_write(job, plan, finished, options)
-        write_image(job.output, picture, overwrite=replace, **how)
-        if options.overwrite:
-            # Of a run whose picture has just been replaced.
-            job.state.unlink(missing_ok=True)
+        write_at_once(job, plan, image, options)
 
     def done(job: Job, plan: Plan, seconds: float) -> None:
         reports.made(job, plan.output_size, seconds)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -46,6 +47,12 @@ class Job:
     def intermediate(self, evaluations: int) -> Path:
         """The picture after so many evaluations."""
         return self.beside(f"_{evaluations:05d}")
+
+
+def on_the_way_to(path: Path) -> Path | None:
+    """The output of which `Job.intermediate` could give a path, or None."""
+    found = re.fullmatch(r"(.+)_\d{5,}", path.stem)
+    return found and path.with_name(f"{found[1]}{path.suffix}")
 
 
 def plan_jobs(

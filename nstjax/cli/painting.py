@@ -262,6 +262,18 @@ def save_style_of(
     save_style(job, plan, options)
 
 
+def write_at_once(job: Job, plan: Plan, image: np.ndarray, options: Any) -> np.ndarray:
+    """Writes what a method of one pass has painted; returns it as it was finished."""
+    finished = planning.finish(plan, image)
+    picture, how = to_write(job, plan, finished, options)
+    replace = options.overwrite or options.resume
+    write_image(job.output, picture, overwrite=replace, **how)
+    if options.overwrite:
+        # Of a run whose picture has just been replaced.
+        job.state.unlink(missing_ok=True)
+    return finished
+
+
 def _paint_at_once(
     job: Job,
     plan: Plan,
@@ -281,12 +293,7 @@ def _paint_at_once(
 
     with bar:
         outcome = planning.run(plan, on_tile=on_tile)
-    image = planning.finish(plan, outcome.image)
-    picture, how = to_write(job, plan, image, options)
-    write_image(job.output, picture, overwrite=replace, **how)
-    if options.overwrite:
-        # Of a run whose picture has just been replaced.
-        job.state.unlink(missing_ok=True)
+    image = write_at_once(job, plan, outcome.image, options)
     _write_depth(job, plan, image, shown, replace=replace)
     return _record(job, plan, outcome) if options.trace or options.json else {}
 

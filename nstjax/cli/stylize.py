@@ -3,7 +3,6 @@
 import argparse
 import json
 import os
-import re
 import sys
 import time
 import warnings
@@ -23,8 +22,6 @@ from nstjax.ops.cpu import xla
 from nstjax.weights.store.compile_cache import set_compile_cache
 
 _METHOD = "adain"
-# The name of a picture that --save-every writes, see `Job.intermediate`.
-_ON_THE_WAY = re.compile(r"(.+)_\d{5,}")
 _STYLES, _METHODS = SHEETS
 _DEMONSTRATION = {"content": ["chelsea"], "style": ["night"]}
 
@@ -302,7 +299,7 @@ def _status(failed: int, total: int) -> int:
 
 def _check_save_style(jobs, there, leaves: dict[str, Any], options) -> None:
     from nstjax.io.files import refuse_to_overwrite
-    from nstjax.methods.styles import STYLE_SUFFIX
+    from nstjax.methods.styles import check_saving
     from nstjax.methods.table import method_of, one_pass_names
 
     path = Path(options.save_style)
@@ -315,13 +312,7 @@ def _check_save_style(jobs, there, leaves: dict[str, Any], options) -> None:
         )
     if len({job.styles for job in everything}) > 1:
         raise NstjaxError("--save-style keeps one style, not a folder of them")
-    if (leaves["stroke_scale"] or 0) > 1:
-        raise NstjaxError(
-            "--save-style keeps no strokes of a --stroke-scale above 1, which are "
-            "painted in two passes; leave out one of both"
-        )
-    if path.suffix != STYLE_SUFFIX:
-        raise NstjaxError(f"a saved style's name ends in {STYLE_SUFFIX}, not {path}")
+    check_saving(path, leaves["stroke_scale"])
     if not path.parent.is_dir():
         raise NstjaxError(f"{path} cannot be written: its folder does not exist")
     # A folder's run that goes on keeps the style that it began with.
@@ -330,6 +321,7 @@ def _check_save_style(jobs, there, leaves: dict[str, Any], options) -> None:
 
 def _check_outputs(jobs, leaves: dict[str, Any], options) -> None:
     """Checks that nothing the run writes is written twice, or is what it reads."""
+    from nstjax.cli.jobs import on_the_way_to
     from nstjax.cli.outputs import check_distinct
 
     outputs = [job.output for job in jobs]
@@ -347,8 +339,7 @@ def _check_outputs(jobs, leaves: dict[str, Any], options) -> None:
     if options.save_every:
         made = {os.path.realpath(job.output) for job in jobs}
         for path in map(Path, [*outputs, *inputs]):
-            found = _ON_THE_WAY.fullmatch(path.stem)
-            of = found and path.with_name(f"{found[1]}{path.suffix}")
+            of = on_the_way_to(path)
             if of and os.path.realpath(of) in made:
                 raise NstjaxError(
                     f"--save-every may write a picture named {path.name} on the way to "

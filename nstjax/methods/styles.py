@@ -163,6 +163,22 @@ def make_style(
     return SavedStyle(statistics, networks.encoder_sha256, name)
 
 
+def check_saving(path: Path, stroke_scale: float | None) -> None:
+    """Checks, before a style is seen, that it can be kept.
+
+    Raises:
+        NstjaxError: for another name than a saved style's, or strokes that no style
+            has.
+    """
+    if (stroke_scale or 0) > 1:
+        raise NstjaxError(
+            "a saved style keeps no strokes of a stroke_scale above 1, which are "
+            "painted in two passes; leave out one of both"
+        )
+    if path.suffix != STYLE_SUFFIX:
+        raise NstjaxError(f"a saved style's name ends in {STYLE_SUFFIX}, not {path}")
+
+
 def save_style(path: str | Path, style: SavedStyle, *, overwrite: bool = False) -> None:
     """Writes a style to a file that can be painted with again.
 

@@ -98,11 +98,7 @@ def is_clip(path: str | os.PathLike) -> bool:
 
 def is_still_gif(path: str | os.PathLike) -> bool:
     """Whether a file is a GIF of a single frame, which may be meant as a picture."""
-    try:
-        with Image.open(path, formats=("GIF",)) as image:
-            return not getattr(image, "is_animated", False)
-    except Exception:  # as in `_is_animated`
-        return False
+    return _look(path) == ("GIF", False)
 
 
 def open_clip(path: str | os.PathLike, *, fps: float | Fraction | None = None) -> Clip:
@@ -187,9 +183,15 @@ def read_frames(
 
 
 def _is_animated(path: Path) -> bool:
+    format, several = _look(path)
+    # A GIF of one frame is a clip of one frame; others are stills.
+    return format == "GIF" or several
+
+
+def _look(path: str | os.PathLike) -> tuple[str | None, bool]:
+    """A picture's format, None of what is none, and whether it has several frames."""
     try:
         with Image.open(path, formats=("GIF", "WEBP", "PNG")) as image:
-            # A GIF of one frame is a clip of one frame; others are stills.
-            return image.format == "GIF" or getattr(image, "is_animated", False)
+            return image.format, getattr(image, "is_animated", False)
     except Exception:  # Pillow raises nearly anything for damaged files
-        return False
+        return None, False

@@ -146,8 +146,6 @@ class _WithPolicy:
         self._app = app
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        from starlette.responses import PlainTextResponse
-
         async def send_with_policy(message: Any) -> None:
             if message["type"] == "http.response.start":
                 policy = (b"content-security-policy", _POLICY.encode())
@@ -159,6 +157,8 @@ class _WithPolicy:
         # A proxy may ask by a name of its own.
         hosts = headers.get(b"host"), headers.get(b"x-forwarded-host")
         if origin is not None and origin.partition(b"://")[2] not in hosts:
+            from starlette.responses import PlainTextResponse
+
             await PlainTextResponse("Not from this page.", 403)(
                 scope, receive, send_with_policy
             )

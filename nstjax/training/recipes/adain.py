@@ -28,6 +28,7 @@ from nstjax.training.recipes.decoding import (
     check_weights,
     decoder_metadata,
     decoder_spec,
+    make_encode,
 )
 from nstjax.training.recipes.initial import begin_from_initial
 from nstjax.training.sources import content_and_style
@@ -62,6 +63,8 @@ def make_task(config: ConfigDict) -> Task:
             config.compute_dtype, partial(disparity, spec=depth.spec)
         )
     training, validation = content_and_style(config, style_prefix="style_")
+    # The features that AdaIN transforms.
+    transformed = make_encode(config, encoder)
 
     def init(key: Array) -> Any:
         params = decoders.init_params(key, spec)
@@ -73,18 +76,6 @@ def make_task(config: ConfigDict) -> Task:
             "bias": jnp.full_like(last["bias"], grey),
         }
         return params
-
-    def transformed(
-        frozen: Any, image: Array, *, compute_dtype: str | None = None
-    ) -> Array:
-        """The features that AdaIN transforms."""
-        return vgg.features(
-            frozen["encoder"],
-            image,
-            (config.layer,),
-            spec=encoder.spec,
-            compute_dtype=compute_dtype,
-        )[config.layer]
 
     def encode(frozen: Any, image: Array, **needed: bool) -> tuple[Array, Picture]:
         """The features to transform, and the picture for the losses.

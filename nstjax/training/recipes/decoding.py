@@ -1,14 +1,17 @@
 """What all trainings of a decoder have in common."""
 
 import dataclasses
+from collections.abc import Callable
 from typing import Any
 
 from ml_collections import ConfigDict
 
 from nstjax.errors import NstjaxError
 from nstjax.io.weights import WeightsMetadata
+from nstjax.models import vgg
 from nstjax.models.decoders import DecoderSpec
 from nstjax.models.vgg import VGGSpec
+from nstjax.types import Array
 from nstjax.weights.pretrained import Encoder
 
 
@@ -28,6 +31,26 @@ def decoder_spec(config: ConfigDict, encoder: VGGSpec) -> DecoderSpec:
     if not config.decoder_widths:
         return mirror
     return dataclasses.replace(mirror, widths=tuple(config.decoder_widths))
+
+
+def make_encode(config: ConfigDict, encoder: Encoder) -> Callable[..., Array]:
+    """What gives the features of a config's layer, which its decoder decodes.
+
+    Returns:
+        ``encode(frozen, image, compute_dtype=None)``, by the weights that `frozen` has
+        under "encoder".
+    """
+
+    def encode(frozen: Any, image: Array, *, compute_dtype: str | None = None) -> Array:
+        return vgg.features(
+            frozen["encoder"],
+            image,
+            (config.layer,),
+            spec=encoder.spec,
+            compute_dtype=compute_dtype,
+        )[config.layer]
+
+    return encode
 
 
 def decoder_metadata(

@@ -23,6 +23,7 @@ from nstjax.training.recipes.decoding import (
     check_weights,
     decoder_metadata,
     decoder_spec,
+    make_encode,
 )
 from nstjax.training.recipes.initial import begin_from_initial
 from nstjax.training.sources import content_and_style
@@ -58,14 +59,7 @@ def make_task(config: ConfigDict) -> Task:
     def init(key: Array) -> Any:
         return decoders.init_params(key, spec)
 
-    def encode(frozen: Any, image: Array, *, compute_dtype: str | None = None) -> Array:
-        return vgg.features(
-            frozen["encoder"],
-            image,
-            (config.layer,),
-            spec=encoder.spec,
-            compute_dtype=compute_dtype,
-        )[config.layer]
+    encode = make_encode(config, encoder)
 
     def swap(content: Array, style: Array) -> Array:
         count = len(content)
