@@ -156,17 +156,17 @@ def test_whatever_a_picture_raises_belongs_to_that_picture(
 
 
 def test_a_picture_that_cannot_be_written_is_reported(folders, monkeypatch, capsys):
-    from nstjax.cli import batches
+    from nstjax.cli import painting
 
     folders["style"] = folders["style"] / "calm.png"
-    write = batches.write_image
+    write = painting.write_image
 
     def full_disk(path, image, **options):
         if path.name == "1.png":
             raise NstjaxError(f"{path} cannot be written: no space is left")
         write(path, image, **options)
 
-    monkeypatch.setattr(batches, "write_image", full_disk)
+    monkeypatch.setattr(painting, "write_image", full_disk)
     assert main([*_arguments(folders), "--quiet"]) == 2
     assert "1.png cannot be written" in capsys.readouterr().err
     assert len(list(folders["output"].iterdir())) == len(SIZES) - 1

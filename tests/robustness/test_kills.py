@@ -1,8 +1,9 @@
 """Commands that are killed at random moments, and then given again.
 
 Whatever the signal and the moment, the same command must go on, and end with the
-very files of a run that was left alone. A signal that can be caught must be answered
-with 128 plus its number, and with no traceback.
+very files of a run that was left alone (pictures of one pass: but for rounding). A
+signal that can be caught must be answered with 128 plus its number, and with no
+traceback.
 
 ``NSTJAX_KILLS`` says how many (50 for the figures of docs/reliability.md),
 ``NSTJAX_ROBUSTNESS_SEED`` which.
@@ -149,13 +150,28 @@ def results(name: str, folder: Path) -> dict[str, object]:
         from safetensors.numpy import load_file
 
         for path in out.glob("*.safetensors"):
-            tensors = load_file(path)
-            found |= {key: tensors[key].tobytes() for key in tensors}
+            found |= load_file(path)
         return found
     for path in sorted(out.rglob("*.png")):
         with Image.open(path) as image:
-            found[str(path.relative_to(out))] = np.asarray(image).tobytes()
+            found[str(path.relative_to(out))] = np.asarray(image)
     return found
+
+
+def differences(name: str, found: dict, expected: dict) -> list[str]:
+    """What is missing, or another than that of a run that was left alone."""
+    if found.keys() != expected.keys():
+        return sorted(found.keys() ^ expected.keys())
+    if name in ("folders", "evaluate"):
+        # Programs for larger pictures serve smaller ones, to other sums' rounding.
+        # Which are ready depends on what has been painted before, tests beside this
+        # one included.
+        return [
+            f"{file}, by {most} of 255"
+            for file, image in expected.items()
+            if (most := np.abs(image - found[file].astype(int)).max()) > 1
+        ]
+    return [key for key in expected if not np.array_equal(found[key], expected[key])]
 
 
 def leftovers(folder: Path) -> list[str]:
@@ -228,9 +244,9 @@ def test_nothing_is_lost_whenever_a_command_is_killed(material, tmp_path):
         if again.returncode != (2 if finished else 0):
             counts["lost work"] += 1
             problems.append(f"{what} does not go on: {error[-500:]}")
-        elif results(name, folder) != expected[name]:
+        elif other := differences(name, results(name, folder), expected[name]):
             counts["lost work"] += 1
-            problems.append(f"{what} goes on to another result")
+            problems.append(f"{what} goes on to another result: {other}")
         else:
             counts["went on to the same result"] += 1
         print(f"{what}: {json.dumps(counts)}", flush=True)
