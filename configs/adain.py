@@ -22,7 +22,11 @@ Presets:
         Laplacian, Depth loss and AdaIN".
 
 No published recipe mirrors its crops at random; all begin from torch's random
-weights, where here a decoder begins with grey pictures.
+weights, where here a decoder begins with grey pictures. They keep the last weights and
+hold nothing out; here every 50th picture is held out, and what is exported is the
+checkpoint with the least loss on those. irasin pairs each photograph with one painting
+for the whole training, here pairs are drawn anew. huang's style loss takes the target's
+deviations without an epsilon, here with 1e-5 in the variance.
 
 The published presets expect a full VGG-19: the normalised one, or torchvision's
 for irasin. With it the decoder mirrors the encoder.

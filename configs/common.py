@@ -136,8 +136,10 @@ def per_image(method: str) -> ConfigDict:
     config.method = method
     # A bundled network's name, or a converted weight file.
     config.encoder = "vgg19-slim"
-    # "max" or "average" in place of the pooling the weights were trained with.
+    # "max" or "average" in place of the pooling the weights were trained with; and
+    # "floor" or "ceil" for what it makes of odd sides.
     config.pooling = ""
+    config.rounding = ""
 
     # The size worked at, where none is asked for: "content" takes the content's
     # own; "short_side" and "long_side" scale that side to size pixels;
@@ -150,7 +152,7 @@ def per_image(method: str) -> ConfigDict:
     # of its iterations (more than 1 for longer ones).
     config.stages = ()
     # What a stage begins with: the last one's "pixels" as they are, enlarged, or
-    # its "picture", clipped and rounded to 8 bits first.
+    # its "picture", clipped and cut off to 8 bits first.
     config.stage_start = "pixels"
     # How content and styles are brought to size: "lanczos" or "bilinear".
     config.resampling = "lanczos"
@@ -169,7 +171,7 @@ def per_image(method: str) -> ConfigDict:
     config.content_normalisation = "mean"
     # Gram matrices: as they are ("none"), over H * W or over C * H * W.
     config.gram_normalisation = "hw"
-    # "mean" of squares, "gatys" (a quarter of it), or "relative".
+    # "mean" of squares, "gatys" (a quarter of it), "relative", or "bounded".
     config.style_normalisation = "mean"
     # The layer whose patches are swapped for the style's; their side and their
     # distance in feature positions; 1 for the swapped features, 0 for the content's
@@ -196,7 +198,7 @@ def per_image(method: str) -> ConfigDict:
     # "l1" or "l2".
     config.depth_norm = "l1"
     # Losses take this many times the encoder's activations; 0 for as many times
-    # as brings them to the scale of Caffe's VGG-19, by the encoder's input map.
+    # as brings torchvision's VGG-19 to the scale of Caffe's, see `of_caffe`.
     config.feature_scale = 1.0
     # The Laplacian and the variation are of this many times a [0, 1] picture.
     config.pixel_scale = 1.0
@@ -225,8 +227,14 @@ def per_image(method: str) -> ConfigDict:
     return config
 
 
-def caffe_scale(config: ConfigDict) -> None:
-    """Makes weights that were chosen for Caffe's VGG-19 fit any encoder."""
+def of_caffe(config: ConfigDict) -> None:
+    """Chooses Caffe's VGG-19, which the published weights were chosen for.
+
+    They fit torchvision's, too, whose activations are multiplied by one number. In
+    encoders whose channels were rescaled, such as "vgg19-slim", layers have other
+    shares of the loss.
+    """
+    config.encoder = "vgg19"
     config.feature_scale = 0.0
     # 200 for pixels from 0 to 255 (Ruder et al., 2016, section 6).
     config.temporal_weight = 200 * 255.0**2
@@ -240,7 +248,7 @@ def preset_config(
     """Lets the preset of a name change a config, and locks it.
 
     Args:
-        config: from `per_image`.
+        config: all leaves.
         name: the preset's.
         presets: functions of a config by name.
 

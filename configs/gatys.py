@@ -1,7 +1,7 @@
 """Gatys et al.: content features kept, Gram matrices of the style matched.
 
     python stylize.py --method gatys --content PHOTO --style PAINTING --output PICTURE
-    python stylize.py --method gatys --preset reference --encoder vgg19 ...
+    python stylize.py --method gatys --preset reference ...
     python stylize.py --config configs/gatys.py:paper --config.style_weight=1e4 ...
 
 Presets:
@@ -10,11 +10,13 @@ Presets:
         target, so that the weights hold for any encoder and size.
     vgg19: the same with the original VGG-19, whose marks are stronger: less of them,
         and most evaluations at half the size, where they cost a quarter.
-    reference: the notebook of leongatys/PytorchNeuralStyleTransfer, which loads
-        Caffe's VGG-19, "vgg19". It cuts the longer side's fraction of a pixel off,
-        where here it is rounded.
+    reference: the notebook of leongatys/PytorchNeuralStyleTransfer, with Caffe's
+        VGG-19, "vgg19", as it loads it. It cuts the longer side's fraction of a pixel
+        off, where here it is rounded.
     paper: Gatys et al., 2015, https://arxiv.org/abs/1508.06576, which gives
-        neither optimiser nor number of iterations.
+        neither optimiser nor number of iterations; with "vgg19", too.
+
+    nstjax weights get vgg19
 """
 
 from nstjax.configs import common
@@ -71,7 +73,7 @@ def with_vgg19(best):
 
 
 def reference(config):
-    common.caffe_scale(config)
+    common.of_caffe(config)
     config.pooling = "max"
     config.style_layers = {layer: 1e3 / n**2 for layer, n in CHANNELS.items()}
     config.pixel_domain = "caffe"
@@ -89,7 +91,7 @@ def reference(config):
 
 
 def paper(config):
-    common.caffe_scale(config)
+    common.of_caffe(config)
     config.pooling = "average"
     config.content_normalisation = "half_sum"
     config.style_normalisation = "gatys"

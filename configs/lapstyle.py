@@ -2,16 +2,18 @@
 
     python stylize.py --method lapstyle --content PHOTO --style PAINTING \\
         --output PICTURE
-    python stylize.py --method lapstyle --preset reference --encoder vgg19 ...
+    python stylize.py --method lapstyle --preset reference ...
     python stylize.py --config configs/lapstyle.py --config.lap_weight=1.0 ...
 
 Presets:
     best: the preset of configs/gatys.py and a Laplacian term at pools 4 and 16.
     reference: ``lap_style.lua`` of askerlee/lapstyle with its defaults (its
-        sample scripts use content weight 20), which loads Caffe's VGG-19,
-        "vgg19".
+        sample scripts use content weight 20), with Caffe's VGG-19, "vgg19", as
+        it loads it.
     paper: the sum over ij of (D_p - D_x)^2 added to Gatys' paper form; Li et
         al., 2017, https://arxiv.org/abs/1707.01253, pool before the filter.
+
+    nstjax weights get vgg19
 """
 
 from nstjax.configs import common, gatys
@@ -39,8 +41,10 @@ def best(config):
 
 
 def reference(config):
-    common.caffe_scale(config)
+    common.of_caffe(config)
     config.pooling = "max"
+    # As loadcaffe builds it; the other references' networks round down.
+    config.rounding = "ceil"
     config.content_weight = 5.0
     config.style_weight = 100.0
     config.gram_normalisation = "chw"

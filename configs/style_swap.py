@@ -2,19 +2,21 @@
 
     python stylize.py --method style-swap --content PHOTO --style PAINTING \\
         --output PICTURE
-    python stylize.py --method style-swap --preset reference --encoder vgg19 ...
+    python stylize.py --method style-swap --preset reference ...
     python stylize.py --method style-swap --config.patch_size=5 ...
 
 Presets:
     best: good pictures with the bundled encoder; the loss is relative to its
         target, so that the weights hold for any encoder and size.
-    reference: ``style-swap.lua`` of rtqichen/style-swap with its defaults, which
-        loads Caffe's VGG-19, "vgg19". Its pictures have at most 640 pixels a side,
-        its styles 512; here a style gets the content's size. Torch's Adam adds its
-        epsilon before it corrects the bias of the squares, Optax's after, which is
-        1e-8 of either.
+    reference: ``style-swap.lua`` of rtqichen/style-swap with its defaults, and
+        Caffe's VGG-19, "vgg19", as it loads it. Its pictures have at most 640 pixels
+        a side, its styles 512; here a style gets the content's size. Torch's Adam
+        adds its epsilon before it corrects the bias of the squares, Optax's after,
+        which is 1e-8 of either.
     paper: the squared norm and variation of Chen & Schmidt, 2016,
         https://arxiv.org/abs/1612.04337, by their code's optimiser and weight.
+
+    nstjax weights get vgg19
 """
 
 from nstjax.configs import common
@@ -51,7 +53,7 @@ def best(config):
 
 
 def reference(config):
-    common.caffe_scale(config)
+    common.of_caffe(config)
     config.pooling = "max"
     config.swap_gradient = "unit_l1"
     config.tv_weight = 1e-7
@@ -59,6 +61,7 @@ def reference(config):
     # Its variation module stands behind the preprocessing, which multiplies by 255.
     config.pixel_scale = 255.0
     config.size = 640
+    config.resampling = "bilinear"
     config.learning_rate = 0.05
     config.iterations = 100
 

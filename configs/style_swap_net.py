@@ -12,7 +12,9 @@ Presets:
         for Caffe's VGG-19, "vgg19". Every content is swapped for every style of
         the batch. Its decoder pads with zeros and has batch normalisation, or
         instance normalisation if asked for; the decoder here reflects and has
-        neither.
+        neither. It squashes whole pictures to 256 x 256, where here a square is cut
+        at that shorter side, and begins with orthogonal kernels, where here they are
+        He et al.'s.
     irasin: ``train.py`` of irasin/Pytorch_Style_Swap, for torchvision's
         VGG-19, "vgg19-torchvision".
 
@@ -52,7 +54,7 @@ def base():
     config.feature_weight = 1.0
     config.swapped_weight = 1.0
     config.tv_weight = 1e-6
-    # "mean" of squares, or "relative" to the target's.
+    # "mean" or "half_sum" of squares, or "relative" to the target's.
     config.feature_normalisation = "mean"
     # See nstjax/losses/variation.py.
     config.tv_kind = "sum_squares"

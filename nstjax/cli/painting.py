@@ -370,7 +370,7 @@ def _without_news(fingerprint: dict[str, Any], saved: dict[str, Any]) -> dict[st
     """A fingerprint without terms that an older release did not have, and it has not.
 
     Terms of weight 0 change nothing, nor does the temporal one of a single picture,
-    nor a scale of strokes that is not given.
+    nor a scale of strokes, or a rounding of odd sides, that is not given.
     """
     known = saved.get("options")
     if not isinstance(known, dict):
@@ -379,7 +379,7 @@ def _without_news(fingerprint: dict[str, Any], saved: dict[str, Any]) -> dict[st
         name: value
         for name, value in fingerprint["options"].items()
         if name in known
-        or not name.endswith(("_weight", "stroke_scale"))
+        or not name.endswith(("_weight", "stroke_scale", "rounding"))
         or (value and name != "temporal_weight")
     }
     return fingerprint | {"options": options}

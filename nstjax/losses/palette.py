@@ -23,7 +23,12 @@ from nstjax.types import Array
 
 
 def palette_loss(
-    image: Array, style: Array, *, key: Array, directions: int = 8, samples: int = 4096
+    image: Array,
+    style: Array,
+    *,
+    key: Array,
+    directions: int = 8,
+    samples: int | None = 4096,
 ) -> Array:
     """Sliced squared Wasserstein-2 distance of two pictures' colours.
 
@@ -35,7 +40,8 @@ def palette_loss(
         style: of any size, [B, H', W', 3].
         key: of the directions, and of the pixels that are drawn.
         directions: how many.
-        samples: pixels drawn of each picture, with replacement.
+        samples: pixels drawn of each picture, with replacement; None for all pixels of
+            the result, and as many quantiles of the style's.
 
     Returns:
         The mean over directions and pictures, a float32 scalar.
@@ -47,11 +53,25 @@ def palette_loss(
 
     def projected(picture: Array, key: Array) -> Array:
         pixels = picture.astype(jnp.float32).reshape(len(picture), -1, 3)
-        drawn = jax.random.randint(key, (samples,), 0, pixels.shape[1])
-        return jnp.sort(pixels[:, drawn] @ axes, axis=1)
+        if samples is not None:
+            pixels = pixels[:, jax.random.randint(key, (samples,), 0, pixels.shape[1])]
+        return jnp.sort(jnp.einsum("cd,bnc->bdn", axes, pixels))
 
-    difference = projected(image, of_image) - projected(style, of_style)
+    of_result, wanted = projected(image, of_image), projected(style, of_style)
+    difference = of_result - _quantiles(wanted, of_result.shape[-1])
     return jnp.square(difference).mean()
+
+
+def _quantiles(values: Array, count: int) -> Array:
+    """So many quantiles of sorted values [..., N], the same where N is `count`."""
+    number = values.shape[-1]
+    if number == count:
+        return values
+    places = jnp.clip((jnp.arange(count) + 0.5) * number / count - 0.5, 0, number - 1)
+    below = jnp.floor(places).astype(int)
+    share = places - below
+    above = jnp.minimum(below + 1, number - 1)
+    return (1 - share) * values[..., below] + share * values[..., above]
 
 
 def fringe_loss(image: Array, style: Array) -> Array:
@@ -94,13 +114,18 @@ def _laplacian_energy(image: Array) -> Array:
 
 @dataclasses.dataclass(frozen=True)
 class Palette(Loss):
-    """`palette_loss`."""
+    """`palette_loss`, of pixels drawn anew for each key, and of all without one."""
 
-    def target(self, content: Picture, style: Picture) -> tuple[Array, Array]:
-        return style.image, jax.random.key(0) if style.key is None else style.key
+    def target(self, content: Picture, style: Picture) -> tuple[Array, Array | None]:
+        return style.image, style.key
 
     def loss(self, result: Picture, target: Any) -> Array:
         style, key = target
+        if key is None:
+            # Ones drawn once would be the only ones that move.
+            return palette_loss(
+                result.image, style, key=jax.random.key(0), samples=None
+            )
         return palette_loss(result.image, style, key=key)
 
 

@@ -265,7 +265,9 @@ class Method(abc.ABC):
 
 
 # Options that say what `Method.load` loads.
-NETWORK_OPTIONS = ("encoder", "decoder", "depth_model", "compute_dtype", "pooling")
+NETWORK_OPTIONS = (
+    *("encoder", "decoder", "depth_model", "compute_dtype", "pooling", "rounding"),
+)
 
 
 def merge_options(

@@ -39,7 +39,7 @@ class DecoderMethod(Method):
 
     takes_masks = True
     defaults = {
-        # "" for the decoder's own.
+        # "" for the painter's own, or for the bundled one.
         "encoder": "",
         "alpha": 1.0,
         "style_scale": 1.0,
@@ -49,6 +49,11 @@ class DecoderMethod(Method):
 
     def __init__(self, name: str, *, decoder: str, transform: str = "adain") -> None:
         super().__init__(name)
+        if transform not in ("adain", "style_swap"):
+            raise ValueError(
+                f"decoders paint 'adain' or 'style_swap', not {transform!r}; a method "
+                "of another transform has a class of its own"
+            )
         self.decoder = decoder
         self.transform = transform
         # Style-Swap needs the style's picture, of which statistics say too little.

@@ -19,6 +19,8 @@ from nstjax.weights.pretrained import (
 
 # What decoders are trained to paint.
 TRANSFORMS = ("adain", "style_swap")
+# Published encoders that decoders were trained with, as conversion names them.
+_VARIANTS = {"torchvision", "caffe", "normalised"}
 
 
 class Networks(NamedTuple):
@@ -108,4 +110,12 @@ def check_encoder(
             f"the decoder {decoder.name} was trained with another encoder "
             f"({decoder.notes.get('encoder')}) than {encoder.name}; give both, "
             "--encoder and --decoder"
+        )
+    # Converted files name the publisher's network, not a file.
+    wanted, variant = decoder.notes.get("encoder"), encoder.notes.get("variant")
+    if {wanted, variant} <= _VARIANTS and wanted != variant:
+        raise NstjaxError(
+            f"the decoder {decoder.name} was trained with another VGG-19 ({wanted}) "
+            f"than {encoder.name} ({variant}); convert that one, and name it by "
+            "--encoder"
         )

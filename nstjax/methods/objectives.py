@@ -61,7 +61,8 @@ class ObjectiveSpec:
     def from_options(cls, options: Mapping[str, Any]) -> "ObjectiveSpec":
         """Makes the spec of a per-image config's leaves; others are passed over.
 
-        Leaves that are missing have the values of ``configs/common.py``.
+        Leaves that are missing have the values of ``configs/common.py``, but for
+        ``temporal_weight``, which is then 0.
 
         Raises:
             NstjaxError: if one is out of range or no weight is positive.

@@ -84,7 +84,9 @@ class OptimizationMethod(Method):
     def load(self, options: Mapping[str, Any]) -> Encoder:
         from nstjax.weights.pretrained import load_encoder
 
-        return load_encoder(options["encoder"], pooling=options["pooling"])
+        return load_encoder(
+            options["encoder"], pooling=options["pooling"], rounding=options["rounding"]
+        )
 
     def prepare(
         self,

@@ -72,7 +72,8 @@ def for_encoder(options: Mapping[str, Any], encoder: VGGSpec) -> Mapping[str, An
     """The options with what depends on the encoder filled in.
 
     A ``feature_scale`` of 0 becomes 1 for Caffe's pixels and 57 for any others:
-    activations for normalised input are smaller by 255 times a deviation of 0.225.
+    activations of torchvision's VGG-19, for normalised input, are smaller by 255 times
+    a deviation of 0.225. Encoders whose channels were rescaled stay on another scale.
 
     Raises:
         NstjaxError: for an unknown ``stage_start``.
@@ -187,7 +188,12 @@ def optimise_picture(
                 x = _resize_pixels(x, stage.size)
             elif init_image is not None or options["init"] != "noise":
                 begin = _initial_picture(
-                    options, small_content, small_styles, init_image, stage.size
+                    options,
+                    small_content,
+                    small_styles,
+                    style_blend,
+                    init_image,
+                    stage.size,
                 )
                 x = objective.from_unit(begin, params)
             else:
@@ -405,28 +411,34 @@ def _initial_picture(
     options: Mapping[str, Any],
     content: np.ndarray,
     styles: Sequence[np.ndarray],
+    blend: Sequence[float] | None,
     init_image: np.ndarray | None,
     size: tuple[int, int],
 ) -> np.ndarray:
     """The picture [1, H, W, 3] that a run begins from."""
+    shares = [1.0] * len(styles) if blend is None else list(blend)
     if init_image is not None:
         return resize_image(init_image, size)[None]
     if options["init"] == "content":
         return content
     if options["init"] == "recoloured":
-        colours = [style.reshape(1, -1, 3) for style in styles]
-        recoloured = match_color(content[0], np.concatenate(colours, axis=1))
-        return np.asarray(recoloured)[None]
+        # Each style's colours, mixed as the styles are.
+        recoloured = sum(
+            weight * np.asarray(match_color(content[0], style[0]))
+            for style, weight in zip(styles, shares, strict=True)
+            if weight
+        )
+        return (recoloured / sum(shares))[None]
     if options["init"] == "style":
-        return resize_image(styles[0][0], size)[None]
+        return resize_image(styles[int(np.argmax(shares))][0], size)[None]
     raise NstjaxError(
         f"init must be {', '.join(INITS)} or a picture, not {options['init']!r}"
     )
 
 
 def _to_levels(image: np.ndarray) -> np.ndarray:
-    """A picture as it comes back from a file of 8 bits."""
-    return np.rint(255 * image).astype(np.float32) / 255
+    """A picture as torchvision's ``ToPILImage`` makes 8 bits of it: cut off."""
+    return np.floor(255 * image).astype(np.float32) / 255
 
 
 def _resize_pixels(x: Any, size: tuple[int, int]) -> Any:

@@ -196,7 +196,7 @@ def features_from_pixels(
     size: Array | None = None,
 ) -> Features:
     """The same as `features`, from pixels in the network's own domain."""
-    layers = tuple(layers)
+    layers = (layers,) if isinstance(layers, str) else tuple(layers)
     chex.assert_rank(pixels, 4)
     chex.assert_axis_dimension(pixels, 3, 3)
     check_layers(layers, spec)

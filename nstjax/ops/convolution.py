@@ -23,6 +23,7 @@ from nstjax.ops.cpu.xla import has_plain_convolutions
 from nstjax.types import Array
 
 Padding = tuple[tuple[int, int], tuple[int, int]]
+Convolve = Callable[[Array, Array, Padding], Array]
 
 _SAME: Padding = ((1, 1), (1, 1))
 _VALID: Padding = ((0, 0), (0, 0))
@@ -215,16 +216,21 @@ def upsample_reflect_conv3x3(
 
 @jax.custom_vjp
 def _upsample(padded: Array, kernel: Array) -> Array:
+    return _upsample_fastest(padded, kernel)
+
+
+def _upsample_fastest(padded: Array, kernel: Array) -> Array:
+    by_rows = partial(_upsample_by_rows, convolve=_fastest)
     suits = min(kernel.shape[2:]) >= UPSAMPLING_CHANNELS and _is_full(padded)
     if not suits:
-        return _upsample_by_rows(padded, kernel)
+        return by_rows(padded, kernel)
     return lax.platform_dependent(
-        padded, kernel, cpu=winograd_upsample_conv3x3, default=_upsample_by_rows
+        padded, kernel, cpu=winograd_upsample_conv3x3, default=by_rows
     )
 
 
 def _upsample_forward(padded, kernel):
-    return _upsample(padded, kernel), (padded, kernel)
+    return _upsample_fastest(padded, kernel), (padded, kernel)
 
 
 def _upsample_backward(residual, cotangent):
@@ -234,7 +240,9 @@ def _upsample_backward(residual, cotangent):
 _upsample.defvjp(_upsample_forward, _upsample_backward)
 
 
-def _upsample_by_rows(padded: Array, kernel: Array) -> Array:
+def _upsample_by_rows(
+    padded: Array, kernel: Array, convolve: Convolve = _convolve
+) -> Array:
     """The same by plain convolutions.
 
     After nearest upsampling, the nine taps of the kernel fall on only four distinct
@@ -251,7 +259,7 @@ def _upsample_by_rows(padded: Array, kernel: Array) -> Array:
             "at,qbu,tucd->abcqd", _TAPS[row, row : row + 2], _TAPS, kernel
         ).reshape(2, 3, kernel.shape[2], -1)
         shifted = padded[:, row : row + height + 1]
-        outputs.append(_convolve(shifted, taps.astype(kernel.dtype), _VALID))
+        outputs.append(convolve(shifted, taps.astype(kernel.dtype), _VALID))
     stacked = jnp.stack(outputs, axis=2)  # [B, H, 2, W, 2 * D]
     return stacked.reshape(batch, 2 * height, 2 * width, kernel.shape[-1])
 

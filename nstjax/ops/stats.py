@@ -1,6 +1,5 @@
 """Statistics of feature maps that throw positions away: moments and Grams."""
 
-from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -62,16 +61,18 @@ def channel_mean_std(features: Array, *, eps: float, ddof: int = 0) -> Statistic
     return _mean_std(features, eps, ddof)
 
 
-@partial(jax.custom_vjp, nondiff_argnums=(1, 2))
-def _mean_std(features: Array, eps: float, ddof: int) -> Statistics:
+def _measure(features: Array, eps: float, ddof: int) -> Statistics:
     positions = features.shape[1] * features.shape[2]
     mean = sum_over_positions(features) / positions
     squares = sum_over_positions(jnp.square(features - mean))
     return Statistics(mean, jnp.sqrt(squares / (positions - ddof) + eps))
 
 
+_mean_std = jax.custom_vjp(_measure, nondiff_argnums=(1, 2))
+
+
 def _mean_std_forward(features, eps, ddof):
-    statistics = _mean_std(features, eps, ddof)
+    statistics = _measure(features, eps, ddof)
     return statistics, (features, statistics)
 
 
@@ -122,14 +123,16 @@ def gram_matrix(features: Array, *, normalisation: str) -> Array:
     return products / divisors[normalisation]
 
 
-@jax.custom_vjp
-def _products(flat: Array) -> Array:
+def _multiply(flat: Array) -> Array:
     """From [B, N, C] to the [B, C, C] sums over N."""
     return lax.dot_general(flat, flat, (((1,), (1,)), ((0,), (0,))))
 
 
+_products = jax.custom_vjp(_multiply)
+
+
 def _products_forward(flat):
-    return _products(flat), flat
+    return _multiply(flat), flat
 
 
 def _products_backward(flat, cotangent):

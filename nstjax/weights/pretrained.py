@@ -115,12 +115,15 @@ def weights_path(name_or_path: str | Path) -> Path:
     )
 
 
-def load_encoder(name_or_path: str | Path, *, pooling: str = "") -> Encoder:
+def load_encoder(
+    name_or_path: str | Path, *, pooling: str = "", rounding: str = ""
+) -> Encoder:
     """Loads a VGG-19 or a VGG-16.
 
     Args:
         name_or_path: see `weights_path`.
         pooling: "max" or "average" in place of the weights' own; "" keeps it.
+        rounding: "floor" or "ceil", likewise, for odd sides.
 
     Raises:
         NstjaxError: if there is no such network, or it is no VGG.
@@ -131,7 +134,8 @@ def load_encoder(name_or_path: str | Path, *, pooling: str = "") -> Encoder:
         needed="a VGG encoder",
         remedy="convert one with 'nstjax convert vgg19'",
     )
-    data = dict(metadata.spec) | ({"pooling": pooling} if pooling else {})
+    changes = {"pooling": pooling, "rounding": rounding}
+    data = dict(metadata.spec) | {k: v for k, v in changes.items() if v}
     spec = vgg.VGGSpec.from_dict(data)
     check_shapes(params, vgg.param_shapes(spec), where=str(path))
     return Encoder(params, spec, metadata, sha256_of(path))

@@ -5,7 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from nstjax.losses.palette import fringe_loss, fringe_ratio, palette_loss
+from nstjax.losses.base import Picture
+from nstjax.losses.palette import Palette, fringe_loss, fringe_ratio, palette_loss
 
 palette = jax.jit(palette_loss, static_argnames=("directions", "samples"))
 ratio = jax.jit(fringe_ratio)
@@ -35,6 +36,36 @@ def test_where_colours_lie_does_not_matter():
         float(palette(image, x, key=jax.random.key(1))) for x in (moved, image**3)
     )
     assert same < 0.05 * other
+
+
+def test_all_pixels_are_those_of_numpy_and_all_of_them_move():
+    rng = np.random.default_rng(0)
+    image, style = rng.random((1, 9, 7, 3), "f4"), rng.random((1, 6, 8, 3), "f4")
+
+    def loss(image):
+        return palette(image, style, key=jax.random.key(0), samples=None)
+
+    axes = jax.random.normal(jax.random.split(jax.random.key(0), 3)[0], (3, 8))
+    axes = np.asarray(axes / jnp.linalg.norm(axes, axis=0))
+    projected = np.sort(image.reshape(-1, 3) @ axes, axis=0)
+    # Hazen's quantiles: of the middles of as many equal parts.
+    shares = (np.arange(len(projected)) + 0.5) / len(projected)
+    wanted = np.quantile(style.reshape(-1, 3) @ axes, shares, axis=0, method="hazen")
+    value, gradient = jax.value_and_grad(loss)(image)
+    np.testing.assert_allclose(value, np.square(projected - wanted).mean(), rtol=1e-4)
+    assert (np.abs(gradient).sum(axis=3) > 0).all()
+
+
+def test_without_a_key_every_pixel_moves():
+    rng = np.random.default_rng(0)
+    image, style = (Picture(rng.random((1, 80, 90, 3), "f4"), {}) for _ in range(2))
+    term = Palette()
+
+    def loss(pixels):
+        return term.loss(Picture(pixels, {}), term.target(image, style))
+
+    gradient = jax.grad(loss)(image.image)
+    assert (np.abs(gradient).sum(axis=3) > 0).mean() > 0.99
 
 
 def test_grey_has_no_fringes_and_a_colour_edge_has_its_own():

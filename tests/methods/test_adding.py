@@ -14,6 +14,7 @@ from nstjax.losses import table
 from nstjax.losses.base import Loss, Picture
 from nstjax.methods import objectives
 from nstjax.methods.base import Method, Outcome
+from nstjax.methods.decoder_methods import DecoderMethod
 from nstjax.methods.objectives import ObjectiveSpec
 from nstjax.methods.options import method_options
 from nstjax.methods.table import METHODS
@@ -120,6 +121,11 @@ class Tint(Method):
         color = plan.styles[0].mean(axis=(0, 1))
         strength = plan.options["strength"]
         return Outcome(plan.content + strength * (color - plan.content))
+
+
+def test_a_decoder_of_another_transform_is_no_decoder_method():
+    with pytest.raises(ValueError, match="'adain' or 'style_swap', not 'wct'"):
+        DecoderMethod("wct", decoder="adain-slim", transform="wct")
 
 
 def test_a_method(monkeypatch):

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from nstjax.errors import NstjaxError
+from nstjax.io.weights import WeightsMetadata
 from nstjax.methods import feedforward
+from nstjax.methods.networks import check_encoder
 from nstjax.methods.specs import PainterTransferSpec, TransferSpec
 from nstjax.models import decoders, painter, vgg
 from nstjax.models.decoders import DecoderSpec
@@ -157,6 +159,17 @@ def test_what_no_mask_covers_stays_the_content(make):
     )
     np.testing.assert_allclose(image[:, :, 112:], kept[:, :, 112:], atol=1e-4)
     assert np.abs(painted - kept)[:, :, 112:].max() > 1e-3
+
+
+def test_a_decoder_of_another_publisher_s_encoder_is_refused():
+    def metadata(kind, **notes):
+        return WeightsMetadata(kind, "it", {}, "source", "none", notes=notes)
+
+    decoder = metadata("decoder", encoder="normalised")
+    check_encoder(decoder, metadata("vgg19", variant="normalised"), "0")
+    check_encoder(metadata("decoder"), metadata("vgg19", variant="caffe"), "0")
+    with pytest.raises(NstjaxError, match="another VGG-19 .normalised. than it .caffe"):
+        check_encoder(decoder, metadata("vgg19", variant="caffe"), "0")
 
 
 def test_a_decoder_of_another_encoder_is_refused():

@@ -370,27 +370,33 @@ def slim_weights(reference):
     return reference.he_weights(shrink=8)
 
 
-def caffe_network(reference, weights):
+def caffe_network(reference, weights, **pooled):
     """The network from Caffe pixels on."""
-    network = reference.VGG19(
-        weights, padding="zero", pooling="max", rounding="floor", input_map=lambda x: x
+    network = reference.VGG19(weights, padding="zero", input_map=lambda x: x, **pooled)
+    spec = vgg.VGGSpec(
+        [len(bias) for _, bias in weights.values()], input_map="caffe", **pooled
     )
-    spec = vgg.VGGSpec([len(bias) for _, bias in weights.values()], input_map="caffe")
     return network, {"encoder": reference.to_params(weights)}, spec
 
 
-def assert_same_total_and_gradient(reference, method, weights, torch_total):
-    """Compares a reference preset with PyTorch at a picture of odd sides.
+def assert_same_total_and_gradient(
+    reference, method, weights, torch_total, name="reference"
+):
+    """Compares a preset with PyTorch at a picture of odd sides.
 
     `torch_total` maps the Caffe pixels of picture and content, and their
     features and the style's, to the reference's total.
     """
     import torch
 
-    network, params, encoder_spec = caffe_network(reference, weights)
-    spec = ObjectiveSpec.from_options(
-        for_encoder(preset(method, "reference"), encoder_spec)
+    options = preset(method, name)
+    network, params, encoder_spec = caffe_network(
+        reference,
+        weights,
+        pooling=options["pooling"],
+        rounding=options["rounding"] or "floor",
     )
+    spec = ObjectiveSpec.from_options(for_encoder(options, encoder_spec))
     assert spec.pixel_domain == "caffe"
     pictures = random_pictures(*[(1, 45, 38, 3)] * 3)
     to_caffe = reference.InputMap("caffe")
@@ -421,6 +427,9 @@ def test_gatys_reference_is_the_notebook(reference, slim_weights):
 
 
 def test_lapstyle_reference_is_the_lua_script(reference, slim_weights):
+    # loadcaffe's pooling.
+    assert preset("lapstyle", "reference")["rounding"] == "ceil"
+
     def torch_total(x, content, features, content_features, style_features):
         content_loss, style_loss = reference.neural_style_losses(
             features, content_features["relu4_2"], style_features
@@ -439,3 +448,39 @@ def test_lapstyle_reference_is_the_lua_script(reference, slim_weights):
         return 5 * content_loss + 100 * style_loss + 100 * lap_loss + 1e-3 * variation
 
     assert_same_total_and_gradient(reference, "lapstyle", slim_weights, torch_total)
+
+
+def paper_total(features, content_features, style_features):
+    """Gatys et al., 2015, equations 1, 3, 4, 5 and 7, at the paper's weights."""
+    content = (features["relu4_2"] - content_features["relu4_2"]).square().sum() / 2
+    style = 0.0
+    for layer in (f"relu{block}_1" for block in range(1, 6)):
+        grams = []
+        for maps in (features[layer][0], style_features[layer][0]):
+            flat = maps.flatten(start_dim=1)
+            grams.append(flat @ flat.T)
+        channels, positions = flat.shape
+        error = (grams[0] - grams[1]).square().sum()
+        style = style + error / (4 * channels**2 * positions**2) / 5
+    return content + 1e3 * style
+
+
+def test_gatys_paper_is_the_paper_s_equations(reference, slim_weights):
+    def torch_total(x, content, features, content_features, style_features):
+        return paper_total(features, content_features, style_features)
+
+    assert preset("gatys", "paper")["pooling"] == "average"
+    assert_same_total_and_gradient(
+        reference, "gatys", slim_weights, torch_total, name="paper"
+    )
+
+
+def test_lapstyle_paper_adds_the_laplacians_squares(reference, slim_weights):
+    def torch_total(x, content, features, content_features, style_features):
+        total = paper_total(features, content_features, style_features)
+        ours, theirs = (reference.lapstyle_response(p / 255, 4) for p in (x, content))
+        return total + 5e4 * (ours - theirs).square().sum()
+
+    assert_same_total_and_gradient(
+        reference, "lapstyle", slim_weights, torch_total, name="paper"
+    )

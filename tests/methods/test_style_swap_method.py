@@ -143,6 +143,8 @@ def test_the_reference_optimises_as_published():
     assert [options[name] for name in names] == [
         *("adam", 0.05, 100, "content", True, "max")
     ]
+    # Torch's image.scale.
+    assert options["resampling"] == "bilinear"
 
 
 def test_reference_is_the_lua_script(torch_reference):
@@ -217,3 +219,16 @@ def test_the_best_preset_begins_in_the_styles_colours():
     np.testing.assert_allclose(one.mean(0), other.mean(0), atol=2e-3)
     np.testing.assert_allclose(np.cov(one.T), np.cov(other.T), atol=5e-4)
     assert np.corrcoef(begun.mean(2).ravel(), content.mean(2).ravel())[0, 1] > 0.9
+
+
+def test_a_style_of_no_weight_lends_the_beginning_no_colour():
+    content, style = (p[0] for p in pictures((64, 72), (80, 64)))
+    red = np.broadcast_to(np.float32([0.9, 0.1, 0.1]), (64, 64, 3))
+    options = dict(method="style-swap", optimizer="adam", learning_rate=1e-7)
+    options |= dict(iterations=1, stages=())
+    alone = api.stylize(content, style, **options)
+    both = api.stylize(content, [style, red], style_blend=[1, 0], **options)
+    np.testing.assert_allclose(both, alone, atol=1e-5)
+    even = api.stylize(content, [style, red], **options)
+    middle = (alone.mean((0, 1)) + [0.9, 0.1, 0.1]) / 2
+    np.testing.assert_allclose(even.mean((0, 1)), middle, atol=0.02)

@@ -336,12 +336,14 @@ def test_vgg16_is_the_same_as_torch_s(torch_reference):
         }
     )
     image = np.random.default_rng(0).random((2, 50, 38, 3), np.float32)
-    compute = jax.jit(partial(vgg.features, layers=("relu3_3", "relu5_3"), spec=spec))
-    features = compute(params, image)
+    compute = jax.jit(partial(vgg.features, spec=spec), static_argnames="layers")
+    features = compute(params, image, layers=("relu3_3", "relu5_3"))
     x = reference.from_numpy(image)
     for layer, end in (("relu3_3", 16), ("relu5_3", 30)):
         expected = reference.to_numpy(network[:end](x))
         np.testing.assert_allclose(features[layer], expected, rtol=1e-4, atol=1e-6)
+    # A single layer may be named as such.
+    assert set(compute(params, image, layers="relu3_3")) == {"relu3_3"}
     with pytest.raises(NstjaxError, match="VGG-16 has no layer 'relu3_4'"):
         vgg.features(params, image, ["relu3_4"], spec=spec)
 

@@ -22,13 +22,36 @@ def adain(content, style, *, unbiased: bool, eps: float):
 
 
 def style_loss_mean(features, target, *, unbiased: bool, eps: float):
-    """irasin's and naoto0804's: MSE of means plus MSE of deviations."""
+    """naoto0804's: MSE of means plus MSE of deviations."""
     mse = nn.functional.mse_loss
     total = 0.0
     for one, other in zip(features, target, strict=True):
         mean, std = mean_std(one, unbiased=unbiased, eps=eps)
         wanted_mean, wanted_std = mean_std(other, unbiased=unbiased, eps=eps)
         total = total + mse(mean, wanted_mean) + mse(std, wanted_std)
+    return total
+
+
+def irasin_statistics(features):
+    """irasin's calc_mean_std: unbiased deviations, epsilon added to them."""
+    batch, channels = features.shape[:2]
+    mean = (
+        features.reshape(batch, channels, -1).mean(dim=2).reshape(batch, channels, 1, 1)
+    )
+    std = (
+        features.reshape(batch, channels, -1).std(dim=2).reshape(batch, channels, 1, 1)
+    )
+    return mean, std + 1e-6
+
+
+def style_loss_irasin(features, target):
+    """irasin's: as naoto0804's, of those statistics."""
+    total = 0.0
+    for one, other in zip(features, target, strict=True):
+        for mine, theirs in zip(
+            irasin_statistics(one), irasin_statistics(other), strict=True
+        ):
+            total = total + nn.functional.mse_loss(mine, theirs)
     return total
 
 

@@ -29,6 +29,8 @@ def are_plain() -> bool:
 def plain_forms(*, on: bool = True) -> Iterator[None]:
     """Traces every operation in its plain form, within a ``with``.
 
+    Exporters need them, and derivatives in forward mode, `jax.jvp` of a function:
+    the fast forms have reverse mode, and forward mode over that (`jax.hessian`).
     For all threads. What was traced before is forgotten at both ends
     (`jax.clear_caches`), so that no program mixes the two.
 

@@ -102,13 +102,11 @@ def _joined(x: Array, mode: str) -> Array:
     return jnp.concatenate([upper, wider(x), lower], axis=1)
 
 
-@partial(jax.custom_vjp, nondiff_argnums=(1,))
-def _pad(x: Array, mode: str) -> Array:
-    return _joined(x, mode)
+_pad = jax.custom_vjp(_joined, nondiff_argnums=(1,))
 
 
 def _pad_forward(x, mode):
-    return _pad(x, mode), None
+    return _joined(x, mode), None
 
 
 def _pad_backward(mode, _, cotangent):

@@ -86,22 +86,14 @@ def batch(rng, size=32, count=4):
     }
 
 
-@pytest.mark.parametrize(("normalisation", "ddof"), [("mean", 1), ("sum", 0)])
-def test_a_steps_gradients_same_as_torch(
-    normalisation, ddof, pictures, torch_reference
-):
+@pytest.mark.parametrize("publisher", ["naoto0804", "huang", "irasin"])
+def test_a_steps_gradients_same_as_torch(publisher, pictures, torch_reference):
     import torch
 
     torch_vgg, torch_adain = map(torch_reference, ("torch_vgg", "torch_adain"))
     weights = dict(list(torch_vgg.he_weights(shrink=16).items())[:9])
     make_encoder(pictures / "encoder.safetensors", params=torch_vgg.to_params(weights))
-    task = make_task(
-        make_config(
-            pictures,
-            config=f"adain:{'naoto0804' if ddof else 'huang'}",
-            normalisation=normalisation,
-        )
-    )
+    task = make_task(make_config(pictures, config=f"adain:{publisher}"))
     params = task.init(jax.random.key(1))
     # The untrained decoder's picture is next to grey; this one is not.
     params["conv1_1"]["kernel"] *= 5
@@ -140,16 +132,29 @@ def test_a_steps_gradients_same_as_torch(
         encoder(torch_vgg.from_numpy(pair[n].astype(np.float32) / 255))
         for n in ("content", "style")
     )
-    options = {"unbiased": bool(ddof), "eps": 1e-5}
-    target = torch_adain.adain(content["relu4_1"], style["relu4_1"], **options)
-    result = encoder(decoder(target))
+    options = {"unbiased": publisher != "huang", "eps": 1e-5}
+    if publisher == "irasin":
+        (mean, std), (style_mean, style_std) = (
+            torch_adain.irasin_statistics(x["relu4_1"]) for x in (content, style)
+        )
+        target = (content["relu4_1"] - mean) / std * style_std + style_mean
+        # Its decoder emits ImageNet's normalised pixels, which its encoder takes.
+        shift, scale = (
+            torch.tensor(x).reshape(1, 3, 1, 1)
+            for x in ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225])
+        )
+        result = encoder(decoder(target) * scale + shift)
+    else:
+        target = torch_adain.adain(content["relu4_1"], style["relu4_1"], **options)
+        result = encoder(decoder(target))
     content_loss = torch.nn.functional.mse_loss(result["relu4_1"], target)
     layers = [[features[layer] for layer in LAYERS] for features in (result, style)]
-    if normalisation == "mean":
-        style_loss = torch_adain.style_loss_mean(*layers, **options)
-    else:
-        style_loss = torch_adain.style_loss_sum(*layers, eps=1e-5)
-    weight = {"mean": 10.0, "sum": 1e-2}[normalisation]
+    style_loss = {
+        "naoto0804": lambda: torch_adain.style_loss_mean(*layers, **options),
+        "huang": lambda: torch_adain.style_loss_sum(*layers, eps=1e-5),
+        "irasin": lambda: torch_adain.style_loss_irasin(*layers),
+    }[publisher]()
+    weight = {"huang": 1e-2}.get(publisher, 10.0)
     (content_loss + weight * style_loss).backward()
 
     np.testing.assert_allclose(terms["content"], content_loss.item(), rtol=1e-4)
