@@ -5,6 +5,7 @@ the wheel of scikit-image. Their licences are in ``assets/README.md``.
 """
 
 import importlib.util
+import os
 from pathlib import Path
 
 import numpy as np
@@ -65,6 +66,15 @@ def is_example(name: str) -> bool:
     A path to a picture never is, so an argument can be either.
     """
     return name in style_names() or name in _CONTENTS
+
+
+def is_meant(path: str) -> bool:
+    """Whether an argument stands for an example: by its name, which no file here has.
+
+    A folder of that name needs a separator, as in ``night/``: what ``night`` stands for
+    must not change by a run that writes into such a folder.
+    """
+    return is_example(path) and not os.path.isfile(path)
 
 
 def _check(name: str, names: tuple[str, ...], kind: str) -> None:

@@ -1,6 +1,7 @@
 """A folder of pictures from the command line, several of one size at a time."""
 
 import sys
+import threading
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -40,22 +41,33 @@ def paint_all(
     Returns:
         How many pictures failed.
     """
-    failed = 0
+    failed = there = 0
     unsaved = bool(options.save_style)
+    replace = options.overwrite or options.resume
+    cache = batches.StyleCache(networks, leaves)
+    if len({job.styles for job in jobs}) == 1:
+        # What is wrong with the one style is said once.
+        cache.read(jobs[0].styles)
     begin = time.perf_counter()
+    lock = threading.Lock()  # pictures are written in a thread
     bar = tqdm(total=len(jobs), unit="picture", disable=options.quiet, file=sys.stderr)
 
     def fail(job: Job, error: Exception) -> None:
-        nonlocal failed
-        failed += 1
-        reason = explain(error) or f"{type(error).__name__}: {error}"
-        reports.failed(job, reason)
-        with bar.external_write_mode(file=sys.stderr):
-            print(
-                f"nstjax: error: {job.output} could not be made: {reason}",
-                file=sys.stderr,
-            )
-        bar.update()
+        nonlocal failed, there
+        with lock:
+            bar.update()
+            if not replace and job.output.exists():
+                there += 1
+                reports.there(job)
+                return
+            failed += 1
+            reason = explain(error) or f"{type(error).__name__}: {error}"
+            reports.failed(job, reason)
+            with bar.external_write_mode(file=sys.stderr):
+                print(
+                    f"nstjax: error: {job.output} could not be made: {reason}",
+                    file=sys.stderr,
+                )
 
     def plan(job: Job, styles: Sequence[Style]) -> Plan:
         nonlocal unsaved
@@ -69,13 +81,14 @@ def paint_all(
         write_at_once(job, plan, image, options)
 
     def done(job: Job, plan: Plan, seconds: float) -> None:
-        reports.made(job, plan.output_size, seconds)
-        bar.update()
+        with lock:
+            reports.made(job, plan.output_size, seconds)
+            bar.update()
 
     with bar:
         batches.paint_many(
             jobs,
-            styles=batches.StyleCache(networks, leaves),
+            styles=cache,
             plan=plan,
             write=write,
             on_done=done,
@@ -84,6 +97,8 @@ def paint_all(
             max_memory=options.max_memory,
         )
     seconds = time.perf_counter() - begin
-    written = len(jobs) - failed
+    if there:
+        tell(f"{there} pictures have been made by another process meanwhile")
+    written = len(jobs) - failed - there
     tell(f"wrote {written} pictures to {jobs[0].output.parent} after {seconds:.1f} s")
     return failed

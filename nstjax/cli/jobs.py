@@ -10,7 +10,7 @@ from nstjax.cli.outputs import check_distinct
 from nstjax.errors import NstjaxError
 from nstjax.io.files import fit_name
 from nstjax.io.images import OUTPUT_SUFFIXES, check_output
-from nstjax.methods.pictures import list_pictures, picture_labels
+from nstjax.methods.pictures import is_folder, list_pictures, picture_labels
 
 _DEFAULT_FORMAT = "png"
 
@@ -86,7 +86,7 @@ def plan_jobs(
     listed = [picture for content in contents for picture in list_pictures(content)]
     blends = _expand_styles(styles)
     suffix = f".{format or _DEFAULT_FORMAT}"
-    if len(contents) == 1 and not any(map(_is_folder, (*contents, *styles))):
+    if len(contents) == 1 and not any(map(is_folder, (*contents, *styles))):
         (content,) = contents
         parts = [Path(content).stem, *(Path(style).stem for style in styles), method]
         job = plan_one(
@@ -113,6 +113,12 @@ def plan_jobs(
             f"{folder} is a picture's name, but several pictures need a folder for "
             "--output"
         )
+    for source in filter(is_folder, (*contents, *styles)):
+        if folder.exists() and os.path.samefile(source, folder):
+            raise NstjaxError(
+                f"{folder} holds pictures to paint, or styles, and the next run would "
+                "take the results for such; choose another --output"
+            )
     labels = picture_labels(listed)
     of_styles = picture_labels([blend[0] for blend in blends])
     jobs = [
@@ -160,7 +166,7 @@ def plan_one(
     suffix = f".{format or _DEFAULT_FORMAT}"
     if not output:
         target = _free_name(stem, suffix)
-    elif _is_folder(output) or output.endswith(("/", os.sep)):
+    elif os.path.isdir(output) or output.endswith(("/", os.sep)):
         target = Path(output) / fit_name(Path(content).stem, suffix)
     elif format and Path(output).suffix:
         raise NstjaxError(
@@ -181,15 +187,11 @@ def plan_one(
 
 
 def _expand_styles(styles: Sequence[str]) -> list[tuple[str, ...]]:
-    if not any(map(_is_folder, styles)):
+    if not any(map(is_folder, styles)):
         return [tuple(picture for style in styles for picture in list_pictures(style))]
     if len(styles) > 1:
         raise NstjaxError("give one folder of styles or several files, not both")
     return [(picture,) for picture in list_pictures(styles[0])]
-
-
-def _is_folder(path: str) -> bool:
-    return os.path.isdir(path)
 
 
 def _free_name(stem: str, suffix: str) -> Path:

@@ -240,7 +240,8 @@ def save_style(job: Job, plan: Plan, options: Any) -> None:
     path, (style,) = Path(options.save_style), plan.styles
     if path.exists() and not options.overwrite:
         return
-    how: dict[str, Any] = {"name": job.styles[0], "networks": plan.networks}
+    # The name alone: a style may be passed on.
+    how: dict[str, Any] = {"name": Path(job.styles[0]).stem, "networks": plan.networks}
     if plan.options["stroke_scale"] is not None or plan.options["style_scale"] != 1:
         how["short_side"] = planning.style_side(plan)
     saved = saved_styles.make_style(style, **how)

@@ -97,6 +97,10 @@ def size(text: str) -> int | tuple[int, int]:
     width, times, height = text.lower().partition("x")
     if not times:
         return count(text)
+    if not (width and height):
+        raise argparse.ArgumentTypeError(
+            f"{text} is no size; write the longer side, as 1080, or 1920x1080"
+        )
     return count(height), count(width)
 
 

@@ -2,7 +2,6 @@
 
 import argparse
 import contextlib
-import os
 import shutil
 import sys
 from collections.abc import Iterator
@@ -76,19 +75,25 @@ class Pipes:
 
 
 def _check(options: argparse.Namespace, reads: int, writes: bool) -> None:
+    from nstjax.methods.pictures import is_folder  # not where there are no pipes
+
     named = [*options.content, *(options.style or ())]
-    several = len(options.content) > 1 or any(map(os.path.isdir, named))
+    several = len(options.content) > 1 or any(map(is_folder, named))
     if writes and several and not options.sheet:
         raise NstjaxError(
             "standard output holds one picture; give a folder as --output for several"
         )
     if reads > 1:
         raise NstjaxError("standard input holds one picture; give - once")
+    if reads and sys.stdin is None:
+        raise NstjaxError("standard input is closed; pipe a picture into it")
     if reads and sys.stdin.isatty():
         raise NstjaxError(
             "standard input is the terminal; pipe a picture into it, as in "
             "'--content - < photo.jpg'"
         )
+    if writes and sys.__stdout__ is None:
+        raise NstjaxError("standard output is closed; send it to a file or a program")
     if writes and sys.stdout.isatty():
         raise NstjaxError(
             "standard output is the terminal; send it to a file or a program, as in "

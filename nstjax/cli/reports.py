@@ -16,17 +16,19 @@ class Reports:
 
     Args:
         active: whether anything is printed.
-        method, seed: those of the run.
+        seed: the run's.
         name: gives pipes their names, in place of the files that stand for them.
+
+    Attributes:
+        method: the run's, or several of a sheet.
     """
 
-    def __init__(
-        self, *, active: bool, method: str, seed: int, name: Callable[[str], str]
-    ) -> None:
+    def __init__(self, *, active: bool, seed: int, name: Callable[[str], str]) -> None:
+        self.method: str | Sequence[str] = ""
+        self.name = name
         self._active = active
-        self._method = method
         self._seed = seed
-        self._name = name
+        self._printed = False
 
     def made(self, job: Job, size: Sequence[int], seconds: float, **facts: Any) -> None:
         """A picture has been written.
@@ -43,7 +45,7 @@ class Reports:
             job.styles,
             job.output,
             size={"width": width, "height": height},
-            method=self._method,
+            method=self.method,
             seconds=round(seconds, 3),
             seed=self._seed,
             **facts,
@@ -51,17 +53,36 @@ class Reports:
 
     def failed(self, job: Job, reason: str) -> None:
         """A picture has not been written, or not been finished."""
-        self._print(job.content, job.styles, job.output, error=self._name(reason))
+        self._print(job.content, job.styles, job.output, error=self.name(reason))
+
+    def there(self, job: Job) -> None:
+        """A picture is left out, for it has been made before."""
+        self._print(job.content, job.styles, job.output, there=True)
+
+    def refused(
+        self, contents: Sequence[str], styles: Sequence[str], output: str, reason: str
+    ) -> None:
+        """Nothing could be made, for a reason that no line has given yet."""
+        if not self._printed:
+            content = contents[0] if len(contents) == 1 else list(contents)
+            self._print(content, styles, output, error=self.name(reason))
 
     def _print(
-        self, content: str, styles: Sequence[str], output: Path, **members: Any
+        self,
+        content: str | Sequence[str],
+        styles: Sequence[str],
+        output: Path | str | None,
+        **members: Any,
     ) -> None:
         if not self._active:
             return
+        self._printed = True
+        if not isinstance(content, str):
+            content = list(map(self.name, content))
         record = {
-            "input": self._name(content),
-            "styles": [self._name(style) for style in styles],
-            "output": self._name(str(output)),
+            "input": self.name(content) if isinstance(content, str) else content,
+            "styles": [self.name(style) for style in styles],
+            "output": output and self.name(str(output)),
             **members,
         }
         print(json.dumps(record), flush=True)

@@ -61,13 +61,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if not options.quiet:
             print(pipes.name(message), file=sys.stderr)
 
+    reports = Reports(active=options.json, seed=options.seed, name=pipes.name)
     with pipes.opened(options):
-        if options.sheet:
-            return _paint_sheet(options, overrides, pipes, tell)
-        leaves = _read_leaves(options, overrides)
-        if options.cluster:
-            return paint_on_cluster(options, overrides, _changes(options), tell)
-        return _paint(options, leaves, _reports(options, leaves["method"], pipes), tell)
+        try:
+            if options.sheet:
+                return _paint_sheet(options, overrides, reports, tell)
+            leaves = _read_leaves(options, overrides)
+            if options.cluster:
+                return paint_on_cluster(options, overrides, _changes(options), tell)
+            reports.method = leaves["method"]
+            return _paint(options, leaves, reports, tell)
+        except Exception as error:
+            reason = explain(error) or f"{type(error).__name__}: {error}"
+            reports.refused(options.content, options.style, options.output, reason)
+            raise
 
 
 def _check_options(options: argparse.Namespace, overrides: Sequence[str]) -> None:
@@ -107,6 +114,9 @@ def _check_options(options: argparse.Namespace, overrides: Sequence[str]) -> Non
     for name in ("content", "style", "mask"):
         if "" in (getattr(options, name) or ()):
             raise NstjaxError(f"--{name} was given an empty name: name a picture")
+    for name, value in vars(options).items():
+        if value == "":  # a variable of a shell that is not set, say
+            raise NstjaxError(f"--{name.replace('_', '-')} was given an empty value")
     if options.sheet_columns and not options.sheet:
         raise NstjaxError("--sheet-columns is for --sheet")
     if options.sheet == _METHODS:
@@ -145,14 +155,8 @@ def _changes(options: argparse.Namespace) -> dict[str, Any]:
     return {name: getattr(options, name) for name in _LEAVES}
 
 
-def _reports(options: argparse.Namespace, method: Any, pipes: Pipes) -> Reports:
-    return Reports(
-        active=options.json, method=method, seed=options.seed, name=pipes.name
-    )
-
-
 def _paint_sheet(
-    options: argparse.Namespace, overrides: Sequence[str], pipes: Pipes, tell
+    options: argparse.Namespace, overrides: Sequence[str], reports: Reports, tell
 ) -> int:
     from nstjax.cli.sheets import method_cells, paint_sheet, style_cells
 
@@ -161,8 +165,8 @@ def _paint_sheet(
     else:
         cells = style_cells(options.style, _read_leaves(options, overrides))
     methods = list(dict.fromkeys(cell.leaves["method"] for cell in cells))
-    method = methods[0] if len(methods) == 1 else methods
-    return paint_sheet(cells, options, tell, _reports(options, method, pipes))
+    reports.method = methods[0] if len(methods) == 1 else methods
+    return paint_sheet(cells, options, tell, reports)
 
 
 def _paint(
@@ -211,6 +215,8 @@ def _paint(
         if there and not options.overwrite and Path(options.save_style).exists():
             tell(f"{options.save_style} was there already, and is kept")
     _check_outputs(jobs, leaves, options)
+    for job in there:
+        reports.there(job)
     if there:
         tell(f"{len(there)} pictures were there already")
     if unfinished := sum(job.state.is_file() for job in there):
@@ -240,6 +246,10 @@ def _run_jobs(
     for number, job in enumerate(jobs, start=1):
         if len(jobs) > 1:
             tell(f"{number} of {len(jobs)}: {job.output}")
+            if job.output.exists() and not (options.overwrite or options.resume):
+                tell(f"{job.output} has been made by another process meanwhile")
+                reports.there(job)
+                continue
         begin = time.perf_counter()
         try:
             record = paint(job, leaves, networks, options, tell)
@@ -263,11 +273,15 @@ def _run_jobs(
         seconds = time.perf_counter() - begin
         tell(f"wrote {job.output} after {seconds:.1f} s")
         if options.json:
-            reports.made(job, record["size"], seconds)
+            # Fewer evaluations than were asked for, where the time was over.
+            reports.made(job, record["size"], seconds, **_how_far(record))
         if options.trace:
             try:
                 _write_trace(
-                    Path(options.trace), record | {"seconds": seconds}, options
+                    Path(options.trace),
+                    record | {"seconds": seconds},
+                    options,
+                    reports.name,
                 )
             except NstjaxError as error:
                 # The picture, which is what counts, has been written.
@@ -377,8 +391,15 @@ def _check_trace(jobs, options) -> None:
         raise NstjaxError(f"{path} cannot be written; name a file in a folder")
 
 
-def _write_trace(path: Path, record: dict[str, Any], options) -> None:
+def _how_far(record: dict[str, Any]) -> dict[str, Any]:
+    """What a method that optimises came to; nothing of others."""
+    if not record["evaluations"]:
+        return {}
+    return {"evaluations": len(record["evaluations"]), "reason": record["reason"]}
+
+
+def _write_trace(path: Path, record: dict[str, Any], options, name) -> None:
     from nstjax.io.files import write_atomically
 
-    text = json.dumps(record, indent=1) + "\n"
+    text = name(json.dumps(record, indent=1)) + "\n"
     write_atomically(path, text, overwrite=options.overwrite or options.resume)

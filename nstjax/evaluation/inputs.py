@@ -11,7 +11,6 @@ bundled networks by their weights, for they are converted by the user.
 
 import dataclasses
 import hashlib
-import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
@@ -124,7 +123,7 @@ def prepare_picture(source: str, size: int) -> np.ndarray:
     Raises:
         NstjaxError: if it cannot be read.
     """
-    if examples.is_example(source) and not os.path.exists(source):
+    if examples.is_meant(source):
         image = read_picture(source)
     else:
         image = read_image(source, color_managed=False)

@@ -62,29 +62,28 @@ def paint_many(
     """Makes pictures of one method and one set of options.
 
     Those of one size and style are painted together, up to `batch_size`, and
-    written while the next are painted. One that cannot be read, painted or
-    written is told of and left out.
+    written while the next are painted, in a thread. One that cannot be read, painted
+    or written is told of and left out.
 
     Args:
         wanted: what to make, in any order.
         styles: of the networks that the plans are for.
         plan: reads and checks what a picture needs; given its styles, read.
-        write: writes a picture [H, W, 3] as it was painted; called in a thread.
-        on_done: told of every picture that has been written, with its share of the
-            seconds of reading and painting.
-        on_failed: told of every other one, with what was raised.
+        write: writes a picture [H, W, 3] as it was painted; called in that thread.
+        on_done: told in that thread of every picture as soon as it has been written,
+            with its share of the seconds of reading and painting.
+        on_failed: told of every other one, with what was raised, in either thread.
         batch_size: more than memory allows is never painted together.
         max_memory: bytes that the whole process may take, or None.
     """
 
-    def settle(written: list[tuple[W, Plan, float, Future]]) -> None:
-        for item, planned, seconds, future in written:
-            try:
-                future.result()
-            except Exception as error:  # whatever it is, it is this picture's
-                on_failed(item, error)
-            else:
-                on_done(item, planned, seconds)
+    def put_down(item: W, planned: Plan, seconds: float, image: np.ndarray) -> None:
+        try:
+            write(item, planned, image)
+        except Exception as error:  # whatever it is, it is this picture's
+            on_failed(item, error)
+        else:
+            on_done(item, planned, seconds)
 
     def plan_one(item: W) -> Plan:
         planned = plan(item, styles.read(item.styles))
@@ -108,7 +107,7 @@ def paint_many(
                 futures[number] = Future()  # lets go of the picture
             yield item, planned
 
-    waiting: list[tuple[W, Plan, float, Future]] = []
+    waiting: list[Future] = []
     begun = time.perf_counter()
     with ThreadPoolExecutor(1) as writer, _impatient(ThreadPoolExecutor(1)) as reader:
         for batch in _batches(plan_each(), batch_size, max_memory):
@@ -126,15 +125,14 @@ def paint_many(
             seconds = (time.perf_counter() - begun) / len(batch)
             begun = time.perf_counter()
             # Painted pictures are not piled up faster than they can be written.
-            settle(waiting)
+            for future in waiting:
+                future.result()
             waiting = [
-                (
-                    *(item, planned, seconds),
-                    writer.submit(write, item, planned, outcome.image),
-                )
+                writer.submit(put_down, item, planned, seconds, outcome.image)
                 for (item, planned), outcome in zip(batch, outcomes, strict=True)
             ]
-        settle(waiting)
+        for future in waiting:
+            future.result()
 
 
 class StyleCache:

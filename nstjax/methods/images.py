@@ -86,7 +86,7 @@ def read_picture(picture: Picture) -> np.ndarray:
             "a picture is a file, an example's name, a PIL picture or an array "
             f"[H, W, 3], not {type(picture).__name__}"
         )
-    if isinstance(picture, str) and not os.path.exists(picture):
+    if isinstance(picture, str) and examples.is_meant(picture):
         if picture in examples.content_names():
             return examples.content_image(picture)
         if picture in examples.style_names():

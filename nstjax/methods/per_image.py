@@ -423,12 +423,11 @@ def _initial_picture(
         return content
     if options["init"] == "recoloured":
         # Each style's colours, mixed as the styles are.
-        recoloured = sum(
-            weight * np.asarray(match_color(content[0], style[0]))
-            for style, weight in zip(styles, shares, strict=True)
-            if weight
-        )
-        return (recoloured / sum(shares))[None]
+        recoloured = np.zeros_like(content)
+        for style, share in zip(styles, shares, strict=True):
+            if share:
+                recoloured += share * np.asarray(match_color(content, style))
+        return recoloured / sum(shares)
     if options["init"] == "style":
         return resize_image(styles[int(np.argmax(shares))][0], size)[None]
     raise NstjaxError(

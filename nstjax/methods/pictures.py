@@ -1,12 +1,13 @@
 """Pictures as commands name them: files, folders, examples; and their labels."""
 
 import os
+import warnings
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
 from nstjax import examples
-from nstjax.errors import NstjaxError
+from nstjax.errors import NstjaxError, NstjaxWarning
 from nstjax.io.images import list_images
 
 
@@ -15,16 +16,27 @@ def list_pictures(path: str) -> list[str]:
 
     Args:
         path: a file, a folder (the pictures directly in it), or the name of an
-            example where there is no file of that name.
+            example, see `nstjax.examples.is_meant`.
 
     Raises:
         NstjaxError: if there is nothing there.
     """
     if not path:  # which would be the current folder
         raise NstjaxError("an empty name stands for no picture; name one")
-    if examples.is_example(path) and not os.path.exists(path):
+    if examples.is_meant(path):
+        if os.path.isdir(path):
+            warnings.warn(
+                f"{path} is taken for the example; {path}/ is the folder",
+                NstjaxWarning,
+                stacklevel=2,
+            )
         return [path]
     return [str(picture) for picture in list_images(path)]
+
+
+def is_folder(path: str) -> bool:
+    """Whether an argument stands for the pictures of a folder."""
+    return os.path.isdir(path) and not examples.is_meant(path)
 
 
 def picture_labels(paths: Sequence[str]) -> list[str]:

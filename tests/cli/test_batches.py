@@ -1,6 +1,8 @@
 """``stylize.py`` with folders: pictures of one size and style together."""
 
+import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -216,3 +218,73 @@ for content, result in zip(contents, together):
         env=os.environ | {"XLA_FLAGS": flags},
         check=True,
     )
+
+
+def test_an_example_s_name_stays_one_beside_a_folder_of_it(
+    folders, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    command = _arguments(folders, style="night", output="night")
+    for _ in range(2):
+        assert main(command) == 0
+        assert len(list((tmp_path / "night").iterdir())) == len(SIZES)
+    errors = capsys.readouterr().err
+    assert "7 pictures were there already" in errors
+    assert "night is taken for the example; night/ is the folder" in errors
+    # With a separator it is the folder, whose pictures are styles.
+    assert main(_arguments(folders, style="night/", output="o")) == 0
+    assert len(list((tmp_path / "o").iterdir())) == len(SIZES) ** 2
+
+
+@pytest.mark.parametrize("name", ["content", "style"])
+def test_results_among_what_is_painted_are_refused(name, folders, capsys):
+    before = sorted(folders[name].iterdir())
+    assert main(_arguments(folders, output=folders[name])) == 2
+    assert "choose another --output" in capsys.readouterr().err
+    assert sorted(folders[name].iterdir()) == before
+
+
+def test_a_bad_style_is_told_of_once(folders, capsys):
+    folders["style"] = folders["style"] / "calm.png"
+    folders["style"].write_bytes(b"no picture")
+    assert main([*_arguments(folders), "--quiet"]) == 2
+    assert capsys.readouterr().err.count("is not a picture") == 1
+
+
+def test_pictures_of_another_process_are_there(folders, monkeypatch, capsys):
+    """One appears while it is painted, another before its turn."""
+    from nstjax.cli import painting
+
+    folders["style"] = folders["style"] / "calm.png"
+    write = painting.write_image
+
+    def writing(path, image, **options):
+        if path.name == "1.png":
+            write(path, image)
+            write(path.with_name("3.png"), image)
+        write(path, image, **options)
+
+    monkeypatch.setattr(painting, "write_image", writing)
+    assert main([*_arguments(folders), "--batch-size=1"]) == 0
+    assert len(list(folders["output"].iterdir())) == len(SIZES)
+    assert "made by another process" in capsys.readouterr().err
+
+
+def test_every_picture_has_its_line_whenever_a_run_is_stopped(folders, tmp_path):
+    """From the signal on, nothing is written of which no line tells."""
+    for number in range(7, 60):
+        content = folders["content"] / f"{number}.png"
+        content.write_bytes((folders["content"] / "0.png").read_bytes())
+    folders["style"] = folders["style"] / "calm.png"
+    command = [sys.executable, str(ROOT / "stylize.py"), *_arguments(folders)]
+    process = subprocess.Popen(
+        [*command, "--json", "--quiet"], stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    first = process.stdout.readline()
+    process.send_signal(signal.SIGTERM)
+    rest, _ = process.communicate()
+    assert process.returncode == 143
+    told = [json.loads(line)["output"] for line in [first, *rest.splitlines()]]
+    there = [str(path) for path in folders["output"].glob("*.png")]
+    assert sorted(told) == sorted(there) and len(there) < 60

@@ -130,8 +130,68 @@ def test_json_of_one_picture_alone(pictures, tmp_path, capsys):
     (record,) = _records(capsys.readouterr().out)
     assert record["output"] == str(output)
     assert record["size"] == {"width": 70, "height": 51}
+    # What is refused before anything is made has its line, too.
     assert main([*command, f"--output={output}", "--json", "--quiet"]) == 2
-    assert capsys.readouterr().out == ""
+    (record,) = _records(capsys.readouterr().out)
+    assert record["output"] == str(output) and "exists" in record["error"]
+
+
+@pytest.mark.parametrize("more", [[], ["--sheet"]])
+def test_json_of_a_content_that_is_missing(more, pictures, tmp_path, capsys):
+    output = str(tmp_path / "o.png")
+    command = ["--content=none.png", f"--style={pictures['style']}", "--json", *more]
+    assert main([*command, f"--output={output}"]) == 2
+    (record,) = _records(capsys.readouterr().out)
+    assert (record["input"], record["output"]) == ("none.png", output)
+    assert "none.png cannot be read" in record["error"]
+
+
+def test_json_of_what_is_there_already(pictures, tmp_path, save_picture, capsys):
+    other = save_picture(tmp_path / "second.png", (70, 51), 5)
+    command = ["--content", pictures["content"], other, "--json", "--quiet"]
+    command += ["--style", pictures["style"], f"--output={tmp_path / 'out'}"]
+    assert main(command) == 0
+    made = _records(capsys.readouterr().out)
+    assert main(command) == 0
+    there = _records(capsys.readouterr().out)
+    assert {r["output"] for r in there} == {r["output"] for r in made}
+    assert all(r["there"] for r in there) and not any("there" in r for r in made)
+
+
+def test_json_says_how_far_a_picture_came(pictures, tmp_path, capsys):
+    command = [f"--content={pictures['content']}", f"--style={pictures['style']}"]
+    command += ["--method=gatys", "--size=64", "--time-limit=0.01", "--json"]
+    assert main([*command, f"--output={tmp_path / 'o.png'}", "--quiet"]) == 0
+    (record,) = _records(capsys.readouterr().out)
+    # Of 150.
+    assert record["reason"] == "time_limit" and 0 < record["evaluations"] < 10
+
+
+@pytest.mark.parametrize(
+    ("stream", "arguments", "words"),
+    [
+        ("stdin", ["--content=-", "--output=o.png"], "standard input is closed"),
+        (
+            "__stdout__",
+            ["--content=chelsea", "--output=-"],
+            "standard output is closed",
+        ),
+    ],
+)
+def test_a_closed_stream_is_no_pipe(stream, arguments, words, monkeypatch, capsys):
+    monkeypatch.setattr(sys, stream, None)
+    assert main([*arguments, "--style=night"]) == 2
+    assert words in capsys.readouterr().err
+
+
+def test_traces_name_pipes(pictures, tmp_path, monkeypatch, capfdbinary):
+    monkeypatch.setattr(sys, "stdin", _Stdin(Path(pictures["content"]).read_bytes()))
+    trace = tmp_path / "t.json"
+    command = ["--content=-", "--output=-", f"--style={pictures['style']}"]
+    assert main([*command, f"--trace={trace}", "--quiet"]) == 0
+    record = json.loads(trace.read_text())
+    assert record["content"] == "standard input"
+    assert record["output"] == "standard output"
 
 
 def test_styles_given_one_by_one_are_blended(pictures, tmp_path):

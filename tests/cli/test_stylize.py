@@ -350,6 +350,8 @@ BAD = {
     "no pairs to keep": (["--config.history=0"], "history"),
     "empty content": (["--content="], "--content was given an empty name"),
     "empty style": (["--style="], "--style was given an empty name"),
+    "empty output": (["--output="], "--output was given an empty value"),
+    "half a size": (["--size=64x"], "64x is no size"),
     "several into one": (["--content", "chelsea", "coffee"], "is a picture's name"),
     "format of no folder": (["--output=nowhere", "--format=jpg"], "end nowhere in /"),
     "no config": (["--config=none.py"], "none.py"),
