@@ -13,7 +13,7 @@ import tempfile
 import threading
 import warnings
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
@@ -24,7 +24,7 @@ from nstjax.errors import NstjaxError, NstjaxWarning
 from nstjax.io.decoding import decode_pixels
 from nstjax.io.files import refuse_to_overwrite, written_atomically
 from nstjax.io.signatures import HEAD_BYTES, name_kind, name_kind_of
-from nstjax.io.silence import silent_stderr
+from nstjax.io.silence import silence_libtiff
 from nstjax.io.tiff import MAGIC_NUMBERS, decode_tiff
 
 # Formats that are written, by Pillow's names.
@@ -73,14 +73,15 @@ _STRIP_ROWS = 256
 _PNG_RUNS = 3
 # The longest sides that the formats themselves can hold.
 _LONGEST_SIDE = {"JPEG": 65_500, "WEBP": 16_383}
-# Warning filters and standard error belong to the whole process, so that only one
-# thread at a time may change them.
+# Warning filters belong to the whole process, so that only one thread at a time may
+# change them.
 _PROCESS_LOCK = threading.Lock()
 # Pillow refuses PNG files with more than 1 MiB of text or of a colour profile, as
 # those of printers and displays can be.
 PngImagePlugin.MAX_TEXT_CHUNK = max(PngImagePlugin.MAX_TEXT_CHUNK, 2**24)
 # What it has to say is said in errors; without a handler it would print it.
 logging.getLogger("PIL").addHandler(logging.NullHandler())
+silence_libtiff()
 
 
 def read_image(
@@ -133,7 +134,6 @@ def read_image(
     try:
         with (
             _seekable(path) as file,
-            contextlib.ExitStack() as quiet,
             _PROCESS_LOCK,
             warnings.catch_warnings(action="ignore"),
         ):
@@ -146,7 +146,6 @@ def read_image(
             )
             if pixels is not None:
                 return pixels
-            quiet.enter_context(_silent_libtiff(file))
             with Image.open(file, formats=formats_of(file)) as image:
                 check_size(*image.size)
                 return decode_pixels(
@@ -208,13 +207,9 @@ def open_picture(file: str | os.PathLike | BinaryIO) -> Image.Image:
                 return Image.open(file, formats=formats_of(opened))
             opened.seek(0)
             return open_picture(io.BytesIO(opened.read()))
-    with _PROCESS_LOCK, _silent_libtiff(file):
-        pixels = decode_tiff(file, check_size=lambda width, height: None)
-        if pixels is None:
-            image = Image.open(file, formats=formats_of(file))
-            if image.format == "TIFF":
-                image.load()
-            return image
+    pixels = decode_tiff(file, check_size=lambda width, height: None)
+    if pixels is None:
+        return Image.open(file, formats=formats_of(file))
     return Image.fromarray(np.rint(pixels * 255).astype(np.uint8))
 
 
@@ -240,18 +235,6 @@ def formats_of(file: BinaryIO) -> tuple[str, ...]:
         ) from error
     pillow_heif.register_heif_opener()
     return ("HEIF",)
-
-
-@contextlib.contextmanager
-def _silent_libtiff(file: BinaryIO) -> Iterator[None]:
-    """Keeps from standard error what the C library prints of damaged TIFF files."""
-    magic = file.read(4)
-    file.seek(0)
-    if magic not in MAGIC_NUMBERS:
-        yield
-        return
-    with silent_stderr():
-        yield
 
 
 def _seekable(path: Path) -> BinaryIO:
