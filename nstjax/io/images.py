@@ -9,8 +9,8 @@ import importlib.util
 import io
 import logging
 import os
+import re
 import tempfile
-import threading
 import warnings
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -73,9 +73,6 @@ _STRIP_ROWS = 256
 _PNG_RUNS = 3
 # The longest sides that the formats themselves can hold.
 _LONGEST_SIDE = {"JPEG": 65_500, "WEBP": 16_383}
-# Warning filters belong to the whole process, so that only one thread at a time may
-# change them.
-_PROCESS_LOCK = threading.Lock()
 # Pillow refuses PNG files with more than 1 MiB of text or of a colour profile, as
 # those of printers and displays can be.
 PngImagePlugin.MAX_TEXT_CHUNK = max(PngImagePlugin.MAX_TEXT_CHUNK, 2**24)
@@ -131,12 +128,9 @@ def read_image(
                 f"a picture of at least {min_side} pixels a side"
             )
 
+    _ignore_pillow_s_warnings()
     try:
-        with (
-            _seekable(path) as file,
-            _PROCESS_LOCK,
-            warnings.catch_warnings(action="ignore"),
-        ):
+        with _seekable(path) as file:
             pixels = decode_tiff(
                 file,
                 check_size=check_size,
@@ -180,9 +174,9 @@ def read_pil(
     """
     if min(image.size) < MIN_SIDE:
         raise NstjaxError(f"a picture needs sides of at least {MIN_SIDE} pixels")
+    _ignore_pillow_s_warnings()
     try:
-        with _PROCESS_LOCK, warnings.catch_warnings(action="ignore"):
-            return decode_pixels(image, background=background, keep_alpha=keep_alpha)
+        return decode_pixels(image, background=background, keep_alpha=keep_alpha)
     except Exception as error:  # Pillow raises nearly anything for damaged files
         raise NstjaxError(f"the PIL picture cannot be read: {error}") from error
 
@@ -235,6 +229,17 @@ def formats_of(file: BinaryIO) -> tuple[str, ...]:
         ) from error
     pillow_heif.register_heif_opener()
     return ("HEIF",)
+
+
+def _ignore_pillow_s_warnings() -> None:
+    """Adds a filter of warnings, unless there is one already.
+
+    It stays: filters belong to the whole process, so that `warnings.catch_warnings`
+    here would undo what another thread does to them meanwhile.
+    """
+    module = r"PIL\."
+    if ("ignore", None, Warning, re.compile(module), 0) not in warnings.filters:
+        warnings.filterwarnings("ignore", module=module)
 
 
 def _seekable(path: Path) -> BinaryIO:

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from PIL.PngImagePlugin import PngImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 
 from nstjax.errors import NstjaxError
@@ -18,6 +19,7 @@ from nstjax.io.images import (
     check_output,
     list_images,
     read_image,
+    read_pil,
     write_image,
 )
 
@@ -206,9 +208,28 @@ def test_pillow_does_not_warn_of_pictures_we_accept(tmp_path, monkeypatch):
     assert read_image(path).shape == (20, 30, 3)
 
 
-def test_reading_in_threads_leaves_the_warning_filters_alone(tmp_path):
+def test_reading_leaves_the_warning_filters_of_other_threads_alone(
+    tmp_path, monkeypatch
+):
     path = tmp_path / "p.png"
     path.write_bytes(encoded("PNG"))
+    load = PngImageFile.load
+
+    def load_beside_another_thread(image):
+        warnings.filterwarnings("ignore", message="of another thread")
+        return load(image)
+
+    monkeypatch.setattr(PngImageFile, "load", load_beside_another_thread)
+    for read in (read_image, lambda path: read_pil(Image.open(path))):
+        with warnings.catch_warnings():
+            read(path)
+            warnings.warn("of another thread", stacklevel=1)  # an error in these tests
+
+
+def test_reading_adds_one_warning_filter_at_most(tmp_path):
+    path = tmp_path / "p.png"
+    path.write_bytes(encoded("PNG"))
+    read_image(path)
     before = list(warnings.filters)
     with ThreadPoolExecutor(8) as pool:
         images = list(pool.map(read_image, [path] * 64))
