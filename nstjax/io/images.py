@@ -255,6 +255,8 @@ def _why_unreadable(path: Path, error: Exception) -> str:
     if isinstance(error, NstjaxError):
         return str(error)
     if isinstance(error, FileNotFoundError):
+        if path.is_symlink():
+            return "is a link to a file that does not exist; remove or mend it"
         return "does not exist; check the picture's name"
     if isinstance(error, IsADirectoryError):
         return "is a folder, not a picture; name a file in it"
@@ -297,7 +299,8 @@ def list_images(path: str | os.PathLike) -> list[Path]:
     Args:
         path: a file, which stands for itself whatever its name, or a folder,
             which stands for the files directly in it whose suffix is one of
-            `PICTURE_SUFFIXES` in any case; hidden files are left out.
+            `PICTURE_SUFFIXES` in any case, links to nothing among them; hidden files
+            are left out.
 
     Returns:
         One or more paths, a folder's sorted by name.
@@ -311,9 +314,9 @@ def list_images(path: str | os.PathLike) -> list[Path]:
             path.stat()
             return [path]
         visible = sorted(f for f in path.iterdir() if not f.name.startswith("."))
-        files = [
-            f for f in visible if f.suffix.lower() in PICTURE_SUFFIXES and f.is_file()
-        ]
+        named = [f for f in visible if f.suffix.lower() in PICTURE_SUFFIXES]
+        # A link to nothing is listed, to be told of as it is read.
+        files = [f for f in named if f.is_file() or not f.exists()]
     except OSError as error:
         raise NstjaxError(
             f"{path} cannot be read ({error.strerror}); name a picture or a folder "

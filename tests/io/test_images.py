@@ -317,6 +317,18 @@ def test_listing_a_folder(tmp_path):
     assert list_images(tmp_path) == [tmp_path / name for name in pictures]
 
 
+def test_links_to_nothing_are_listed_and_told_of(tmp_path):
+    (tmp_path / "a.png").write_bytes(encoded("PNG"))
+    (tmp_path / "b.png").symlink_to("a.png")
+    (tmp_path / "c.png").symlink_to("absent.png")
+    (tmp_path / "d.png").symlink_to("d.png")
+    os.mkfifo(tmp_path / "e.png")
+    listed = [tmp_path / name for name in ("a.png", "b.png", "c.png", "d.png")]
+    assert list_images(tmp_path) == listed
+    assert "a link to a file that does not exist" in refusal(read_image, listed[2])
+    assert "cannot be read" in refusal(read_image, listed[3])
+
+
 def test_listing_nothing(tmp_path):
     assert "has no pictures (.png, .jpg" in refusal(list_images, tmp_path)
     assert "No such file" in refusal(list_images, tmp_path / "missing")
