@@ -25,7 +25,7 @@ from nstjax.io.decoding import decode_pixels
 from nstjax.io.files import refuse_to_overwrite, written_atomically
 from nstjax.io.signatures import HEAD_BYTES, name_kind, name_kind_of
 from nstjax.io.silence import silence_libtiff
-from nstjax.io.tiff import MAGIC_NUMBERS, decode_tiff
+from nstjax.io.tiff import MAGIC_NUMBERS, decode_tiff, tiff_size
 
 # Formats that are written, by Pillow's names.
 _FORMATS = {
@@ -205,6 +205,19 @@ def open_picture(file: str | os.PathLike | BinaryIO) -> Image.Image:
     if pixels is None:
         return Image.open(file, formats=formats_of(file))
     return Image.fromarray(np.rint(pixels * 255).astype(np.uint8))
+
+
+def read_size(path: str | os.PathLike) -> tuple[int, int]:
+    """The (width, height) in a picture file's header, before it is turned upright.
+
+    Raises:
+        Exception: as `open_picture` does.
+    """
+    with open(path, "rb") as file:
+        if size := tiff_size(file):
+            return size
+        with Image.open(file, formats=formats_of(file)) as image:
+            return image.size
 
 
 def formats_of(file: BinaryIO) -> tuple[str, ...]:
