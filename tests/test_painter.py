@@ -31,6 +31,18 @@ def test_it_paints_what_stylize_paints(painter):
     assert abs(mixed - painter(content)).max() > 0.05
 
 
+# Of canvases' sizes, and between those.
+@pytest.mark.parametrize("size", [(48, 64), (33, 47)])
+@pytest.mark.parametrize("options", [{}, {"preserve_color": "luminance"}])
+def test_results_are_one_s_own(painter, size, options):
+    for paint in (painter.paint, lambda *a, **k: nstjax.stylize(*a, STYLE, **k)):
+        content = picture(3)
+        image = paint(content, size=size, **options)
+        assert image.flags.writeable and image.flags.c_contiguous
+        image[:] = 0
+        np.testing.assert_array_equal(content, picture(3))
+
+
 def test_it_keeps_a_style_as_it_was_given():
     style, content = STYLE.copy(), picture(3)
     painter = nstjax.Painter(style=style)

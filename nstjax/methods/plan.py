@@ -194,12 +194,16 @@ def run(
 
 
 def finish(plan: Plan, image: np.ndarray) -> np.ndarray:
-    """Brings a picture [H, W, 3] to the size and the colours asked for."""
+    """Brings a picture [H, W, 3] to the size and the colours asked for.
+
+    The result is an array of its own, which can be written to.
+    """
     image = resize_image(image, plan.output_size)
     if plan.options["preserve_color"] == "luminance":
         content = resize_image(plan.content, plan.output_size)
         image = with_colours_of(content, image)
-    return image
+    # What a program gave is jax's own, and cannot.
+    return np.require(image, requirements=["C", "O", "W"])
 
 
 def with_opacity(plan: Plan, image: np.ndarray, path: str | os.PathLike) -> np.ndarray:
