@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -34,7 +33,7 @@ from nstjax.methods.images import (
     with_colours_of,
 )
 from nstjax.methods.memory.amounts import parse_amount
-from nstjax.methods.styles import STYLE_SUFFIX, SavedStyle
+from nstjax.methods.styles import SavedStyle, names_saved_style
 from nstjax.methods.table import method_of
 from nstjax.methods.values import number, shares, whole_number
 from nstjax.weights.pretrained import load_depth
@@ -147,7 +146,7 @@ def _read_style(
 ) -> np.ndarray | SavedStyle:
     if isinstance(style, SavedStyle):
         return style
-    if isinstance(style, (str, os.PathLike)) and Path(style).suffix == STYLE_SUFFIX:
+    if isinstance(style, (str, os.PathLike)) and names_saved_style(style):
         return method_of(options).read_style(str(style), networks)
     return read_picture(style)
 
