@@ -77,8 +77,9 @@ class Painter:
             raise NstjaxError(f"at_once must be 1 or more, not {at_once}")
         output_size(STROKE_SIDE, STROKE_SIDE, size)  # refuses what is no size
         self.method = method
-        self._preset, self._given = preset, options
-        self._options = method_options(method, preset, options=options)
+        self._preset = preset
+        self._given = {name: _own(value) for name, value in options.items()}
+        self._options = method_options(method, preset, options=self._given)
         self._networks = load_networks(self._options)
         self._size = size
         self._max_memory = None if max_memory is None else parse_amount(max_memory)
@@ -86,7 +87,7 @@ class Painter:
         self._encoded = EncodedStyles()
         self._styles: tuple[np.ndarray | SavedStyle, ...] | None = None
         if style is not None:
-            self._styles = self._read(style)
+            self._styles = tuple(_own(picture) for picture in self._read(style))
 
     def __call__(self, content: Picture) -> np.ndarray:
         """Paints a picture in the painter's style.
@@ -196,6 +197,11 @@ class Painter:
     ) -> tuple[np.ndarray | SavedStyle, ...]:
         styles = as_list(style)
         return read_styles(styles, networks=self._networks, options=self._options)
+
+
+def _own(value: Any) -> Any:
+    """A copy of an array, which its owner may change; anything else as it is."""
+    return value.copy() if isinstance(value, np.ndarray) else value
 
 
 def _digest(number: int, style: np.ndarray) -> str:

@@ -31,6 +31,34 @@ def test_it_paints_what_stylize_paints(painter):
     assert abs(mixed - painter(content)).max() > 0.05
 
 
+# Of canvases' sizes, and between those.
+@pytest.mark.parametrize("size", [(48, 64), (33, 47)])
+@pytest.mark.parametrize("options", [{}, {"preserve_color": "luminance"}])
+def test_results_are_one_s_own(painter, size, options):
+    for paint in (painter.paint, lambda *a, **k: nstjax.stylize(*a, STYLE, **k)):
+        content = picture(3)
+        image = paint(content, size=size, **options)
+        assert image.flags.writeable and image.flags.c_contiguous
+        image[:] = 0
+        np.testing.assert_array_equal(content, picture(3))
+
+
+def test_it_keeps_a_style_as_it_was_given():
+    style, content = STYLE.copy(), picture(3)
+    painter = nstjax.Painter(style=style)
+    before = painter(content)
+    style[:] = 0
+    np.testing.assert_array_equal(painter(content), before)
+
+
+def test_it_keeps_what_to_start_from_as_it_was_given():
+    start, content = OTHER.copy(), picture(3)
+    painter = nstjax.Painter("gatys", style=STYLE, init=start, iterations=1)
+    before = painter(content)
+    start[:] = 0
+    np.testing.assert_allclose(painter(content), before, atol=1e-4)
+
+
 def test_threads_get_each_their_own_picture(painter):
     contents = [picture(seed) for seed in range(4, 10)]
     styles = [STYLE, OTHER] * 3

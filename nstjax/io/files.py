@@ -3,6 +3,7 @@
 import contextlib
 import hashlib
 import os
+import secrets
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -14,6 +15,8 @@ from nstjax.errors import NstjaxError
 LONGEST_NAME = 255
 # Characters of a name that its temporary file's begins with.
 _PREFIX = 32
+# Random characters that its temporary file's ends with, in base 64.
+_RANDOM = 8
 # Temporary files that have not taken their place yet, and temporary folders.
 _unfinished: set[str] = set()
 
@@ -69,17 +72,15 @@ def written_atomically(
         target = Path(os.path.realpath(path))
         target.parent.mkdir(parents=True, exist_ok=True)
         # A part of the name, for a whole one may be as long as names can be.
-        prefix = f".{target.name[:_PREFIX]}."
-        handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=prefix)
+        name = f".{target.name[:_PREFIX]}.{secrets.token_urlsafe(_RANDOM // 4 * 3)}"
+        made = str(target.parent / name)
+        # Not by mkstemp, whose files are private: it gets the mode any new file gets.
+        os.close(os.open(made, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+        temporary = made
         _unfinished.add(temporary)
-        os.close(handle)
         yield Path(temporary)
         with open(temporary, "r+b") as file:
             os.fsync(file.fileno())
-        # mkstemp makes a private file; give it the mode any new file gets.
-        mask = os.umask(0)
-        os.umask(mask)
-        os.chmod(temporary, 0o666 & ~mask)
         os.replace(temporary, target)
     except BaseException as error:
         if temporary is not None and os.path.exists(temporary):
@@ -127,8 +128,7 @@ def remove_leftovers(paths: Iterable[str | os.PathLike]) -> None:
     for folder, begun in prefixes.items():
         with contextlib.suppress(OSError), os.scandir(folder) as entries:
             for entry in entries:
-                # What mkstemp adds has eight characters.
-                if entry.name[:-8] in begun:
+                if entry.name[:-_RANDOM] in begun:
                     os.unlink(entry.path)
 
 

@@ -9,11 +9,11 @@ import importlib.util
 import io
 import logging
 import os
+import re
 import tempfile
-import threading
 import warnings
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
@@ -24,8 +24,8 @@ from nstjax.errors import NstjaxError, NstjaxWarning
 from nstjax.io.decoding import decode_pixels
 from nstjax.io.files import refuse_to_overwrite, written_atomically
 from nstjax.io.signatures import HEAD_BYTES, name_kind, name_kind_of
-from nstjax.io.silence import silent_stderr
-from nstjax.io.tiff import MAGIC_NUMBERS, decode_tiff
+from nstjax.io.silence import silence_libtiff
+from nstjax.io.tiff import MAGIC_NUMBERS, decode_tiff, tiff_size
 
 # Formats that are written, by Pillow's names.
 _FORMATS = {
@@ -73,14 +73,12 @@ _STRIP_ROWS = 256
 _PNG_RUNS = 3
 # The longest sides that the formats themselves can hold.
 _LONGEST_SIDE = {"JPEG": 65_500, "WEBP": 16_383}
-# Warning filters and standard error belong to the whole process, so that only one
-# thread at a time may change them.
-_PROCESS_LOCK = threading.Lock()
 # Pillow refuses PNG files with more than 1 MiB of text or of a colour profile, as
 # those of printers and displays can be.
 PngImagePlugin.MAX_TEXT_CHUNK = max(PngImagePlugin.MAX_TEXT_CHUNK, 2**24)
 # What it has to say is said in errors; without a handler it would print it.
 logging.getLogger("PIL").addHandler(logging.NullHandler())
+silence_libtiff()
 
 
 def read_image(
@@ -130,13 +128,9 @@ def read_image(
                 f"a picture of at least {min_side} pixels a side"
             )
 
+    _ignore_pillow_s_warnings()
     try:
-        with (
-            _seekable(path) as file,
-            contextlib.ExitStack() as quiet,
-            _PROCESS_LOCK,
-            warnings.catch_warnings(action="ignore"),
-        ):
+        with _seekable(path) as file:
             pixels = decode_tiff(
                 file,
                 check_size=check_size,
@@ -146,7 +140,6 @@ def read_image(
             )
             if pixels is not None:
                 return pixels
-            quiet.enter_context(_silent_libtiff(file))
             with Image.open(file, formats=formats_of(file)) as image:
                 check_size(*image.size)
                 return decode_pixels(
@@ -181,9 +174,9 @@ def read_pil(
     """
     if min(image.size) < MIN_SIDE:
         raise NstjaxError(f"a picture needs sides of at least {MIN_SIDE} pixels")
+    _ignore_pillow_s_warnings()
     try:
-        with _PROCESS_LOCK, warnings.catch_warnings(action="ignore"):
-            return decode_pixels(image, background=background, keep_alpha=keep_alpha)
+        return decode_pixels(image, background=background, keep_alpha=keep_alpha)
     except Exception as error:  # Pillow raises nearly anything for damaged files
         raise NstjaxError(f"the PIL picture cannot be read: {error}") from error
 
@@ -208,14 +201,23 @@ def open_picture(file: str | os.PathLike | BinaryIO) -> Image.Image:
                 return Image.open(file, formats=formats_of(opened))
             opened.seek(0)
             return open_picture(io.BytesIO(opened.read()))
-    with _PROCESS_LOCK, _silent_libtiff(file):
-        pixels = decode_tiff(file, check_size=lambda width, height: None)
-        if pixels is None:
-            image = Image.open(file, formats=formats_of(file))
-            if image.format == "TIFF":
-                image.load()
-            return image
+    pixels = decode_tiff(file, check_size=lambda width, height: None)
+    if pixels is None:
+        return Image.open(file, formats=formats_of(file))
     return Image.fromarray(np.rint(pixels * 255).astype(np.uint8))
+
+
+def read_size(path: str | os.PathLike) -> tuple[int, int]:
+    """The (width, height) in a picture file's header, before it is turned upright.
+
+    Raises:
+        Exception: as `open_picture` does.
+    """
+    with open(path, "rb") as file:
+        if size := tiff_size(file):
+            return size
+        with Image.open(file, formats=formats_of(file)) as image:
+            return image.size
 
 
 def formats_of(file: BinaryIO) -> tuple[str, ...]:
@@ -242,16 +244,15 @@ def formats_of(file: BinaryIO) -> tuple[str, ...]:
     return ("HEIF",)
 
 
-@contextlib.contextmanager
-def _silent_libtiff(file: BinaryIO) -> Iterator[None]:
-    """Keeps from standard error what the C library prints of damaged TIFF files."""
-    magic = file.read(4)
-    file.seek(0)
-    if magic not in MAGIC_NUMBERS:
-        yield
-        return
-    with silent_stderr():
-        yield
+def _ignore_pillow_s_warnings() -> None:
+    """Adds a filter of warnings, unless there is one already.
+
+    It stays: filters belong to the whole process, so that `warnings.catch_warnings`
+    here would undo what another thread does to them meanwhile.
+    """
+    module = r"PIL\."
+    if ("ignore", None, Warning, re.compile(module), 0) not in warnings.filters:
+        warnings.filterwarnings("ignore", module=module)
 
 
 def _seekable(path: Path) -> BinaryIO:
@@ -267,6 +268,8 @@ def _why_unreadable(path: Path, error: Exception) -> str:
     if isinstance(error, NstjaxError):
         return str(error)
     if isinstance(error, FileNotFoundError):
+        if path.is_symlink():
+            return "is a link to a file that does not exist; remove or mend it"
         return "does not exist; check the picture's name"
     if isinstance(error, IsADirectoryError):
         return "is a folder, not a picture; name a file in it"
@@ -309,7 +312,8 @@ def list_images(path: str | os.PathLike) -> list[Path]:
     Args:
         path: a file, which stands for itself whatever its name, or a folder,
             which stands for the files directly in it whose suffix is one of
-            `PICTURE_SUFFIXES` in any case; hidden files are left out.
+            `PICTURE_SUFFIXES` in any case, links to nothing among them; hidden files
+            are left out.
 
     Returns:
         One or more paths, a folder's sorted by name.
@@ -323,9 +327,9 @@ def list_images(path: str | os.PathLike) -> list[Path]:
             path.stat()
             return [path]
         visible = sorted(f for f in path.iterdir() if not f.name.startswith("."))
-        files = [
-            f for f in visible if f.suffix.lower() in PICTURE_SUFFIXES and f.is_file()
-        ]
+        named = [f for f in visible if f.suffix.lower() in PICTURE_SUFFIXES]
+        # A link to nothing is listed, to be told of as it is read.
+        files = [f for f in named if f.is_file() or not f.exists()]
     except OSError as error:
         raise NstjaxError(
             f"{path} cannot be read ({error.strerror}); name a picture or a folder "

@@ -57,9 +57,7 @@ def decode_tiff(
         NstjaxError: for kinds that neither library reads right.
         Exception: whatever tifffile raises for a damaged file.
     """
-    magic = file.read(4)
-    file.seek(0)
-    if magic not in MAGIC_NUMBERS:
+    if not _is_tiff(file):
         return None
     import tifffile
 
@@ -109,6 +107,27 @@ def decode_tiff(
         background=background,
         keep_alpha=keep_alpha,
     )
+
+
+def tiff_size(file: BinaryIO) -> tuple[int, int] | None:
+    """The (width, height) of an open TIFF file's first page; None for other files.
+
+    Raises:
+        Exception: whatever tifffile raises for a damaged file.
+    """
+    if not _is_tiff(file):
+        return None
+    import tifffile
+
+    page = tifffile.TiffFile(file).pages.first
+    return page.imagewidth, page.imagelength
+
+
+def _is_tiff(file: BinaryIO) -> bool:
+    """Looks at the beginning of an open file; its position is 0 afterwards."""
+    magic = file.read(4)
+    file.seek(0)
+    return magic in MAGIC_NUMBERS
 
 
 class _Kind:

@@ -25,6 +25,10 @@ _METADATA_KEY = "nstjax"
 _FORMAT = 1
 
 
+class NoWeightsError(NstjaxError):
+    """A file is no weight file, or a damaged one."""
+
+
 @dataclasses.dataclass(frozen=True)
 class WeightsMetadata:
     """What travels with a set of weights.
@@ -118,8 +122,9 @@ def load_weights(path: str | os.PathLike) -> tuple[dict[str, Any], WeightsMetada
     """Reads a weight file into float32 NumPy arrays.
 
     Raises:
-        NstjaxError: if the file is missing, is no safetensors file, was not
-            written by `save_weights`, or is damaged.
+        NoWeightsError: if it is no safetensors file, was not written by
+            `save_weights`, or is damaged.
+        NstjaxError: if the file is missing, or of a later release.
     """
     path = Path(path)
     if not os.path.isfile(path):
@@ -128,7 +133,7 @@ def load_weights(path: str | os.PathLike) -> tuple[dict[str, Any], WeightsMetada
         with safe_open(path, framework="numpy") as file:
             about = (file.metadata() or {}).get(_METADATA_KEY)
             if about is None:
-                raise NstjaxError(
+                raise NoWeightsError(
                     f"{path} does not say which network it holds; convert the "
                     "publisher's file with 'nstjax convert NAME'"
                 )
@@ -138,8 +143,8 @@ def load_weights(path: str | os.PathLike) -> tuple[dict[str, Any], WeightsMetada
             }
     except (SafetensorError, OSError) as error:
         if explanation := explain_weights(path):
-            raise NstjaxError(f"{path} {explanation}") from error
-        raise NstjaxError(
+            raise NoWeightsError(f"{path} {explanation}") from error
+        raise NoWeightsError(
             f"{path} is not a usable safetensors file ({error}); convert the "
             "publisher's file with 'nstjax convert NAME'"
         ) from error
@@ -187,7 +192,7 @@ def _parse_metadata(path: Path, text: str) -> WeightsMetadata:
         version = about.pop("format")
         metadata = WeightsMetadata(**about)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise NstjaxError(
+        raise NoWeightsError(
             f"{path} has damaged metadata; convert or export it again"
         ) from error
     if version != _FORMAT:

@@ -9,7 +9,7 @@ from typing import Any, Protocol, TypeVar
 import jax
 import numpy as np
 
-from nstjax.io.images import open_picture
+from nstjax.io.images import read_size
 from nstjax.methods import plan as planning
 from nstjax.methods.base import Plan
 from nstjax.methods.encoded import EncodedStyles
@@ -174,8 +174,7 @@ def _likeness(item: Wanted) -> tuple[tuple[str, ...], int, tuple[int, int]]:
     The largest come first, for their programs serve others, too.
     """
     try:
-        with open_picture(item.content) as image:
-            width, height = image.size
+        width, height = read_size(item.content)
     except Exception:
         # An example's name; or a picture that will be refused when it is read.
         width = height = 0

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from nstjax.errors import NstjaxError
 from nstjax.methods.base import (
     COMMON_OPTIONS,
+    LEAST_SIDE,
     Checkpoint,
     Method,
     OnProgress,
@@ -119,8 +120,10 @@ class DecoderMethod(Method):
     ) -> Plan:
         import numpy as np
 
+        from nstjax.io.resizing import fit_size
         from nstjax.methods.images import share_out
-        from nstjax.methods.memory.planner import plan_transfer
+        from nstjax.methods.memory.planner import check_styles, plan_transfer
+        from nstjax.methods.styles import style_side
 
         placed = None
         if masks is not None:
@@ -130,12 +133,24 @@ class DecoderMethod(Method):
                 )
             placed = share_out(masks, styles=len(plan.styles), size=plan.working_size)
         pictures = [style for style in plan.styles if isinstance(style, np.ndarray)]
+        held = sum(array.nbytes for array in (*pictures, *(placed or ())))
         tiling = plan_transfer(
             plan.output_size,
             plan.networks.spec,
             max_memory=max_memory,
             swaps=self.transform == "style_swap",
-            held=sum(array.nbytes for array in (*pictures, *(placed or ()))),
+            held=held,
+        )
+        strokes = plan.options["stroke_scale"]
+        # Smaller contents are enlarged.
+        size = [max(LEAST_SIDE, side) for side in plan.working_size]
+        side = style_side(size, plan.options["style_scale"], strokes)
+        check_styles(
+            [fit_size(*style.shape[:2], short_side=side) for style in pictures],
+            plan.networks.spec,
+            option="--style-scale" if strokes is None else "--stroke-scale",
+            max_memory=max_memory,
+            held=held + plan.content.nbytes,
         )
         return dataclasses.replace(plan, masks=placed, tiling=tiling)
 

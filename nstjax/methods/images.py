@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from PIL import Image
 
@@ -95,8 +96,7 @@ def read_picture(picture: Picture) -> np.ndarray:
 
 
 def _check_array(picture: np.ndarray) -> np.ndarray:
-    kind = picture.dtype.kind
-    known = kind == "f" or picture.dtype == np.uint8
+    known = _is_floating(picture) or picture.dtype == np.uint8
     if picture.ndim != 3 or picture.shape[2] != 3 or not known:
         raise NstjaxError(
             "a picture given as an array must be floating-point or uint8 with the "
@@ -104,11 +104,22 @@ def _check_array(picture: np.ndarray) -> np.ndarray:
         )
     if min(picture.shape[:2]) < MIN_SIDE:
         raise NstjaxError(f"a picture needs sides of at least {MIN_SIDE} pixels")
-    if kind != "f":
+    if picture.dtype == np.uint8:
         return picture.astype(np.float32) / 255
-    if not (picture.min() >= 0 and picture.max() <= 1):
+    if not _in_range(picture):
         raise NstjaxError("a picture given as an array must have values in [0, 1]")
     return np.asarray(picture, np.float32)
+
+
+def _is_floating(array: np.ndarray) -> bool:
+    """Whether its numbers are floating-point, those of jax's own types among them."""
+    return jnp.issubdtype(array.dtype, jnp.floating)
+
+
+def _in_range(array: np.ndarray) -> bool:
+    """Whether its numbers are all in [0, 1]."""
+    # As Python's: of NaN, jax's own types would warn.
+    return 0 <= float(array.min()) and float(array.max()) <= 1
 
 
 def read_mask(mask: Mask) -> np.ndarray:
@@ -124,8 +135,9 @@ def read_mask(mask: Mask) -> np.ndarray:
     array = np.asarray(mask)
     if array.ndim == 2 and array.dtype == np.uint8:
         return array.astype(np.float32)[..., None] / 255
-    fits = array.ndim == 2 and array.size and array.dtype.kind in "fb"
-    if not (fits and array.min() >= 0 and array.max() <= 1):
+    known = _is_floating(array) or array.dtype == np.bool_
+    fits = array.ndim == 2 and array.size and known
+    if not (fits and _in_range(array)):
         raise NstjaxError(
             "a mask given as an array must be [H, W], with values in [0, 1]"
         )

@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -34,7 +33,7 @@ from nstjax.methods.images import (
     with_colours_of,
 )
 from nstjax.methods.memory.amounts import parse_amount
-from nstjax.methods.styles import STYLE_SUFFIX, SavedStyle
+from nstjax.methods.styles import SavedStyle, names_saved_style
 from nstjax.methods.table import method_of
 from nstjax.methods.values import number, shares, whole_number
 from nstjax.weights.pretrained import load_depth
@@ -147,7 +146,7 @@ def _read_style(
 ) -> np.ndarray | SavedStyle:
     if isinstance(style, SavedStyle):
         return style
-    if isinstance(style, (str, os.PathLike)) and Path(style).suffix == STYLE_SUFFIX:
+    if isinstance(style, (str, os.PathLike)) and names_saved_style(style):
         return method_of(options).read_style(str(style), networks)
     return read_picture(style)
 
@@ -194,12 +193,16 @@ def run(
 
 
 def finish(plan: Plan, image: np.ndarray) -> np.ndarray:
-    """Brings a picture [H, W, 3] to the size and the colours asked for."""
+    """Brings a picture [H, W, 3] to the size and the colours asked for.
+
+    The result is an array of its own, which can be written to.
+    """
     image = resize_image(image, plan.output_size)
     if plan.options["preserve_color"] == "luminance":
         content = resize_image(plan.content, plan.output_size)
         image = with_colours_of(content, image)
-    return image
+    # What a program gave is jax's own, and cannot.
+    return np.require(image, requirements=["C", "O", "W"])
 
 
 def with_opacity(plan: Plan, image: np.ndarray, path: str | os.PathLike) -> np.ndarray:

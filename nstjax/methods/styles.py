@@ -2,6 +2,7 @@
 
 import itertools
 import math
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -10,7 +11,13 @@ import numpy as np
 
 from nstjax.errors import NstjaxError
 from nstjax.io.resizing import fit_size, resize_image
-from nstjax.io.weights import WeightsMetadata, load_weights, save_weights
+from nstjax.io.signatures import name_kind_of
+from nstjax.io.weights import (
+    NoWeightsError,
+    WeightsMetadata,
+    load_weights,
+    save_weights,
+)
 from nstjax.methods.base import LEAST_SIDE, STROKE_SIDE
 from nstjax.methods.networks import Networks
 from nstjax.methods.programs import by_level, encode, encoding_canvas, programs_of
@@ -31,6 +38,7 @@ NO_SAVED_STYLES = (
     "Style-Swap needs a style's picture, of which a saved style has statistics only; "
     "give the picture"
 )
+_MAKING = "--save-style and nstjax.Painter.save_style make one of a picture"
 
 
 class SavedStyle(NamedTuple):
@@ -163,6 +171,11 @@ def make_style(
     return SavedStyle(statistics, networks.encoder_sha256, name)
 
 
+def names_saved_style(path: str | os.PathLike) -> bool:
+    """Whether a file's name is that of a saved style."""
+    return os.path.splitext(path)[1].lower() == STYLE_SUFFIX
+
+
 def check_saving(path: Path, stroke_scale: float | None) -> None:
     """Checks, before a style is seen, that it can be kept.
 
@@ -175,7 +188,7 @@ def check_saving(path: Path, stroke_scale: float | None) -> None:
             "a saved style keeps no strokes of a stroke_scale above 1, which are "
             "painted in two passes; leave out one of both"
         )
-    if path.suffix != STYLE_SUFFIX:
+    if not names_saved_style(path):
         raise NstjaxError(f"a saved style's name ends in {STYLE_SUFFIX}, not {path}")
 
 
@@ -224,9 +237,18 @@ def load_style(path: str | Path, *, networks: Networks) -> SavedStyle:
     Raises:
         NstjaxError: if it is no style, or one of another encoder.
     """
-    params, metadata = load_weights(path)
+    if not os.path.isfile(path):
+        raise NstjaxError(f"there is no saved style {path}; check its name")
+    try:
+        params, metadata = load_weights(path)
+    except NoWeightsError as error:
+        kind = name_kind_of(path)
+        what = f"{kind}, not a saved style" if kind else "no saved style, or damaged"
+        raise NstjaxError(f"{path} is {what}; {_MAKING}") from error
     if metadata.kind != "style":
-        raise NstjaxError(f"{path} holds a {metadata.kind}, not a saved style")
+        raise NstjaxError(
+            f"{path} holds a {metadata.kind}, not a saved style; {_MAKING}"
+        )
     if "layer" in metadata.spec:  # as releases before 0.2 wrote it
         params = {metadata.spec["layer"]: params}
     encoder = metadata.notes.get("encoder_sha256")

@@ -196,11 +196,11 @@ def check_upload(path: str) -> np.ndarray | None:
         NstjaxError: naming the file, if it is no picture that can be used.
     """
     from nstjax.methods.images import read_picture
-    from nstjax.methods.styles import STYLE_SUFFIX
+    from nstjax.methods.styles import names_saved_style
 
     if is_example(path):
         return read_picture(path)
-    if path.endswith(STYLE_SUFFIX):
+    if names_saved_style(path):
         return None
     return read_image(path, max_pixels=MOST_PIXELS)
 

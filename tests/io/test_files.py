@@ -64,7 +64,14 @@ def test_the_mode_is_that_of_any_new_file(tmp_path, mask):
     assert mode == 0o666 & ~mask
 
 
-@pytest.mark.parametrize("step", ["fsync", "chmod", "replace"])
+def test_the_mask_of_the_whole_process_is_left_alone(tmp_path, monkeypatch):
+    masks = []
+    monkeypatch.setattr(os, "umask", masks.append)
+    write_atomically(tmp_path / "file.bin", b"data")
+    assert (tmp_path / "file.bin").read_bytes() == b"data" and masks == []
+
+
+@pytest.mark.parametrize("step", ["open", "fsync", "replace"])
 @pytest.mark.parametrize("old", [None, b"old"])
 def test_a_refusal_of_the_system_leaves_things_as_they_were(
     tmp_path, monkeypatch, step, old

@@ -11,9 +11,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from PIL.PngImagePlugin import PngImageFile
+from PIL.TiffImagePlugin import TiffImageFile
 
 from nstjax.errors import NstjaxError
-from nstjax.io.images import check_output, list_images, read_image, write_image
+from nstjax.io.images import (
+    check_output,
+    list_images,
+    read_image,
+    read_pil,
+    write_image,
+)
 
 _SUFFIXES = [".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff"]
 _LOSSLESS = [".png", ".tif", ".tiff"]
@@ -200,9 +208,28 @@ def test_pillow_does_not_warn_of_pictures_we_accept(tmp_path, monkeypatch):
     assert read_image(path).shape == (20, 30, 3)
 
 
-def test_reading_in_threads_leaves_the_warning_filters_alone(tmp_path):
+def test_reading_leaves_the_warning_filters_of_other_threads_alone(
+    tmp_path, monkeypatch
+):
     path = tmp_path / "p.png"
     path.write_bytes(encoded("PNG"))
+    load = PngImageFile.load
+
+    def load_beside_another_thread(image):
+        warnings.filterwarnings("ignore", message="of another thread")
+        return load(image)
+
+    monkeypatch.setattr(PngImageFile, "load", load_beside_another_thread)
+    for read in (read_image, lambda path: read_pil(Image.open(path))):
+        with warnings.catch_warnings():
+            read(path)
+            warnings.warn("of another thread", stacklevel=1)  # an error in these tests
+
+
+def test_reading_adds_one_warning_filter_at_most(tmp_path):
+    path = tmp_path / "p.png"
+    path.write_bytes(encoded("PNG"))
+    read_image(path)
     before = list(warnings.filters)
     with ThreadPoolExecutor(8) as pool:
         images = list(pool.map(read_image, [path] * 64))
@@ -254,8 +281,21 @@ def test_mutated_files_raise_nothing_but_our_error(
             assert image.dtype == np.float32 and image.shape[2] == 3
             assert image.min() >= 0 and image.max() <= 1
     assert read and refused
-    # libtiff prints what it thinks of a damaged file; Pillow cannot stop it.
-    assert file_format == "TIFF" or capfd.readouterr() == ("", "")
+    assert capfd.readouterr() == ("", "")
+
+
+def test_what_others_say_while_a_tiff_is_read_is_heard(tmp_path, capfd, monkeypatch):
+    path = tmp_path / "p.tif"
+    path.write_bytes(encoded("TIFF", compression="tiff_lzw"))
+    load = TiffImageFile.load
+
+    def load_beside_another_thread(image):
+        os.write(2, b"another thread\n")
+        return load(image)
+
+    monkeypatch.setattr(TiffImageFile, "load", load_beside_another_thread)
+    read_image(path)
+    assert set(capfd.readouterr().err.splitlines()) == {"another thread"}
 
 
 # Listing --------------------------------------------------------------------
@@ -275,6 +315,18 @@ def test_listing_a_folder(tmp_path):
     (tmp_path / "folder.png").mkdir()
     (tmp_path / "folder.png" / "inside.png").touch()
     assert list_images(tmp_path) == [tmp_path / name for name in pictures]
+
+
+def test_links_to_nothing_are_listed_and_told_of(tmp_path):
+    (tmp_path / "a.png").write_bytes(encoded("PNG"))
+    (tmp_path / "b.png").symlink_to("a.png")
+    (tmp_path / "c.png").symlink_to("absent.png")
+    (tmp_path / "d.png").symlink_to("d.png")
+    os.mkfifo(tmp_path / "e.png")
+    listed = [tmp_path / name for name in ("a.png", "b.png", "c.png", "d.png")]
+    assert list_images(tmp_path) == listed
+    assert "a link to a file that does not exist" in refusal(read_image, listed[2])
+    assert "cannot be read" in refusal(read_image, listed[3])
 
 
 def test_listing_nothing(tmp_path):

@@ -12,7 +12,7 @@ from PIL import Image
 
 from nstjax.errors import NstjaxError
 from nstjax.io.datasets import open_picture
-from nstjax.io.images import read_image
+from nstjax.io.images import read_image, read_size
 
 _HEIGHT, _WIDTH = 20, 32
 _SIZES = {1: "B", 3: "H", 4: "I"}
@@ -202,3 +202,14 @@ def test_orientation_and_profile_of_16_bits(tmp_path):
     write(path, array, 16, _RGB, tag_274=(3, [6]))
     expected = np.rot90(array / 65535, -1)
     np.testing.assert_allclose(read_image(path), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("layout", [(8, 3, _RGB), (16, 3, _RGB), (16, 2, 1)])
+@pytest.mark.parametrize("order", "<>")
+def test_the_size_is_read_without_the_pixels(tmp_path, layout, order):
+    bits, count, photometric = layout
+    path = tmp_path / "p.tif"
+    write(path, samples(count, bits=bits), bits, photometric, order=order)
+    pixels = _HEIGHT * _WIDTH * count * bits // 8
+    path.write_bytes(path.read_bytes()[:-pixels])
+    assert read_size(path) == (_WIDTH, _HEIGHT)

@@ -1,5 +1,7 @@
 """Which way to make a picture in the memory that there is."""
 
+from collections.abc import Sequence
+
 from nstjax.errors import NstjaxError
 from nstjax.methods.canvas import LARGEST_SHARE, most_pixels
 from nstjax.methods.memory import costs
@@ -14,6 +16,9 @@ _SHARE = 0.6
 _SIDES = (2048, 1536, 1024, 768, 512, 384, 256, 192)
 # Copies of the features that Style-Swap makes of all positions.
 _SWAP_COPIES = 5
+# The pixels of a style of the usual side, 512. Measuring it takes no more than what the
+# compiler takes later, which is counted.
+_USUAL_STYLE = 2 * 512**2
 
 
 def plan_transfer(
@@ -54,8 +59,37 @@ def plan_transfer(
         if cost(tiling) <= budget:
             return tiling
     least = min(choices, key=cost)
-    _check(size, cost(least), max_memory)
+    _check(_a_picture(size), cost(least), max_memory, "--size")
     return least
+
+
+def check_styles(
+    sizes: Sequence[tuple[int, int]],
+    spec: OnePassSpec,
+    *,
+    option: str,
+    max_memory: int | None = None,
+    held: int = 0,
+) -> None:
+    """Refuses to measure styles, one after another, in less memory than that takes.
+
+    Args:
+        sizes: the (height, width) at which each is seen.
+        spec: the networks.
+        option: what makes a style smaller, as the user knows it.
+        max_memory: bytes that the whole process may take; by default all that is
+            available.
+        held: bytes of what else is kept meanwhile: pictures, masks.
+
+    Raises:
+        NstjaxError: if one takes more.
+    """
+    for height, width in sizes:
+        if height * width > _USUAL_STYLE:
+            # Statistics take about as much beside the features as decoding does.
+            needed = held + whole_bytes((height, width), spec)
+            what = f"a style that is seen at {width} x {height} pixels"
+            _check(what, needed, max_memory, option)
 
 
 def largest_batch(
@@ -104,7 +138,7 @@ def check_optimisation(
     """
     pixel = costs.gradient_bytes(spec, solver_pictures=solver_pictures)
     needed = costs.BASE + pixel * size[0] * size[1]
-    _check(size, needed, max_memory)
+    _check(_a_picture(size), needed, max_memory, "--size")
 
 
 def whole_bytes(
@@ -152,14 +186,18 @@ def _usual_budget() -> float | None:
     return None if available is None else _SHARE * available
 
 
-def _check(size: tuple[int, int], needed: float, max_memory: int | None) -> None:
+def _a_picture(size: tuple[int, int]) -> str:
+    return f"a picture of {size[1]} x {size[0]} pixels"
+
+
+def _check(what: str, needed: float, max_memory: int | None, option: str) -> None:
     """Refuses what takes more than is allowed, or else than is available."""
     allowed = max_memory or available_memory()
     if allowed is None or needed <= allowed:
         return
-    what = "allowed" if max_memory else "available"
+    limit = "allowed" if max_memory else "available"
     raise NstjaxError(
-        f"a picture of {size[1]} x {size[0]} pixels takes at least "
-        f"{show_amount(needed)} of memory, and {show_amount(allowed)} are {what}; "
-        "choose a smaller --size or a larger --max-memory"
+        f"{what} takes at least {show_amount(needed)} of memory, and "
+        f"{show_amount(allowed)} are {limit}; choose a smaller {option} or a larger "
+        "--max-memory"
     )

@@ -2,6 +2,7 @@
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import pytest
 
 from nstjax.errors import NstjaxError
@@ -9,6 +10,8 @@ from nstjax.methods import feedforward
 from nstjax.methods.canvas import LARGEST_SHARE
 from nstjax.methods.memory import costs, planner
 from nstjax.methods.memory.planner import check_optimisation, plan_transfer, tiled_bytes
+from nstjax.methods.options import method_options
+from nstjax.methods.plan import make_plan
 from nstjax.methods.specs import PainterTransferSpec, TransferSpec
 from nstjax.methods.tiling.transfer import Tiling
 from nstjax.models import decoders, painter, vgg
@@ -141,6 +144,27 @@ def test_style_swap_keeps_its_features_and_needs_more():
     assert tiled_bytes((4096, 4096), SLIM, plan, swaps=True) > tiled_bytes(
         (4096, 4096), SLIM, plan
     )
+
+
+def test_a_style_counts_at_the_size_at_which_it_is_seen():
+    content = np.full((64, 64, 3), 0.5, np.float32)
+    style = np.full((300, 400, 3), 0.5, np.float32)
+
+    def plan(scale, amount):
+        options = method_options("adain", options={"style_scale": scale})
+        make_plan(content, [style], options=options, max_memory=amount)
+
+    # A process that paints so was found to take 1010 MB.
+    with pytest.raises(NstjaxError) as caught:
+        plan(16.0, "1000MB")
+    sentence = str(caught.value)
+    assert sentence.startswith("a style that is seen at 1365 x 1024 pixels takes")
+    assert "smaller --style-scale" in sentence and "--size" not in sentence
+    plan(16.0, "1300MB")
+    # And 320 MB with the style as it is.
+    plan(1.0, "500MB")
+    with pytest.raises(NstjaxError, match="a picture of 64 x 64 .*smaller --size"):
+        plan(16.0, "100MB")
 
 
 def test_too_little_is_refused_in_one_sentence():
