@@ -26,7 +26,7 @@ from nstjax.methods.base import Progress
 from nstjax.methods.images import read_picture, to_pil
 from nstjax.methods.options import method_options
 from nstjax.methods.pictures import list_pictures, picture_labels
-from nstjax.methods.styles import STYLE_SUFFIX
+from nstjax.methods.styles import names_saved_style
 from nstjax.methods.table import METHODS
 
 # Pixels: a picture's longer side where nobody asks for a size, and between pictures.
@@ -152,7 +152,7 @@ def paint_sheet(
     shown = [(Path(name).stem, resize_image(content, (height, width)))]
     if len({cell.style for cell in cells}) == 1 < len(cells):
         style = cells[0].style
-        if not style.endswith(STYLE_SUFFIX):
+        if not names_saved_style(style):
             shown.append((Path(style).stem, read_picture(style)))
     sheet = compose([*shown, *painted], (height, width), options.sheet_columns)
     check_output(job.output, overwrite=options.overwrite, size=sheet.shape[:2])
