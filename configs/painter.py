@@ -7,7 +7,8 @@
 Presets, each from random weights to a painter by one command:
     adain: the stage "begin" learns to paint with a low weight on the style, from which
         "paint" goes on with three times that; "refine" keeps more of the content, and
-        its plain places plain.
+        its plain places plain; "again" does the same from a high rate once more, and
+        "finish" with a little more weight on all that is not style.
     adain-lap: the same, and a further stage with a term that keeps the content's edges.
     adain-depth: the same with a term that keeps the content's depth.
 
@@ -32,7 +33,7 @@ def get_config(preset="adain"):
 def base():
     config = common.training("painter", "adain-slim")
     # The stages in order, and what each sets; see nstjax/training/stages.py.
-    config.stages = ("begin", "paint", "refine")
+    config.stages = ("begin", "paint", "refine", "again", "finish")
     config.begin = ConfigDict({"steps": 3_000, "schedule": "constant"})
     config.paint = ConfigDict(
         {
@@ -128,15 +129,32 @@ def base():
     config.checkpoint_every = 1000
     config.refine = further(
         config.paint,
-        steps=16_000,
+        steps=12_000,
         schedule="cosine",
         average_decay=0.999,
         learning_rate=1e-3,
-        content_weight=2.8,
+        content_weight=2.6,
+        moments_weight=18.0,
         lap_weight=7.0,
         plain_weight=700.0,
-        flat_weight=300.0,
+        flat_weight=320.0,
         fringe_weight=1.0,
+    )
+    config.again = further(
+        config.refine,
+        steps=6_000,
+        warmup_steps=100,
+        average_decay=0.999,
+        learning_rate=8e-4,
+        plain_weight=800.0,
+        flat_weight=420.0,
+    )
+    config.finish = further(
+        config.again,
+        content_weight=2.85,
+        moments_weight=20.0,
+        plain_weight=1000.0,
+        flat_weight=520.0,
     )
     return config
 
@@ -144,13 +162,13 @@ def base():
 def lap(config):
     config.name = "adain-lap-slim"
     config.stages += ("lap",)
-    config.lap = further(config.refine, lap_weight=40.0)
+    config.lap = further(config.finish, lap_weight=40.0)
 
 
 def depth(config):
     config.name = "adain-depth-slim"
     config.stages += ("depth",)
-    config.depth = further(config.refine, depth_weight=90.0, content_weight=3.6)
+    config.depth = further(config.finish, depth_weight=90.0, content_weight=3.6)
 
 
 def further(stage, **changed):

@@ -23,15 +23,18 @@ def test_a_training_without_stages_is_one():
 
 def test_stages_set_their_leaves_and_begin_where_the_last_ended():
     config = load_config("painter:adain-lap", ["--config.begin.steps=7"])
-    begin, paint, refine, lap = stages = list(stages_of(config, Path("runs/x")))
-    assert [s.name for s in stages] == ["begin", "paint", "refine", "lap"]
+    stages = {s.name: s for s in stages_of(config, Path("runs/x"))}
+    assert list(stages) == ["begin", "paint", "refine", "again", "finish", "lap"]
+    begin, paint, refine = (stages[name] for name in ("begin", "paint", "refine"))
+    finish, lap = stages["finish"], stages["lap"]
     assert begin.config.steps == 7 and begin.config.initial == ""
     assert begin.workdir == Path("runs/x/begin")
     assert paint.config.initial == "runs/x/begin/adain-lap-slim.safetensors"
     assert paint.config.gram_weight == 3 * begin.config.gram_weight
     assert refine.config.initial == "runs/x/paint/adain-lap-slim.safetensors"
     assert begin.config.lap_weight == paint.config.lap_weight == 0
-    assert lap.config.lap_weight > refine.config.lap_weight > 0
+    assert lap.config.initial == "runs/x/finish/adain-lap-slim.safetensors"
+    assert lap.config.lap_weight > finish.config.lap_weight > 0
     assert refine.config.gram_weight == paint.config.gram_weight
     assert lap.workdir == Path("runs/x") and lap.last
 
@@ -78,6 +81,10 @@ def test_a_painter_from_random_weights_to_a_picture(judge, tmp_path, capsys):
         "paint.steps": 3,
         "refine.steps": 3,
         "refine.warmup_steps": 1,
+        "again.steps": 3,
+        "again.warmup_steps": 1,
+        "finish.steps": 3,
+        "finish.warmup_steps": 1,
         "warmup_steps": 1,
     }.items():
         command.append(f"--config.{leaf}={value}")
@@ -86,7 +93,7 @@ def test_a_painter_from_random_weights_to_a_picture(judge, tmp_path, capsys):
     params, metadata = load_weights(workdir / "adain-slim.safetensors")
     assert metadata.kind == "painter" and len(metadata.notes["loss_encoders"]) == 2
     note = json.loads((workdir / "config.json").read_text())
-    assert note["initial"] == str(workdir / "paint" / "adain-slim.safetensors")
+    assert note["initial"] == str(workdir / "again" / "adain-slim.safetensors")
     assert "stages" not in note
     painted = nstjax.stylize(
         "chelsea", "night", size=64, decoder=str(workdir / "adain-slim.safetensors")
