@@ -11,8 +11,8 @@ from nstjax.cli.outputs import check_distinct
 from nstjax.cli.reports import Reports
 from nstjax.errors import NstjaxError
 
-# Options that only clips have, and their values where nothing is said.
-_OWN = ("temporal", "start", "end", "every", "fps", "codec")
+# Options that only clips have; None where nothing is said.
+CLIP_OPTIONS = ("temporal", "start", "end", "every", "fps", "codec")
 # Options that only pictures have.
 _NOT_FOR_CLIPS = (
     *("save_style", "save_every", "show_depth", "trace", "background", "chroma"),
@@ -90,7 +90,7 @@ def wants_clip(options: argparse.Namespace) -> bool:
         into_clip = suffix in (*VIDEO_SUFFIXES, *ANIMATION_SUFFIXES)
         if into_clip or not is_still_gif(content):
             return True
-    given = [name for name in _OWN if getattr(options, name) is not None]
+    given = [name for name in CLIP_OPTIONS if getattr(options, name) is not None]
     if given:
         raise NstjaxError(
             f"--{given[0]} is for clips, and {content} is none; a folder of "
@@ -109,7 +109,7 @@ def _wants_many(options: argparse.Namespace) -> bool:
     from nstjax.video.clips import VIDEO_SUFFIXES
 
     clips = [c for c in options.content if Path(c).suffix.lower() in VIDEO_SUFFIXES]
-    given = [f"--{name}" for name in _OWN if getattr(options, name) is not None]
+    given = [f"--{name}" for name in CLIP_OPTIONS if getattr(options, name) is not None]
     if clips or given:
         raise NstjaxError(
             f"{(*clips, *given)[0]} cannot be painted together with other contents; "
