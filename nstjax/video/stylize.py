@@ -77,6 +77,7 @@ class Result:
         signal: the number of the signal that stopped the run, or 0 if it is complete.
         seconds: that painting took.
         painted: how many of the frames this run has painted.
+        size: (height, width) of the frames as they are written.
     """
 
     output: Path
@@ -84,6 +85,7 @@ class Result:
     signal: int
     seconds: float
     painted: int
+    size: tuple[int, int]
 
     @property
     def complete(self) -> bool:
@@ -302,7 +304,8 @@ def paint_clip(
         else:
             store.abandon()
     number = 0 if complete else stop.requested
-    return Result(output, len(store), number, seconds, len(store) - earlier)
+    written = plan.output_size if coding is None else coding.coded_size
+    return Result(output, len(store), number, seconds, len(store) - earlier, written)
 
 
 class _Work:

@@ -1,5 +1,6 @@
 """Clips painted from end to end."""
 
+import json
 import os
 import signal
 import subprocess
@@ -221,6 +222,41 @@ def test_mistakes_are_one_sentence(
     assert words in told and "Traceback" not in told
     assert told.strip().splitlines()[-1].startswith("nstjax: error: ")
     assert os.listdir(tmp_path) == ["clip.mp4"]
+
+
+@pytest.mark.parametrize(("name", "coded"), [("out.mp4", (66, 48)), ("out", (65, 47))])
+def test_json_has_the_size_that_is_written(photograph, tmp_path, capsys, name, coded):
+    frames = [Image.fromarray(photograph[:47, i : i + 65]) for i in range(2)]
+    clip, output = tmp_path / "odd.gif", tmp_path / name
+    frames[0].save(clip, save_all=True, append_images=frames[1:], duration=100)
+    command = ["--content", str(clip), "--style", "night", "--output", str(output)]
+    assert main([*command, "--json", "--quiet"]) == 0
+    record = json.loads(capsys.readouterr().out)
+    assert record["size"] == {"width": coded[0], "height": coded[1]}
+    fps = {"fps": 10} if output.is_dir() else {}
+    assert {image.shape[1::-1] for image in _images(output, **fps)} == {coded}
+
+
+def test_json_tells_of_clips_that_fail_or_are_stopped(
+    pan, make_video, tmp_path, monkeypatch, capsys
+):
+    clip, output = make_video(pan[:3]), tmp_path / "out.mp4"
+    command = ["--content", str(clip), "--style", "night", "--output", str(output)]
+    assert main([*command, "--codec", "nonsense", "--json"]) == 2
+    record = json.loads(capsys.readouterr().out)
+    assert (record["input"], record["output"]) == (str(clip), str(output))
+    assert record["error"].startswith("there is no encoder nonsense")
+
+    def stopped(self, state):
+        save(self, state)
+        signal.raise_signal(signal.SIGTERM)
+
+    save = store.ClipStore.save
+    monkeypatch.setattr(store.ClipStore, "save", stopped)
+    assert main([*command, "--json", "--quiet"]) == 128 + signal.SIGTERM
+    record = json.loads(capsys.readouterr().out)
+    assert (record["input"], record["output"]) == (str(clip), str(output))
+    assert record["error"].startswith(f"stopped; {output} has the 1 frames so far")
 
 
 def test_options_of_clips_are_not_for_pictures(tmp_path, capsys):
