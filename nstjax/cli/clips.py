@@ -174,15 +174,12 @@ def _paint(
     job: Job, options: argparse.Namespace, leaves: dict[str, Any], tell: Any
 ) -> Result:
     """Paints a clip, with a progress bar."""
-    from fractions import Fraction
-
     from tqdm import tqdm
 
     from nstjax.video import encoding, stylize
     from nstjax.video.clips import open_clip
 
-    fps = None if options.fps is None else Fraction(options.fps)
-    clip = open_clip(job.content, fps=fps)
+    clip = open_clip(job.content, fps=options.fps)
     check_distinct([job.output], [job.content, *job.styles, *(options.mask or ())])
     bar = tqdm(unit="frame", disable=options.quiet, file=sys.stderr, dynamic_ncols=True)
 

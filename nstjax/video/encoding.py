@@ -18,6 +18,7 @@ import numpy as np
 from PIL import Image
 
 from nstjax.errors import NstjaxError
+from nstjax.methods.values import whole_number
 from nstjax.video.clips import Clip
 from nstjax.video.decoding import open_container, origin, sound_packets
 from nstjax.video.needs import pyav
@@ -106,6 +107,18 @@ class Coding:
         return self.size
 
 
+def check_coding(codec: Any, quality: Any) -> None:
+    """Checks what can be said of them before the clip is looked at.
+
+    Raises:
+        NstjaxError: if the codec is no name, or the quality is out of range.
+    """
+    if not isinstance(codec, str | None):
+        raise NstjaxError(f"the codec must be a name such as h264, not {codec!r}")
+    if not 1 <= whole_number("the quality", quality) <= 100:
+        raise NstjaxError(f"the quality must be from 1 to 100, not {quality}")
+
+
 def choose_coding(
     output: Path,
     clip: Clip,
@@ -120,9 +133,8 @@ def choose_coding(
         NstjaxError: for a name that says no container, an encoder that FFmpeg
             does not have or the container cannot hold, or a quality out of range.
     """
+    check_coding(codec, quality)
     suffix = output.suffix.lower()
-    if not 1 <= quality <= 100:
-        raise NstjaxError(f"the quality must be from 1 to 100, not {quality}")
     rate = min(clip.rate, Fraction(1000)).limit_denominator(1001)
     coding = partial(
         Coding,

@@ -338,7 +338,12 @@ def test_one_style_of_any_kind_is_one_style(style, tmp_path, monkeypatch):
     [
         ({"every": 1.5}, "every must be a whole number"),
         ({"start": "0:00"}, "start must be a number"),
-        ({"end": float("inf")}, "end must be finite"),
+        ({"every": 2**40}, "every must be from 1 to 1000000, not 1099511627776"),
+        ({"start": 1e300}, r"start must be at most 1000000000 seconds, not 1e\+300"),
+        ({"end": float("inf")}, "end must be at most 1000000000 seconds, not inf"),
+        ({"quality": "x"}, "the quality must be a whole number, not 'x'"),
+        ({"quality": "x", "output": "painted"}, "the quality must be a whole number"),
+        ({"codec": 5}, "the codec must be a name such as h264, not 5"),
         ({"batch_size": -1}, "batch_size must be 1 or more"),
         ({"output": None}, "the output of a clip is a file or a folder, not NoneType"),
         ({"style": 3}, "or a list of pictures, not int"),
@@ -350,6 +355,32 @@ def test_other_kinds_are_refused_in_a_sentence(changes, message, make_video, tmp
     given = {"style": "night", "output": tmp_path / "painted.mkv"} | changes
     with pytest.raises(NstjaxError, match=message):
         nstjax.stylize_video(clip, **given)
+
+
+@pytest.mark.parametrize("fps", [1e308, 1000.1, 1e-4, 0, float("nan"), "fast"])
+def test_rates_that_no_clip_has_are_refused_in_a_sentence(fps, photograph, tmp_path):
+    frames = tmp_path / "frames"
+    frames.mkdir()
+    Image.fromarray(photograph[:32, :32]).save(frames / "1.png")
+    with pytest.raises(NstjaxError, match="fps must be (from 0.001 to 1000|a number)"):
+        _paint(frames, tmp_path / "painted.mp4", fps=fps)
+    assert os.listdir(tmp_path) == ["frames"]
+
+
+@pytest.mark.parametrize(("fps", "every"), [(0.001, 10**6), (1000, 1)])
+def test_the_least_and_the_most_can_be_painted(photograph, tmp_path, fps, every):
+    frames = tmp_path / "frames"
+    frames.mkdir()
+    Image.fromarray(photograph[:32, :32]).save(frames / "1.png")
+    output = tmp_path / "painted.mp4"
+    assert _paint(frames, output, fps=fps, every=every).frames == 1
+    assert len(_images(output)) == 1
+
+
+def test_a_rate_that_an_encoder_refuses_is_one_sentence(photograph, tmp_path):
+    Image.fromarray(photograph[:64, :64]).save(tmp_path / "1.png")
+    with pytest.raises(NstjaxError, match="cannot be coded"):  # AV1 ends at 240
+        _paint(tmp_path, tmp_path / "out.mp4", fps=1000, codec="av1")
 
 
 def test_a_clip_is_not_painted_over_itself(make_video):
