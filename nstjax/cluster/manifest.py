@@ -116,7 +116,8 @@ def _read_list(path: str) -> Iterator[Mapping[str, Any]]:
 
 def _lines(path: str) -> list[str]:
     try:
-        text = files.read_bytes(path).decode()
+        # Editors on Windows begin a file with a byte order mark.
+        text = files.read_bytes(path).decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise NstjaxError(f"{path} is no text in UTF-8") from error
     return [line for line in text.split("\n") if line.strip()]
