@@ -309,24 +309,33 @@ class _Prepared:
         self._background, self.files = background, files
         self.max_memory = None if max_memory is None else parse_amount(max_memory)
         available = available_memory()
-        if self.max_memory is None and share < 1 and available is not None:
+        self._is_share = self.max_memory is None and share < 1 and available is not None
+        if self._is_share:
             self.max_memory = int(_FILLED * share * available)
         self.styles = StyleCache(networks, leaves)
 
     def plan(self, content: str, styles: Any) -> Any:
         from nstjax.methods.plan import make_plan
 
-        return make_plan(
-            content,
-            styles,
-            options=self._leaves,
-            size=self._size,
-            seed=self._seed,
-            blend=self._blend,
-            max_memory=self.max_memory,
-            background=self._background,
-            networks=self._networks,
-        )
+        try:
+            return make_plan(
+                content,
+                styles,
+                options=self._leaves,
+                size=self._size,
+                seed=self._seed,
+                blend=self._blend,
+                max_memory=self.max_memory,
+                background=self._background,
+                networks=self._networks,
+            )
+        except NstjaxError as error:
+            if not self._is_share:
+                raise
+            # Nobody gave the amount that it speaks of.
+            remedy = ", fewer --workers, or a larger --max-memory for each"
+            text = str(error).replace(" or a larger --max-memory", remedy)
+            raise NstjaxError(text) from error
 
 
 # What copies of painters became in this process: engines may send one with each batch.
