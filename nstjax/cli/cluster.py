@@ -3,7 +3,7 @@
 import os
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from nstjax.cli import parsing
@@ -98,9 +98,9 @@ def paint_on_cluster(
         output=options.output,
         format=options.format or "png",
     )
-    # Rows with options of their own may paint by another method.
-    if any(row["options"] == "{}" for row in rows):
-        _check_method(options, leaves)
+    # Rows with options of their own may paint by another method, or other networks.
+    if plain := [row for row in rows if row["options"] == "{}"]:
+        _check_method(options, leaves, styles={len(row["style"]) for row in plain})
     given = {name: getattr(options, name) for name in _OF_PICTURES} | dict(leaves)
     begin = time.perf_counter()
     counts = {"done": 0, "there": 0, "failed": 0}
@@ -153,16 +153,26 @@ def paint_on_cluster(
     return USAGE_ERROR if counts["failed"] else 0
 
 
-def _check_method(options: Any, leaves: Mapping[str, Any]) -> None:
-    """Refuses what would be wrong of every picture, before anything starts."""
+def _check_method(
+    options: Any, leaves: Mapping[str, Any], *, styles: Iterable[int]
+) -> None:
+    """Refuses what pictures of so many styles would fail of, before anything starts."""
     from nstjax.methods.options import method_options
+    from nstjax.methods.plan import check_blend, load_networks
     from nstjax.methods.table import method_of
+    from nstjax.weights.pretrained import load_depth
 
     chosen = method_options(
         options.method or "adain", options.preset or "best", options=leaves
     )
     if options.batch_size and not method_of(chosen).paints_batches:
         raise NstjaxError("--batch-size is for adain, adain-lap and adain-depth")
+    if options.style_blend:
+        for count in styles:
+            check_blend(options.style_blend, styles=count)
+    load_networks(chosen)
+    if options.depth_model:
+        load_depth(options.depth_model)
 
 
 def _check_styles(styles: list[str] | None) -> None:

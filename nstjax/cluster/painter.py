@@ -309,9 +309,10 @@ class _Prepared:
         self._background, self.files = background, files
         self.max_memory = None if max_memory is None else parse_amount(max_memory)
         available = available_memory()
-        self._is_share = self.max_memory is None and share < 1 and available is not None
-        if self._is_share:
+        self._is_share = False
+        if self.max_memory is None and share < 1 and available is not None:
             self.max_memory = int(_FILLED * share * available)
+            self._is_share = True
         self.styles = StyleCache(networks, leaves)
 
     def plan(self, content: str, styles: Any) -> Any:

@@ -1,5 +1,7 @@
 """What ``stylize.py --cluster`` refuses before it starts Ray."""
 
+import json
+
 import pytest
 
 from nstjax.cli.stylize import main
@@ -32,9 +34,30 @@ def command(make_pictures, tmp_path, monkeypatch) -> list[str]:
             )
         ),
         (["--method", "gatys", "--batch-size", "2"], "--batch-size is for adain"),
+        (["--style-blend", "1", "2", "3"], "1 styles need as many weights to blend"),
+        (["--method", "gatys", "--encoder", "nope"], "there is no network 'nope'"),
+        (["--decoder", "nope"], "there is no network 'nope'"),
+        (
+            ["--method", "gatys-depth", "--depth-model", "nope"],
+            "there is no network 'nope'",
+        ),
     ],
 )
-def test_what_is_not_for_clusters_is_refused(command, arguments, said, capsys):
+def test_what_is_wrong_for_all_is_refused_before_anything_starts(
+    command, arguments, said, capsys
+):
     assert main([*command, *arguments]) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("nstjax: error: ") and said in line
+
+
+def test_rows_may_have_networks_of_their_own(command, make_pictures, tmp_path):
+    pytest.importorskip("ray.data", reason="needs Ray: pip install '.[cluster]'")
+    photos = make_pictures(tmp_path / "more", 1)
+    row = {"content": str(photos / "0000.png"), "options": {"method": "gatys"}}
+    manifest = tmp_path / "rows.jsonl"
+    manifest.write_text(json.dumps(row))
+    command[command.index("--content") + 1] = str(manifest)
+    # Which adain's painter has no use for.
+    with pytest.raises(pytest.fail.Exception, match="Ray was started"):
+        main([*command, "--encoder", "vgg19-slim"])
