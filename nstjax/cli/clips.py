@@ -1,18 +1,24 @@
 """Clips from the command line: options, progress, and how a run ends."""
 
+from __future__ import annotations
+
 import argparse
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from nstjax.cli import parsing
 from nstjax.cli.outputs import check_distinct
 from nstjax.cli.reports import Reports
-from nstjax.errors import NstjaxError
+from nstjax.errors import NstjaxError, explain
 
-# Options that only clips have, and their values where nothing is said.
-_OWN = ("temporal", "start", "end", "every", "fps", "codec")
+if TYPE_CHECKING:
+    from nstjax.cli.jobs import Job
+    from nstjax.video.stylize import Result
+
+# Options that only clips have; None where nothing is said.
+CLIP_OPTIONS = ("temporal", "start", "end", "every", "fps", "codec")
 # Options that only pictures have.
 _NOT_FOR_CLIPS = (
     *("save_style", "save_every", "show_depth", "trace", "background", "chroma"),
@@ -90,7 +96,7 @@ def wants_clip(options: argparse.Namespace) -> bool:
         into_clip = suffix in (*VIDEO_SUFFIXES, *ANIMATION_SUFFIXES)
         if into_clip or not is_still_gif(content):
             return True
-    given = [name for name in _OWN if getattr(options, name) is not None]
+    given = [name for name in CLIP_OPTIONS if getattr(options, name) is not None]
     if given:
         raise NstjaxError(
             f"--{given[0]} is for clips, and {content} is none; a folder of "
@@ -109,7 +115,7 @@ def _wants_many(options: argparse.Namespace) -> bool:
     from nstjax.video.clips import VIDEO_SUFFIXES
 
     clips = [c for c in options.content if Path(c).suffix.lower() in VIDEO_SUFFIXES]
-    given = [f"--{name}" for name in _OWN if getattr(options, name) is not None]
+    given = [f"--{name}" for name in CLIP_OPTIONS if getattr(options, name) is not None]
     if clips or given:
         raise NstjaxError(
             f"{(*clips, *given)[0]} cannot be painted together with other contents; "
@@ -127,29 +133,54 @@ def stylize_clip(
         options: the command line's.
         leaves: the method's options.
         tell: takes messages for the user.
-        reports: is told of what has been made.
+        reports: is told of what has been made, or why not.
 
     Raises:
         NstjaxError: for anything that cannot be used.
     """
-    from fractions import Fraction
-
-    from tqdm import tqdm
-
     from nstjax.cli.jobs import Job
-    from nstjax.methods.images import output_size
-    from nstjax.video import encoding, stylize
-    from nstjax.video.clips import open_clip
 
     for name in _NOT_FOR_CLIPS:
         if getattr(options, name):
             option = "--output -" if name == "piped" else f"--{name.replace('_', '-')}"
             raise NstjaxError(f"{option} is for pictures, not for clips")
-    (content,) = options.content
-    fps = None if options.fps is None else Fraction(options.fps)
-    clip = open_clip(content, fps=fps)
     output = Path(options.output) if options.output else _free_name(options, leaves)
-    check_distinct([output], [content, *options.style, *(options.mask or ())])
+    job = Job(options.content[0], tuple(options.style), output)
+    try:
+        result = _paint(job, options, leaves, tell)
+    except Exception as error:  # whatever it is, programs are told of it, too
+        reports.failed(job, explain(error) or f"{type(error).__name__}: {error}")
+        raise
+    if result.complete:
+        rate = result.painted / max(result.seconds, 1e-9)
+        tell(
+            f"wrote {output}: {result.frames} frames after {result.seconds:.1f} s "
+            f"({rate:.2f} frames per second)"
+        )
+        reports.made(job, result.size, result.seconds, frames=result.frames)
+        return 0
+    message = "stopped before the first frame"
+    if result.frames:
+        message = (
+            f"stopped; {output} has the {result.frames} frames so far, and the same "
+            "command with --resume goes on"
+        )
+    tell(message)
+    reports.failed(job, message)
+    return 128 + result.signal
+
+
+def _paint(
+    job: Job, options: argparse.Namespace, leaves: dict[str, Any], tell: Any
+) -> Result:
+    """Paints a clip, with a progress bar."""
+    from tqdm import tqdm
+
+    from nstjax.video import encoding, stylize
+    from nstjax.video.clips import open_clip
+
+    clip = open_clip(job.content, fps=options.fps)
+    check_distinct([job.output], [job.content, *job.styles, *(options.mask or ())])
     bar = tqdm(unit="frame", disable=options.quiet, file=sys.stderr, dynamic_ncols=True)
 
     def on_progress(progress: stylize.Progress) -> None:
@@ -165,10 +196,10 @@ def stylize_clip(
             tell(message)
 
     with bar:
-        result = stylize.paint_clip(
+        return stylize.paint_clip(
             clip,
-            options.style,
-            output,
+            job.styles,
+            job.output,
             options=leaves,
             temporal=options.temporal or "flow",
             cut=stylize.make_cut(options.start, options.end, options.every or 1),
@@ -187,24 +218,6 @@ def stylize_clip(
             on_progress=on_progress,
             tell=say,
         )
-    rate = result.painted / max(result.seconds, 1e-9)
-    if result.complete:
-        tell(
-            f"wrote {output}: {result.frames} frames after {result.seconds:.1f} s "
-            f"({rate:.2f} frames per second)"
-        )
-        job = Job(content, tuple(options.style), output)
-        size = output_size(*clip.size, options.size)
-        reports.made(job, size, result.seconds, frames=result.frames)
-        return 0
-    if result.frames:
-        tell(
-            f"stopped; {output} has the {result.frames} frames so far, and the same "
-            "command with --resume goes on"
-        )
-    else:
-        tell("stopped before the first frame")
-    return 128 + result.signal
 
 
 def _free_name(options: argparse.Namespace, leaves: dict[str, Any]) -> Path:

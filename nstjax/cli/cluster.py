@@ -3,10 +3,11 @@
 import os
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from nstjax.cli import parsing
+from nstjax.cli.clips import CLIP_OPTIONS
 from nstjax.cli.errors import USAGE_ERROR
 from nstjax.errors import NstjaxError
 from nstjax.interrupts import Stopped
@@ -25,7 +26,7 @@ _NOT_HERE = {
     "json": False,
     "sheet": None,
     "piped": False,
-}
+} | dict.fromkeys(CLIP_OPTIONS)
 _OF_PICTURES = (
     *("method", "preset", "size", "seed", "style_blend", "max_memory"),
     *("background", "exif", "quality", "chroma"),
@@ -97,6 +98,9 @@ def paint_on_cluster(
         output=options.output,
         format=options.format or "png",
     )
+    # Rows with options of their own may paint by another method, or other networks.
+    if plain := [row for row in rows if row["options"] == "{}"]:
+        _check_method(options, leaves, styles={len(row["style"]) for row in plain})
     given = {name: getattr(options, name) for name in _OF_PICTURES} | dict(leaves)
     begin = time.perf_counter()
     counts = {"done": 0, "there": 0, "failed": 0}
@@ -147,6 +151,28 @@ def paint_on_cluster(
             file=sys.stderr,
         )
     return USAGE_ERROR if counts["failed"] else 0
+
+
+def _check_method(
+    options: Any, leaves: Mapping[str, Any], *, styles: Iterable[int]
+) -> None:
+    """Refuses what pictures of so many styles would fail of, before anything starts."""
+    from nstjax.methods.options import method_options
+    from nstjax.methods.plan import check_blend, load_networks
+    from nstjax.methods.table import method_of
+    from nstjax.weights.pretrained import load_depth
+
+    chosen = method_options(
+        options.method or "adain", options.preset or "best", options=leaves
+    )
+    if options.batch_size and not method_of(chosen).paints_batches:
+        raise NstjaxError("--batch-size is for adain, adain-lap and adain-depth")
+    if options.style_blend:
+        for count in styles:
+            check_blend(options.style_blend, styles=count)
+    load_networks(chosen)
+    if options.depth_model:
+        load_depth(options.depth_model)
 
 
 def _check_styles(styles: list[str] | None) -> None:

@@ -38,11 +38,12 @@ def stylize_dataset(
         A dataset with the columns that `BatchPainter` returns, one row for each row.
 
     Raises:
-        NstjaxError: if Ray Data is not installed.
+        NstjaxError: if Ray Data is not installed, or for what `BatchPainter` refuses.
     """
     data = ray_data()
     if not gpus_per_worker:
         options.setdefault("threads", max(1, round(cpus_per_worker)))
+    BatchPainter(**options)  # refuses here what every actor would refuse
     least, most = (workers, workers) if isinstance(workers, int) else workers
     return dataset.map_batches(
         BatchPainter,

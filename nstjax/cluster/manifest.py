@@ -1,6 +1,7 @@
 """Which pictures to paint: a table of contents, styles, outputs and options."""
 
 import json
+import os
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
@@ -11,16 +12,18 @@ from nstjax.cluster import files
 from nstjax.errors import NstjaxError
 from nstjax.io.files import fit_name
 
+# One file, URL or example, or several.
+_Names = str | os.PathLike | Sequence[str | os.PathLike]
 MANIFESTS = (".parquet", ".jsonl", ".txt")
 # Also width and height, which save reading the pictures' headers.
 COLUMNS = ("content", "style", "output", "options", "width", "height")
 
 
 def read_manifest(
-    contents: str | Sequence[str],
+    contents: _Names,
     *,
-    style: str | Sequence[str] | None = None,
-    output: str | None = None,
+    style: _Names | None = None,
+    output: str | os.PathLike | None = None,
     format: str = "png",
 ) -> list[dict[str, Any]]:
     """Lists what to paint.
@@ -44,12 +47,12 @@ def read_manifest(
         NstjaxError: for what cannot be read, a row without a style or a content, or
             an output that is named twice or is an input.
     """
-    given = [contents] if isinstance(contents, str) else contents
+    given = _as_list(contents)
     default = [_picture(path) for path in _as_list(style)]
     rows = [row for path in given for row in _rows_of(path)]
     if not rows:
         raise NstjaxError(f"{', '.join(given)} lists no picture")
-    _name_outputs(rows, output, f".{format}")
+    _name_outputs(rows, str(output) if output else None, f".{format}")
     for row in rows:
         if row["style"] is None:
             if not default:
@@ -62,8 +65,9 @@ def read_manifest(
     return rows
 
 
-def _as_list(style: str | Sequence[str] | None) -> Sequence[str]:
-    return [style] if isinstance(style, str) else style or []
+def _as_list(paths: _Names | None) -> list[str]:
+    several = [paths] if isinstance(paths, str | os.PathLike) else paths or []
+    return [str(path) if isinstance(path, os.PathLike) else path for path in several]
 
 
 def _rows_of(path: str) -> Iterator[dict[str, Any]]:
@@ -116,7 +120,8 @@ def _read_list(path: str) -> Iterator[Mapping[str, Any]]:
 
 def _lines(path: str) -> list[str]:
     try:
-        text = files.read_bytes(path).decode()
+        # Editors on Windows begin a file with a byte order mark.
+        text = files.read_bytes(path).decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise NstjaxError(f"{path} is no text in UTF-8") from error
     return [line for line in text.split("\n") if line.strip()]
@@ -167,7 +172,7 @@ def _row(given: Mapping[str, Any], where: str, base: str) -> dict[str, Any]:
 def _picture(path: str, base: str = "") -> str:
     """A picture's absolute name; the examples' own names stay."""
     found = files.absolute(path, base)
-    # Names of examples are bare ones; a million paths are not looked up among them.
+    # _Names of examples are bare ones; a million paths are not looked up among them.
     if "." in path or "/" in path or not examples.is_example(path):
         return found
     there = not files.is_remote(found) and files.exists(found)

@@ -7,11 +7,18 @@ import socket
 import sys
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Sized
 from typing import Any
 
 from nstjax import __version__
 from nstjax.cluster import files
+from nstjax.cluster.checks import (
+    check_apart,
+    check_options,
+    check_worker,
+    path_of,
+    styles_of,
+)
 from nstjax.cluster.copies import Copies
 from nstjax.errors import NstjaxError, explain
 from nstjax.methods.base import NETWORK_OPTIONS
@@ -56,7 +63,7 @@ class BatchPainter:
     def __init__(
         self,
         *,
-        style: str | Sequence[str] | None = None,
+        style: str | os.PathLike | Sequence[str | os.PathLike] | None = None,
         overwrite: bool = False,
         batch_size: int | None = None,
         threads: int | None = None,
@@ -75,7 +82,7 @@ class BatchPainter:
             threads: cores that jax uses; by default all that the process may. It is
                 heeded where jax has not been imported before.
             memory_share: the part of the machine's memory that is this worker's,
-                from 0 to 1. Larger pictures are painted in tiles.
+                above 0 and at most 1. Larger pictures are painted in tiles.
             version: of nstjax where the work was planned; workers must have the same.
             **options: for all rows, where they have no others: ``method``,
                 ``preset``, ``size``, ``seed``, ``style_blend``, ``max_memory`` and
@@ -84,13 +91,16 @@ class BatchPainter:
                 numbers in [0, 1].
 
         Raises:
-            NstjaxError: where another version of nstjax planned the work.
+            NstjaxError: where another version of nstjax planned the work, or for what
+                cannot be used for any row.
         """
         if version != __version__:
             raise NstjaxError(
                 f"a worker has nstjax {__version__}, the work was planned by "
                 f"{version}; install the same on all machines"
             )
+        check_worker(batch_size, threads, memory_share)
+        check_options(options)
         self._settings = {
             "style": style,
             "overwrite": overwrite,
@@ -99,7 +109,8 @@ class BatchPainter:
             "memory_share": memory_share,
             "version": version,
         } | options
-        self._style, self._overwrite = style, overwrite
+        self._style = None if style is None else styles_of(style)
+        self._overwrite = overwrite
         self._batch_size, self._threads = batch_size, threads
         self._share, self._options = memory_share, options
         self._ready = False
@@ -137,16 +148,9 @@ class BatchPainter:
     def _records_of(self, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         self._begin()
         worker = f"{socket.gethostname()}:{os.getpid()}"
+        unknown = ("", "", "failed", "", 0.0, worker)
         records: list[dict[str, Any]] = [
-            dict(
-                zip(
-                    COLUMNS,
-                    (str(row["content"]), str(row["output"]), "failed", "", 0.0),
-                    strict=False,
-                ),
-                worker=worker,
-            )
-            for row in rows
+            dict(zip(COLUMNS, unknown, strict=True)) for _ in rows
         ]
 
         def fail(number: int, error: Exception) -> None:
@@ -160,12 +164,16 @@ class BatchPainter:
         groups: dict[str, list[_Item]] = {}
         for number, row in enumerate(rows):
             try:
-                output = str(row["output"])
+                for name in ("content", "output"):
+                    records[number][name] = path_of(row, name)
+                content, output = (records[number][n] for n in ("content", "output"))
                 if not self._overwrite and files.exists(output):
                     done(number, 0.0, THERE_ALREADY)
                     continue
                 styles = _styles_of(row, self._style)
-                item = _Item(number, str(row["content"]), styles, output)
+                if self._overwrite:
+                    check_apart(output, (content, *styles))
+                item = _Item(number, content, styles, output)
                 groups.setdefault(_options_of(row), []).append(item)
             except Exception as error:  # whatever it is, it is this row's
                 fail(number, error)
@@ -263,8 +271,10 @@ class BatchPainter:
         from nstjax.methods.plan import load_networks
 
         given = self._options | json.loads(text)
+        check_options(given)
         of_pictures = {name: given.pop(name, None) for name in _OF_PICTURES}
-        of_files = {name: given.pop(name) for name in _OF_FILES if name in given}
+        of_files = {name: given.pop(name, None) for name in _OF_FILES}
+        of_files = {name: v for name, v in of_files.items() if v is not None}
         method, preset = given.pop("method", None), given.pop("preset", None)
         leaves = method_options(method or "adain", preset or "best", options=given)
         key = json.dumps([leaves.get(name) for name in _OF_NETWORKS], default=str)
@@ -304,29 +314,38 @@ class _Prepared:
         from nstjax.methods.memory.amounts import available_memory, parse_amount
 
         self._leaves, self._networks = leaves, networks
-        self._size = size if size is None or isinstance(size, int) else tuple(size)
-        self._seed, self._blend = seed or 0, style_blend
+        self._size, self._seed, self._blend = size, seed or 0, style_blend
         self._background, self.files = background, files
         self.max_memory = None if max_memory is None else parse_amount(max_memory)
         available = available_memory()
+        self._is_share = False
         if self.max_memory is None and share < 1 and available is not None:
             self.max_memory = int(_FILLED * share * available)
+            self._is_share = True
         self.styles = StyleCache(networks, leaves)
 
     def plan(self, content: str, styles: Any) -> Any:
         from nstjax.methods.plan import make_plan
 
-        return make_plan(
-            content,
-            styles,
-            options=self._leaves,
-            size=self._size,
-            seed=self._seed,
-            blend=self._blend,
-            max_memory=self.max_memory,
-            background=self._background,
-            networks=self._networks,
-        )
+        try:
+            return make_plan(
+                content,
+                styles,
+                options=self._leaves,
+                size=self._size,
+                seed=self._seed,
+                blend=self._blend,
+                max_memory=self.max_memory,
+                background=self._background,
+                networks=self._networks,
+            )
+        except NstjaxError as error:
+            if not self._is_share:
+                raise
+            # Nobody gave the amount that it speaks of.
+            remedy = ", fewer --workers, or a larger --max-memory for each"
+            text = str(error).replace(" or a larger --max-memory", remedy)
+            raise NstjaxError(text) from error
 
 
 # What copies of painters became in this process: engines may send one with each batch.
@@ -359,20 +378,24 @@ def _options_of(row: Mapping[str, Any]) -> str:
         given = json.loads(options) if isinstance(options, str) else dict(options)
         # Engines give every row the columns that any row has.
         kept = {name: value for name, value in given.items() if value is not None}
-        return json.dumps(kept, sort_keys=True)
+        return json.dumps(kept, sort_keys=True, default=os.fspath)
     except (ValueError, TypeError, AttributeError) as error:
         raise NstjaxError(
             f'{options!r} are no options; give a JSON object such as {{"alpha": 0.5}}'
         ) from error
 
 
-def _styles_of(row: Mapping[str, Any], default: Any) -> tuple[str, ...]:
+def _styles_of(
+    row: Mapping[str, Any], default: tuple[str, ...] | None
+) -> tuple[str, ...]:
     given = row.get("style")
-    if given is None or isinstance(given, float) or len(given) == 0:
-        given = default
-    if given is None:
-        raise NstjaxError("the picture has no style; give the row one, or --style")
-    return (given,) if isinstance(given, str) else tuple(map(str, given))
+    # Engines give a row without one NaN, or an empty list.
+    absent = given is None or isinstance(given, float)
+    if absent or (isinstance(given, Sized) and not len(given)):
+        if default is None:
+            raise NstjaxError("the picture has no style; give the row one, or --style")
+        return default
+    return styles_of(given)
 
 
 def _drop(kept: OrderedDict, most: int) -> None:

@@ -21,13 +21,16 @@ _PATIENCE = 10
 
 
 @contextlib.contextmanager
-def joined(address: str, *, workers: int | None = None) -> Iterator[tuple[int, Any]]:
+def joined(
+    address: str, *, most: int, workers: int | None = None
+) -> Iterator[tuple[int, Any]]:
     """Joins a cluster.
 
     Args:
         address: of its head, such as ``host:6379`` or ``ray://host:10001``; "auto"
             for the one that RAY_ADDRESS names, as in Ray's own jobs, and where it names
             none, one of this machine's cores that ends with the command.
+        most: workers that can be of use; memory and cores are shared out among no more.
         workers: how many shall paint; by default as many as it has CPUs, or GPUs.
 
     Yields:
@@ -36,6 +39,8 @@ def joined(address: str, *, workers: int | None = None) -> Iterator[tuple[int, A
     Raises:
         NstjaxError: if it cannot be joined.
     """
+    if workers is not None:
+        workers = min(workers, most)
     # Read by Ray when it is imported: nothing is sent to its makers.
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
@@ -45,7 +50,7 @@ def joined(address: str, *, workers: int | None = None) -> Iterator[tuple[int, A
     import ray
 
     if ray.is_initialized():
-        yield _shares(ray, workers)
+        yield _shares(ray, workers, most)
         return
     handlers = {number: signal.getsignal(number) for number in SIGNALS}
     how: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.CRITICAL}
@@ -60,7 +65,7 @@ def joined(address: str, *, workers: int | None = None) -> Iterator[tuple[int, A
         if threading.current_thread() is threading.main_thread():
             for number, handler in handlers.items():
                 signal.signal(number, handler)
-        yield _shares(ray, workers)
+        yield _shares(ray, workers, most)
     finally:
         ray.shutdown()
 
@@ -91,13 +96,13 @@ def _connect(ray: Any, address: str, workers: int | None, how: dict[str, Any]) -
         ) from error
 
 
-def _shares(ray: Any, workers: int | None) -> tuple[int, dict[str, float]]:
+def _shares(ray: Any, workers: int | None, most: int) -> tuple[int, dict[str, float]]:
     """How many workers, and what each reserves: of GPUs where there are any."""
     kind = "GPU" if ray.cluster_resources().get("GPU") else "CPU"
     # Of each machine that has any.
     nodes = [node["Resources"].get(kind, 0) for node in ray.nodes() if node["Alive"]]
     nodes = [int(amount) for amount in nodes if amount >= 1]
-    count = workers or sum(nodes)
+    count = workers or min(sum(nodes), most)
     if kind == "GPU":
         each = min(1.0, sum(nodes) / count)
         return count, {

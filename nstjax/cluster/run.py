@@ -74,9 +74,9 @@ def paint_rows(
             on_start(0, 0)
             return
         left = sorted(_measured(left), key=_likeness)
-        with joined(address, workers=workers) as (count, shares):
+        with joined(address, most=len(left), workers=workers) as (count, shares):
             on_start(len(left), count)
-            options |= {"workers": min(count, len(left)), "overwrite": overwrite}
+            options |= {"workers": count, "overwrite": overwrite}
             for record in _twice(left, shares | options):
                 kept.add([record])
                 on_record(record)

@@ -16,11 +16,16 @@ from PIL import Image
 
 from nstjax.errors import NstjaxError
 from nstjax.io.images import MIN_SIDE
+from nstjax.methods.values import number
 
 VIDEO_SUFFIXES = (".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi")
 # Animated pictures that are nothing else; PNG and WebP may be stills.
 ANIMATION_SUFFIXES = (".gif", ".apng")
 _MAY_BE_ANIMATED = (*ANIMATION_SUFFIXES, ".webp", ".png")
+# Frames per second of a folder, and frames that one may stand for: containers have 32
+# bits for either part of a fraction.
+_SLOWEST, _FASTEST = 0.001, 1000
+_MOST_SKIPPED = 10**6
 
 
 class Frame(NamedTuple):
@@ -79,8 +84,10 @@ class Cut:
     every: int = 1
 
     def __post_init__(self):
-        if self.every < 1:
-            raise NstjaxError(f"every must be 1 or more, not {self.every}")
+        if not 1 <= self.every <= _MOST_SKIPPED:
+            raise NstjaxError(
+                f"every must be from 1 to {_MOST_SKIPPED}, not {self.every}"
+            )
         if self.start is not None and self.start < 0:
             raise NstjaxError("the start of a part cannot be before the clip's")
         if self.end is not None and self.end <= (self.start or 0):
@@ -111,9 +118,11 @@ def open_clip(path: str | os.PathLike, *, fps: float | Fraction | None = None) -
         fps: frames per second of a folder, which needs it; for no other clip.
 
     Raises:
-        NstjaxError: if there is nothing there, it is no clip, is damaged, has
-            frames that are too small, or cannot be decoded.
+        NstjaxError: if the rate is out of range, there is nothing there, it is no
+            clip, is damaged, has frames that are too small, or cannot be decoded.
     """
+    if fps is not None and not _SLOWEST <= number("fps", fps) <= _FASTEST:
+        raise NstjaxError(f"fps must be from {_SLOWEST} to {_FASTEST}, not {fps}")
     path = Path(path)
     if not os.path.lexists(path):
         raise NstjaxError(f"{path} does not exist; check the clip's name")

@@ -59,11 +59,8 @@ def open_folder(path: Path, rate: Fraction) -> Clip:
     """Looks at a folder of pictures of one size, `rate` of which make a second.
 
     Raises:
-        NstjaxError: if it has none, the first cannot be read, or the rate is not
-            positive.
+        NstjaxError: if it has none, or the first cannot be read.
     """
-    if rate <= 0:
-        raise NstjaxError(f"the frames per second must be positive, not {rate}")
     files = sorted(list_images(path), key=_numbers)
     height, width = read_image(files[0]).shape[:2]
     return Clip(

@@ -6,6 +6,7 @@ loss, and the state of the run. So a run can be stopped at any frame, or killed,
 and goes on to the same bits.
 """
 
+import contextlib
 import shutil
 from collections.abc import Iterator, Mapping
 from fractions import Fraction
@@ -26,6 +27,7 @@ from nstjax.video.encoding import (
     reporting,
     write_animation,
 )
+from nstjax.video.needs import pyav
 
 # Frames of a segment: two to three seconds.
 SEGMENT = 64
@@ -168,7 +170,9 @@ class ClipStore:
     def abandon(self) -> None:
         """Removes an empty store; one with frames stays, for --resume."""
         if self._encoder is not None:
-            self._encoder.close()
+            # One that could not be opened cannot be closed, which is not news.
+            with contextlib.suppress(pyav().FFmpegError):
+                self._encoder.close()
             self._encoder = None
         if not self.times:
             shutil.rmtree(self._folder, ignore_errors=True)

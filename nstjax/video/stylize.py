@@ -4,7 +4,6 @@ import dataclasses
 import hashlib
 import itertools
 import json
-import math
 import os
 import signal
 import time
@@ -32,7 +31,7 @@ from nstjax.methods.styles import SavedStyle
 from nstjax.methods.values import number, whole_number
 from nstjax.video.clips import Clip, Cut, Frame, open_clip, read_frames
 from nstjax.video.cuts import CutDetector
-from nstjax.video.encoding import QUALITY, Coding, choose_coding
+from nstjax.video.encoding import QUALITY, Coding, check_coding, choose_coding
 from nstjax.video.flow import Motion, find_motion, warp_image
 from nstjax.video.painters import (
     Last,
@@ -51,6 +50,8 @@ _EACH = {"cpu": 1}
 _EACH_ELSEWHERE = 8
 # Bytes at either end of a clip that tell it from others.
 _ENDS = 2**20
+# Seconds that the 64 bits of a time hold, in whatever unit a clip has.
+_LATEST = 10**9
 
 
 class Progress(NamedTuple):
@@ -77,6 +78,7 @@ class Result:
         signal: the number of the signal that stopped the run, or 0 if it is complete.
         seconds: that painting took.
         painted: how many of the frames this run has painted.
+        size: (height, width) of the frames as they are written.
     """
 
     output: Path
@@ -84,6 +86,7 @@ class Result:
     signal: int
     seconds: float
     painted: int
+    size: tuple[int, int]
 
     @property
     def complete(self) -> bool:
@@ -161,14 +164,9 @@ def stylize_video(
             )
         if not os.fspath(path):
             raise NstjaxError(f"the {name} of a clip has an empty name")
-    rate = None
-    if fps is not None:
-        if not 0 < number("fps", fps) < math.inf:
-            raise NstjaxError(f"fps must be above 0 and finite, not {fps}")
-        rate = Fraction(number("fps", fps))
     if batch_size is not None and whole_number("batch_size", batch_size) < 1:
         raise NstjaxError(f"batch_size must be 1 or more, not {batch_size}")
-    clip = open_clip(content, fps=rate)
+    clip = open_clip(content, fps=fps)
     masks = None if mask is None else as_list(mask)
     return paint_clip(
         clip,
@@ -204,8 +202,10 @@ def make_cut(start: float | None, end: float | None, every: int) -> Cut:
     def exact(name: str, seconds: float | None) -> Fraction | None:
         if seconds is None:
             return None
-        if not math.isfinite(number(name, seconds)):
-            raise NstjaxError(f"{name} must be finite, not {seconds}")
+        if not abs(number(name, seconds)) <= _LATEST:
+            raise NstjaxError(
+                f"{name} must be at most {_LATEST} seconds, not {seconds}"
+            )
         return Fraction(seconds).limit_denominator(10**6)
 
     first, last = exact("start", start), exact("end", end)
@@ -239,6 +239,7 @@ def paint_clip(
         cut: from `make_cut`.
         planning: further arguments of `nstjax.methods.plan.make_plan`.
     """
+    check_coding(codec, quality)
     if any(is_depth_mask(mask) for mask in planning.get("masks") or ()):
         raise NstjaxError(
             "a mask of depth is for pictures: masks hold for all frames of a clip, "
@@ -302,7 +303,8 @@ def paint_clip(
         else:
             store.abandon()
     number = 0 if complete else stop.requested
-    return Result(output, len(store), number, seconds, len(store) - earlier)
+    written = plan.output_size if coding is None else coding.coded_size
+    return Result(output, len(store), number, seconds, len(store) - earlier, written)
 
 
 class _Work:

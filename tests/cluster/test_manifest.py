@@ -73,6 +73,16 @@ def test_a_list_has_a_picture_in_every_line(pictures, tmp_path):
     assert rows[0]["style"] == ["night", "wave"]
 
 
+@pytest.mark.parametrize(
+    ("name", "text"), [("rows.jsonl", '{"content": "a.png"}'), ("list.txt", "a.png")]
+)
+def test_a_byte_order_mark_is_no_part_of_a_manifest(name, text, pictures, tmp_path):
+    path = pictures / name
+    path.write_bytes(b"\xef\xbb\xbf" + text.encode())
+    (row,) = read_manifest(str(path), style="night", output=str(tmp_path))
+    assert row["content"] == str(pictures / "a.png")
+
+
 def test_urls_are_listed_and_joined(pictures, tmp_path):
     memory = pytest.importorskip("fsspec").filesystem("memory")
     memory.pipe({"/shop/photos/1.jpg": b"", "/shop/photos/2.png": b"", "/shop/x": b""})

@@ -2,6 +2,7 @@
 
 import io
 import pickle
+import re
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 from PIL import Image
 
 import nstjax
-from nstjax.cluster import BatchPainter
+from nstjax.cluster import BatchPainter, read_manifest
 from nstjax.cluster.painter import THERE_ALREADY
 from nstjax.errors import NstjaxError
 
@@ -121,6 +122,82 @@ def test_pictures_may_be_elsewhere(pictures, expected):
     assert painter(rows[:1])[0]["message"] == THERE_ALREADY
     other = {"style": "memory://in/style.png", "output": "memory://painted/x.png"}
     assert painter([rows[0] | other])[0]["status"] == "done"
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"background": "white"}, "background must be three numbers from 0 to 1"),
+        ({"background": (1, 1)}, "background must be three numbers from 0 to 1"),
+        ({"background": (0, 0, 2)}, "background must be three numbers from 0 to 1"),
+        ({"background": ("a", 0, 0)}, "each part of background must be a number"),
+        ({"chroma": "9"}, "chroma must be one of 4:4:4, 4:2:2, 4:2:0, not '9'"),
+        ({"quality": "x"}, "quality must be a whole number, not 'x'"),
+        ({"quality": 0}, "quality must be from 1 to 100, not 0"),
+        ({"exif": "all"}, "exif must be one of drop, no-location, keep, not 'all'"),
+        ({"max_memory": "much"}, "'much' is no amount of memory"),
+        ({"batch_size": -1}, "batch_size must be 1 or more, not -1"),
+        ({"threads": 0}, "threads must be 1 or more, not 0"),
+        ({"memory_share": 5}, "memory_share must be above 0 and at most 1, not 5"),
+        ({"style": 3}, "a style is a file, or a list of files, not 3"),
+    ],
+)
+def test_what_no_row_can_be_painted_with_is_refused_at_once(options, said):
+    with pytest.raises(NstjaxError, match=re.escape(said)):
+        BatchPainter(**options)
+
+
+def test_rows_are_checked_by_themselves(pictures, tmp_path):
+    content, output = str(pictures / "0000.png"), str(tmp_path / "out.jpg")
+    good = {"content": content, "output": output}
+    bad = [
+        ({"content": content}, "the row has no output"),
+        ({"output": output}, "the row has no content"),
+        (good | {"output": 7}, "the row has no output that names a file: 7"),
+        ([content, output], "a row has content and output by name"),
+        (good | {"style": [3]}, "a style is a file, or a list of files, not [3]"),
+        (good | {"options": {"size": "48"}}, "a size must be a whole number, not '48'"),
+        (good | {"options": {"chroma": "9"}}, "chroma must be one of 4:4:4"),
+        (good | {"options": {"quality": "x"}}, "quality must be a whole number"),
+        (good | {"options": {"exif": "all"}}, "exif must be one of drop"),
+        (good | {"options": {"background": "red"}}, "background must be three numbers"),
+    ]
+    painter = BatchPainter(style="night", overwrite=True, **OPTIONS)
+    *failed, done = painter([row for row, _ in bad] + [good])
+    assert (done["status"], done["message"]) == ("done", "")
+    for record, (row, said) in zip(failed, bad, strict=True):
+        assert record["status"] == "failed" and said in record["message"], row
+    assert (failed[0]["content"], failed[0]["output"]) == (content, "")
+
+
+def test_names_may_be_paths(pictures, tmp_path):
+    style, output = pictures / "0001.png", tmp_path / "a.png"
+    row = {"content": pictures / "0000.png", "output": output}
+    (record,) = BatchPainter(style=style, **OPTIONS)([row])
+    assert (record["status"], record["output"]) == ("done", str(output))
+    row |= {"style": [style, style], "output": tmp_path / "b.png"}
+    assert BatchPainter(**OPTIONS)([row])[0]["status"] == "done"
+    # The same style twice is that style.
+    assert np.abs(_pixels(output) - _pixels(tmp_path / "b.png")).max() <= 1
+    (row,) = read_manifest(pictures / "0000.png", style=style, output=tmp_path)
+    assert row["output"] == str(tmp_path / "0000.png")
+    assert (row["content"], row["style"]) == (str(pictures / "0000.png"), [str(style)])
+
+
+def test_inputs_are_not_written_over(pictures, tmp_path):
+    photo = tmp_path / "photo.png"
+    photo.write_bytes((pictures / "0000.png").read_bytes())
+    link = tmp_path / "link.png"
+    link.symlink_to(photo)
+    painter = BatchPainter(style="night", overwrite=True, **OPTIONS)
+    for row in (
+        {"content": str(photo), "output": str(photo)},
+        {"content": str(link), "output": str(photo)},
+        {"content": "chelsea", "style": [str(photo)], "output": str(photo)},
+    ):
+        (record,) = painter([row])
+        assert "would be written over an input" in record["message"]
+    assert photo.read_bytes() == (pictures / "0000.png").read_bytes()
 
 
 def test_workers_must_have_the_same_version():

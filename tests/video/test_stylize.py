@@ -1,5 +1,6 @@
 """Clips painted from end to end."""
 
+import json
 import os
 import signal
 import subprocess
@@ -223,6 +224,41 @@ def test_mistakes_are_one_sentence(
     assert os.listdir(tmp_path) == ["clip.mp4"]
 
 
+@pytest.mark.parametrize(("name", "coded"), [("out.mp4", (66, 48)), ("out", (65, 47))])
+def test_json_has_the_size_that_is_written(photograph, tmp_path, capsys, name, coded):
+    frames = [Image.fromarray(photograph[:47, i : i + 65]) for i in range(2)]
+    clip, output = tmp_path / "odd.gif", tmp_path / name
+    frames[0].save(clip, save_all=True, append_images=frames[1:], duration=100)
+    command = ["--content", str(clip), "--style", "night", "--output", str(output)]
+    assert main([*command, "--json", "--quiet"]) == 0
+    record = json.loads(capsys.readouterr().out)
+    assert record["size"] == {"width": coded[0], "height": coded[1]}
+    fps = {"fps": 10} if output.is_dir() else {}
+    assert {image.shape[1::-1] for image in _images(output, **fps)} == {coded}
+
+
+def test_json_tells_of_clips_that_fail_or_are_stopped(
+    pan, make_video, tmp_path, monkeypatch, capsys
+):
+    clip, output = make_video(pan[:3]), tmp_path / "out.mp4"
+    command = ["--content", str(clip), "--style", "night", "--output", str(output)]
+    assert main([*command, "--codec", "nonsense", "--json"]) == 2
+    record = json.loads(capsys.readouterr().out)
+    assert (record["input"], record["output"]) == (str(clip), str(output))
+    assert record["error"].startswith("there is no encoder nonsense")
+
+    def stopped(self, state):
+        save(self, state)
+        signal.raise_signal(signal.SIGTERM)
+
+    save = store.ClipStore.save
+    monkeypatch.setattr(store.ClipStore, "save", stopped)
+    assert main([*command, "--json", "--quiet"]) == 128 + signal.SIGTERM
+    record = json.loads(capsys.readouterr().out)
+    assert (record["input"], record["output"]) == (str(clip), str(output))
+    assert record["error"].startswith(f"stopped; {output} has the 1 frames so far")
+
+
 def test_options_of_clips_are_not_for_pictures(tmp_path, capsys):
     out = str(tmp_path / "out.png")
     given = ["--content", "chelsea", "--style", "night"]
@@ -302,7 +338,12 @@ def test_one_style_of_any_kind_is_one_style(style, tmp_path, monkeypatch):
     [
         ({"every": 1.5}, "every must be a whole number"),
         ({"start": "0:00"}, "start must be a number"),
-        ({"end": float("inf")}, "end must be finite"),
+        ({"every": 2**40}, "every must be from 1 to 1000000, not 1099511627776"),
+        ({"start": 1e300}, r"start must be at most 1000000000 seconds, not 1e\+300"),
+        ({"end": float("inf")}, "end must be at most 1000000000 seconds, not inf"),
+        ({"quality": "x"}, "the quality must be a whole number, not 'x'"),
+        ({"quality": "x", "output": "painted"}, "the quality must be a whole number"),
+        ({"codec": 5}, "the codec must be a name such as h264, not 5"),
         ({"batch_size": -1}, "batch_size must be 1 or more"),
         ({"output": None}, "the output of a clip is a file or a folder, not NoneType"),
         ({"style": 3}, "or a list of pictures, not int"),
@@ -314,6 +355,32 @@ def test_other_kinds_are_refused_in_a_sentence(changes, message, make_video, tmp
     given = {"style": "night", "output": tmp_path / "painted.mkv"} | changes
     with pytest.raises(NstjaxError, match=message):
         nstjax.stylize_video(clip, **given)
+
+
+@pytest.mark.parametrize("fps", [1e308, 1000.1, 1e-4, 0, float("nan"), "fast"])
+def test_rates_that_no_clip_has_are_refused_in_a_sentence(fps, photograph, tmp_path):
+    frames = tmp_path / "frames"
+    frames.mkdir()
+    Image.fromarray(photograph[:32, :32]).save(frames / "1.png")
+    with pytest.raises(NstjaxError, match="fps must be (from 0.001 to 1000|a number)"):
+        _paint(frames, tmp_path / "painted.mp4", fps=fps)
+    assert os.listdir(tmp_path) == ["frames"]
+
+
+@pytest.mark.parametrize(("fps", "every"), [(0.001, 10**6), (1000, 1)])
+def test_the_least_and_the_most_can_be_painted(photograph, tmp_path, fps, every):
+    frames = tmp_path / "frames"
+    frames.mkdir()
+    Image.fromarray(photograph[:32, :32]).save(frames / "1.png")
+    output = tmp_path / "painted.mp4"
+    assert _paint(frames, output, fps=fps, every=every).frames == 1
+    assert len(_images(output)) == 1
+
+
+def test_a_rate_that_an_encoder_refuses_is_one_sentence(photograph, tmp_path):
+    Image.fromarray(photograph[:64, :64]).save(tmp_path / "1.png")
+    with pytest.raises(NstjaxError, match="cannot be coded"):  # AV1 ends at 240
+        _paint(tmp_path, tmp_path / "out.mp4", fps=1000, codec="av1")
 
 
 def test_a_clip_is_not_painted_over_itself(make_video):

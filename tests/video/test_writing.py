@@ -1,5 +1,6 @@
 """Coded segments joined with the sound: times, sizes, samples."""
 
+import os
 from fractions import Fraction
 
 import numpy as np
@@ -9,7 +10,7 @@ from nstjax.errors import NstjaxError
 from nstjax.video.clips import open_clip, read_frames
 from nstjax.video.encoding import SegmentEncoder, choose_coding, join, write_animation
 
-pytest.importorskip("av", reason="clips need the extra [video]")
+av = pytest.importorskip("av", reason="clips need the extra [video]")
 
 VARIABLE = [0, 40, 60, 160, 200, 280, 300, 400, 520]
 
@@ -67,6 +68,31 @@ def test_odd_sizes(pan, make_video, tmp_path, suffix):
     size = (102, 152) if suffix == "mp4" else (101, 151)
     assert first.image.shape[:2] == size
     assert np.abs(first.image[:101, :151].astype(float) - images[0]).mean() < 8
+
+
+@pytest.mark.skipif(
+    not hasattr(os, "sched_setaffinity") or len(os.sched_getaffinity(0)) < 2,
+    reason="needs two cores, and a system that lets one be left out",
+)
+@pytest.mark.parametrize("codec", ["h264", "hevc", "vp9", "av1", "mpeg4"])
+def test_bits_do_not_depend_on_the_number_of_cores(pan, make_video, tmp_path, codec):
+    clip = open_clip(make_video(pan))
+    coding = choose_coding(tmp_path / "out.mkv", clip, (128, 192), codec=codec)
+    cores = os.sched_getaffinity(0)
+
+    def coded(cores):
+        os.sched_setaffinity(0, cores)
+        encoder = SegmentEncoder(tmp_path / "segment", coding)
+        for image in pan:
+            encoder.add(image)
+        encoder.close()
+        with av.open(str(tmp_path / "segment")) as container:
+            return [bytes(packet) for packet in container.demux() if packet.size]
+
+    try:
+        assert coded({min(cores)}) == coded(cores)
+    finally:
+        os.sched_setaffinity(0, cores)
 
 
 def test_colours_keep_their_means(make_video, tmp_path, pan):
