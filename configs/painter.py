@@ -13,12 +13,12 @@ Presets, each from random weights to a painter by one command:
     adain-depth: the same with a term that keeps the content's depth.
 
 What is bundled came about in parts, see the model cards. On two CPU cores,
-tools/train_painter_in_torch.py goes through the stages in as long as it is given. Two
-hours led from random weights to models/adain-two-hours.safetensors, whose pictures come
-close to those of the bundled painter (models/README.md has figures).
+tools/train_painter_in_torch.py goes through the stages in as long as it is given. Five
+hours led from random weights to models/adain-recipe.safetensors, whose pictures are as
+good as those of the bundled painter by all but a third digit (models/README.md).
 
 On an accelerator add --config.workers=16. At the rate at which stages ran on an H200,
-all take twelve minutes there.
+all take a quarter of an hour there.
 """
 
 from ml_collections import ConfigDict

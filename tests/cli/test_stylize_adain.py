@@ -178,7 +178,7 @@ def test_lap_keeps_more_of_the_contents_edges(name):
     assert errors[1] < 0.8 * errors[0]
 
 
-@pytest.mark.parametrize("decoder", [None, ROOT / "models/adain-two-hours.safetensors"])
+@pytest.mark.parametrize("decoder", [None, ROOT / "models/adain-recipe.safetensors"])
 def test_painters_reconstruct_pictures(decoder):
     image = nstjax.stylize("chelsea", "night", alpha=0.0, size=256, decoder=decoder)
     painted = nstjax.stylize("chelsea", "night", size=256, decoder=decoder)
