@@ -42,7 +42,7 @@ def test_names_that_would_meet_are_refused(folder, tmp_path):
 @pytest.mark.parametrize("overwrite", [False, True])
 def test_a_folder_is_not_painted_over(folder, overwrite):
     (folder / "a.png").touch()
-    with pytest.raises(NstjaxError, match="written over an input"):
+    with pytest.raises(NstjaxError, match="holds pictures to paint.*another --output"):
         plan(folder, ["night"], str(folder), overwrite=overwrite)
 
 
