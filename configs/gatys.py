@@ -16,7 +16,7 @@ Presets:
     paper: Gatys et al., 2015, https://arxiv.org/abs/1508.06576, which gives
         neither optimiser nor number of iterations; with "vgg19", too.
 
-    nstjax weights get vgg19
+"vgg19" is fetched at first use.
 """
 
 from nstjax.configs import common

@@ -13,7 +13,7 @@ Presets:
     paper: the sum over ij of (D_p - D_x)^2 added to Gatys' paper form; Li et
         al., 2017, https://arxiv.org/abs/1707.01253, pool before the filter.
 
-    nstjax weights get vgg19
+"vgg19" is fetched at first use.
 """
 
 from nstjax.configs import common, gatys

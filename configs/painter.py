@@ -14,8 +14,8 @@ Presets, each from random weights to a painter by one command:
 
 What is bundled came about in parts, see the model cards. On two CPU cores,
 tools/train_painter_in_torch.py goes through the stages in as long as it is given. Five
-hours led from random weights to models/adain-recipe.safetensors, whose pictures are as
-good as those of the bundled painter by all but a third digit (models/README.md).
+hours of all but "finish" led from random weights to models/adain-recipe.safetensors,
+whose pictures are close to the bundled painter's (models/README.md has figures).
 
 On an accelerator add --config.workers=16. At the rate at which stages ran on an H200,
 all take a quarter of an hour there.

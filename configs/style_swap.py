@@ -16,7 +16,7 @@ Presets:
     paper: the squared norm and variation of Chen & Schmidt, 2016,
         https://arxiv.org/abs/1612.04337, by their code's optimiser and weight.
 
-    nstjax weights get vgg19
+"vgg19" is fetched at first use.
 """
 
 from nstjax.configs import common

@@ -10,7 +10,12 @@ import numpy as np
 from tqdm import tqdm
 
 from nstjax.cli.jobs import Job
-from nstjax.cli.painting import plan_job, save_style, write_at_once
+from nstjax.cli.painting import (
+    is_made_elsewhere,
+    plan_job,
+    save_style,
+    write_at_once,
+)
 from nstjax.cli.reports import Reports
 from nstjax.errors import explain
 from nstjax.methods import batches
@@ -43,7 +48,6 @@ def paint_all(
     """
     failed = there = 0
     unsaved = bool(options.save_style)
-    replace = options.overwrite or options.resume
     cache = batches.StyleCache(networks, leaves)
     if len({job.styles for job in jobs}) == 1:
         # What is wrong with the one style is said once.
@@ -56,7 +60,7 @@ def paint_all(
         nonlocal failed, there
         with lock:
             bar.update()
-            if not replace and job.output.exists():
+            if is_made_elsewhere(job, options):
                 there += 1
                 reports.there(job)
                 return

@@ -1,6 +1,5 @@
 """``nstjax stylize --cluster``: the same pictures, painted by a Ray cluster."""
 
-import os
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -177,10 +176,10 @@ def _check_method(
 
 def _check_styles(styles: list[str] | None) -> None:
     from nstjax.cluster.files import is_remote
-    from nstjax.methods.pictures import list_pictures
+    from nstjax.methods.pictures import is_folder, list_pictures
 
     for style in styles or ():
-        if os.path.isdir(style):
+        if is_folder(style):
             raise NstjaxError(
                 f"{style} is a folder; name one style for all pictures, or write a "
                 "manifest with a style for each"

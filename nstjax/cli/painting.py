@@ -263,6 +263,11 @@ def save_style_of(
     save_style(job, plan, options)
 
 
+def is_made_elsewhere(job: Job, options: Any) -> bool:
+    """Whether another process has made a picture since the run began."""
+    return not (options.overwrite or options.resume) and job.output.exists()
+
+
 def write_at_once(job: Job, plan: Plan, image: np.ndarray, options: Any) -> np.ndarray:
     """Writes what a method of one pass has painted; returns it as it was finished."""
     finished = planning.finish(plan, image)

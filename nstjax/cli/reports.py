@@ -28,7 +28,7 @@ class Reports:
         self.name = name
         self._active = active
         self._seed = seed
-        self._printed = False
+        self._told = False
 
     def made(self, job: Job, size: Sequence[int], seconds: float, **facts: Any) -> None:
         """A picture has been written.
@@ -53,6 +53,7 @@ class Reports:
 
     def failed(self, job: Job, reason: str) -> None:
         """A picture has not been written, or not been finished."""
+        self._told = True
         self._print(job.content, job.styles, job.output, error=self.name(reason))
 
     def there(self, job: Job) -> None:
@@ -63,7 +64,7 @@ class Reports:
         self, contents: Sequence[str], styles: Sequence[str], output: str, reason: str
     ) -> None:
         """Nothing could be made, for a reason that no line has given yet."""
-        if not self._printed:
+        if not self._told:
             content = contents[0] if len(contents) == 1 else list(contents)
             self._print(content, styles, output, error=self.name(reason))
 
@@ -76,7 +77,6 @@ class Reports:
     ) -> None:
         if not self._active:
             return
-        self._printed = True
         if not isinstance(content, str):
             content = list(map(self.name, content))
         record = {

@@ -228,7 +228,12 @@ def _run_jobs(
     jobs, there, leaves: dict[str, Any], options, tell, reports: Reports
 ) -> int:
     with without_collection():
-        from nstjax.cli.painting import Interrupted, paint, save_style_of
+        from nstjax.cli.painting import (
+            Interrupted,
+            is_made_elsewhere,
+            paint,
+            save_style_of,
+        )
         from nstjax.methods.plan import load_networks
 
         networks = load_networks(leaves)
@@ -246,7 +251,7 @@ def _run_jobs(
     for number, job in enumerate(jobs, start=1):
         if len(jobs) > 1:
             tell(f"{number} of {len(jobs)}: {job.output}")
-            if job.output.exists() and not (options.overwrite or options.resume):
+            if is_made_elsewhere(job, options):
                 tell(f"{job.output} has been made by another process meanwhile")
                 reports.there(job)
                 continue
@@ -259,6 +264,10 @@ def _run_jobs(
             return stop.status
         except Exception as error:
             # Whatever is bad about it.
+            if len(jobs) > 1 and is_made_elsewhere(job, options):
+                tell(f"{job.output} has been made by another process meanwhile")
+                reports.there(job)
+                continue
             reason = explain(error) or f"{type(error).__name__}: {error}"
             reports.failed(job, reason)
             if len(jobs) == 1:

@@ -4,6 +4,8 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from nstjax.cluster import files
 from nstjax.errors import NstjaxError
 from nstjax.io.images import CHROMA
@@ -54,9 +56,10 @@ def check_options(options: Mapping[str, Any]) -> None:
 
 
 def _is_color(value: Any) -> bool:
-    if not isinstance(value, Sequence) or isinstance(value, str) or len(value) != 3:
+    if not isinstance(value, Sequence | np.ndarray) or isinstance(value, str):
         return False
-    return all(0 <= number("each part of background", part) <= 1 for part in value)
+    parts = [number("each part of background", part) for part in value]
+    return len(parts) == 3 and all(0 <= part <= 1 for part in parts)
 
 
 def path_of(row: Any, name: str) -> str:

@@ -76,7 +76,7 @@ def _rows_of(path: str) -> Iterator[dict[str, Any]]:
         base = files.parent(files.absolute(path))
         for number, row in enumerate(_READERS[suffix](path), start=1):
             yield _row(row, f"row {number} of {path}", base)
-    elif files.is_folder(path):
+    elif files.is_folder(path) and not examples.is_meant(path):
         for picture in files.list_pictures_in(path):
             yield _row({"content": picture}, path, "")
     else:
@@ -172,11 +172,10 @@ def _row(given: Mapping[str, Any], where: str, base: str) -> dict[str, Any]:
 def _picture(path: str, base: str = "") -> str:
     """A picture's absolute name; the examples' own names stay."""
     found = files.absolute(path, base)
-    # _Names of examples are bare ones; a million paths are not looked up among them.
-    if "." in path or "/" in path or not examples.is_example(path):
+    # Names of examples are bare ones; a million paths are not looked up among them.
+    if "." in path or "/" in path:
         return found
-    there = not files.is_remote(found) and files.exists(found)
-    return found if there else path
+    return path if examples.is_meant(path) else found
 
 
 def _name_outputs(

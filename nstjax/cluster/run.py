@@ -17,7 +17,7 @@ from nstjax.cluster.ray_cluster import joined
 from nstjax.cluster.results import Results, read_results
 from nstjax.errors import NstjaxError
 from nstjax.io.files import remove_leftovers
-from nstjax.io.images import open_picture
+from nstjax.io.images import read_size
 
 Row = Mapping[str, Any]
 Record = Mapping[str, Any]
@@ -170,8 +170,7 @@ def _measured(rows: Sequence[Row]) -> Iterable[Row]:
         # Workers say why a picture cannot be read; remote ones take a connection each.
         if not files.is_remote(row["content"]):
             with contextlib.suppress(Exception):
-                with open_picture(row["content"]) as image:
-                    width, height = image.size
+                width, height = read_size(row["content"])
         return {**row, "width": width, "height": height}
 
     with ThreadPoolExecutor(_READERS) as readers:

@@ -245,13 +245,13 @@ def formats_of(file: BinaryIO) -> tuple[str, ...]:
 
 
 def _ignore_pillow_s_warnings() -> None:
-    """Adds a filter of warnings, unless there is one already.
+    """Puts a filter before all others, where it is not there already.
 
     It stays: filters belong to the whole process, so that `warnings.catch_warnings`
     here would undo what another thread does to them meanwhile.
     """
     module = r"PIL\."
-    if ("ignore", None, Warning, re.compile(module), 0) not in warnings.filters:
+    if warnings.filters[:1] != [("ignore", None, Warning, re.compile(module), 0)]:
         warnings.filterwarnings("ignore", module=module)
 
 

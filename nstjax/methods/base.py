@@ -266,7 +266,12 @@ class Method(abc.ABC):
 
 # Options that say what `Method.load` loads.
 NETWORK_OPTIONS = (
-    *("encoder", "decoder", "depth_model", "compute_dtype", "pooling", "rounding"),
+    "encoder",
+    "decoder",
+    "depth_model",
+    "compute_dtype",
+    "pooling",
+    "rounding",
 )
 
 

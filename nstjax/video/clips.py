@@ -121,8 +121,11 @@ def open_clip(path: str | os.PathLike, *, fps: float | Fraction | None = None) -
         NstjaxError: if the rate is out of range, there is nothing there, it is no
             clip, is damaged, has frames that are too small, or cannot be decoded.
     """
-    if fps is not None and not _SLOWEST <= number("fps", fps) <= _FASTEST:
-        raise NstjaxError(f"fps must be from {_SLOWEST} to {_FASTEST}, not {fps}")
+    if fps is not None:
+        # NumPy's numbers are no numbers to Fraction.
+        fps = fps if isinstance(fps, Fraction) else number("fps", fps)
+        if not _SLOWEST <= fps <= _FASTEST:
+            raise NstjaxError(f"fps must be from {_SLOWEST} to {_FASTEST}, not {fps}")
     path = Path(path)
     if not os.path.lexists(path):
         raise NstjaxError(f"{path} does not exist; check the clip's name")

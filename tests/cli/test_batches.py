@@ -270,6 +270,43 @@ def test_pictures_of_another_process_are_there(folders, monkeypatch, capsys):
     assert "made by another process" in capsys.readouterr().err
 
 
+def test_methods_that_optimise_leave_what_others_have_made(
+    folders, monkeypatch, capsys
+):
+    """One appears while it is painted, another before its turn."""
+    from nstjax.cli import painting
+
+    folders["style"] = folders["style"] / "calm.png"
+    for number in range(3, len(SIZES)):
+        (folders["content"] / f"{number}.png").unlink()
+    write = painting.write_image
+
+    def writing(path, image, **options):
+        if path.name == "0.png":
+            write(path, image)
+            write(path.with_name("1.png"), image)
+        write(path, image, **options)
+
+    monkeypatch.setattr(painting, "write_image", writing)
+    options = ["--method=gatys", "--iterations=1", "--json"]
+    assert main([*_arguments(folders), *options]) == 0
+    records = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    found = {Path(record["output"]).name: record.get("there") for record in records}
+    assert found == {"0.png": True, "1.png": True, "2.png": None}
+
+
+def test_json_says_why_the_rest_of_a_folder_is_not_made(folders, capsys):
+    style = folders["style"] = folders["style"] / "calm.png"
+    assert main([*_arguments(folders), "--quiet"]) == 0
+    (folders["output"] / "1.png").unlink()
+    (folders["output"] / "2.png").unlink()
+    style.write_bytes(b"no picture")
+    assert main([*_arguments(folders), "--json", "--quiet"]) == 2
+    *there, last = map(json.loads, capsys.readouterr().out.splitlines())
+    assert len(there) == len(SIZES) - 2 and all(record["there"] for record in there)
+    assert "is not a picture" in last["error"]
+
+
 def test_every_picture_has_its_line_whenever_a_run_is_stopped(folders, tmp_path):
     """From the signal on, nothing is written of which no line tells."""
     for number in range(7, 60):

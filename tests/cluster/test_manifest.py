@@ -30,6 +30,21 @@ def test_a_folder_gives_its_pictures_and_names_results_after_them(pictures, tmp_
     assert all(row["style"] == ["night"] for row in rows)
 
 
+def test_examples_are_not_shadowed_by_folders_of_their_names(
+    pictures, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    for name in ("night", "chelsea"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "a.png").touch()
+    rows = read_manifest(["chelsea", "chelsea/"], style="night", output="night")
+    assert [row["content"] for row in rows] == [
+        "chelsea",
+        str(tmp_path / "chelsea" / "a.png"),
+    ]
+    assert all(row["style"] == ["night"] for row in rows)
+
+
 def _manifest(folder: Path, kind: str, rows: list[dict]) -> str:
     path = folder / f"rows{kind}"
     if kind == ".parquet":

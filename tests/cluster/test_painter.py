@@ -11,6 +11,7 @@ from PIL import Image
 
 import nstjax
 from nstjax.cluster import BatchPainter, read_manifest
+from nstjax.cluster.checks import check_options
 from nstjax.cluster.painter import THERE_ALREADY
 from nstjax.errors import NstjaxError
 
@@ -203,3 +204,9 @@ def test_inputs_are_not_written_over(pictures, tmp_path):
 def test_workers_must_have_the_same_version():
     with pytest.raises(NstjaxError, match="planned by 0.0.1; install the same"):
         BatchPainter(style="night", version="0.0.1")
+
+
+def test_a_background_may_be_an_array():
+    check_options({"background": np.array([1.0, 0.5, 0.0])})
+    with pytest.raises(NstjaxError, match="three numbers"):
+        check_options({"background": np.zeros(4)})

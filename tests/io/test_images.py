@@ -237,6 +237,16 @@ def test_reading_adds_one_warning_filter_at_most(tmp_path):
     assert all((image == images[0]).all() for image in images)
 
 
+def test_a_program_s_own_filters_make_no_picture_unreadable(tmp_path, monkeypatch):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 500)
+    path = tmp_path / "p.png"
+    path.write_bytes(encoded("PNG", 20, 30))
+    with warnings.catch_warnings():
+        read_image(path)
+        warnings.simplefilter("error")
+        assert read_image(path).shape == (20, 30, 3)
+
+
 @pytest.mark.parametrize(
     ("file_format", "options"),
     [

@@ -342,7 +342,8 @@ def test_one_style_of_any_kind_is_one_style(style, tmp_path, monkeypatch):
         ({"start": 1e300}, r"start must be at most 1000000000 seconds, not 1e\+300"),
         ({"end": float("inf")}, "end must be at most 1000000000 seconds, not inf"),
         ({"quality": "x"}, "the quality must be a whole number, not 'x'"),
-        ({"quality": "x", "output": "painted"}, "the quality must be a whole number"),
+        # Into a folder of frames, as beside the clip.
+        ({"quality": "x", "suffix": ""}, "the quality must be a whole number"),
         ({"codec": 5}, "the codec must be a name such as h264, not 5"),
         ({"batch_size": -1}, "batch_size must be 1 or more"),
         ({"output": None}, "the output of a clip is a file or a folder, not NoneType"),
@@ -351,10 +352,20 @@ def test_one_style_of_any_kind_is_one_style(style, tmp_path, monkeypatch):
     ],
 )
 def test_other_kinds_are_refused_in_a_sentence(changes, message, make_video, tmp_path):
+    changes = dict(changes)
     clip = make_video([np.zeros((32, 32, 3), np.uint8)] * 2, "clip.mkv", encoder="ffv1")
-    given = {"style": "night", "output": tmp_path / "painted.mkv"} | changes
+    suffix = changes.pop("suffix", ".mkv")
+    given = {"style": "night", "output": tmp_path / f"painted{suffix}"} | changes
     with pytest.raises(NstjaxError, match=message):
         nstjax.stylize_video(clip, **given)
+
+
+def test_a_rate_may_be_numpy_s(photograph, tmp_path):
+    frames = tmp_path / "frames"
+    frames.mkdir()
+    for number in range(2):
+        Image.fromarray(photograph[:32, :32]).save(frames / f"{number}.png")
+    assert open_clip(frames, fps=np.float32(5)).rate == 5
 
 
 @pytest.mark.parametrize("fps", [1e308, 1000.1, 1e-4, 0, float("nan"), "fast"])

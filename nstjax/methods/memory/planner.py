@@ -16,9 +16,9 @@ _SHARE = 0.6
 _SIDES = (2048, 1536, 1024, 768, 512, 384, 256, 192)
 # Copies of the features that Style-Swap makes of all positions.
 _SWAP_COPIES = 5
-# The pixels of a style of the usual side, 512. Measuring it takes no more than what the
+# A style's shorter side that is not enlarged. Measuring it takes no more than what the
 # compiler takes later, which is counted.
-_USUAL_STYLE = 2 * 512**2
+_USUAL_STYLE = 512
 
 
 def plan_transfer(
@@ -85,7 +85,7 @@ def check_styles(
         NstjaxError: if one takes more.
     """
     for height, width in sizes:
-        if height * width > _USUAL_STYLE:
+        if min(height, width) > _USUAL_STYLE:
             # Statistics take about as much beside the features as decoding does.
             needed = held + whole_bytes((height, width), spec)
             what = f"a style that is seen at {width} x {height} pixels"

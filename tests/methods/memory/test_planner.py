@@ -161,8 +161,14 @@ def test_a_style_counts_at_the_size_at_which_it_is_seen():
     assert sentence.startswith("a style that is seen at 1365 x 1024 pixels takes")
     assert "smaller --style-scale" in sentence and "--size" not in sentence
     plan(16.0, "1300MB")
-    # And 320 MB with the style as it is.
+    # And 320 MB with the style as it is, or 480 MB with a long one.
     plan(1.0, "500MB")
+    options = method_options("adain")
+    long, content = (
+        np.full(s, 0.5, np.float32) for s in ((600, 2400, 3), (512, 640, 3))
+    )
+    make_plan(content, [long], options=options, max_memory="700MB")
+    content = content[:64, :64]
     with pytest.raises(NstjaxError, match="a picture of 64 x 64 .*smaller --size"):
         plan(16.0, "100MB")
 
