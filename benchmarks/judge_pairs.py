@@ -18,6 +18,8 @@ from pathlib import Path
 
 import numpy as np
 
+from nstjax.cli.errors import reports_errors, run_command
+from nstjax.errors import NstjaxError
 from nstjax.evaluation import perceptual, pixels
 from nstjax.evaluation.inputs import prepare_picture
 from nstjax.weights.pretrained import load_lpips
@@ -28,7 +30,8 @@ _SEPARATORS = ("--", "__", "_", "-")
 _GREY = 3.0
 
 
-def main() -> None:
+@reports_errors
+def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("folder", nargs="+")
     parser.add_argument("--content", type=Path, required=True)
@@ -45,13 +48,14 @@ def main() -> None:
             for result, content, style in _pairs(folder, contents, styles)
         ]
         if not rows:
-            parser.error(f"{folder} holds no picture named CONTENT_STYLE")
+            raise NstjaxError(f"{folder} holds no picture named CONTENT_STYLE")
         names = dict.fromkeys(name for row in rows for name in row)
         means = {
             name: np.mean([row[name] for row in rows if name in row]) for name in names
         }
         print(f"{folder}: {len(rows)} pairs")
         print("  " + "  ".join(f"{name} {mean:.3f}" for name, mean in means.items()))
+    return 0
 
 
 class _Judge:
@@ -97,6 +101,8 @@ class _Judge:
 
 
 def _by_stem(folder: Path) -> dict[str, Path]:
+    if not folder.is_dir():
+        raise NstjaxError(f"{folder} is no folder; name one of pictures")
     return {p.stem: p for p in sorted(folder.iterdir()) if p.suffix in _SUFFIXES}
 
 
@@ -120,4 +126,4 @@ def _pairs(folder, contents, styles):
 
 
 if __name__ == "__main__":
-    main()
+    run_command(main)
