@@ -47,6 +47,11 @@ def explain(error: Exception) -> str | None:
     return None
 
 
+def describe(error: Exception) -> str:
+    """The sentence of `explain`, or what kind of error it is and what it says."""
+    return explain(error) or f"{type(error).__name__}: {error}"
+
+
 def _comes_from(error: Exception, file: str) -> bool:
     """Whether an error was raised in a module of jax that has this name.
 

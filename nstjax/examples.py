@@ -74,7 +74,7 @@ def is_meant(path: str) -> bool:
     A folder of that name needs a separator, as in ``night/``: what ``night`` stands for
     must not change by a run that writes into such a folder.
     """
-    return is_example(path) and not os.path.isfile(path)
+    return not os.path.isfile(path) and is_example(path)
 
 
 def _check(name: str, names: tuple[str, ...], kind: str) -> None:

@@ -17,7 +17,7 @@ from nstjax.cli.painting import (
     write_at_once,
 )
 from nstjax.cli.reports import Reports
-from nstjax.errors import explain
+from nstjax.errors import describe
 from nstjax.methods import batches
 from nstjax.methods.base import Plan
 from nstjax.methods.images import Style
@@ -65,7 +65,7 @@ def paint_all(
                 reports.there(job)
                 return
             failed += 1
-            reason = explain(error) or f"{type(error).__name__}: {error}"
+            reason = describe(error)
             reports.failed(job, reason)
             with bar.external_write_mode(file=sys.stderr):
                 print(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from nstjax.cli import parsing
 from nstjax.cli.outputs import check_distinct
 from nstjax.cli.reports import Reports
-from nstjax.errors import NstjaxError, explain
+from nstjax.errors import NstjaxError, describe
 
 if TYPE_CHECKING:
     from nstjax.cli.jobs import Job
@@ -149,7 +149,7 @@ def stylize_clip(
     try:
         result = _paint(job, options, leaves, tell)
     except Exception as error:  # whatever it is, programs are told of it, too
-        reports.failed(job, explain(error) or f"{type(error).__name__}: {error}")
+        reports.failed(job, describe(error))
         raise
     if result.complete:
         rate = result.painted / max(result.seconds, 1e-9)

@@ -17,7 +17,7 @@ from nstjax import examples
 from nstjax.cli.errors import USAGE_ERROR
 from nstjax.cli.jobs import plan_one
 from nstjax.cli.reports import Reports
-from nstjax.errors import NstjaxError, explain
+from nstjax.errors import NstjaxError, describe
 from nstjax.interrupts import StopRequest
 from nstjax.io.images import check_output, write_image
 from nstjax.io.resizing import resize_image
@@ -209,7 +209,7 @@ def _paint_cells(
                     painted.append((cell.label, planning.finish(plan, outcome.image)))
             except Exception as error:
                 # One bad picture, whatever is bad about it, does not stop the others.
-                reason = explain(error) or f"{type(error).__name__}: {error}"
+                reason = describe(error)
                 with bar.external_write_mode(file=sys.stderr):
                     print(f"nstjax: error: {cell.label}: {reason}", file=sys.stderr)
                 failed += 1

@@ -17,7 +17,7 @@ from nstjax.cli.errors import USAGE_ERROR, reports_errors
 from nstjax.cli.options import SHEETS, make_parser
 from nstjax.cli.pipes import Pipes
 from nstjax.cli.reports import Reports
-from nstjax.errors import NstjaxError, NstjaxWarning, explain
+from nstjax.errors import NstjaxError, NstjaxWarning, describe
 from nstjax.ops.cpu import xla
 from nstjax.weights.store.compile_cache import set_compile_cache
 
@@ -72,7 +72,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             reports.method = leaves["method"]
             return _paint(options, leaves, reports, tell)
         except Exception as error:
-            reason = explain(error) or f"{type(error).__name__}: {error}"
+            reason = describe(error)
             reports.refused(options.content, options.style, options.output, reason)
             raise
 
@@ -251,10 +251,6 @@ def _run_jobs(
     for number, job in enumerate(jobs, start=1):
         if len(jobs) > 1:
             tell(f"{number} of {len(jobs)}: {job.output}")
-            if is_made_elsewhere(job, options):
-                tell(f"{job.output} has been made by another process meanwhile")
-                reports.there(job)
-                continue
         begin = time.perf_counter()
         try:
             record = paint(job, leaves, networks, options, tell)
@@ -263,12 +259,12 @@ def _run_jobs(
             reports.failed(job, str(stop))
             return stop.status
         except Exception as error:
-            # Whatever is bad about it.
+            # Whatever is bad about it. What is there is refused before it is painted.
             if len(jobs) > 1 and is_made_elsewhere(job, options):
                 tell(f"{job.output} has been made by another process meanwhile")
                 reports.there(job)
                 continue
-            reason = explain(error) or f"{type(error).__name__}: {error}"
+            reason = describe(error)
             reports.failed(job, reason)
             if len(jobs) == 1:
                 raise

@@ -20,7 +20,7 @@ from nstjax.cluster.checks import (
     styles_of,
 )
 from nstjax.cluster.copies import Copies
-from nstjax.errors import NstjaxError, explain
+from nstjax.errors import NstjaxError, describe
 from nstjax.methods.base import NETWORK_OPTIONS
 from nstjax.ops.cpu import xla
 
@@ -154,7 +154,7 @@ class BatchPainter:
         ]
 
         def fail(number: int, error: Exception) -> None:
-            reason = explain(error) or f"{type(error).__name__}: {error}"
+            reason = describe(error)
             records[number]["message"] = reason
 
         def done(number: int, seconds: float, message: str = "") -> None:

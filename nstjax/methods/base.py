@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from nstjax.optimize.engine import RunState
     from nstjax.optimize.trace import Trace
 
+# What decoders are trained to paint.
+TRANSFORMS = ("adain", "style_swap")
 PRESERVE_COLOR = ("none", "luminance", "histogram")
 # Options of every method, with their defaults.
 COMMON_OPTIONS: Mapping[str, Any] = {"preserve_color": "none", "stroke_scale": None}

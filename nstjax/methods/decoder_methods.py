@@ -10,6 +10,7 @@ from nstjax.errors import NstjaxError
 from nstjax.methods.base import (
     COMMON_OPTIONS,
     LEAST_SIDE,
+    TRANSFORMS,
     Checkpoint,
     Method,
     OnProgress,
@@ -35,7 +36,7 @@ class DecoderMethod(Method):
     Args:
         name: what users call it.
         decoder: the decoder that it uses by default.
-        transform: what the decoder paints, one of `nstjax.methods.networks.TRANSFORMS`.
+        transform: what the decoder paints, one of `nstjax.methods.base.TRANSFORMS`.
     """
 
     takes_masks = True
@@ -50,10 +51,10 @@ class DecoderMethod(Method):
 
     def __init__(self, name: str, *, decoder: str, transform: str = "adain") -> None:
         super().__init__(name)
-        if transform not in ("adain", "style_swap"):
+        if transform not in TRANSFORMS:
             raise ValueError(
-                f"decoders paint 'adain' or 'style_swap', not {transform!r}; a method "
-                "of another transform has a class of its own"
+                f"decoders paint {' or '.join(map(repr, TRANSFORMS))}, not "
+                f"{transform!r}; a method of another transform has a class of its own"
             )
         self.decoder = decoder
         self.transform = transform

@@ -17,8 +17,6 @@ from nstjax.weights.pretrained import (
     load_encoder,
 )
 
-# What decoders are trained to paint.
-TRANSFORMS = ("adain", "style_swap")
 # Published encoders that decoders were trained with, as conversion names them.
 _VARIANTS = {"torchvision", "caffe", "normalised"}
 
@@ -30,7 +28,7 @@ class Networks(NamedTuple):
         params: their weights, for `nstjax.methods.feedforward`.
         spec: theirs.
         files: what they were loaded from: an encoder and a decoder, or a painter.
-        transform: what they paint, one of `TRANSFORMS`.
+        transform: what they paint, one of `nstjax.methods.base.TRANSFORMS`.
     """
 
     params: Mapping[str, Any]
@@ -56,7 +54,7 @@ def load_networks(
     Args:
         encoder: a VGG-19's name or file; "" for the bundled one. A painter has its own.
         decoder: a decoder's name or file, or a painter's.
-        transform: what it is to paint, one of `TRANSFORMS`.
+        transform: what it is to paint, one of `nstjax.methods.base.TRANSFORMS`.
         compute_dtype: see `nstjax.methods.specs.TransferSpec`.
 
     Raises:
@@ -92,7 +90,7 @@ def load_networks(
 
 
 def check_transform(decoder: WeightsMetadata, transform: str) -> None:
-    """Raises NstjaxError for a decoder of another one of `TRANSFORMS`."""
+    """Raises NstjaxError for a decoder that was trained for another transform."""
     made_for = decoder.notes.get("transform", transform)
     if made_for != transform:
         raise NstjaxError(

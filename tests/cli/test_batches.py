@@ -251,20 +251,25 @@ def test_a_bad_style_is_told_of_once(folders, capsys):
     assert capsys.readouterr().err.count("is not a picture") == 1
 
 
-def test_pictures_of_another_process_are_there(folders, monkeypatch, capsys):
-    """One appears while it is painted, another before its turn."""
+def make_beside(monkeypatch, one: str, other: str) -> None:
+    """Lets another process make two pictures just before the first is written."""
     from nstjax.cli import painting
 
-    folders["style"] = folders["style"] / "calm.png"
     write = painting.write_image
 
     def writing(path, image, **options):
-        if path.name == "1.png":
+        if path.name == one:
             write(path, image)
-            write(path.with_name("3.png"), image)
+            write(path.with_name(other), image)
         write(path, image, **options)
 
     monkeypatch.setattr(painting, "write_image", writing)
+
+
+def test_pictures_of_another_process_are_there(folders, monkeypatch, capsys):
+    """One appears while it is painted, another before its turn."""
+    folders["style"] = folders["style"] / "calm.png"
+    make_beside(monkeypatch, "1.png", "3.png")
     assert main([*_arguments(folders), "--batch-size=1"]) == 0
     assert len(list(folders["output"].iterdir())) == len(SIZES)
     assert "made by another process" in capsys.readouterr().err
@@ -274,20 +279,10 @@ def test_methods_that_optimise_leave_what_others_have_made(
     folders, monkeypatch, capsys
 ):
     """One appears while it is painted, another before its turn."""
-    from nstjax.cli import painting
-
     folders["style"] = folders["style"] / "calm.png"
     for number in range(3, len(SIZES)):
         (folders["content"] / f"{number}.png").unlink()
-    write = painting.write_image
-
-    def writing(path, image, **options):
-        if path.name == "0.png":
-            write(path, image)
-            write(path.with_name("1.png"), image)
-        write(path, image, **options)
-
-    monkeypatch.setattr(painting, "write_image", writing)
+    make_beside(monkeypatch, "0.png", "1.png")
     options = ["--method=gatys", "--iterations=1", "--json"]
     assert main([*_arguments(folders), *options]) == 0
     records = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
