@@ -30,31 +30,37 @@ _DEFAULT_SUFFIX = ".mp4"
 def add_clip_options(parser: argparse.ArgumentParser) -> None:
     """Adds the options that only clips have."""
     clips = parser.add_argument_group(
-        "clips", "of videos, animated pictures, and folders of frames (extra [video])"
+        "clips", "for videos, animated pictures and folders of frames (extra [video])"
     )
     clips.add_argument(
         "--temporal",
         metavar="HOW",
-        help="against flicker: flow (default: join each frame with the last one where "
-        "it moved), statistics (average those of the content over time; adain) or off",
+        help="how to avoid flicker: flow (default: carry the last frame along the "
+        "motion), statistics (average the content's statistics over time; adain) or "
+        "off",
     )
     clips.add_argument(
-        "--start", type=seconds, metavar="TIME", help="seconds, or [HH:]MM:SS"
+        "--start",
+        type=seconds,
+        metavar="TIME",
+        help="where to start: seconds, or [HH:]MM:SS",
     )
-    clips.add_argument("--end", type=seconds, metavar="TIME", help="the same")
     clips.add_argument(
-        "--every", type=parsing.count, metavar="N", help="paint one of N frames"
+        "--end", type=seconds, metavar="TIME", help="where to end, in the same form"
+    )
+    clips.add_argument(
+        "--every", type=parsing.count, metavar="N", help="paint every Nth frame"
     )
     clips.add_argument(
         "--fps",
         type=parsing.weight,
         metavar="N",
-        help="take a folder of numbered pictures for a clip of N frames per second",
+        help="treat a folder of numbered pictures as a clip with N frames per second",
     )
     clips.add_argument(
         "--codec",
         metavar="NAME",
-        help="h264 (default; .webm: vp9), hevc, av1 or another of FFmpeg's encoders",
+        help="h264 (default; vp9 for .webm), hevc, av1 or another FFmpeg encoder",
     )
 
 
