@@ -38,22 +38,22 @@ def add_cluster_options(parser: Any) -> None:
     group.add_argument(
         "--cluster",
         metavar="auto|ADDRESS",
-        help="paint on a Ray cluster: with auto the one that RAY_ADDRESS names, or "
-        "else a local one, of this machine's cores; --content may also be a "
-        "manifest, .parquet or .jsonl, or a .txt of pictures, and everything a URL "
-        "such as s3://bucket/photos",
+        help="paint on a Ray cluster: auto uses the one that RAY_ADDRESS names, or "
+        "else starts a local one on this machine's cores; --content may also be a "
+        "manifest (.parquet, .jsonl, or a .txt list of pictures), and every path a "
+        "URL such as s3://bucket/photos",
     )
     group.add_argument(
         "--workers",
         type=parsing.count,
         metavar="N",
-        help="how many paint at the same time (default: one for each CPU, or GPU)",
+        help="how many workers paint at the same time (default: one per CPU or GPU)",
     )
     group.add_argument(
         "--results",
         metavar="FOLDER",
-        help="where it says what became of every picture (default: the output's "
-        "folder results)",
+        help="where to record the outcome of every picture (default: results in the "
+        "output folder)",
     )
 
 
