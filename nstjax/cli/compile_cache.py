@@ -10,6 +10,6 @@ def add_cache_option(parser: Any) -> None:
     parser.add_argument(
         "--no-compile-cache",
         action="store_true",
-        help=f"keep no compiled programs for the next run; {VARIABLE}=off "
-        f"does the same, and {VARIABLE}=FOLDER keeps them elsewhere",
+        help=f"do not cache compiled programs for later runs; {VARIABLE}=off "
+        f"does the same, and {VARIABLE}=FOLDER caches them elsewhere",
     )
