@@ -7,8 +7,9 @@ from nstjax.cli.parsing import Parser
 from nstjax.errors import NstjaxError
 
 _DESCRIPTION = """\
-Without a file: versions, devices and fetched networks. With one: which network
-it holds, how it answers an example picture, and whether it serves a method.
+Without a file, shows versions, devices and fetched networks. With a file, shows
+which network it holds, its response to an example picture, and whether it works
+for a method.
 """
 _EXAMPLES = """\
 examples:
@@ -27,11 +28,13 @@ def make_parser() -> Parser:
         metavar="FILE",
         help="a published or converted weight file, or a network's name",
     )
-    parser.add_argument("--method", metavar="NAME", help="what the file is wanted for")
+    parser.add_argument(
+        "--method", metavar="NAME", help="check whether the file works for this method"
+    )
     parser.add_argument(
         "--encoder",
         metavar="FILE",
-        help="the encoder to try a decoder with: how well it gives a picture back",
+        help="an encoder to test a decoder with: how well they reconstruct a picture",
     )
     return parser
 
