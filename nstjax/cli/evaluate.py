@@ -17,8 +17,8 @@ _DESCRIPTION = """\
 Paints every content in every style with every method, measures the results and
 writes tables, figures and a verdict on each of the papers' claims.
 
-Whatever is there already is kept, so that the same command goes on where it was
-stopped, and methods or judges can be added later.
+Existing results are kept. So the same command continues where it was stopped, and you
+can add methods or judges later.
 """
 _EXAMPLES = """\
 examples:
@@ -29,7 +29,7 @@ examples:
       --judge vgg19-slim vgg19 --depth-judge monodepth2 --figure3 \\
       --report docs/results.md
 
-docs/evaluation.md explains every figure.
+docs/evaluation.md explains every metric.
 """
 _FIGURE_PAIRS = 6
 
@@ -40,7 +40,7 @@ def make_parser() -> parsing.Parser:
         prog="evaluate.py", description=_DESCRIPTION, epilog=_EXAMPLES
     )
     what = parser.add_argument_group("what to compare")
-    for name, text in (("content", "what to paint"), ("style", "how to paint it")):
+    for name, text in (("content", "the pictures to paint"), ("style", "the styles")):
         what.add_argument(
             f"--{name}",
             nargs="+",
@@ -49,49 +49,56 @@ def make_parser() -> parsing.Parser:
             help=f"{text}: files, folders, names of examples",
         )
     what.add_argument(
-        "--methods", nargs="+", metavar="NAME", help="default: all that there are"
+        "--methods",
+        nargs="+",
+        metavar="NAME",
+        help="the methods to compare (default: all)",
     )
     what.add_argument(
         "--size",
         type=parsing.count,
         default=384,
         metavar="N",
-        help="pictures are scaled to this shorter side, and their middle is cut out "
-        "(default 384)",
+        help="scale pictures to this shorter side and crop the centre square (default "
+        "384)",
     )
     what.add_argument(
         "--iterations",
         type=parsing.count,
         metavar="N",
-        help="evaluations at full size, of methods that optimise (default: as "
-        "stylize.py's)",
+        help="evaluations at full size of optimisation-based methods (default: as in "
+        "stylize.py)",
     )
     what.add_argument(
         "--depth-model",
         nargs="+",
         default=[],
         metavar="NAME|FILE",
-        help="also paint gatys-depth with these depth networks in place of its own; "
-        "each gets a line of its own",
+        help="also paint gatys-depth with these depth networks instead of its own; "
+        "each gets its own line",
     )
     what.add_argument(
         "--encoder",
         nargs="+",
         default=[],
         metavar="NAME|FILE",
-        help="also paint the methods that optimise with these encoders in place of "
-        "their own, such as vgg19; each gets a line of its own",
+        help="also paint the optimisation-based methods with these encoders, such as "
+        "vgg19, instead of their own; each gets its own line",
     )
     what.add_argument(
         "--decoder",
         nargs="+",
         default=[],
         metavar="METHOD=FILE",
-        help="also paint these methods of one pass with these decoders, with the one "
-        "of --encoder that each was trained for; each gets a line of its own",
+        help="also paint these feed-forward methods with these decoders, each with "
+        "the --encoder it was trained for; each gets its own line",
     )
     what.add_argument(
-        "--seed", type=parsing.whole, default=0, metavar="N", help="of all randomness"
+        "--seed",
+        type=parsing.whole,
+        default=0,
+        metavar="N",
+        help="seed of all random numbers (default 0)",
     )
     what.add_argument(
         "--figure3",
@@ -110,8 +117,8 @@ def make_parser() -> parsing.Parser:
         nargs="+",
         default=["vgg19-slim"],
         metavar="NAME|FILE",
-        help="encoders that judge content and style (default: vgg19-slim, which is "
-        "also the network that most methods use; name others besides)",
+        help="encoders that judge content and style (default: vgg19-slim, which most "
+        "methods also use; name others besides)",
     )
     how.add_argument(
         "--depth-judge",
@@ -124,33 +131,36 @@ def make_parser() -> parsing.Parser:
         "--lpips",
         nargs="*",
         metavar="NAME|FILE",
-        help="LPIPS networks that judge (default: those that 'nstjax weights get "
-        "lpips lpips-alexnet' has fetched; none if nothing follows)",
+        help="LPIPS networks that judge (default: those fetched by 'nstjax weights "
+        "get lpips lpips-alexnet'; none if no value follows)",
     )
     how.add_argument(
         "--metric",
         nargs="+",
         default=[],
         metavar="MODULE:FUNCTION",
-        help="further metrics: functions of result, content and style, float32 "
-        "[H, W, 3] in [0, 1], that return a number",
+        help="additional metrics: functions of result, content and style, float32 [H, "
+        "W, 3] in [0, 1], that return a number",
     )
     where = parser.add_argument_group("what to write")
     where.add_argument(
-        "--output", required=True, metavar="FOLDER", help="everything goes there"
+        "--output", required=True, metavar="FOLDER", help="the folder for all outputs"
     )
     where.add_argument(
-        "--report", metavar="FILE.md", help="write the report there, too"
+        "--report", metavar="FILE.md", help="also write the report to this file"
     )
     where.add_argument(
-        "--note", default="", metavar="TEXT", help="a paragraph of yours in the report"
+        "--note",
+        default="",
+        metavar="TEXT",
+        help="a paragraph of your own for the report",
     )
     where.add_argument(
         "--figure-pairs",
         type=parsing.whole,
         default=_FIGURE_PAIRS,
         metavar="N",
-        help="rows of the figures 1 and 4: the first N contents, each in another "
+        help="rows of figures 1 and 4: the first N contents, each in a different "
         f"style; 0 for no figures (default {_FIGURE_PAIRS})",
     )
     where.add_argument(
