@@ -9,9 +9,9 @@ from nstjax.errors import NstjaxError
 from nstjax.ops.cpu import xla
 
 _DESCRIPTION = """\
-Writes a method's networks to a folder, for programs without Python: a painter, its two
+Writes a method's networks to a folder, for use without Python: a painter, its two
 halves and a style encoder, for pictures of any size, and a card that describes them.
-ONNX files are compared with JAX before they are written.
+ONNX files are checked against JAX before they are written.
 """
 _EXAMPLES = """\
 examples:
@@ -28,7 +28,7 @@ def make_parser() -> parsing.Parser:
     parser.add_argument(
         "method", metavar="METHOD", help="adain, adain-lap or adain-depth"
     )
-    parser.add_argument("folder", metavar="DIR", help="where to")
+    parser.add_argument("folder", metavar="DIR", help="the folder to write to")
     parser.add_argument(
         "--format",
         choices=("onnx", "stablehlo"),
@@ -36,7 +36,9 @@ def make_parser() -> parsing.Parser:
         help='onnx (default) or stablehlo; both need pip install "nstjax[export]"',
     )
     parser.add_argument(
-        "--encoder", metavar="NAME|FILE", help="of a decoder that has none of its own"
+        "--encoder",
+        metavar="NAME|FILE",
+        help="the encoder for a decoder that has none of its own",
     )
     parser.add_argument(
         "--decoder", metavar="NAME|FILE", help="a decoder or painter of your own"
