@@ -9,15 +9,18 @@ from nstjax.cli.errors import reports_errors, run_command
 
 # Imported when chosen: ``nstjax --help`` loads none of them.
 _COMMANDS = {
-    "stylize": ("nstjax.cli.stylize", "make a picture in the style of another"),
+    "stylize": ("nstjax.cli.stylize", "paint one picture in the style of another"),
     "evaluate": ("nstjax.cli.evaluate", "compare the methods, with tables and figures"),
     "train": ("nstjax.cli.train", "train a network from a config"),
     "prepare-data": ("nstjax.cli.prepare_data", "pack folders of pictures for TFDS"),
     "weights": ("nstjax.cli.weights", "fetch published networks"),
     "convert": ("nstjax.cli.convert", "convert published weight files"),
     "export": ("nstjax.cli.export", "write a method as ONNX or StableHLO"),
-    "web": ("nstjax.web.command", "paint on a page in the browser"),
-    "doctor": ("nstjax.cli.doctor", "say what is installed, or what a weight file is"),
+    "web": ("nstjax.web.command", "paint in the browser"),
+    "doctor": (
+        "nstjax.cli.doctor",
+        "show what is installed, or identify a weight file",
+    ),
 }
 
 
@@ -58,6 +61,6 @@ def _usage() -> str:
             "",
             *lines,
             "",
-            "'nstjax COMMAND --help' explains a command's options.",
+            "'nstjax COMMAND --help' explains the options of a command.",
         ]
     )
