@@ -12,9 +12,9 @@ SHEETS = ("styles", "methods")
 _DESCRIPTION = """\
 Paints one picture in the style of another.
 
-Without any option it paints a demonstration. Pictures are files, folders
-(every picture in them), or names of examples that come with the package. The
-content may also be a clip.
+Without options it paints a demonstration. Pictures are files, folders (every
+picture in them), or names of examples that come with the package. The content
+may also be a clip.
 """
 _EXAMPLES = """\
 examples:
@@ -43,45 +43,45 @@ def make_parser() -> parsing.Parser:
         nargs="+",
         action="extend",
         metavar="PICTURE",
-        help="what to paint: files, folders, examples, or - for standard input",
+        help="the pictures to paint: files, folders, examples, or - for standard input",
     )
     pictures.add_argument(
         "--style",
         nargs="+",
         action="extend",
         metavar="PICTURE",
-        help="how to paint it; several are blended; or a saved .style",
+        help="the style: pictures or saved .style files; several are blended",
     )
     pictures.add_argument(
         "--style-blend",
         nargs="+",
         type=parsing.weight,
         metavar="WEIGHT",
-        help="a weight for each style (default: equal)",
+        help="one weight per style (default: equal)",
     )
     pictures.add_argument(
         "--mask",
         nargs="+",
         metavar="PICTURE",
-        help="white where the first of two styles goes, black where the second; or "
-        "one for each style, white where it goes; or depth: the first style goes where "
-        "the content is near, the second where it is far",
+        help="where each style goes: one mask for two styles (white: first, black: "
+        "second), or one mask per style (white: here), or depth (first style near, "
+        "second style far)",
     )
     pictures.add_argument(
         "--save-style",
         metavar="FILE.style",
-        help="keep the style for later --style, without its picture (adain)",
+        help="save the style for later use with --style, without its picture (adain)",
     )
     pictures.add_argument(
         "--output",
         metavar="FILE",
-        help="the result, .png .jpg .webp or .tif; - for standard output; a folder for "
-        "several",
+        help="the result: .png, .jpg, .webp or .tif; - for standard output; a folder "
+        "for several",
     )
     pictures.add_argument(
         "--format",
         choices=("png", "jpg", "webp", "tif"),
-        help="of results that go to a folder, to -, or have no --output (default png)",
+        help="format of results in a folder, on -, or without --output (default png)",
     )
     pictures.add_argument(
         "--overwrite", action="store_true", help="replace existing outputs"
@@ -90,34 +90,34 @@ def make_parser() -> parsing.Parser:
         "--size",
         type=parsing.size,
         metavar="N|WxH",
-        help="the result's longer side, or both sides (default: the content's, for "
-        "which methods that optimise enlarge what they made at 512 pixels)",
+        help="the result's longer side, or both sides (default: the content's size; "
+        "gatys and the like then work at up to 512 pixels and enlarge the result)",
     )
-    files = parser.add_argument_group("files of pictures")
+    files = parser.add_argument_group("image files")
     files.add_argument(
         "--background",
         type=parsing.color,
         metavar="COLOR",
-        help="fill what is transparent in the content, such as with white or #ff8800 "
-        "(default: it stays so where the output can hold it)",
+        help="fill transparent areas of the content with a colour such as white or "
+        "#ff8800 (default: they stay transparent if the output format allows it)",
     )
     files.add_argument(
         "--exif",
         choices=("drop", "no-location", "keep"),
-        help="what the result says of when and by which camera the content was taken: "
-        "nothing (default), all but the location, or all",
+        help="which EXIF data of the content the result keeps: none (default), all "
+        "but the location, or all",
     )
     files.add_argument(
         "--quality",
         type=parsing.quality,
         metavar="Q",
-        help="of .jpg and .webp, from 1 to 100 (default 95), or of a coded clip "
+        help="quality of .jpg and .webp, from 1 to 100 (default 95), or of a clip "
         "(default 65)",
     )
     files.add_argument(
         "--chroma",
         choices=("4:4:4", "4:2:2", "4:2:0"),
-        help="a .jpg's samples of colour: all (default), half or a quarter",
+        help="chroma subsampling of .jpg: full resolution (default), half or a quarter",
     )
     sheets = parser.add_argument_group("sheets")
     sheets.add_argument(
@@ -125,21 +125,22 @@ def make_parser() -> parsing.Parser:
         nargs="?",
         const=SHEETS[0],
         choices=SHEETS,
-        help="one labelled picture of the content in each --style (default: in every "
-        "example style), or by each of the methods",
+        help="one labelled sheet that shows the content in each --style (default: "
+        "every example style), or painted by every method",
     )
     sheets.add_argument(
         "--sheet-columns",
         type=parsing.count,
         metavar="N",
-        help="pictures beside each other (default: what makes a wide sheet)",
+        help="number of columns (default: chosen for a wide sheet)",
     )
     method = parser.add_argument_group("method")
     method.add_argument(
         "--method",
         metavar="NAME",
-        help="in one pass: adain (default), adain-lap, adain-depth or "
-        "style-swap-net; by optimisation: gatys, lapstyle, gatys-depth or style-swap",
+        help="fast, in a single pass: adain (default), adain-lap, adain-depth or "
+        "style-swap-net; slower, by optimisation: gatys, lapstyle, gatys-depth or "
+        "style-swap",
     )
     method.add_argument(
         "--alpha",
@@ -151,27 +152,28 @@ def make_parser() -> parsing.Parser:
         "--patch-size",
         type=parsing.count,
         metavar="N",
-        help="side of the patches, in feature positions (4 pixels); larger ones bring "
-        "more of the style's shapes (style-swap; default 3)",
+        help="side of the patches in feature positions (4 pixels each); larger "
+        "patches keep more of the style's shapes (style-swap; default 3)",
     )
     method.add_argument(
         "--stride",
         type=parsing.count,
         metavar="N",
-        help="positions from one patch to the next (style-swap; default 1)",
+        help="step from one patch to the next, in feature positions (style-swap; "
+        "default 1)",
     )
     method.add_argument(
         "--style-scale",
         type=parsing.weight,
         metavar="S",
-        help="size at which the style is seen, so of its strokes (default 1)",
+        help="scale of the style picture, and so of its strokes (default 1)",
     )
     method.add_argument(
         "--stroke-scale",
         type=parsing.weight,
         metavar="S",
-        help="size of the strokes in the result, however large that is: those of the "
-        "style seen with a shorter side of 512 pixels times S (docs/options.md)",
+        help="size of the strokes, independent of the result's size: the style is "
+        "scaled to a shorter side of 512 pixels times S (docs/options.md)",
     )
     method.add_argument(
         "--preserve-color",
@@ -182,85 +184,89 @@ def make_parser() -> parsing.Parser:
     method.add_argument(
         "--preset",
         metavar="NAME",
-        help="of gatys and the like: best (default), vgg19 (best with that network), "
-        "reference (as published code) or paper",
+        help="settings of gatys and the like: best (default), vgg19 (best with that "
+        "network), reference (as the published code) or paper",
     )
     method.add_argument(
         "--config",
         metavar="FILE[:PRESET]",
-        help="a config in place of the method's own; --config.KEY=VALUE changes "
-        "any leaf, with or without it",
+        help="use this config instead of the method's own; --config.KEY=VALUE changes "
+        "a single setting, with or without --config",
     )
     method.add_argument(
         "--iterations",
         type=parsing.count,
         metavar="N",
-        help="evaluations at full size",
+        help="number of evaluations at full size",
     )
     method.add_argument(
-        "--optimizer", metavar="NAME", help="adam, lbfgs or torch_lbfgs"
+        "--optimizer", metavar="NAME", help="the optimiser: adam, lbfgs or torch_lbfgs"
     )
     method.add_argument(
         "--init",
         metavar="WHAT",
-        help="begin from content, recoloured (the content in the "
-        "style's colours), adain (what that method paints), style, noise or a picture",
+        help="start from content, recoloured (the content in the style's colours), "
+        "adain (that method's result), style, noise or a picture",
     )
     for name, text in (
-        ("content", "likeness to the content"),
-        ("style", "likeness to the style"),
-        ("lap", "likeness of edges (Laplacian)"),
-        ("tv", "smoothness (total variation)"),
-        ("depth", "likeness of depth: what is near stays near"),
+        ("content", "weight of the content loss"),
+        ("style", "weight of the style loss"),
+        ("lap", "weight of the Laplacian loss, which keeps edges"),
+        ("tv", "weight of total variation; larger is smoother"),
+        ("depth", "weight of the depth loss: what is near stays near"),
     ):
         method.add_argument(
             f"--{name}-weight", type=parsing.weight, metavar="W", help=text
         )
     method.add_argument(
-        "--seed", type=parsing.whole, default=0, metavar="N", help="of all randomness"
+        "--seed",
+        type=parsing.whole,
+        default=0,
+        metavar="N",
+        help="seed of all random numbers (default 0)",
     )
     method.add_argument(
         "--encoder",
         metavar="NAME|FILE",
-        help="the VGG-19 or VGG-16: the name of a bundled or published one, or a "
+        help="the VGG-19 or VGG-16: a bundled or published network's name, or a "
         "converted file",
     )
     method.add_argument(
         "--decoder",
         metavar="NAME|FILE",
-        help="the decoder: a bundled one's name, or one trained or converted for the "
-        "encoder (adain, style-swap-net)",
+        help="the decoder: a bundled network's name, or a file trained or converted "
+        "for the encoder (adain, style-swap-net)",
     )
     method.add_argument(
         "--depth-model",
         metavar="NAME|FILE",
-        help="the network that sees depth: slim, the bundled one (default), a "
-        "published one such as monodepth2, or a converted file",
+        help="the depth network: slim (bundled, default), a published one such as "
+        "monodepth2, or a converted file",
     )
-    machine = parser.add_argument_group("memory and start")
+    machine = parser.add_argument_group("memory and start-up")
     machine.add_argument(
         "--max-memory",
         type=parsing.memory,
         metavar="AMOUNT",
-        help="what the whole process may take, such as 2GB or 800MB; larger pictures "
-        "are painted in tiles, to the same result (adain, style-swap-net; default: a "
-        "share of the available memory)",
+        help="memory limit of the whole process, such as 2GB or 800MB; larger "
+        "pictures are painted in tiles, with the same result (adain, style-swap-net; "
+        "default: a share of the available memory)",
     )
     machine.add_argument(
         "--batch-size",
         type=parsing.count,
         metavar="N",
-        help="pictures of a folder that are painted together where their sizes are "
-        "about equal (adain; default 1, on accelerators 8 for each)",
+        help="how many pictures of similar size to paint together (folders, adain; "
+        "default 1, or 8 per accelerator)",
     )
     add_cache_option(machine)
     add_clip_options(parser)
     add_cluster_options(parser)
-    watching = parser.add_argument_group("watching and stopping")
+    watching = parser.add_argument_group("progress, stopping and resuming")
     watching.add_argument(
         "--show-depth",
         action="store_true",
-        help="also write the depth seen in the content and in the result, as "
+        help="also write the depth maps of the content and the result, as "
         "..._content_disparity and ..._disparity",
     )
     watching.add_argument(
@@ -272,35 +278,36 @@ def make_parser() -> parsing.Parser:
     watching.add_argument(
         "--preview",
         metavar="FILE",
-        help="keep the picture so far in this file, from the first evaluation on",
+        help="keep writing the picture so far to this file, from the first evaluation "
+        "on",
     )
     watching.add_argument(
         "--time-limit",
         type=parsing.weight,
         metavar="SECONDS",
-        help="stop optimising after so long, compiling included, and keep the picture "
-        "as it is; --resume goes on",
+        help="stop optimising after this time, including compilation, and keep the "
+        "picture so far; --resume continues",
     )
     watching.add_argument(
         "--trace",
         metavar="FILE.json",
-        help="write every evaluation's losses (lbfgs: those of the points that it "
-        "accepts), the options, versions and weights",
+        help="write the losses of every evaluation (lbfgs: of every accepted point), "
+        "the options, versions and weights",
     )
     watching.add_argument(
         "--resume",
         action="store_true",
-        help="go on with a picture or clip that was stopped, by Ctrl-C, a signal or "
+        help="continue a picture or clip that was stopped by Ctrl-C, a signal or "
         "--time-limit",
     )
     watching.add_argument(
         "--json",
         action="store_true",
         help="print a line of JSON for each picture: input, styles, output, size, "
-        "method, seconds, seed; or its error",
+        "method, seconds, seed; or the error",
     )
     watching.add_argument(
-        "--quiet", action="store_true", help="no progress bar, no messages"
+        "--quiet", action="store_true", help="no progress bar and no messages"
     )
     parser.set_defaults(piped=False)
     parser.add_argument("--version", action="version", version=__version__)
