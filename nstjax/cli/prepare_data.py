@@ -9,8 +9,8 @@ from nstjax.errors import NstjaxError
 
 _DESCRIPTION = """\
 Packs a folder of pictures, with its subfolders, into one TFDS directory of
-array_record files, which trains like the folder itself but reads faster from
-network disks and spinning ones. TensorFlow is not needed.
+array_record files. Training gives the same result, but reads faster from network
+drives and spinning disks. TensorFlow is not needed.
 """
 _EXAMPLES = """\
 examples:
@@ -30,7 +30,8 @@ def make_parser() -> Parser:
         type=whole,
         default=0,
         metavar="PIXELS",
-        help="scale larger pictures down to this shorter side (default: keep)",
+        help="scale larger pictures down to this shorter side (default: keep their "
+        "size)",
     )
     return parser
 
