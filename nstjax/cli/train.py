@@ -18,8 +18,8 @@ from nstjax.weights.store.compile_cache import set_compile_cache
 _DESCRIPTION = """\
 Trains a network from a config and exports it as one file.
 
-Any leaf of the config can be overridden, as in --config.steps=1000; a
-misspelt one is refused. A stopped run goes on when the same command is given
+You can override any setting of the config, as in --config.steps=1000; a
+misspelt one is refused. To continue a stopped run, give the same command
 again. Without data of your own, try --config.data=demo.
 """
 _LOST = (
@@ -42,19 +42,19 @@ def make_parser() -> Parser:
     parser.add_argument(
         "--workdir",
         metavar="FOLDER",
-        help="checkpoints, logs and the result (default: runs/NAME)",
+        help="folder for checkpoints, logs and the result (default: runs/NAME)",
     )
     parser.add_argument(
         "--export-only",
         action="store_true",
-        help="train no further; write the best checkpoint so far as a weight file",
+        help="do not train; export the best checkpoint so far as a weight file",
     )
     parser.add_argument(
         "--distributed",
         nargs="?",
         const="auto",
         metavar="COORDINATOR:PORT,PROCESSES,PROCESS",
-        help="train over several hosts; without a value the cluster is detected",
+        help="train on several hosts; without a value, the cluster is detected",
     )
     add_cache_option(parser)
     return parser
