@@ -8,7 +8,7 @@ from nstjax.errors import NstjaxError
 
 _DESCRIPTION = """\
 Fetches published networks and converts them, for --encoder, --decoder and
---depth-model. They are kept in a cache, whose folder NSTJAX_CACHE can choose.
+--depth-model. They are kept in a cache folder, which NSTJAX_CACHE can set.
 """
 _EXAMPLES = """\
 examples:
@@ -22,20 +22,22 @@ def make_parser() -> Parser:
     """The command's options."""
     parser = Parser(prog="nstjax weights", description=_DESCRIPTION, epilog=_EXAMPLES)
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
-    actions.add_parser("list", help="what there is, from where, under which licence")
-    get = actions.add_parser("get", help="download, check and convert")
+    actions.add_parser("list", help="list the networks, their sources and licences")
+    get = actions.add_parser("get", help="download, check and convert networks")
     get.add_argument("names", nargs="+", metavar="NAME", help="see list")
     get.add_argument(
         "--accept-license",
         action="store_true",
-        help="you have read and accept the licence, where one must be accepted",
+        help="confirm that you have read and accept the licence, if it requires that",
     )
     get.add_argument(
-        "--overwrite", action="store_true", help="fetch again what is there"
+        "--overwrite", action="store_true", help="fetch again even if it exists"
     )
     get.add_argument("--quiet", action="store_true", help="no progress bar")
-    actions.add_parser("verify", help="check the hashes of all that was fetched")
-    path = actions.add_parser("path", help="print the folder, or a network's file")
+    actions.add_parser("verify", help="check the hashes of all fetched networks")
+    path = actions.add_parser(
+        "path", help="print the cache folder, or a network's file"
+    )
     path.add_argument("name", nargs="?", metavar="NAME", help="see list")
     return parser
 
