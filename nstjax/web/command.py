@@ -12,9 +12,8 @@ from nstjax.ops.cpu import xla
 from nstjax.weights.store.compile_cache import set_compile_cache
 
 _DESCRIPTION = """\
-Opens a page to paint on in the browser. It is served by this machine, for this
-machine alone, and loads nothing from anywhere else. Ctrl-C ends it, and deletes
-what was dropped onto it and painted.
+Opens a page in the browser to paint on. Only this machine can reach it, and it
+loads nothing from anywhere else. Ctrl-C ends it and deletes uploads and results.
 """
 _EXAMPLES = """\
 examples:
@@ -33,17 +32,19 @@ def make_parser() -> parsing.Parser:
         "--port",
         type=parsing.count,
         metavar="N",
-        help="where it answers (default: 7860, or a free one)",
+        help="port of the page (default: 7860, or a free one)",
     )
     parser.add_argument(
-        "--no-browser", action="store_true", help="only say where the page is"
+        "--no-browser",
+        action="store_true",
+        help="print the page's address, but do not open it",
     )
     parser.add_argument(
         "--host",
         default=_HERE,
         metavar="ADDRESS",
-        help="an address of this machine, such as 0.0.0.0: whoever reaches it may "
-        f"paint here (default: {_HERE}, this machine alone)",
+        help="an address of this machine, such as 0.0.0.0; anyone who can reach it "
+        f"may paint here (default: {_HERE}, this machine only)",
     )
     add_cache_option(parser)
     return parser
