@@ -76,14 +76,14 @@ COMMANDS = {
         "Convert a slim encoder of Collaborative-Distillation, or a decoder for one, "
         "from .pth or .npz.",
         aux="distilled:convert_linear_maps",
-        aux_help="also write the encoder's 1x1 maps to VGG-19's features there",
+        aux_help="also write the encoder's 1x1 maps to VGG-19's features to this file",
     ),
     "monodepth2": Command(
         "monodepth2:convert_monodepth2",
         "Convert a depth network of monodepth2, ResNet-18 or 50. Its licence allows "
         "non-commercial use only.",
         opens="monodepth2:open_pair",
-        source_help="the folder with encoder.pth and depth.pth, or the .zip of it",
+        source_help="the folder with encoder.pth and depth.pth, or its .zip",
     ),
     "fast_depth": Command(
         "fast_depth:convert_fast_depth",
@@ -143,12 +143,12 @@ def _parser(name: str, command: Command) -> argparse.ArgumentParser:
             "--lineage",  # its name before 0.3
             dest="variant",
             choices=command.variants,
-            help="whose weights these are; recognised if left out",
+            help="the publisher of the weights (default: recognised automatically)",
         )
     if command.aux:
         parser.add_argument("--aux", metavar="FILE", help=command.aux_help)
     parser.add_argument(
-        "--overwrite", action="store_true", help="replace files that exist"
+        "--overwrite", action="store_true", help="replace existing files"
     )
     return parser
 
