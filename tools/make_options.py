@@ -46,25 +46,27 @@ ONE_PASS = [
     Shown("stroke-large", "large strokes", "--stroke-scale 1.5"),
     Shown("luminance", "the content's colours", "--preserve-color luminance"),
     Shown(
-        "histogram", "the style in the content's colours", "--preserve-color histogram"
+        "histogram",
+        "the style recoloured like the content",
+        "--preserve-color histogram",
     ),
     Shown("blend", "two styles, blended", "--style night wave"),
     Shown(
         "blend-weights",
-        "one more than the other",
+        "the second weighted three to one",
         "--style night wave --style-blend 1 3",
     ),
-    Shown("adain-lap", "more of the edges", "--method adain-lap"),
-    Shown("adain-depth", "more of the depth", "--method adain-depth"),
+    Shown("adain-lap", "keeps more of the edges", "--method adain-lap"),
+    Shown("adain-depth", "keeps more of the depth", "--method adain-depth"),
     Shown("style-swap-net", "patches of the style", "--method style-swap-net"),
     Shown("patch", "larger patches", "--method style-swap-net --patch-size 7"),
 ]
 OPTIMISED = [
     Shown("gatys", "the default of gatys", ""),
-    Shown("content-weight", "more of the content", "--content-weight 10"),
+    Shown("content-weight", "keeps more of the content", "--content-weight 10"),
     Shown("gatys-stroke", "large strokes", "--stroke-scale 0.75"),
-    Shown("lap-weight", "more of the edges", "--lap-weight 10"),
-    Shown("init", "begun from noise", "--init noise"),
+    Shown("lap-weight", "keeps more of the edges", "--lap-weight 10"),
+    Shown("init", "started from noise", "--init noise"),
     Shown("tv-weight", "smoother", "--tv-weight 20"),
 ]
 # What stands before the options of the second table.
@@ -150,7 +152,7 @@ def table(rows: list[Shown]) -> str:
 def write_page() -> None:
     """Puts the tables between their marks."""
     text = PAGE.read_text()
-    optimised = f"## By optimisation\n\nThese begin with `{OPTIMISING}`.\n\n"
+    optimised = f"## By optimisation\n\nThese commands also have `{OPTIMISING}`.\n\n"
     for name, rows, title in (
         ("one-pass", ONE_PASS, ""),
         ("optimised", OPTIMISED, optimised),
