@@ -139,10 +139,6 @@ def hash_pixels(image: np.ndarray) -> str:
     return hashlib.sha256(np.ascontiguousarray(image, np.float32).tobytes()).hexdigest()
 
 
-# VGG-19 distilled to a sixteenth, relu5_1 (MingSun-Tse/Collaborative-Distillation),
-# and the normalised VGG-19 up to relu3_1 (pietrocarbo/deep-transfer).
-DISTILLED_16X = "047209a358161bd67c7e0951358649380c3a3364b41cac49e30813f933b7759a"
-NORMALISED_RELU3_1 = "7e62c9cb5cbd6251ab1049a9821f7fa5ff58443df1067f6fc0b37b4a7752eb05"
 # Simonyan & Zisserman's VGG-19, as `nstjax weights get vgg19` brings it.
 TRUE_VGG19 = "7b8ab704a8bc5280862ed47d2409f657b352346b4ced33aa6fe3706d10ed9bad"
 # Simonyan & Zisserman's VGG-16, LPIPS' trunk, too, as `nstjax weights get vgg16` brings
@@ -152,7 +148,7 @@ TRUE_VGG16 = "61807707bcb56dc5665ae8dd102d8fbe1593f3ed03bc2c9e248cb307e5a3e449"
 PRUNED_FAST_DEPTH = "ccc42ee955cddf586298fda833f1e4975a3d2d2690167b7734ff731e186bfd9b"
 # See the networks' cards in ``nstjax/weights/bundled/``.
 _TEACHERS = {
-    "vgg19-slim": (DISTILLED_16X, NORMALISED_RELU3_1),
+    "vgg19-slim": (TRUE_VGG19,),
     "depth-slim": (PRUNED_FAST_DEPTH,),
     # By way of depth-slim, which it was trained against.
     "adain-depth-slim": (PRUNED_FAST_DEPTH,),

@@ -5,7 +5,6 @@ import pytest
 
 from nstjax.errors import NstjaxError
 from nstjax.evaluation.inputs import (
-    DISTILLED_16X,
     LOSS,
     TEACHER,
     TRUE_VGG16,
@@ -33,7 +32,7 @@ def test_the_part_of_a_judge():
         assert part_of_judge(network(sha256), [encoder, decoder]) == part
     same_weights = network("d", digest=encoder.digest)
     assert part_of_judge(same_weights, [encoder]) == LOSS
-    teacher = network("d", digest=DISTILLED_16X)
+    teacher = network("d", digest=TRUE_VGG19)
     assert part_of_judge(teacher, [encoder, decoder]) == TEACHER
     assert part_of_judge(teacher, [network("a", name="vgg19")]) == UNSEEN
 
