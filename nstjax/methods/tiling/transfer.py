@@ -155,8 +155,7 @@ def style_swap_in_tiles(
     Args:
         styles: features from `nstjax.methods.feedforward.encode`.
         tiling: how to cut the picture; features are kept in any case.
-        weights, patch_size, stride: see
-            `nstjax.methods.feedforward.style_swap_transfer`.
+        weights, patch_size, stride: see `nstjax.methods.feedforward.swap_features`.
         params, content, masks, alpha, spec, on_tile: see `adain_in_tiles`.
 
     Returns:
