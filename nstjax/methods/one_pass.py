@@ -244,12 +244,11 @@ def transfer_batch(
     style_scale: float = 1.0,
     stroke_scale: float | None = None,
     blend: Sequence[float] | None = None,
-    mesh: Mesh | None = None,
 ) -> list[np.ndarray]:
     """Paints pictures of one canvas with AdaIN, all in the same styles.
 
-    The styles are encoded once, and the pictures shared out over devices. Each
-    comes out as `transfer_picture` makes it, up to rounding.
+    The styles are encoded once, and the pictures shared out over all devices of this
+    process. Each comes out as `transfer_picture` makes it, up to rounding.
 
     Args:
         contents: pictures [H, W, 3], RGB in [0, 1], of one `canvas_of`, sides of at
@@ -257,8 +256,6 @@ def transfer_batch(
         styles: saved styles, or pictures, which are seen as for the first content.
         networks, alpha, style_scale, stroke_scale, blend: as for
             `transfer_picture`.
-        mesh: from `nstjax.sharding.make_data_mesh`; by default, of all devices
-            of this process.
 
     Returns:
         Pictures of the contents' shapes, in [0, 1].
@@ -273,7 +270,7 @@ def transfer_batch(
             "pictures are painted together with AdaIN only, with sides of at least "
             f"{LEAST_SIDE} pixels"
         )
-    mesh = mesh or make_data_mesh(jax.local_devices())
+    mesh = make_data_mesh(jax.local_devices())
     statistics = all_statistics(
         styles,
         networks=networks,

@@ -207,7 +207,7 @@ class _Run:
     def __init__(
         self, task: Task, config: ConfigDict, mesh: Mesh, checkpoints: Checkpoints
     ) -> None:
-        self._task, self._config, self._mesh = task, config, mesh
+        self._config, self._mesh = config, mesh
         everywhere, split = replicated(mesh), batch_sharded(mesh)
         optimizer, self._schedule = _make_optimizer(config)
         self._train_step = make_train_step(
