@@ -10,7 +10,7 @@ from jax.sharding import Mesh
 from nstjax.errors import NstjaxError
 from nstjax.io.resizing import fit_size, resize_image
 from nstjax.methods import feedforward
-from nstjax.methods.base import LEAST_SIDE
+from nstjax.methods.base import LEAST_SIDE, OnTile
 from nstjax.methods.canvas import least_canvas, place
 from nstjax.methods.networks import Networks
 from nstjax.methods.programs import CanvasPrograms, decode, features_of
@@ -24,7 +24,6 @@ from nstjax.methods.styles import (
 )
 from nstjax.methods.tiling.transfer import (
     OnStatistics,
-    OnTile,
     Tiling,
     adain_in_tiles,
     feature_mask,
