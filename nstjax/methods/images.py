@@ -13,6 +13,7 @@ from PIL import Image
 from nstjax import examples
 from nstjax.errors import NstjaxError, NstjaxWarning
 from nstjax.io.images import MIN_SIDE, read_image, read_pil
+from nstjax.io.levels import to_uint8
 from nstjax.io.resizing import fit_size, resize_image
 from nstjax.methods.styles import SavedStyle
 from nstjax.methods.values import whole_number
@@ -306,4 +307,4 @@ def disparity_pictures(
 
 def to_pil(image: np.ndarray) -> Any:
     """A picture [H, W, 3] in [0, 1] as PIL has it, rounded to 8 bits."""
-    return Image.fromarray(np.rint(255 * np.clip(image, 0, 1)).astype(np.uint8))
+    return Image.fromarray(to_uint8(image))

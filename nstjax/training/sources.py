@@ -18,6 +18,7 @@ from nstjax.io.datasets import (
     picture_loader,
     split_source,
 )
+from nstjax.io.levels import to_uint8
 
 # Times that a picture of usual texture stands in a source that is drawn by texture.
 _TIMES = 4
@@ -35,7 +36,7 @@ def content_source(config: ConfigDict) -> Source:
 
         names = examples.content_names()
         images = [examples.content_image(name) for name in names]
-        return [np.rint(image * 255).astype(np.uint8) for image in images]
+        return [to_uint8(image) for image in images]
     _check(config)
     if not config.content:
         raise NstjaxError(_NO_DATA)

@@ -18,6 +18,7 @@ import numpy as np
 from nstjax.errors import NstjaxError
 from nstjax.io.files import fit_name, refuse_to_overwrite, written_atomically
 from nstjax.io.images import write_image
+from nstjax.io.levels import to_float
 from nstjax.io.run_state import load_run_state, save_run_state
 from nstjax.video.clips import Clip
 from nstjax.video.encoding import (
@@ -113,7 +114,7 @@ class ClipStore:
         number = len(self.times)
         if self._coding is None:
             path = self._output / f"frame_{number + 1:06d}.png"
-            write_image(path, image / np.float32(255), overwrite=True)
+            write_image(path, to_float(image), overwrite=True)
         else:
             with _disk(self._folder):
                 np.save(self._frame(number), image)
