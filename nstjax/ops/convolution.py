@@ -47,18 +47,18 @@ UPSAMPLING_CHANNELS = 64
 
 def _plain(x: Array, kernel: Array, padding: Padding) -> Array:
     if padding != _VALID or has_plain_convolutions():
-        return _padded(x, kernel, padding)
+        return _textbook(x, kernel, padding)
     # YNNPACK runs a 3x3 convolution whose padding is all zero several times slower
     # than one that pads any side, so one row and one column too many are padded and
     # cropped away again.
-    return _padded(x, kernel, ((0, 1), (0, 1)))[:, :-1, :-1]
+    return _textbook(x, kernel, ((0, 1), (0, 1)))[:, :-1, :-1]
 
 
-def _padded(x: Array, kernel: Array, padding: Padding) -> Array:
+def _textbook(x: Array, kernel: Array, padding: Padding, stride: int = 1) -> Array:
     return lax.conv_general_dilated(
         x,
         kernel,
-        window_strides=(1, 1),
+        window_strides=(stride, stride),
         padding=padding,
         dimension_numbers=("NHWC", "HWIO", "NHWC"),
     )
@@ -139,7 +139,7 @@ _convolve.defvjp(_convolve_forward, _convolve_backward)
 
 
 def _convolution(x: Array, kernel: Array, padding: Padding) -> Array:
-    form = _padded if forms.are_plain() else _convolve
+    form = _textbook if forms.are_plain() else _convolve
     return form(x, kernel, padding)
 
 
@@ -210,7 +210,7 @@ def upsample_reflect_conv3x3(
         larger = x.repeat(2, axis=1).repeat(2, axis=2)
         double = None if size is None else 2 * size
         padded = pad_border(larger, mode="reflect", size=double)
-        return _padded(padded, kernel, _VALID)
+        return _textbook(padded, kernel, _VALID)
     return _upsample(pad_border(x, mode="edge", size=size), kernel)
 
 
@@ -270,13 +270,7 @@ def _convolve_stride2(x: Array, kernel: Array) -> Array:
 
 
 def _stride2(x: Array, kernel: Array) -> Array:
-    return lax.conv_general_dilated(
-        x,
-        kernel,
-        window_strides=(2, 2),
-        padding=_SAME,
-        dimension_numbers=("NHWC", "HWIO", "NHWC"),
-    )
+    return _textbook(x, kernel, _SAME, stride=2)
 
 
 def _convolve_stride2_forward(x, kernel):
@@ -342,13 +336,7 @@ def conv7x7_stride2(x: Array, kernel: Array) -> Array:
     if height % 2 or width % 2:
         raise ValueError(f"the sides must be even, not {height} and {width}")
     if forms.are_plain():
-        return lax.conv_general_dilated(
-            x,
-            kernel,
-            window_strides=(2, 2),
-            padding=((3, 3), (3, 3)),
-            dimension_numbers=("NHWC", "HWIO", "NHWC"),
-        )
+        return _textbook(x, kernel, ((3, 3), (3, 3)), stride=2)
     blocked = x.reshape(batch, height // 2, 2, width // 2, 2, channels)
     blocked = blocked.transpose(0, 1, 3, 2, 4, 5)
     blocked = blocked.reshape(batch, height // 2, width // 2, 4 * channels)
