@@ -2,6 +2,7 @@
 
 import functools
 from collections.abc import Sequence
+from typing import Any
 
 import jax
 import numpy as np
@@ -78,39 +79,35 @@ def transfer_picture(
     """
     params = networks.params
     height, width = content.shape[:2]
-    if min(height, width) < LEAST_SIDE:
-        small = fit_size(height, width, short_side=LEAST_SIDE)
-        larger = transfer_picture(
-            resize_image(content, small),
+
+    def paint_at(size: tuple[int, int], **changes: Any) -> np.ndarray:
+        """The same at another size, brought back to the content's."""
+        painted = transfer_picture(
+            resize_image(content, size),
             styles,
             networks=networks,
+            blend=blend,
+            masks=masks and [resize_image(m[..., None], size)[..., 0] for m in masks],
+            patch_size=patch_size,
+            stride=stride,
+            **changes,
+        )
+        return resize_image(painted, (height, width))
+
+    if min(height, width) < LEAST_SIDE:
+        return paint_at(
+            fit_size(height, width, short_side=LEAST_SIDE),
             alpha=alpha,
             style_scale=style_scale,
             stroke_scale=stroke_scale,
-            blend=blend,
-            masks=masks and [resize_image(m[..., None], small)[..., 0] for m in masks],
-            patch_size=patch_size,
-            stride=stride,
         )
-        return resize_image(larger, (height, width))
     if stroke_scale is not None and stroke_scale > 1:
         # No decoder paints larger strokes than it has seen. A smaller picture with
         # those is enlarged, and painted once more at half the strength for what that
         # blurred.
         short = max(1, round(min(height, width) / stroke_scale))
         small = fit_size(height, width, short_side=short)
-        painted = transfer_picture(
-            resize_image(content, small),
-            styles,
-            networks=networks,
-            stroke_scale=1.0,
-            blend=blend,
-            masks=masks and [resize_image(m[..., None], small)[..., 0] for m in masks],
-            patch_size=patch_size,
-            stride=stride,
-            tiling=tiling,
-        )
-        large = resize_image(painted, (height, width))
+        large = paint_at(small, stroke_scale=1.0, tiling=tiling)
         share = np.full((1, 1, 1), alpha, np.float32)
         if masks is not None:
             # Where no style goes, the content stays as sharp as it is.
