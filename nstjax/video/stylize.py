@@ -3,7 +3,6 @@
 import dataclasses
 import hashlib
 import itertools
-import json
 import os
 import signal
 import time
@@ -20,6 +19,7 @@ import numpy as np
 from nstjax.api import as_list
 from nstjax.errors import NstjaxError, NstjaxWarning
 from nstjax.interrupts import StopRequest
+from nstjax.io.differences import as_json
 from nstjax.io.images import list_images
 from nstjax.io.levels import to_float, to_uint8
 from nstjax.methods import plan as plans
@@ -271,7 +271,7 @@ def paint_clip(
             output,
             clip=clip,
             coding=coding,
-            fingerprint=json.loads(json.dumps(fingerprint, default=str)),
+            fingerprint=as_json(fingerprint),
             overwrite=overwrite,
             resume=resume,
             cut_sound=cut.end is not None,
