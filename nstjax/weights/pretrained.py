@@ -131,9 +131,14 @@ def load_encoder(
     """Loads a VGG-19 or a VGG-16.
 
     Args:
-        name_or_path: see `weights_path`.
+        name_or_path: a bundled network's name, a converted file, or the name of
+            published weights, which are downloaded if they have not been yet.
         pooling: "max" or "average" in place of the weights' own; "" keeps it.
         rounding: "floor" or "ceil", likewise, for odd sides.
+
+    Returns:
+        The network: `params` and `spec`, as `nstjax.features` takes them, `metadata`
+        and `sha256`.
 
     Raises:
         NstjaxError: if there is no such network, or it is no VGG.
@@ -153,7 +158,12 @@ def load_decoder(name_or_path: str | Path) -> Decoder:
     """Loads a decoder, or a painter, which has an encoder of its own.
 
     Args:
-        name_or_path: see `weights_path`.
+        name_or_path: a bundled network's name, a converted file, or the name of
+            published weights, which are downloaded if they have not been yet.
+
+    Returns:
+        The network: `params` and `spec`, as `nstjax.decode` takes a decoder's,
+        `metadata` and `sha256`.
 
     Raises:
         NstjaxError: if there is no such network, or it is no decoder.
@@ -189,7 +199,12 @@ def load_depth(name_or_path: str | Path) -> Depth:
     """Loads a depth network.
 
     Args:
-        name_or_path: "slim" for the bundled one, or see `weights_path`.
+        name_or_path: "slim" for the bundled one, a converted file, or the name of
+            published weights, which are downloaded if they have not been yet.
+
+    Returns:
+        The network: `params` and `spec`, as `nstjax.disparity` takes them, `metadata`
+        and `sha256`.
 
     Raises:
         NstjaxError: if there is no such network, or it gives no depth.
