@@ -74,7 +74,7 @@ def paint(
     """
     plan = plan_job(job, leaves, networks, options)
     replace = options.overwrite or options.resume
-    # Loaded and checked now, for it would be a pity at the end.
+    # Loaded and checked now rather than after minutes of work.
     shown = _shown_depth(job, plan, replace=replace) if options.show_depth else None
     if plan.working_size != plan.output_size:
         height, width = plan.working_size

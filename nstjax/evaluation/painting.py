@@ -314,7 +314,7 @@ def _postponing_termination() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _ending_unheard() -> Iterator[None]:
-    """For a process that tells another one: was that killed, this ends quietly."""
+    """For a process that reports to another: if that was killed, it ends quietly."""
     try:
         yield
     except BrokenPipeError as error:

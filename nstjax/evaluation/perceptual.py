@@ -1,6 +1,6 @@
 """Metrics by a network: VGG-19's features, LPIPS, depth.
 
-What each figure is, the functions say that make the metrics.
+The functions that make the metrics say what each figure is.
 """
 
 import functools

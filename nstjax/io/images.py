@@ -91,7 +91,7 @@ def read_image(
     background: float | Sequence[float] = 1.0,
     keep_alpha: bool = False,
 ) -> np.ndarray:
-    """Reads a picture file; what it is, its content decides, not its suffix.
+    """Reads a picture file; its content decides what it is, not its suffix.
 
     EXIF orientation is applied, an embedded ICC profile converted to sRGB and
     transparency blended with white; see `nstjax.io.decoding` for the details.

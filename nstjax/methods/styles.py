@@ -32,7 +32,7 @@ STYLE_SUFFIX = ".style"
 # A style's shorter side is that of the content, but no longer than this:
 # decoders have seen strokes of this scale.
 _STYLE_SIDE = 512
-# A style is not measured in more windows of a content's canvas.
+# The most windows of a content's canvas that a style is measured in.
 _MOST_WINDOWS = 3
 NO_SAVED_STYLES = (
     "Style-Swap needs a style's picture, of which a saved style has statistics only; "

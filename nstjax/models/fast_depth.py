@@ -24,7 +24,8 @@ from nstjax.types import Array, Params
 
 # The side of the square that every picture is resized to.
 SIZE = 224
-# Metres to take for less: the last layer is a ReLU, which gives 0 now and then.
+# Metres; smaller depths are taken for this: the last layer is a ReLU, which gives 0
+# now and then.
 LEAST_DEPTH = 0.1
 ENCODER_BLOCKS = tuple(f"block{number}" for number in range(1, 14))
 DECODER_BLOCKS = tuple(f"block{number}" for number in range(1, 6))

@@ -211,7 +211,7 @@ def forward(params: Params, image: Array, *, spec: MonodepthSpec) -> DepthOutput
 
 
 def _module(spec: MonodepthSpec):
-    # Imported this late: Flax takes a tenth of a second, which kept programs save.
+    # Imported here: Flax takes a tenth of a second, which runs by kept programs save.
     from nstjax.models.modules.monodepth import Monodepth
 
     return Monodepth(spec)

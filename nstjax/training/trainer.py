@@ -134,9 +134,9 @@ def train(
                     progress(run.to_numbers(report) | {"learning_rate": run.rate})
                 checks = last or run.step % config.checkpoint_every == 0
                 if checks or stop:
-                    # Who stops a run is not kept waiting for a validation, which
-                    # may have to be compiled; the checkpoint is no candidate for
-                    # the best one, as it would not exist without the stop.
+                    # A stop does not wait for a validation, which may have to be
+                    # compiled; the checkpoint is no candidate for the best one, as
+                    # it would not exist without the stop.
                     validation = run.validate() if checks else {}
                     # Not before there is something to go on from: a start that
                     # fails leaves the folder free.
