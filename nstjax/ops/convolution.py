@@ -14,6 +14,7 @@ import numpy as np
 from jax import lax
 
 from nstjax.lazy import chex
+from nstjax.ops.blocks import space_to_depth
 from nstjax.ops.cpu import forms
 from nstjax.ops.cpu.padding import is_inside, pad_border
 from nstjax.ops.cpu.processor import instructions
@@ -332,16 +333,13 @@ def conv7x7_stride2(x: Array, kernel: Array) -> Array:
     """
     chex.assert_rank([x, kernel], 4)
     chex.assert_shape(kernel, (7, 7, x.shape[-1], None))
-    batch, height, width, channels = x.shape
+    _, height, width, channels = x.shape
     if height % 2 or width % 2:
         raise ValueError(f"the sides must be even, not {height} and {width}")
     if forms.are_plain():
         return _textbook(x, kernel, ((3, 3), (3, 3)), stride=2)
-    blocked = x.reshape(batch, height // 2, 2, width // 2, 2, channels)
-    blocked = blocked.transpose(0, 1, 3, 2, 4, 5)
-    blocked = blocked.reshape(batch, height // 2, width // 2, 4 * channels)
     # Tap i lies on row 2 * o + i - 3; an eighth in front starts with a block.
     blocks = jnp.pad(kernel, ((1, 0), (1, 0), (0, 0), (0, 0)))
     blocks = blocks.reshape(4, 2, 4, 2, channels, -1).transpose(0, 2, 1, 3, 4, 5)
     blocks = blocks.reshape(4, 4, 4 * channels, -1)
-    return _convolve(blocked, blocks, ((2, 1), (2, 1)))
+    return _convolve(space_to_depth(x), blocks, ((2, 1), (2, 1)))
