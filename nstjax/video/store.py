@@ -235,18 +235,13 @@ class ClipStore:
         return self._folder / f"segment-{number:05d}.mkv"
 
 
-class _disk:
+@contextlib.contextmanager
+def _disk(path: Path) -> Iterator[None]:
     """Says in one sentence what the operating system refuses."""
-
-    def __init__(self, path: Path):
-        self._path = path
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
-        if isinstance(error, OSError):
-            raise NstjaxError(
-                f"{self._path} cannot be written ({error.strerror}); choose another "
-                "place for the output"
-            ) from error
+    try:
+        yield
+    except OSError as error:
+        raise NstjaxError(
+            f"{path} cannot be written ({error.strerror}); choose another place for "
+            "the output"
+        ) from error
