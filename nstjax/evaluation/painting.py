@@ -283,7 +283,7 @@ def paint_all(
 
 @contextlib.contextmanager
 def _ignoring_interrupts() -> Iterator[None]:
-    """For the start of a process that shall inherit this: its parent ends it."""
+    """For the start of a process that inherits this, since its parent ends it."""
     try:
         before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     except ValueError:  # not in the main thread, where no signal arrives

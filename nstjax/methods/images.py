@@ -31,7 +31,7 @@ Mask = Picture
 
 # The mask that the depth network makes.
 DEPTH_MASK = "depth"
-# The longer side at which depth is looked for: it is seen in the large only.
+# The longer side at which depth is looked for: details of it are not needed.
 _DEPTH_SIDE = 640
 # The fraction of a mask below which it is likely to be a mistake.
 _LEAST_MASKED = 0.005
@@ -119,7 +119,7 @@ def _is_floating(array: np.ndarray) -> bool:
 
 def _in_range(array: np.ndarray) -> bool:
     """Whether its numbers are all in [0, 1]."""
-    # As Python's: of NaN, jax's own types would warn.
+    # As Python's floats: jax's own types would warn about NaN.
     return 0 <= float(array.min()) and float(array.max()) <= 1
 
 

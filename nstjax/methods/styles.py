@@ -70,7 +70,7 @@ def style_side(
 def all_statistics(
     styles: Sequence[np.ndarray | SavedStyle], **how: Any
 ) -> list[LevelStatistics]:
-    """Those that are saved, and those of pictures, by `encode_style` of options."""
+    """The statistics of saved styles, and of pictures by `encode_style`."""
     return [
         style.statistics
         if isinstance(style, SavedStyle)

@@ -160,7 +160,7 @@ class _ByTexture:
             bar = tqdm(measured, "textures", count, unit="picture", leave=False)
             found = np.array(list(bar))
         known = found[~np.isnan(found)]
-        # Without any at all, whoever reads them says what is wrong.
+        # Where none can be read, what reads batches says what is wrong.
         found = np.where(np.isnan(found), np.median(known) if len(known) else 0, found)
         times = np.rint(_TIMES * likelihood(found, self._bounds)).astype(int)
         return Subset(source, np.repeat(np.arange(count), times.clip(min=1)))

@@ -153,7 +153,7 @@ class _ByStatistics(_OneByOne):
 
     def drafts(self, steps: Sequence[Step]) -> list[np.ndarray]:
         contents = np.stack([to_float(step.content) for step in steps])
-        # The last batch is filled up, for every size of it would be compiled anew.
+        # The last batch is filled up, since another size would be compiled for itself.
         spare = self.batch - len(steps)
         contents = np.concatenate([contents, *[contents[-1:]] * spare])
         return list(self._paint(contents, steps))[: len(steps)]
