@@ -47,10 +47,11 @@ def stylize(
             "gatys" and the like optimise the picture.
         preset: "best", "reference" or "paper", of methods that optimise; "vgg19" of
             "gatys", "lapstyle" and "gatys-depth".
-        size: the result's longer side, or its (height, width); by default
-            the content's size.
-        seed: of all randomness.
-        style_blend: a weight for each style.
+        size: the result's longer side, or its (height, width), in pixels, 16 or more
+            a side; by default the content's size.
+        seed: of all randomness, from 0 to 2^32 - 1.
+        style_blend: a weight for each style, 0 or more, in any scale; equal by
+            default.
         mask: of methods of one pass: a picture that is white where the first
             of two styles goes and black where the second; or one for each
             style, white where it goes, outside of which the content stays. A file, a

@@ -66,7 +66,7 @@ def run_command(main: Callable[[], int]) -> None:
 
 
 def _end(status: int, *, said: bool = False) -> None:
-    """Ends the process, less what is still being written."""
+    """Ends the process, and removes what is still being written."""
     if not said:
         print("nstjax: stopped", file=sys.stderr)
     remove_unfinished()

@@ -182,7 +182,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     xla.set_flags()
     set_compile_cache(use=not options.no_compile_cache)
 
-    # Imported this late, so that --help and mistakes are answered at once.
+    # Imported here, so that --help and mistakes are answered at once.
     try:
         from nstjax.evaluation.run import Settings, evaluate
         from nstjax.methods.table import METHODS

@@ -2,7 +2,6 @@
 
 import hashlib
 import importlib.metadata
-import json
 import math
 import platform
 import signal
@@ -20,6 +19,7 @@ from nstjax import __version__
 from nstjax.cli.jobs import Job
 from nstjax.errors import NstjaxError, NstjaxWarning
 from nstjax.interrupts import Stopped, StopRequest
+from nstjax.io.differences import as_json
 from nstjax.io.exif import read_exif
 from nstjax.io.images import check_output, write_image
 from nstjax.io.run_state import load_run_state, read_run_options, save_run_state
@@ -74,7 +74,7 @@ def paint(
     """
     plan = plan_job(job, leaves, networks, options)
     replace = options.overwrite or options.resume
-    # Loaded and checked now, for it would be a pity at the end.
+    # Loaded and checked now rather than after minutes of work.
     shown = _shown_depth(job, plan, replace=replace) if options.show_depth else None
     if plan.working_size != plan.output_size:
         height, width = plan.working_size
@@ -329,7 +329,7 @@ def _record(job: Job, plan: Plan, outcome: Outcome) -> dict[str, Any]:
         "working_size": list(plan.working_size),
         "seed": plan.seed,
         "style_blend": plan.blend,
-        "options": _plain(plan.options),
+        "options": as_json(plan.options),
         "versions": {"nstjax": __version__, "python": platform.python_version()}
         | versions,
         "weights": {
@@ -348,7 +348,7 @@ def _fingerprint(plan: Plan) -> dict[str, Any]:
     if plan.init_image is not None and plan.options["init"] != "adain":
         pictures.append(plan.init_image)
     return {
-        "options": _plain(plan.options),
+        "options": as_json(plan.options),
         "seed": plan.seed,
         "style_blend": plan.blend,
         "working_size": list(plan.working_size),
@@ -356,11 +356,6 @@ def _fingerprint(plan: Plan) -> dict[str, Any]:
         "depth": plan.depth and plan.depth.sha256,
         "pictures": [hashlib.sha256(p.tobytes()).hexdigest() for p in pictures],
     }
-
-
-def _plain(value: Any) -> Any:
-    """Through JSON: tuples become lists, as they come back from a file."""
-    return json.loads(json.dumps(value, default=str))
 
 
 def _save(job: Job, checkpoint: Checkpoint, fingerprint: dict[str, Any]) -> None:

@@ -131,7 +131,7 @@ def _check_options(options: argparse.Namespace, overrides: Sequence[str]) -> Non
 def _read_leaves(
     options: argparse.Namespace, overrides: Sequence[str]
 ) -> dict[str, Any]:
-    # Imported this late, so that --help and mistakes are answered at once.
+    # Imported here, so that --help and mistakes are answered at once.
     from nstjax.methods.options import method_options
 
     masks = options.mask or ()

@@ -16,7 +16,7 @@ from nstjax.io.silence import silent_stderr
 
 # Only names of files pass through a local cluster's object store.
 _STORE_BYTES = 300_000_000
-# Seconds for which a head may not answer.
+# Seconds to wait for an answer of a cluster's head.
 _PATIENCE = 10
 
 
@@ -56,7 +56,7 @@ def joined(
     how: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.CRITICAL}
     try:
         try:
-            # Of its own settings, its C++ says too much.
+            # Its C++ prints too much about its own settings.
             with silent_stderr():
                 _connect(ray, address, workers, how)
         except SystemExit as error:  # so Ray answers SIGTERM until it has started

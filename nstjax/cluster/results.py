@@ -43,7 +43,7 @@ def read_results(folder: str) -> dict[str, dict[str, Any]]:
 class Results:
     """Appends records to a folder, part by part, each of them all or nothing.
 
-    What a killed driver had not written yet it finds again as pictures that are there.
+    What a killed driver had not written yet, the next one finds as pictures that exist.
 
     Args:
         folder: the folder, or its URL.

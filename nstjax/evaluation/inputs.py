@@ -5,8 +5,8 @@ middle is cut out and rounded to 8 bits, as results are. Embedded colour profile
 are ignored. Contents and styles are treated alike, so that no method gains by it.
 
 A method flatters itself before a judge that it was trained or optimises against.
-Networks are told by the SHA-256 of their files, and the published teachers of
-bundled networks by their weights, for they are converted by the user.
+Networks are told apart by the SHA-256 of their files, and the published teachers of
+bundled networks by their weights, since it is the user who converts those.
 """
 
 import dataclasses

@@ -33,7 +33,7 @@ import numpy as np
 
 from nstjax.errors import NstjaxError
 from nstjax.evaluation.inputs import Pair, Variant, prepare_picture
-from nstjax.io.differences import describe_differences
+from nstjax.io.differences import as_json, describe_differences
 from nstjax.io.files import write_atomically
 from nstjax.io.images import write_image
 from nstjax.io.weights import sha256_of
@@ -78,7 +78,7 @@ class Folder:
             NstjaxError: if it holds another one, or anything else.
         """
         file = self.path / "run.json"
-        protocol = _plain({"format": _FORMAT} | dict(protocol))
+        protocol = as_json({"format": _FORMAT} | dict(protocol))
         if self.path.exists() and not self.path.is_dir():
             raise NstjaxError(f"{self.path} is a file; --output needs a folder")
         if file.is_file():
@@ -125,11 +125,6 @@ def write_json(path: Path, data: Mapping[str, Any]) -> None:
     write_atomically(path, text, overwrite=True)
 
 
-def _plain(data: Any) -> Any:
-    """Through JSON: tuples become lists, as they come back from a file."""
-    return json.loads(json.dumps(data, default=str))
-
-
 @dataclasses.dataclass(frozen=True)
 class Task:
     """One picture to make.
@@ -174,7 +169,7 @@ def find_tasks(
     for variant in variants:
         tasks[variant.name] = []
         for pair in pairs[variant.name]:
-            request = _plain(
+            request = as_json(
                 {
                     "options": dict(variant.options),
                     "weights": {r: n.sha256 for r, n in variant.networks.items()},
@@ -288,7 +283,7 @@ def paint_all(
 
 @contextlib.contextmanager
 def _ignoring_interrupts() -> Iterator[None]:
-    """For the start of a process that shall inherit this: its parent ends it."""
+    """For the start of a process that inherits this, since its parent ends it."""
     try:
         before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     except ValueError:  # not in the main thread, where no signal arrives
@@ -319,7 +314,7 @@ def _postponing_termination() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _ending_unheard() -> Iterator[None]:
-    """For a process that tells another one: was that killed, this ends quietly."""
+    """For a process that reports to another: if that was killed, it ends quietly."""
     try:
         yield
     except BrokenPipeError as error:

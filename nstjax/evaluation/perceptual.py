@@ -1,6 +1,6 @@
 """Metrics by a network: VGG-19's features, LPIPS, depth.
 
-What each figure is, the functions say that make the metrics.
+The functions that make the metrics say what each figure is.
 """
 
 import functools
@@ -17,8 +17,8 @@ from nstjax.losses.adain import adain_style_loss
 from nstjax.losses.depth import depth_loss
 from nstjax.losses.gatys import content_loss, style_loss
 from nstjax.models import vgg
-from nstjax.models.depth import DepthSpec, disparity
-from nstjax.models.lpips import TRUNKS, LpipsSpec, lpips_from_features, trunk_features
+from nstjax.models.depth import disparity
+from nstjax.models.lpips import TRUNKS, lpips_from_features, trunk_features
 from nstjax.ops.stats import Statistics, channel_mean_std, gram_matrix
 from nstjax.types import Array, Features, Params
 from nstjax.weights.pretrained import Depth, Encoder, Lpips
@@ -138,6 +138,7 @@ def _grams(features: Features) -> dict[str, Array]:
 
 
 _LPIPS_CONTENT_LAYER = "relu4_3"
+_encode = jax.jit(trunk_features, static_argnames="spec")
 
 
 def encode(network: Lpips, picture: np.ndarray) -> Features:
@@ -211,11 +212,6 @@ def make_perceptual_metric(network: Lpips, *, name: str) -> Metric:
     )
 
 
-@functools.partial(jax.jit, static_argnames="spec")
-def _encode(params: Params, image: Array, *, spec: LpipsSpec) -> Features:
-    return trunk_features(params, image, spec=spec)
-
-
 def make_depth_metric(depth: Depth, *, name: str) -> Metric:
     """Whether what is near in the content is near in the result, to a depth network.
 
@@ -254,11 +250,7 @@ def make_depth_metric(depth: Depth, *, name: str) -> Metric:
     )
 
 
-@functools.partial(jax.jit, static_argnames="spec")
-def _disparity(params: Params, image: Array, *, spec: DepthSpec) -> Array:
-    return disparity(params, image, spec=spec)
-
-
+_disparity = jax.jit(disparity, static_argnames="spec")
 _error = jax.jit(functools.partial(depth_loss, norm="l1"))
 
 

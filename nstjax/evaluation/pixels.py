@@ -1,6 +1,6 @@
 """Metrics of pixels, without a network: detail, strokes, noise, colours.
 
-What each figure is, the functions say that make the metrics.
+The functions that make the metrics say what each figure is.
 """
 
 import functools

@@ -30,7 +30,7 @@ from nstjax.evaluation.metrics import (
 from nstjax.evaluation.painting import Folder, write_json
 from nstjax.io.files import write_atomically
 
-# By which a report is known that may be written again.
+# Marks a report of this command, which it may write again.
 _MARK = "<!-- written by nstjax evaluate -->"
 _PACKAGES = ("jax", "jaxlib", "flax", "numpy", "scipy", "scikit-image", "pillow")
 _ITSELF = (

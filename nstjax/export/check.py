@@ -13,23 +13,18 @@ from nstjax.export.models import Model
 # pictures are in [0, 1], features of the original VGG-19 go to thousands.
 TOLERANCE = 1e-4
 _UNOPTIMISED = {"xla_backend_optimization_level": 0}
-# Height and width: odd, and no multiples of 8.
+# Height and width of the pictures to try: odd, and no multiples of 8.
 _CONTENT, _STYLE = (75, 53), (64, 96)
 
 
 def check_models(
-    models: Sequence[Model],
-    files: Mapping[str, bytes],
-    *,
-    content_size: tuple[int, int] = _CONTENT,
-    style_size: tuple[int, int] = _STYLE,
+    models: Sequence[Model], files: Mapping[str, bytes]
 ) -> dict[str, float]:
     """Runs files in onnxruntime, and their functions in JAX, on the same random arrays.
 
     Args:
         models: from `nstjax.export.models.make_models`.
         files: the bytes of each one's ONNX file by its name.
-        content_size, style_size: heights and widths of the pictures to try.
 
     Returns:
         The largest difference in any output, over the output's largest number where
@@ -40,8 +35,8 @@ def check_models(
     """
     runtime = need("onnxruntime")
     known = {
-        "content": _picture(*content_size, seed=0),
-        "style": _picture(*style_size, seed=1),
+        "content": _picture(*_CONTENT, seed=0),
+        "style": _picture(*_STYLE, seed=1),
         "alpha": np.array([0.7], np.float32),
     }
     found = {}

@@ -13,7 +13,6 @@ from nstjax.export.models import Model, make_models
 from nstjax.io.files import refuse_to_overwrite, write_atomically
 from nstjax.methods.networks import Networks
 
-FORMATS = ("onnx", "stablehlo")
 CARD = "card.json"
 
 
@@ -35,7 +34,7 @@ def export_networks(
         folder: made where it is missing.
         networks: from `nstjax.methods.networks.load_networks`.
         method: its name, for the card.
-        form: one of `FORMATS`.
+        form: "onnx" or "stablehlo".
         overwrite: whether existing files may be replaced.
         tell: told what has been written.
 

@@ -218,7 +218,7 @@ def _double_and_convolve(g: Graph, x: str, weights: Params) -> str:
     phases = []
     for i, rows in enumerate(_PHASES):
         for j, columns in enumerate(_PHASES):
-            # Summed by whoever loads the file, which stays small so.
+            # Summed by what loads the file, so that the file stays small.
             taps = g.add("MatMul", g.constant(rows), kernel)
             taps = g.add("MatMul", taps, g.constant(columns.T))
             margins = g.constant(np.array([0, 0, 1 - i, 1 - j, 0, 0, i, j]))

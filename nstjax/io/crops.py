@@ -7,6 +7,7 @@ from PIL import Image
 
 from nstjax.errors import NstjaxError
 from nstjax.io.decoding import decode_pixels, read_orientation, turn_upright
+from nstjax.io.levels import to_uint8
 
 # Modes that one quick conversion turns into RGB as `decode_pixels` would.
 _PLAIN_MODES = ("RGB", "L", "CMYK", "YCbCr")
@@ -78,8 +79,7 @@ def cut(
         uint8 array [size, size, 3].
     """
     if not _is_plain(image):
-        levels = np.rint(decode_pixels(image) * 255).astype(np.uint8)
-        image = Image.fromarray(levels)
+        image = Image.fromarray(to_uint8(decode_pixels(image)))
     box = np.array(crop.box(*image.size, random))
     box = box * _draft(image, shrink=(box[2] - box[0]) / crop.size)
     limits = np.array(image.size * 2)

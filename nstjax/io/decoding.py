@@ -7,6 +7,7 @@ import numpy as np
 from PIL import ExifTags, Image, ImageCms, ImageFile
 
 from nstjax.errors import NstjaxError
+from nstjax.io.levels import to_float, to_uint8
 
 # How to undo each EXIF orientation: swap the axes, then flip rows, columns.
 _UPRIGHT = {
@@ -107,7 +108,7 @@ def compose(
         background, keep_alpha: see `decode_pixels`.
     """
     if profile:
-        levels = np.rint(samples * 255).astype(np.uint8)
+        levels = to_uint8(samples)
         mode = {1: "L", 3: "RGB", 4: "CMYK"}[samples.shape[2]]
         image = Image.frombytes(mode, levels.shape[1::-1], levels.tobytes())
         pixels = _decode_8_bits(image, profile)
@@ -171,7 +172,7 @@ def _decode_8_bits(image: Image.Image, profile: bytes | None) -> np.ndarray:
     if managed is None:
         # convert() would copy what it has nothing to do with.
         managed = image if image.mode == "RGB" else image.convert("RGB")
-    return _to_unit(managed)
+    return to_float(np.asarray(managed))
 
 
 def _alpha(image: Image.Image) -> np.ndarray | None:
@@ -184,7 +185,8 @@ def _alpha(image: Image.Image) -> np.ndarray | None:
         ]
     if not image.has_transparency_data:
         return None
-    return _to_unit(image.convert("RGBA").getchannel("A"))[..., None]
+    opacity = np.asarray(image.convert("RGBA").getchannel("A"))
+    return to_float(opacity)[..., None]
 
 
 def _scale_transparent_colour(image: Image.Image) -> None:
@@ -226,7 +228,3 @@ def _convert_to_srgb(image: Image.Image, profile: bytes) -> Image.Image | None:
     except (ImageCms.PyCMSError, OSError, KeyError):
         # As with EXIF, the pixels are worth more than what is said of them.
         return None
-
-
-def _to_unit(image: Image.Image) -> np.ndarray:
-    return np.asarray(image) / np.float32(255)

@@ -1,5 +1,6 @@
 """Settings that differ, said so that nobody has to look for them."""
 
+import json
 from collections.abc import Collection, Mapping
 from typing import Any
 
@@ -30,6 +31,14 @@ def describe_differences(
         for name in sorted(old.keys() | new.keys())
         if name not in ignored and _value(old, name) != _value(new, name)
     )
+
+
+def as_json(data: Any) -> Any:
+    """Data as they come back from a JSON file: tuples are lists.
+
+    What JSON does not know, such as a path, becomes its text.
+    """
+    return json.loads(json.dumps(data, default=str))
 
 
 def _leaves(data: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -23,6 +23,7 @@ from PIL import Image, PngImagePlugin, UnidentifiedImageError
 from nstjax.errors import NstjaxError, NstjaxWarning
 from nstjax.io.decoding import decode_pixels
 from nstjax.io.files import refuse_to_overwrite, written_atomically
+from nstjax.io.levels import to_uint8
 from nstjax.io.signatures import HEAD_BYTES, name_kind, name_kind_of
 from nstjax.io.silence import silence_libtiff
 from nstjax.io.tiff import MAGIC_NUMBERS, decode_tiff, tiff_size
@@ -90,7 +91,7 @@ def read_image(
     background: float | Sequence[float] = 1.0,
     keep_alpha: bool = False,
 ) -> np.ndarray:
-    """Reads a picture file; what it is, its content decides, not its suffix.
+    """Reads a picture file; its content decides what it is, not its suffix.
 
     EXIF orientation is applied, an embedded ICC profile converted to sRGB and
     transparency blended with white; see `nstjax.io.decoding` for the details.
@@ -204,7 +205,7 @@ def open_picture(file: str | os.PathLike | BinaryIO) -> Image.Image:
     pixels = decode_tiff(file, check_size=lambda width, height: None)
     if pixels is None:
         return Image.open(file, formats=formats_of(file))
-    return Image.fromarray(np.rint(pixels * 255).astype(np.uint8))
+    return Image.fromarray(to_uint8(pixels))
 
 
 def read_size(path: str | os.PathLike) -> tuple[int, int]:
@@ -489,7 +490,7 @@ def _to_levels(pixels: np.ndarray) -> np.ndarray | None:
         strip = pixels[first : first + _STRIP_ROWS]
         if not np.isfinite(strip).all():
             return None
-        levels[first : first + _STRIP_ROWS] = np.rint(np.clip(strip, 0, 1) * 255)
+        levels[first : first + _STRIP_ROWS] = to_uint8(strip)
     return levels
 
 

@@ -16,6 +16,7 @@ from PIL import Image
 from nstjax.errors import NstjaxError
 from nstjax.io.datasets import Load, Source, find_pictures, open_picture
 from nstjax.io.decoding import decode_pixels
+from nstjax.io.levels import to_float, to_uint8
 
 _LUMINANCE = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601
 # Below one step of an 8-bit channel, colours do not vary.
@@ -177,12 +178,12 @@ def pair_loader(view: View, repainting: Repainting, *, labelled: bool = True) ->
         else:
             label = _cut(item["image"], view, box, "RGB") if show_painted else pixels
         if random is not None:
-            pixels = pixels / np.float32(255)
+            pixels = to_float(pixels)
             if not show_painted and random.random() < repainting.transfer_share:
                 assert repainting.styles is not None
                 pixels = _repaint(pixels, view, repainting.styles, random)
             pixels = _jitter(pixels, repainting.jitter, random)
-            pixels = _to_levels(pixels)
+            pixels = to_uint8(pixels)
         example = np.concatenate([pixels, label], axis=2)
         return _mirrored_at_times(example, view, random)
 
@@ -197,15 +198,11 @@ def _mirrored_at_times(
     return np.ascontiguousarray(example)
 
 
-def _to_levels(pixels: np.ndarray) -> np.ndarray:
-    return np.rint(255 * np.clip(pixels, 0, 1)).astype(np.uint8)
-
-
 def _cut(file: Any, view: View, box: np.ndarray, mode: str) -> np.ndarray:
     """Scales a part of a picture, given in fractions, to the view's size."""
     with open_picture(file) as image:
         if image.mode != mode or image.getexif():
-            image = Image.fromarray(_to_levels(decode_pixels(image))).convert(mode)
+            image = Image.fromarray(to_uint8(decode_pixels(image))).convert(mode)
         height, width = view.size
         sides = np.array([image.width, image.height] * 2)
         resized = image.resize(
@@ -220,7 +217,7 @@ def _repaint(
     """Gives a photo the colours of a style picture, and traces of its strokes."""
     file = styles[int(random.integers(len(styles)))]
     part = View(view.size, min_crop_scale=0.4).box(random)
-    style = _cut(file, view, part, "RGB") / np.float32(255)
+    style = to_float(_cut(file, view, part, "RGB"))
     weight = np.float32(random.uniform(0.4, 1))
     pixels = (1 - weight) * pixels + weight * _match_colors(pixels, style)
     size = round(random.uniform(*_STROKE_SIZES) * min(view.size) / 224)
@@ -245,10 +242,10 @@ def _smooth(pixels: np.ndarray, size: int) -> np.ndarray:
     """Loses details below a size, by way of a smaller picture."""
     height, width = pixels.shape[:2]
     small = (max(width // max(size, 1), 1), max(height // max(size, 1), 1))
-    image = Image.fromarray(_to_levels(pixels))
+    image = Image.fromarray(to_uint8(pixels))
     image = image.resize(small, Image.Resampling.BOX)
     image = image.resize((width, height), Image.Resampling.BICUBIC)
-    return np.asarray(image) / np.float32(255)
+    return to_float(np.asarray(image))
 
 
 def _jitter(

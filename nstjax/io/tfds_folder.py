@@ -12,13 +12,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import tensorflow_datasets as tfds
 from PIL import Image
 
 from nstjax.errors import NstjaxError
 from nstjax.io.decoding import decode_pixels
 from nstjax.io.images import open_picture
+from nstjax.io.levels import to_uint8
 
 # What TFDS reads back as [H, W, 3] from the file's own bytes.
 _KEPT_FORMATS = ("JPEG", "PNG")
@@ -179,7 +179,7 @@ def _picture_bytes(file: Path, short_side: int) -> bytes:
         if short_side:
             image.draft("RGB", (short_side, short_side))
         pixels = decode_pixels(image)
-    picture = Image.fromarray(np.rint(pixels * 255).astype(np.uint8))
+    picture = Image.fromarray(to_uint8(pixels))
     if 0 < short_side < min(picture.size):
         scale = short_side / min(picture.size)
         size = [round(side * scale) for side in picture.size]

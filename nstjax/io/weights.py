@@ -191,6 +191,10 @@ def _parse_metadata(path: Path, text: str) -> WeightsMetadata:
         about = json.loads(text)
         version = about.pop("format")
         metadata = WeightsMetadata(**about)
+        for field in dataclasses.fields(metadata):
+            kind = str if field.type is str else dict
+            if not isinstance(getattr(metadata, field.name), kind):
+                raise TypeError(f"{field.name} is no {kind.__name__}")
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise NoWeightsError(
             f"{path} has damaged metadata; convert or export it again"

@@ -59,6 +59,9 @@ def adain_content_loss(features: Array, target: Array, *, normalisation: str) ->
 
     Raises:
         ValueError: for an unknown normalisation.
+
+    References:
+        Huang & Belongie, 2017, https://arxiv.org/abs/1703.06868, equation 12.
     """
     _check(normalisation)
     chex.assert_equal_shape([features, target])
@@ -102,6 +105,9 @@ def adain_style_loss(
 
     Raises:
         ValueError: for an unknown normalisation, or different layers.
+
+    References:
+        Huang & Belongie, 2017, https://arxiv.org/abs/1703.06868, equation 13.
     """
     _check(normalisation)
     if set(features) != set(target):
@@ -149,7 +155,7 @@ def color_loss(image: Array, target: Statistics) -> Array:
 
     Args:
         image: the result, [B, H, W, 3], nominally in [0, 1].
-        target: `color_statistics` of the style.
+        target: `nstjax.losses.adain.color_statistics` of the style, [B, 1, 1, 3].
 
     Returns:
         Sum of squared differences of means and deviations, a float32 scalar.

@@ -24,7 +24,8 @@ def flat_noise_loss(image: Array, content: Array, style: Array | None) -> Array:
     style's mean energy, where the content's own local energy is low.
 
     Args:
-        image: the result, [B, H, W, 3], nominally in [0, 1].
+        image: the result, [B, H, W, 3], nominally in [0, 1], with sides of 6 pixels
+            or more.
         content: of the same shape.
         style: of any size, [B, H', W', 3]; None allows no noise.
 

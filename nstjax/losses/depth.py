@@ -36,7 +36,7 @@ def depth_loss(disparity: Array, target: Array, *, norm: str) -> Array:
         disparity: maps of shape [B, H, W, 1], not negative.
         target: the content's, of the same shape.
         norm: "l1" for the mean absolute difference, "l2" for the mean squared
-            one. The project's paper writes a norm and names none.
+            one. That paper writes a norm and does not say which.
 
     Returns:
         A scalar, averaged over the batch.

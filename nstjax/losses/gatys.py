@@ -53,10 +53,13 @@ def content_loss(features: Array, target: Array, *, normalisation: str) -> Array
             picture's size and of the encoder's scale).
 
     Returns:
-        A scalar.
+        A scalar, averaged over the batch.
 
     Raises:
         ValueError: for an unknown normalisation.
+
+    References:
+        Gatys et al., 2015, https://arxiv.org/abs/1508.06576, equation 1.
     """
     chex.assert_rank(features, 4)
     chex.assert_equal_shape([features, target])
@@ -89,7 +92,7 @@ def style_loss(gram: Array, target: Array, *, normalisation: str) -> Array:
             picture's counts for more than 1.
 
     Returns:
-        A scalar.
+        A scalar, averaged over the batch.
 
     Raises:
         ValueError: for an unknown normalisation.
@@ -98,6 +101,9 @@ def style_loss(gram: Array, target: Array, *, normalisation: str) -> Array:
         The paper has one M because its style picture has the content's size.
         Dividing each Gram by its own M is the same there, and for other sizes
         keeps the style's strength independent of the style picture's size.
+
+    References:
+        Gatys et al., 2015, https://arxiv.org/abs/1508.06576, equation 4.
     """
     chex.assert_rank(gram, 3)
     chex.assert_equal_shape([gram, target])

@@ -37,10 +37,15 @@ def laplacian_targets(
         channels: "sum" or "each", see `laplacian_response`.
 
     Returns:
-        One response for each pool.
+        One response for each pool p: [B, H // p - 2, W // p - 2, 1] for channels "sum",
+        [B, H // p - 2, W // p - 2, C] for "each".
 
     Raises:
         NstjaxError: if the picture is too small for a pool.
+        ValueError: for another value of `channels`, or a pool below 1.
+
+    References:
+        Li et al., 2017, https://arxiv.org/abs/1707.01253, section 3.
     """
     return tuple(
         laplacian_response(content, pool=pool, channels=channels) for pool in pools
@@ -76,6 +81,10 @@ def laplacian_loss(
     Raises:
         NstjaxError: if the picture is too small for a pool.
         ValueError: for an unknown reduction, or lists of different lengths.
+
+    References:
+        Li et al., 2017, https://arxiv.org/abs/1707.01253, section 3;
+        askerlee/lapstyle, ``lap_style.lua``.
     """
     if reduction not in LAPLACIAN_REDUCTIONS:
         raise ValueError(

@@ -38,13 +38,16 @@ def palette_loss(
     Args:
         image: the result, [B, H, W, 3], nominally in [0, 1].
         style: of any size, [B, H', W', 3].
-        key: of the directions, and of the pixels that are drawn.
+        key: a random key, for the directions and the pixels that are drawn.
         directions: how many.
         samples: pixels drawn of each picture, with replacement; None for all pixels of
             the result, and as many quantiles of the style's.
 
     Returns:
         The mean over directions and pictures, a float32 scalar.
+
+    References:
+        Rabin et al., 2011, https://doi.org/10.1007/978-3-642-24785-9_37.
     """
     chex.assert_rank([image, style], 4)
     along, of_image, of_style = jax.random.split(key, 3)
@@ -89,6 +92,9 @@ def fringe_loss(image: Array, style: Array) -> Array:
         The mean excess over the style's ratio, a float32 scalar. The gradient treats
         the detail in brightness as constant, so that adding some does not lower the
         loss.
+
+    Raises:
+        NstjaxError: if a picture has a side below 3 pixels.
     """
     excess = fringe_ratio(image) - lax.stop_gradient(fringe_ratio(style))
     return jnp.maximum(excess, 0).mean()

@@ -45,6 +45,10 @@ def swap_loss(
 
     Raises:
         ValueError: for an unknown normalisation or gradient.
+
+    References:
+        Chen & Schmidt, 2016, https://arxiv.org/abs/1612.04337, section 3;
+        rtqichen/style-swap, ``lib/ContentLossModule.lua``.
     """
     if gradient not in SWAP_GRADIENTS:
         raise ValueError(

@@ -19,8 +19,11 @@ def temporal_loss(image: Array, warped: Array, holds: Array) -> Array:
         holds: how far `warped` can be trusted, [B, H, W, 1] in [0, 1].
 
     Returns:
-        A scalar, averaged over all pixels, those that do not hold too, and the
-        batch.
+        A scalar, averaged over the batch and all pixels, those with a `holds` of 0
+        included.
+
+    References:
+        Ruder, Dosovitskiy & Brox, 2016, https://arxiv.org/abs/1604.08610, equation 6.
     """
     chex.assert_equal_shape([image, warped])
     return jnp.mean(holds * jnp.square(image - warped))

@@ -94,11 +94,11 @@ class Plan:
 
 @dataclasses.dataclass(frozen=True)
 class Progress:
-    """How far a picture is that is being optimised.
+    """How far the optimisation of a picture is.
 
     Attributes:
         evaluations: of the objective so far, in all stages.
-        requested: how many there shall be.
+        requested: how many there will be.
         total: the objective's newest value.
         terms: its terms, unweighted.
         image: gives the picture so far, [H, W, 3] in [0, 1], at the size that

@@ -9,7 +9,7 @@ from collections.abc import Callable, Hashable
 
 import numpy as np
 
-# Canvases' sides lie so many to a doubling: 512, 544, 576, ..., 1024, 1088, ...
+# So many lengths of sides to each doubling: 512, 544, 576, ..., 1024, 1088, ...
 _SIDES_PER_DOUBLING = 16
 # The most that a canvas may have of the picture's pixels where programs are used often:
 # the time that is lost to what lies beyond the picture.
@@ -17,7 +17,7 @@ LARGEST_SHARE = 1.3
 # The most pixels beyond the picture otherwise. Painting so many takes a twentieth of
 # the time of compiling.
 _SPARE_PIXELS = 160_000
-# So many pixels beyond pictures take as long as compiling a canvas of their own.
+# Painting so many pixels beyond pictures takes as long as compiling another canvas.
 _WORTH_COMPILING = 3_000_000
 
 

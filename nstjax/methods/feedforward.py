@@ -237,59 +237,6 @@ def _towards(
     return jax.tree.map(lambda mine, its: mine + alpha * (its - mine), own, dict(style))
 
 
-def style_swap_transfer(
-    params: Params,
-    content: Array,
-    styles: Sequence[Features],
-    *,
-    weights: Sequence[float] | None = None,
-    masks: Sequence[Array] | None = None,
-    alpha: float | Array = 1.0,
-    patch_size: int = 3,
-    stride: int = 1,
-    spec: OnePassSpec,
-) -> Array:
-    """Paints pictures with Style-Swap and its inverse network.
-
-    Args:
-        params: ``{"encoder": ..., "decoder": ...}``.
-        content: pictures [B, H, W, 3], RGB in [0, 1].
-        styles: features from `encode`; patches are chosen among all of them,
-            unless there are weights or masks.
-        weights: each style's weight, summing to 1, of features that were
-            swapped for that style alone.
-        masks: the same for every position, [B, H, W, 1]; where they sum to less
-            than 1, the content makes up the rest.
-        alpha: strength from 0 (the content, reconstructed) to 1.
-        patch_size, stride: see `nstjax.transforms.style_swap`.
-        spec: of `params`.
-
-    Returns:
-        Pictures of the content's shape, in [0, 1].
-
-    Raises:
-        NstjaxError: if a picture is too small for a patch, or the sizes are out
-            of range.
-        ValueError: if there are not as many weights or masks as styles.
-
-    References:
-        Chen & Schmidt, 2016, https://arxiv.org/abs/1612.04337, section 4.
-    """
-    chex.assert_rank(content, 4)
-    features = encode(params, content, spec=spec)
-    feature_masks = masks and [feature_mask(mask, spec=spec) for mask in masks]
-    swapped = swap_features(
-        features,
-        styles,
-        weights=weights,
-        feature_masks=feature_masks,
-        alpha=alpha,
-        patch_size=patch_size,
-        stride=stride,
-    )
-    return decode(params, swapped, size=size_of(content), spec=spec)
-
-
 def swap_features(
     features: Features,
     styles: Sequence[Features],
@@ -300,12 +247,29 @@ def swap_features(
     patch_size: int = 3,
     stride: int = 1,
 ) -> Restyled:
-    """The part of `style_swap_transfer` between encoding and decoding.
+    """Rebuilds features from patches of the styles', for Style-Swap's inverse network.
 
     Args:
-        features: from `encode`, of one level.
-        styles, weights, alpha, patch_size, stride: see `style_swap_transfer`.
-        feature_masks: its masks, as `feature_mask` gives them.
+        features: the content's from `encode`, of one level.
+        styles: each style's; patches are chosen among all of them, unless there are
+            weights or masks.
+        weights: each style's weight, summing to 1, of features that were swapped for
+            that style alone.
+        feature_masks: the same for every position, as `feature_mask` gives them; where
+            they sum to less than 1, the content makes up the rest.
+        alpha: strength from 0 (the content, reconstructed) to 1.
+        patch_size, stride: see `nstjax.transforms.style_swap`.
+
+    Returns:
+        The features for `decode`, of the content's shape.
+
+    Raises:
+        NstjaxError: if a picture is too small for a patch, or the sizes are out
+            of range.
+        ValueError: if there are not as many weights or masks as styles.
+
+    References:
+        Chen & Schmidt, 2016, https://arxiv.org/abs/1612.04337, section 4.
     """
     ((level, own),) = features.items()
     pictures = [style[level] for style in styles]

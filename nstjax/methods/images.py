@@ -13,6 +13,7 @@ from PIL import Image
 from nstjax import examples
 from nstjax.errors import NstjaxError, NstjaxWarning
 from nstjax.io.images import MIN_SIDE, read_image, read_pil
+from nstjax.io.levels import to_uint8
 from nstjax.io.resizing import fit_size, resize_image
 from nstjax.methods.styles import SavedStyle
 from nstjax.methods.values import whole_number
@@ -30,7 +31,7 @@ Mask = Picture
 
 # The mask that the depth network makes.
 DEPTH_MASK = "depth"
-# The longer side at which depth is looked for: it is seen in the large only.
+# The longer side at which depth is looked for: details of it are not needed.
 _DEPTH_SIDE = 640
 # The fraction of a mask below which it is likely to be a mistake.
 _LEAST_MASKED = 0.005
@@ -118,7 +119,7 @@ def _is_floating(array: np.ndarray) -> bool:
 
 def _in_range(array: np.ndarray) -> bool:
     """Whether its numbers are all in [0, 1]."""
-    # As Python's: of NaN, jax's own types would warn.
+    # As Python's floats: jax's own types would warn about NaN.
     return 0 <= float(array.min()) and float(array.max()) <= 1
 
 
@@ -306,4 +307,4 @@ def disparity_pictures(
 
 def to_pil(image: np.ndarray) -> Any:
     """A picture [H, W, 3] in [0, 1] as PIL has it, rounded to 8 bits."""
-    return Image.fromarray(np.rint(255 * np.clip(image, 0, 1)).astype(np.uint8))
+    return Image.fromarray(to_uint8(image))

@@ -2,6 +2,7 @@
 
 import functools
 from collections.abc import Sequence
+from typing import Any
 
 import jax
 import numpy as np
@@ -10,7 +11,7 @@ from jax.sharding import Mesh
 from nstjax.errors import NstjaxError
 from nstjax.io.resizing import fit_size, resize_image
 from nstjax.methods import feedforward
-from nstjax.methods.base import LEAST_SIDE
+from nstjax.methods.base import LEAST_SIDE, OnTile
 from nstjax.methods.canvas import least_canvas, place
 from nstjax.methods.networks import Networks
 from nstjax.methods.programs import CanvasPrograms, decode, features_of
@@ -24,7 +25,6 @@ from nstjax.methods.styles import (
 )
 from nstjax.methods.tiling.transfer import (
     OnStatistics,
-    OnTile,
     Tiling,
     adain_in_tiles,
     feature_mask,
@@ -79,39 +79,35 @@ def transfer_picture(
     """
     params = networks.params
     height, width = content.shape[:2]
-    if min(height, width) < LEAST_SIDE:
-        small = fit_size(height, width, short_side=LEAST_SIDE)
-        larger = transfer_picture(
-            resize_image(content, small),
+
+    def paint_at(size: tuple[int, int], **changes: Any) -> np.ndarray:
+        """The same at another size, brought back to the content's."""
+        painted = transfer_picture(
+            resize_image(content, size),
             styles,
             networks=networks,
+            blend=blend,
+            masks=masks and [resize_image(m[..., None], size)[..., 0] for m in masks],
+            patch_size=patch_size,
+            stride=stride,
+            **changes,
+        )
+        return resize_image(painted, (height, width))
+
+    if min(height, width) < LEAST_SIDE:
+        return paint_at(
+            fit_size(height, width, short_side=LEAST_SIDE),
             alpha=alpha,
             style_scale=style_scale,
             stroke_scale=stroke_scale,
-            blend=blend,
-            masks=masks and [resize_image(m[..., None], small)[..., 0] for m in masks],
-            patch_size=patch_size,
-            stride=stride,
         )
-        return resize_image(larger, (height, width))
     if stroke_scale is not None and stroke_scale > 1:
         # No decoder paints larger strokes than it has seen. A smaller picture with
         # those is enlarged, and painted once more at half the strength for what that
         # blurred.
         short = max(1, round(min(height, width) / stroke_scale))
         small = fit_size(height, width, short_side=short)
-        painted = transfer_picture(
-            resize_image(content, small),
-            styles,
-            networks=networks,
-            stroke_scale=1.0,
-            blend=blend,
-            masks=masks and [resize_image(m[..., None], small)[..., 0] for m in masks],
-            patch_size=patch_size,
-            stride=stride,
-            tiling=tiling,
-        )
-        large = resize_image(painted, (height, width))
+        large = paint_at(small, stroke_scale=1.0, tiling=tiling)
         share = np.full((1, 1, 1), alpha, np.float32)
         if masks is not None:
             # Where no style goes, the content stays as sharp as it is.
@@ -244,12 +240,11 @@ def transfer_batch(
     style_scale: float = 1.0,
     stroke_scale: float | None = None,
     blend: Sequence[float] | None = None,
-    mesh: Mesh | None = None,
 ) -> list[np.ndarray]:
     """Paints pictures of one canvas with AdaIN, all in the same styles.
 
-    The styles are encoded once, and the pictures shared out over devices. Each
-    comes out as `transfer_picture` makes it, up to rounding.
+    The styles are encoded once, and the pictures shared out over all devices of this
+    process. Each comes out as `transfer_picture` makes it, up to rounding.
 
     Args:
         contents: pictures [H, W, 3], RGB in [0, 1], of one `canvas_of`, sides of at
@@ -257,8 +252,6 @@ def transfer_batch(
         styles: saved styles, or pictures, which are seen as for the first content.
         networks, alpha, style_scale, stroke_scale, blend: as for
             `transfer_picture`.
-        mesh: from `nstjax.sharding.make_data_mesh`; by default, of all devices
-            of this process.
 
     Returns:
         Pictures of the contents' shapes, in [0, 1].
@@ -273,7 +266,7 @@ def transfer_batch(
             "pictures are painted together with AdaIN only, with sides of at least "
             f"{LEAST_SIDE} pixels"
         )
-    mesh = mesh or make_data_mesh(jax.local_devices())
+    mesh = make_data_mesh(jax.local_devices())
     statistics = all_statistics(
         styles,
         networks=networks,

@@ -40,8 +40,8 @@ _CHUNK = 10
 # The shorter side below which relu5_1 has too few positions to be of use.
 _LEAST_SIDE = 64
 _LEAST_STYLE_SIDE = 16
-# Evaluations times pixels from which a faster program is worth its compiling: 40 of
-# 512 x 512 take as much longer without as it takes.
+# Evaluations times pixels from which a faster program is worth compiling: in 40
+# evaluations of 512 x 512 pixels it saves what compiling it costs.
 _LONG = 1e7
 _CAFFE_SCALE = 57.0
 

@@ -32,7 +32,7 @@ STYLE_SUFFIX = ".style"
 # A style's shorter side is that of the content, but no longer than this:
 # decoders have seen strokes of this scale.
 _STYLE_SIDE = 512
-# A style is not measured in more windows of a content's canvas.
+# The most windows of a content's canvas that a style is measured in.
 _MOST_WINDOWS = 3
 NO_SAVED_STYLES = (
     "Style-Swap needs a style's picture, of which a saved style has statistics only; "
@@ -70,7 +70,7 @@ def style_side(
 def all_statistics(
     styles: Sequence[np.ndarray | SavedStyle], **how: Any
 ) -> list[LevelStatistics]:
-    """Those that are saved, and those of pictures, by `encode_style` of options."""
+    """The statistics of saved styles, and of pictures by `encode_style`."""
     return [
         style.statistics
         if isinstance(style, SavedStyle)

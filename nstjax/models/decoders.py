@@ -239,7 +239,7 @@ def _check_layer(layer: str, blocks: tuple[int, ...]) -> None:
 
 
 def _module(spec: DecoderSpec):
-    # Imported this late: Flax takes a tenth of a second, which kept programs save.
+    # Imported here: Flax takes a tenth of a second, which runs by kept programs save.
     from nstjax.models.modules.decoders import Decoder
 
     return Decoder(spec)

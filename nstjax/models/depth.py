@@ -20,8 +20,8 @@ def disparity(params: Params, image: Array, *, spec: DepthSpec) -> Array:
         spec: what `params` belong to.
 
     Returns:
-        Maps of shape [B, H, W, 1], positive, large for what is near, up to a
-        factor.
+        Maps of shape [B, H, W, 1], large for what is near: in (0, 1) and known up to a
+        factor by monodepth2's shape, per metre and at most 10 by FastDepth.
     """
     return _network(spec).disparity(params, image, spec=spec)
 

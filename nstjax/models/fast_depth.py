@@ -24,7 +24,8 @@ from nstjax.types import Array, Params
 
 # The side of the square that every picture is resized to.
 SIZE = 224
-# Metres to take for less: the last layer is a ReLU, which gives 0 now and then.
+# Metres; smaller depths are taken for this: the last layer is a ReLU, which gives 0
+# now and then.
 LEAST_DEPTH = 0.1
 ENCODER_BLOCKS = tuple(f"block{number}" for number in range(1, 14))
 DECODER_BLOCKS = tuple(f"block{number}" for number in range(1, 6))
@@ -98,7 +99,7 @@ class DepthOutputs(NamedTuple):
     decoder: Mapping[int, Array]
 
 
-def forward(params: Params, image: Array, *, resized: bool = True) -> DepthOutputs:
+def forward(params: Params, image: Array) -> DepthOutputs:
     """Looks at pictures of any size, whatever their aspect ratio.
 
     Args:
@@ -107,14 +108,10 @@ def forward(params: Params, image: Array, *, resized: bool = True) -> DepthOutpu
             "pointwise": {"kernel": [C, D], "bias": [D]}}, ...}, "decoder": ...,
             "head": {"kernel": [C, 1], "bias": [1]}}``, batch normalisation folded.
         image: pictures of shape [B, H, W, 3], RGB in [0, 1].
-        resized: False to take parts of pictures of `SIZE` as they are; then H
-            and W must be multiples of 32.
     """
     chex.assert_rank(image, 4)
     chex.assert_axis_dimension(image, 3, 3)
-    if resized:
-        image = resize(image, (SIZE, SIZE), method="linear")
-    given = activations(params, image)
+    given = activations(params, resize(image, (SIZE, SIZE), method="linear"))
     encoder, decoder = (
         {name: jax.nn.relu(pointwise) for name, (_, pointwise) in blocks.items()}
         for blocks in (given.encoder, given.decoder)

@@ -189,7 +189,8 @@ def disparities(
 
     Returns:
         ``{scale: [B, H / 2^scale, W / 2^scale, 1]}``, values in (0, 1), large for
-        what is near; without a unit (see `disp_to_depth`).
+        what is near; without a unit. monodepth2 takes a disparity d for a depth of
+        1 / (0.01 + 9.99 d), in the unit of its training.
 
     Raises:
         NstjaxError: for another size.
@@ -210,7 +211,7 @@ def forward(params: Params, image: Array, *, spec: MonodepthSpec) -> DepthOutput
 
 
 def _module(spec: MonodepthSpec):
-    # Imported this late: Flax takes a tenth of a second, which kept programs save.
+    # Imported here: Flax takes a tenth of a second, which runs by kept programs save.
     from nstjax.models.modules.monodepth import Monodepth
 
     return Monodepth(spec)
@@ -249,26 +250,6 @@ def disparity(params: Params, image: Array, *, spec: MonodepthSpec) -> Array:
         straight, flipped = jnp.split(finest, 2)
         finest = (straight + flipped[:, :, ::-1]) / 2
     return resize(finest, size_of(image), method="linear", antialias=False)
-
-
-def disp_to_depth(
-    disparity: Array, *, min_depth: float = 0.1, max_depth: float = 100.0
-) -> tuple[Array, Array]:
-    """Turns the network's output into disparity and depth of a range.
-
-    Args:
-        disparity: the network's output, in (0, 1), of any shape.
-        min_depth: the depth at an output of 1; the default is monodepth2's.
-        max_depth: the depth at an output of 0.
-
-    Returns:
-        The disparity 1 / depth, between 1 / max_depth and 1 / min_depth, and the
-        depth. The unit is the training's (metres for monodepth2's stereo models,
-        after multiplication by 5.4; unknown for the others).
-    """
-    least, most = 1 / max_depth, 1 / min_depth
-    scaled = least + (most - least) * disparity
-    return scaled, 1 / scaled
 
 
 def init_params(key: Array, spec: MonodepthSpec) -> dict[str, Any]:

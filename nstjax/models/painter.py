@@ -28,6 +28,7 @@ import jax.numpy as jnp
 from nstjax.errors import NstjaxError
 from nstjax.lazy import chex
 from nstjax.models.shapes import he_normal
+from nstjax.ops.blocks import depth_to_space, space_to_depth
 from nstjax.ops.convolution import conv3x3, upsample_reflect_conv3x3
 from nstjax.ops.cpu.sums import add_bias
 from nstjax.ops.pooling import mean_over_blocks, pool2x2
@@ -199,7 +200,7 @@ def encode(
         )
     weights = params["encoder"]
     # Centred, so that the first layer sees black as far as white.
-    x = cast_floating(_fold(2 * image - 1), compute_dtype)
+    x = cast_floating(space_to_depth(2 * image - 1), compute_dtype)
     found: dict[str, Array] = {}
     for level, widths in zip(spec.levels, spec.encoder_widths, strict=True):
         if found:
@@ -269,7 +270,7 @@ def decode(
                 y = skip + _convolve(layers[name], x, upsample=True, size=before)
             x = jax.nn.relu(styled(name, y))
     # Zero is grey: a painter begins with that, not with black.
-    pixels = _unfold(_convolve(layers["pixels"], x, size=within)) + 0.5
+    pixels = depth_to_space(_convolve(layers["pixels"], x, size=within)) + 0.5
     return cast_floating(pixels, dtype)
 
 
@@ -333,19 +334,3 @@ def _condense(weights: Params, style: Mapping[str, Statistics]) -> Array:
 def _adjustment(weights: Params, told: Array) -> Array:
     """The scale and shift of channels side by side, [B, 1, 1, 2 C]."""
     return (told @ weights["kernel"] + weights["bias"])[:, None, None]
-
-
-def _fold(image: Array) -> Array:
-    """Squares of 2 x 2 pixels into channels: [B, H, W, C] to [B, H/2, W/2, 4 C]."""
-    batch, height, width, channels = image.shape
-    blocks = image.reshape(batch, height // 2, 2, width // 2, 2, channels)
-    blocks = blocks.transpose(0, 1, 3, 2, 4, 5)
-    return blocks.reshape(batch, height // 2, width // 2, 4 * channels)
-
-
-def _unfold(x: Array) -> Array:
-    """The inverse of `_fold`."""
-    batch, height, width, channels = x.shape
-    blocks = x.reshape(batch, height, width, 2, 2, channels // 4)
-    blocks = blocks.transpose(0, 1, 3, 2, 4, 5)
-    return blocks.reshape(batch, 2 * height, 2 * width, channels // 4)

@@ -248,7 +248,7 @@ def check_layers(layers: Iterable[str], spec: VGGSpec) -> None:
 
 
 def _module(spec: VGGSpec, layers: tuple[str, ...]):
-    # Imported this late: Flax takes a tenth of a second, which kept programs save.
+    # Imported here: Flax takes a tenth of a second, which runs by kept programs save.
     from nstjax.models.modules.vgg import VGG
 
     return VGG(spec, layers)

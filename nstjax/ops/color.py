@@ -9,7 +9,6 @@ Pictures are [..., H, W, 3] RGB in [0, 1] and worked on as they are encoded,
 in sRGB values.
 """
 
-import jax
 import jax.numpy as jnp
 
 from nstjax.lazy import chex
@@ -63,15 +62,14 @@ def luminance_transfer(image: Array, content: Array) -> Array:
     return jnp.clip(content + (luminance(image) - luminance(content)), 0, 1)
 
 
-def match_color(
-    source: AnyArray, reference: AnyArray, *, method: str = "eigen"
-) -> Array:
+def match_color(source: AnyArray, reference: AnyArray) -> Array:
     """Gives a picture the colour mean and covariance of another.
 
     Gatys et al. 2016, section 3, who call it colour histogram matching: each
-    pixel x becomes A x + b with b = mean(reference) - A mean(source) and A such
-    that A cov(source) A^T = cov(reference). This matches first and second
-    moments, not the histograms themselves.
+    pixel x becomes A x + b with b = mean(reference) - A mean(source) and
+    A = cov(reference)^(1/2) cov(source)^(-1/2), by symmetric square roots (Image
+    Analogies; the paper's preference). This matches first and second moments, not
+    the histograms themselves.
 
     Departures: covariances are floored at a variance of (1/255)^2 in every
     direction, so that grey pictures, whose covariance is singular, give finite
@@ -84,23 +82,16 @@ def match_color(
     Args:
         source: the picture to change [..., H, W, 3], such as the style.
         reference: the picture to match [..., H', W', 3], such as the content.
-        method: which A. "eigen" takes the symmetric square roots,
-            cov(reference)^(1/2) cov(source)^(-1/2) (Image Analogies; the
-            paper's preference). "cholesky" takes the Cholesky factors,
-            L(reference) L(source)^-1, which depend on the order of channels.
 
     Returns:
         Array of the source's shape and dtype, in [0, 1].
-
-    Raises:
-        ValueError: if `method` is neither of the two.
     """
     chex.assert_axis_dimension(source, -1, 3)
     chex.assert_axis_dimension(reference, -1, 3)
     source_mean, source_covariance = _color_moments(source)
     reference_mean, reference_covariance = _color_moments(reference)
-    _, source_inverse = _root_and_inverse(source_covariance, method)
-    reference_root, _ = _root_and_inverse(reference_covariance, method)
+    _, source_inverse = _root_and_inverse(source_covariance)
+    reference_root, _ = _root_and_inverse(reference_covariance)
     matrix = jnp.matmul(reference_root, source_inverse, precision="highest")
     centred = source.astype(matrix.dtype) - source_mean
     moved = jnp.einsum("...cd,...hwd->...hwc", matrix, centred, precision="highest")
@@ -122,17 +113,11 @@ def _color_moments(image: AnyArray) -> tuple[Array, Array]:
     return mean, _compose(variances, directions)
 
 
-def _root_and_inverse(covariance: Array, method: str) -> tuple[Array, Array]:
-    """A matrix R with R R^T = covariance, and R^-1."""
-    if method == "eigen":
-        variances, directions = jnp.linalg.eigh(covariance)
-        deviations = jnp.sqrt(variances)
-        return _compose(deviations, directions), _compose(1 / deviations, directions)
-    if method == "cholesky":
-        root = jnp.linalg.cholesky(covariance)
-        identity = jnp.broadcast_to(jnp.eye(3, dtype=root.dtype), root.shape)
-        return root, jax.scipy.linalg.solve_triangular(root, identity, lower=True)
-    raise ValueError(f"the method must be 'eigen' or 'cholesky', not {method!r}")
+def _root_and_inverse(covariance: Array) -> tuple[Array, Array]:
+    """The symmetric square root of a covariance, and the inverse of that."""
+    variances, directions = jnp.linalg.eigh(covariance)
+    deviations = jnp.sqrt(variances)
+    return _compose(deviations, directions), _compose(1 / deviations, directions)
 
 
 def _compose(values: Array, vectors: Array) -> Array:

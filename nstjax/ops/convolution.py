@@ -14,6 +14,7 @@ import numpy as np
 from jax import lax
 
 from nstjax.lazy import chex
+from nstjax.ops.blocks import space_to_depth
 from nstjax.ops.cpu import forms
 from nstjax.ops.cpu.padding import is_inside, pad_border
 from nstjax.ops.cpu.processor import instructions
@@ -47,18 +48,18 @@ UPSAMPLING_CHANNELS = 64
 
 def _plain(x: Array, kernel: Array, padding: Padding) -> Array:
     if padding != _VALID or has_plain_convolutions():
-        return _padded(x, kernel, padding)
+        return _textbook(x, kernel, padding)
     # YNNPACK runs a 3x3 convolution whose padding is all zero several times slower
     # than one that pads any side, so one row and one column too many are padded and
     # cropped away again.
-    return _padded(x, kernel, ((0, 1), (0, 1)))[:, :-1, :-1]
+    return _textbook(x, kernel, ((0, 1), (0, 1)))[:, :-1, :-1]
 
 
-def _padded(x: Array, kernel: Array, padding: Padding) -> Array:
+def _textbook(x: Array, kernel: Array, padding: Padding, stride: int = 1) -> Array:
     return lax.conv_general_dilated(
         x,
         kernel,
-        window_strides=(1, 1),
+        window_strides=(stride, stride),
         padding=padding,
         dimension_numbers=("NHWC", "HWIO", "NHWC"),
     )
@@ -139,7 +140,7 @@ _convolve.defvjp(_convolve_forward, _convolve_backward)
 
 
 def _convolution(x: Array, kernel: Array, padding: Padding) -> Array:
-    form = _padded if forms.are_plain() else _convolve
+    form = _textbook if forms.are_plain() else _convolve
     return form(x, kernel, padding)
 
 
@@ -210,7 +211,7 @@ def upsample_reflect_conv3x3(
         larger = x.repeat(2, axis=1).repeat(2, axis=2)
         double = None if size is None else 2 * size
         padded = pad_border(larger, mode="reflect", size=double)
-        return _padded(padded, kernel, _VALID)
+        return _textbook(padded, kernel, _VALID)
     return _upsample(pad_border(x, mode="edge", size=size), kernel)
 
 
@@ -270,13 +271,7 @@ def _convolve_stride2(x: Array, kernel: Array) -> Array:
 
 
 def _stride2(x: Array, kernel: Array) -> Array:
-    return lax.conv_general_dilated(
-        x,
-        kernel,
-        window_strides=(2, 2),
-        padding=_SAME,
-        dimension_numbers=("NHWC", "HWIO", "NHWC"),
-    )
+    return _textbook(x, kernel, _SAME, stride=2)
 
 
 def _convolve_stride2_forward(x, kernel):
@@ -338,22 +333,13 @@ def conv7x7_stride2(x: Array, kernel: Array) -> Array:
     """
     chex.assert_rank([x, kernel], 4)
     chex.assert_shape(kernel, (7, 7, x.shape[-1], None))
-    batch, height, width, channels = x.shape
+    _, height, width, channels = x.shape
     if height % 2 or width % 2:
         raise ValueError(f"the sides must be even, not {height} and {width}")
     if forms.are_plain():
-        return lax.conv_general_dilated(
-            x,
-            kernel,
-            window_strides=(2, 2),
-            padding=((3, 3), (3, 3)),
-            dimension_numbers=("NHWC", "HWIO", "NHWC"),
-        )
-    blocked = x.reshape(batch, height // 2, 2, width // 2, 2, channels)
-    blocked = blocked.transpose(0, 1, 3, 2, 4, 5)
-    blocked = blocked.reshape(batch, height // 2, width // 2, 4 * channels)
+        return _textbook(x, kernel, ((3, 3), (3, 3)), stride=2)
     # Tap i lies on row 2 * o + i - 3; an eighth in front starts with a block.
     blocks = jnp.pad(kernel, ((1, 0), (1, 0), (0, 0), (0, 0)))
     blocks = blocks.reshape(4, 2, 4, 2, channels, -1).transpose(0, 2, 1, 3, 4, 5)
     blocks = blocks.reshape(4, 4, 4 * channels, -1)
-    return _convolve(blocked, blocks, ((2, 1), (2, 1)))
+    return _convolve(space_to_depth(x), blocks, ((2, 1), (2, 1)))

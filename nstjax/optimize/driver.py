@@ -24,7 +24,7 @@ class Progress:
 
     Attributes:
         evaluations: of the objective so far.
-        requested: how many there shall be.
+        requested: how many there will be.
         total: the objective's total in the newest row of the trace.
         terms: its terms there.
         current: gives a copy of the current x. To be called before the

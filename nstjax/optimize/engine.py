@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from nstjax.lazy import chex  # quoted below, lest it be imported
+from nstjax.lazy import chex  # quoted below, so that it is not imported
 from nstjax.optimize.solver import Clamp, ObjectiveOfX, Solver
 from nstjax.types import Array, Terms
 
@@ -63,8 +63,8 @@ class Record(NamedTuple):
 
 def start(x: Array, *, solver: Solver, bounds: Bounds | None = None) -> RunState:
     """Makes the state of a run that begins at x, moved into the bounds."""
-    # With its dtype named x is not weakly typed, which what comes back from the
-    # compiled loop never is: the second chunk would be compiled again.
+    # With its dtype named, x is not weakly typed. What the compiled loop returns never
+    # is, so that the second chunk would be compiled again otherwise.
     x = clamp(jnp.asarray(x, jnp.result_type(x)), bounds)
     return RunState(
         x=x,

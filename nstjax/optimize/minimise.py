@@ -149,6 +149,9 @@ def optimise(
     Returns:
         The result: its `x`, its `trace` of all totals and terms, and the `reason`
         why it ended.
+
+    Raises:
+        ValueError: if `evaluations` is negative.
     """
     if solver is None:
         # Imported here: Optax takes a moment, and not everybody needs it.

@@ -8,7 +8,7 @@ evaluation of the objective or several.
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from nstjax.lazy import chex  # quoted below, lest it be imported
+from nstjax.lazy import chex  # quoted below, so that it is not imported
 from nstjax.types import Array, Terms
 
 # x -> (total, terms): a scalar to minimise, and its parts by name, for the

@@ -60,8 +60,6 @@ def make_optimizer(
     schedule: Callable[[jax.typing.ArrayLike], jax.Array],
     *,
     name: str = "adam",
-    b1: float = 0.9,
-    b2: float = 0.999,
     clip_norm: float = 0.0,
     accumulate_steps: int = 1,
 ) -> optax.GradientTransformation:
@@ -75,7 +73,6 @@ def make_optimizer(
     Args:
         schedule: from step (batches seen) to learning rate.
         name: "adam" or "muon".
-        b1, b2: Adam's decay rates.
         clip_norm: largest global gradient norm; 0 leaves gradients alone.
         accumulate_steps: batches whose mean gradient makes one update; it has
             the learning rate of the first of them.
@@ -88,12 +85,10 @@ def make_optimizer(
         return schedule(update * accumulate_steps)
 
     if name == "adam":
-        parts = [optax.adam(rate, b1=b1, b2=b2)]
+        parts = [optax.adam(rate)]
     elif name == "muon":
         muon = optax.contrib.muon(
             rate,
-            adam_b1=b1,
-            adam_b2=b2,
             consistent_rms=0.2,
             muon_weight_dimension_numbers=_kernels_as_matrices,
         )

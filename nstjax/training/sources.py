@@ -18,6 +18,7 @@ from nstjax.io.datasets import (
     picture_loader,
     split_source,
 )
+from nstjax.io.levels import to_uint8
 
 # Times that a picture of usual texture stands in a source that is drawn by texture.
 _TIMES = 4
@@ -35,7 +36,7 @@ def content_source(config: ConfigDict) -> Source:
 
         names = examples.content_names()
         images = [examples.content_image(name) for name in names]
-        return [np.rint(image * 255).astype(np.uint8) for image in images]
+        return [to_uint8(image) for image in images]
     _check(config)
     if not config.content:
         raise NstjaxError(_NO_DATA)
@@ -159,7 +160,7 @@ class _ByTexture:
             bar = tqdm(measured, "textures", count, unit="picture", leave=False)
             found = np.array(list(bar))
         known = found[~np.isnan(found)]
-        # Without any at all, whoever reads them says what is wrong.
+        # Where none can be read, what reads batches says what is wrong.
         found = np.where(np.isnan(found), np.median(known) if len(known) else 0, found)
         times = np.rint(_TIMES * likelihood(found, self._bounds)).astype(int)
         return Subset(source, np.repeat(np.arange(count), times.clip(min=1)))

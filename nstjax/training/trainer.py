@@ -134,9 +134,9 @@ def train(
                     progress(run.to_numbers(report) | {"learning_rate": run.rate})
                 checks = last or run.step % config.checkpoint_every == 0
                 if checks or stop:
-                    # Who stops a run is not kept waiting for a validation, which
-                    # may have to be compiled; the checkpoint is no candidate for
-                    # the best one, as it would not exist without the stop.
+                    # A stop does not wait for a validation, which may have to be
+                    # compiled; the checkpoint is no candidate for the best one, as
+                    # it would not exist without the stop.
                     validation = run.validate() if checks else {}
                     # Not before there is something to go on from: a start that
                     # fails leaves the folder free.
@@ -207,7 +207,7 @@ class _Run:
     def __init__(
         self, task: Task, config: ConfigDict, mesh: Mesh, checkpoints: Checkpoints
     ) -> None:
-        self._task, self._config, self._mesh = task, config, mesh
+        self._config, self._mesh = config, mesh
         everywhere, split = replicated(mesh), batch_sharded(mesh)
         optimizer, self._schedule = _make_optimizer(config)
         self._train_step = make_train_step(

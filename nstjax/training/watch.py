@@ -46,7 +46,7 @@ class Watcher:
     def close(self) -> None:
         """Leaves the bar as it is; the logs are complete after every report.
 
-        Once more, it does nothing.
+        Closing again does nothing.
         """
         if self._bar is not None:
             self._bar.close()

@@ -99,6 +99,13 @@ def adain(
 
     Returns:
         (1 - alpha) * content + alpha * AdaIN(content, style), [B, H, W, C].
+
+    Raises:
+        ValueError: without a mask, if `eps` is not positive or there are no more
+            positions than `ddof`.
+
+    References:
+        Huang & Belongie, 2017, https://arxiv.org/abs/1703.06868, equation 8.
     """
     chex.assert_rank([content, *style], 4)
     if own is None:

@@ -66,6 +66,9 @@ def style_swap(
 
     Raises:
         NstjaxError: if a size is out of range, or a map smaller than a patch.
+
+    References:
+        Chen & Schmidt, 2016, https://arxiv.org/abs/1612.04337, section 3.1.
     """
     styles = _as_maps(style_features)
     matches = match_patches(

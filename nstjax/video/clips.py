@@ -109,7 +109,7 @@ def is_still_gif(path: str | os.PathLike) -> bool:
 
 
 def open_clip(path: str | os.PathLike, *, fps: float | Fraction | None = None) -> Clip:
-    """Looks at a clip: what it is, its content decides, not its suffix.
+    """Looks at a clip; its content decides what it is, not its suffix.
 
     Args:
         path: a video that FFmpeg can decode, an animated GIF, WebP or APNG, or a

@@ -56,7 +56,7 @@ _OPTIONS = {
     "libvpx-vp9": {"b": "0", "deadline": "good", "cpu-used": "4", "row-mt": "1"},
     "libsvtav1": {"preset": "8", "svtav1-params": "lp=1"},
 }
-# However many cores there are: bits depend on it, and painting takes longer anyway.
+# On any machine: the bits depend on their number, and painting takes longer anyway.
 _THREADS = "2"
 # Which sound to make where a container cannot hold the clip's own.
 _SOUND = {"webm": "libopus"}

@@ -12,6 +12,7 @@ import jax
 import numpy as np
 
 from nstjax.errors import NstjaxError
+from nstjax.io.levels import to_float, to_uint8
 from nstjax.io.resizing import resize_image
 from nstjax.methods import one_pass
 from nstjax.methods import plan as planning
@@ -125,7 +126,7 @@ class _OneByOne:
 
     def drafts(self, steps: Sequence[Step]) -> list[np.ndarray]:
         plans = [
-            dataclasses.replace(self._plan, content=to_unit(step.content))
+            dataclasses.replace(self._plan, content=to_float(step.content))
             for step in steps
         ]
         return [planning.run(plan).image for plan in plans]
@@ -151,8 +152,8 @@ class _ByStatistics(_OneByOne):
         self._average = RunningAverage() if average else None
 
     def drafts(self, steps: Sequence[Step]) -> list[np.ndarray]:
-        contents = np.stack([to_unit(step.content) for step in steps])
-        # The last batch is filled up, for every size of it would be compiled anew.
+        contents = np.stack([to_float(step.content) for step in steps])
+        # The last batch is filled up, since another size would be compiled for itself.
         spare = self.batch - len(steps)
         contents = np.concatenate([contents, *[contents[-1:]] * spare])
         return list(self._paint(contents, steps))[: len(steps)]
@@ -166,7 +167,7 @@ class _ByStatistics(_OneByOne):
             found.append(own)
             return own
 
-        self._transfer(to_unit(content)[None], look)
+        self._transfer(to_float(content)[None], look)
         self._average.restore(state, found[0])
 
     def state(self) -> dict[str, np.ndarray]:
@@ -224,7 +225,7 @@ class _Optimising:
 
     def painted(self, step: Step, draft: None, last: Last | None) -> np.ndarray:
         plan = self._plan
-        content = resize_image(to_unit(step.content), plan.working_size)
+        content = resize_image(to_float(step.content), plan.working_size)
         options, begin, kept = plan.options, plan.init_image, None
         if last is not None:
             # What has just come into view begins as the content.
@@ -255,18 +256,8 @@ class _Optimising:
         del state, content
 
 
-def to_unit(image: np.ndarray) -> np.ndarray:
-    """uint8 pixels as float32 in [0, 1]."""
-    return image / np.float32(255)
-
-
-def to_levels(image: np.ndarray) -> np.ndarray:
-    """Pixels in [0, 1] as uint8."""
-    return np.rint(np.clip(image, 0, 1) * 255).astype(np.uint8)
-
-
 def fit_frame(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """A uint8 frame of another (height, width)."""
     if image.shape[:2] == tuple(size):
         return image
-    return to_levels(resize_image(to_unit(image), size))
+    return to_uint8(resize_image(to_float(image), size))

@@ -10,6 +10,7 @@ from PIL import Image
 
 from nstjax.errors import NstjaxError
 from nstjax.io.images import list_images, read_image
+from nstjax.io.levels import to_uint8
 from nstjax.video.clips import Clip, Frame
 
 _MILLISECOND = Fraction(1, 1000)
@@ -126,8 +127,7 @@ def _read_folder(
         except NstjaxError as error:
             tell(f"{error}; the frame before it is shown for longer")
             continue
-        pixels = np.rint(image * 255).astype(np.uint8)
-        yield Frame(index / rate, 1 / rate, pixels)
+        yield Frame(index / rate, 1 / rate, to_uint8(image))
 
 
 def _numbers(path: Path) -> tuple:

@@ -18,6 +18,7 @@ import numpy as np
 from nstjax.errors import NstjaxError
 from nstjax.io.files import fit_name, refuse_to_overwrite, written_atomically
 from nstjax.io.images import write_image
+from nstjax.io.levels import to_float
 from nstjax.io.run_state import load_run_state, save_run_state
 from nstjax.video.clips import Clip
 from nstjax.video.encoding import (
@@ -113,7 +114,7 @@ class ClipStore:
         number = len(self.times)
         if self._coding is None:
             path = self._output / f"frame_{number + 1:06d}.png"
-            write_image(path, image / np.float32(255), overwrite=True)
+            write_image(path, to_float(image), overwrite=True)
         else:
             with _disk(self._folder):
                 np.save(self._frame(number), image)
@@ -234,18 +235,13 @@ class ClipStore:
         return self._folder / f"segment-{number:05d}.mkv"
 
 
-class _disk:
+@contextlib.contextmanager
+def _disk(path: Path) -> Iterator[None]:
     """Says in one sentence what the operating system refuses."""
-
-    def __init__(self, path: Path):
-        self._path = path
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
-        if isinstance(error, OSError):
-            raise NstjaxError(
-                f"{self._path} cannot be written ({error.strerror}); choose another "
-                "place for the output"
-            ) from error
+    try:
+        yield
+    except OSError as error:
+        raise NstjaxError(
+            f"{path} cannot be written ({error.strerror}); choose another place for "
+            "the output"
+        ) from error

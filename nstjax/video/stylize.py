@@ -3,7 +3,6 @@
 import dataclasses
 import hashlib
 import itertools
-import json
 import os
 import signal
 import time
@@ -20,7 +19,9 @@ import numpy as np
 from nstjax.api import as_list
 from nstjax.errors import NstjaxError, NstjaxWarning
 from nstjax.interrupts import StopRequest
+from nstjax.io.differences import as_json
 from nstjax.io.images import list_images
+from nstjax.io.levels import to_float, to_uint8
 from nstjax.methods import plan as plans
 from nstjax.methods.base import Plan
 from nstjax.methods.images import Mask, Picture, Style, is_depth_mask
@@ -40,8 +41,6 @@ from nstjax.video.painters import (
     Stopped,
     fit_frame,
     make_painter,
-    to_levels,
-    to_unit,
 )
 from nstjax.video.store import ClipStore
 
@@ -255,7 +254,7 @@ def paint_clip(
         raise NstjaxError(
             f"{clip.path} has no frame in the part asked for; check --start and --end"
         )
-    plan = plans.make_plan(to_unit(first.image), styles, options=options, **planning)
+    plan = plans.make_plan(to_float(first.image), styles, options=options, **planning)
     coding = _coding(output, clip, plan.output_size, cut, codec, quality)
     batch = _batch_size(plan, batch_size, planning.get("max_memory"))
     fingerprint = _fingerprint(plan, clip) | {
@@ -272,7 +271,7 @@ def paint_clip(
             output,
             clip=clip,
             coding=coding,
-            fingerprint=json.loads(json.dumps(fingerprint, default=str)),
+            fingerprint=as_json(fingerprint),
             overwrite=overwrite,
             resume=resume,
             cut_sound=cut.end is not None,
@@ -356,7 +355,7 @@ class _Work:
             frames, steps, motions, drafts, strict=True
         ):
             last = None if motion is None else self._last(motion.result())
-            painted = to_levels(self._painter.painted(step, draft, last))
+            painted = to_uint8(self._painter.painted(step, draft, last))
             self._painted = painted
             self._store.add(self._finished(step, painted), *self._marks(frame))
         assert self._painted is not None  # no batch is empty
@@ -365,16 +364,16 @@ class _Work:
 
     def _last(self, motion: Motion) -> Last:
         assert self._painted is not None  # motion is from a frame before
-        warped = warp_image(to_unit(self._painted), motion.flow, sharp=True)
+        warped = warp_image(to_float(self._painted), motion.flow, sharp=True)
         return Last(np.clip(warped, 0, 1), motion.holds)
 
     def _finished(self, step: Step, painted: np.ndarray) -> np.ndarray:
         plan = self._plan
         if plan.options["preserve_color"] == "luminance":
-            plan = dataclasses.replace(plan, content=to_unit(step.content))
+            plan = dataclasses.replace(plan, content=to_float(step.content))
         elif plan.output_size == painted.shape[:2]:
             return painted
-        return to_levels(plans.finish(plan, to_unit(painted)))
+        return to_uint8(plans.finish(plan, to_float(painted)))
 
     def _marks(self, frame: Frame) -> tuple[int, int]:
         """When a frame appears and disappears, in units of the time base."""

@@ -18,8 +18,7 @@ import gradio as gr
 from PIL import Image
 
 from nstjax import examples
-from nstjax.cli.errors import explain
-from nstjax.errors import NstjaxError
+from nstjax.errors import NstjaxError, explain
 from nstjax.io.resizing import resize_image
 from nstjax.methods.table import METHODS
 from nstjax.web.painting import Step, Studio, check_upload, shown

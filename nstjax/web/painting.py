@@ -1,7 +1,7 @@
 """Painting for the page: one after the other, watched, and stopped by a flag."""
 
-import collections
 import dataclasses
+import functools
 import queue
 import threading
 from collections.abc import Callable, Iterator
@@ -54,8 +54,7 @@ class Studio:
 
     def __init__(self) -> None:
         self._turn = threading.Lock()
-        self._painters: collections.OrderedDict[tuple[str, str, str], Painter]
-        self._painters = collections.OrderedDict()
+        self._painter = functools.lru_cache(_PAINTERS)(_make_painter)
 
     def prepare(self) -> None:
         """Loads the networks of the default method."""
@@ -139,19 +138,6 @@ class Studio:
 
         yield from self._watched(work, stop)
 
-    def _painter(self, method: str, preset: str, encoder: str) -> "Painter":
-        from nstjax.painter import Painter
-
-        key = method, preset, encoder
-        if key not in self._painters:
-            self._painters[key] = Painter(
-                method, preset=preset, at_once=1, encoder=encoder or None
-            )
-        self._painters.move_to_end(key)
-        while len(self._painters) > _PAINTERS:
-            self._painters.popitem(last=False)
-        return self._painters[key]
-
     def _watched(
         self, work: Callable[[Callable[[Step], None]], Step], stop: threading.Event
     ) -> Iterator[Step]:
@@ -180,6 +166,12 @@ class Studio:
         finally:
             stop.set()
             thread.join()
+
+
+def _make_painter(method: str, preset: str, encoder: str) -> "Painter":
+    from nstjax.painter import Painter
+
+    return Painter(method, preset=preset, at_once=1, encoder=encoder or None)
 
 
 def check_upload(path: str) -> np.ndarray | None:

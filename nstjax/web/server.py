@@ -24,7 +24,7 @@ _OWN = ("127.0.0.1", "localhost")
 _MOST_BYTES = 512 * 2**20
 # Seconds from when the page is there until networks are loaded.
 _PAGE_FIRST = 2.0
-# gradio is no more to be asked for what it would fetch or tell elsewhere.
+# Keep gradio from fetching anything elsewhere, or sending anything there.
 _GRADIO = {
     "GRADIO_ANALYTICS_ENABLED": "False",
     "HF_HUB_DISABLE_TELEMETRY": "1",

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,6 +20,15 @@ from nstjax.weights.store.fetch import fetch
 _BUNDLED = Path(__file__).parent / "bundled"
 # The encoder where none is named.
 DEFAULT_ENCODER = "vgg19-slim"
+# What makes a spec of its JSON data, and what tells the shapes of the weights that it
+# describes, by the kind of weight file.
+SPECS: dict[str, tuple[Callable[..., Any], Callable[..., dict[str, Any]]]] = {
+    **dict.fromkeys(vgg.KINDS, (vgg.VGGSpec.from_dict, vgg.param_shapes)),
+    "decoder": (decoders.DecoderSpec.from_dict, decoders.param_shapes),
+    "painter": (painter.PainterSpec.from_dict, painter.param_shapes),
+    "depth": (depth.spec_from_dict, depth.param_shapes),
+    "lpips": (lpips.LpipsSpec.from_dict, lpips.param_shapes),
+}
 
 
 class Encoder(NamedTuple):
@@ -121,50 +131,50 @@ def load_encoder(
     """Loads a VGG-19 or a VGG-16.
 
     Args:
-        name_or_path: see `weights_path`.
+        name_or_path: a bundled network's name, a converted file, or the name of
+            published weights, which are downloaded if they have not been yet.
         pooling: "max" or "average" in place of the weights' own; "" keeps it.
         rounding: "floor" or "ceil", likewise, for odd sides.
+
+    Returns:
+        The network: `params` and `spec`, as `nstjax.features` takes them, `metadata`
+        and `sha256`.
 
     Raises:
         NstjaxError: if there is no such network, or it is no VGG.
     """
-    path, params, metadata = _open(
+    changes = {"pooling": pooling, "rounding": rounding}
+    loaded = _load(
         name_or_path,
         kinds=tuple(vgg.KINDS),
         needed="a VGG encoder",
         remedy="convert one with 'nstjax convert vgg19'",
+        changes={name: value for name, value in changes.items() if value},
     )
-    changes = {"pooling": pooling, "rounding": rounding}
-    data = dict(metadata.spec) | {k: v for k, v in changes.items() if v}
-    spec = vgg.VGGSpec.from_dict(data)
-    check_shapes(params, vgg.param_shapes(spec), where=str(path))
-    return Encoder(params, spec, metadata, sha256_of(path))
+    return Encoder(*loaded)
 
 
 def load_decoder(name_or_path: str | Path) -> Decoder:
     """Loads a decoder, or a painter, which has an encoder of its own.
 
     Args:
-        name_or_path: see `weights_path`.
+        name_or_path: a bundled network's name, a converted file, or the name of
+            published weights, which are downloaded if they have not been yet.
+
+    Returns:
+        The network: `params` and `spec`, as `nstjax.decode` takes a decoder's,
+        `metadata` and `sha256`.
 
     Raises:
         NstjaxError: if there is no such network, or it is no decoder.
     """
-    path, params, metadata = _open(
+    loaded = _load(
         name_or_path,
         kinds=("decoder", "painter"),
         needed="a decoder",
         remedy="convert one with 'nstjax convert adain_decoder', or train one",
     )
-    spec: decoders.DecoderSpec | painter.PainterSpec
-    if metadata.kind == "painter":
-        spec = painter.PainterSpec.from_dict(metadata.spec)
-        shapes = painter.param_shapes(spec)
-    else:
-        spec = decoders.DecoderSpec.from_dict(metadata.spec)
-        shapes = decoders.param_shapes(spec)
-    check_shapes(params, shapes, where=str(path))
-    return Decoder(params, spec, metadata, sha256_of(path))
+    return Decoder(*loaded)
 
 
 def load_lpips(name_or_path: str | Path) -> Lpips:
@@ -176,36 +186,37 @@ def load_lpips(name_or_path: str | Path) -> Lpips:
     Raises:
         NstjaxError: if there is no such network, or it is not LPIPS.
     """
-    path, params, metadata = _open(
+    loaded = _load(
         name_or_path,
         kinds=("lpips",),
         needed="LPIPS",
         remedy="run 'nstjax weights get lpips'",
     )
-    spec = lpips.LpipsSpec.from_dict(metadata.spec)
-    check_shapes(params, lpips.param_shapes(spec), where=str(path))
-    return Lpips(params, spec, metadata, sha256_of(path))
+    return Lpips(*loaded)
 
 
 def load_depth(name_or_path: str | Path) -> Depth:
     """Loads a depth network.
 
     Args:
-        name_or_path: "slim" for the bundled one, or see `weights_path`.
+        name_or_path: "slim" for the bundled one, a converted file, or the name of
+            published weights, which are downloaded if they have not been yet.
+
+    Returns:
+        The network: `params` and `spec`, as `nstjax.disparity` takes them, `metadata`
+        and `sha256`.
 
     Raises:
         NstjaxError: if there is no such network, or it gives no depth.
     """
-    path, params, metadata = _open(
+    loaded = _load(
         depth_name(name_or_path),
         kinds=("depth",),
         needed="a depth network",
         remedy="convert one with 'nstjax convert monodepth2' or "
         "'nstjax convert fast_depth'",
     )
-    spec = depth.spec_from_dict(metadata.spec)
-    check_shapes(params, depth.param_shapes(spec), where=str(path))
-    return Depth(params, spec, metadata, sha256_of(path))
+    return Depth(*loaded)
 
 
 def depth_name(name_or_path: str | Path) -> str | Path:
@@ -213,14 +224,57 @@ def depth_name(name_or_path: str | Path) -> str | Path:
     return "depth-slim" if str(name_or_path) == "slim" else name_or_path
 
 
-def _open(
-    name_or_path: str | Path, *, kinds: tuple[str, ...], needed: str, remedy: str
-) -> tuple[Path, dict[str, Any], WeightsMetadata]:
-    """Finds and reads a weight file of certain kinds; the words are for a wrong one."""
+def check_fit(
+    path: Path,
+    params: Mapping[str, Any],
+    metadata: WeightsMetadata,
+    changes: Mapping[str, Any] | None = None,
+) -> Any:
+    """Checks that a file's weights fit the spec that it states.
+
+    Args:
+        path: the file.
+        params: its weights.
+        metadata: of a kind in `SPECS`.
+        changes: values in place of the spec's own.
+
+    Returns:
+        The spec.
+
+    Raises:
+        NstjaxError: if they do not, or it is damaged.
+    """
+    from_dict, param_shapes = SPECS[metadata.kind]
+    try:
+        spec = from_dict({**metadata.spec, **(changes or {})})
+        shapes = param_shapes(spec)
+    except NstjaxError:
+        raise
+    except (TypeError, ValueError) as error:
+        raise NstjaxError(
+            f"{path} has damaged metadata; convert or export it again"
+        ) from error
+    check_shapes(params, shapes, where=str(path))
+    return spec
+
+
+def _load(
+    name_or_path: str | Path,
+    *,
+    kinds: tuple[str, ...],
+    needed: str,
+    remedy: str,
+    changes: Mapping[str, Any] | None = None,
+) -> tuple[dict[str, Any], Any, WeightsMetadata, str]:
+    """The weights, spec, metadata and SHA-256 of a file of certain kinds.
+
+    The words are for a wrong one; for the changes see `check_fit`.
+    """
     path = weights_path(name_or_path)
     params, metadata = load_weights(path)
     if metadata.kind not in kinds:
         raise NstjaxError(
             f"{path} holds a {metadata.kind}, but {needed} is needed here; {remedy}"
         )
-    return path, params, metadata
+    spec = check_fit(path, params, metadata, changes)
+    return params, spec, metadata, sha256_of(path)

@@ -8,8 +8,7 @@ import pytest
 from nstjax import api
 from nstjax.errors import NstjaxError
 from nstjax.io.weights import WeightsMetadata, save_weights, sha256_of
-from nstjax.methods import images
-from nstjax.methods.feedforward import style_swap_transfer
+from nstjax.methods import feedforward, images
 from nstjax.methods.options import method_options
 from nstjax.methods.specs import TransferSpec
 from nstjax.models import decoders, vgg
@@ -51,18 +50,22 @@ def decoded(params, features):
     return np.clip(image, 0, 1)
 
 
+def transfer(params, content, styles, *, masks=None, **options):
+    """A picture [1, H, W, 3] of a content [H, W, 3] and features of styles."""
+    features = feedforward.encode(params, content[None], spec=SPEC)
+    swapped = feedforward.swap_features(
+        features,
+        [{"relu3_1": style} for style in styles],
+        feature_masks=masks
+        and [feedforward.feature_mask(mask, spec=SPEC) for mask in masks],
+        **options,
+    )
+    return feedforward.decode(params, swapped, size=content.shape[:2], spec=SPEC)
+
+
 def test_it_decodes_the_swapped_features(params):
     content, first, second = pictures((32, 40), (36, 28), (28, 48))
     c, f, s = (features_of(params, x) for x in (content, first, second))
-
-    def transfer(**options):
-        return style_swap_transfer(
-            params,
-            content[None],
-            [{"relu3_1": f}, {"relu3_1": s}],
-            spec=SPEC,
-            **options,
-        )
 
     both = style_swap(c, [f, s])
     alone = [style_swap(c, x) for x in (f, s)]
@@ -75,7 +78,8 @@ def test_it_decodes_the_swapped_features(params):
         expected = decoded(params, features)
         # Something to see, and nothing lost at the range's ends.
         assert expected.std() > 0.01 and 0 < expected.min() and expected.max() < 1
-        np.testing.assert_allclose(transfer(**options), expected, atol=1e-5)
+        image = transfer(params, content, [f, s], **options)
+        np.testing.assert_allclose(image, expected, atol=1e-5)
 
 
 def test_masks_choose_between_styles(params):
@@ -83,13 +87,7 @@ def test_masks_choose_between_styles(params):
     c, f, s = (features_of(params, x) for x in (content, first, second))
     left = np.zeros((1, 32, 40, 1), np.float32)
     left[:, :, :20] = 1
-    image = style_swap_transfer(
-        params,
-        content[None],
-        [{"relu3_1": f}, {"relu3_1": s}],
-        masks=[left, 1 - left],
-        spec=SPEC,
-    )
+    image = transfer(params, content, [f, s], masks=[left, 1 - left])
     one, other = (decoded(params, style_swap(c, x)) for x in (f, s))
     # Away from the seam, whose neighbours the convolutions mix.
     np.testing.assert_allclose(image[:, :, :4], one[:, :, :4], atol=1e-5)
@@ -102,10 +100,7 @@ def test_where_no_mask_is_the_content_stays(params):
     c, f, s = (features_of(params, x) for x in (content, first, second))
     left = np.zeros((1, 32, 40, 1), np.float32)
     left[:, :, :20] = 1
-    styles = [{"relu3_1": f}, {"relu3_1": s}]
-    image = style_swap_transfer(
-        params, content[None], styles, masks=[left, 0 * left], spec=SPEC
-    )
+    image = transfer(params, content, [f, s], masks=[left, 0 * left])
     painted, kept = decoded(params, style_swap(c, f)), decoded(params, c)
     np.testing.assert_allclose(image[:, :, :4], painted[:, :, :4], atol=1e-5)
     np.testing.assert_allclose(image[:, :, -4:], kept[:, :, -4:], atol=1e-5)

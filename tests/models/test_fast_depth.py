@@ -11,7 +11,7 @@ from scipy.stats import spearmanr
 from nstjax.errors import NstjaxError
 from nstjax.io.weights import load_weights, save_weights
 from nstjax.models.depth import disparity
-from nstjax.models.fast_depth import forward
+from nstjax.models.fast_depth import activations, forward
 from nstjax.training.recipes.depth_teacher import label
 from nstjax.weights.conversion.command import convert
 from nstjax.weights.pretrained import load_depth
@@ -40,19 +40,18 @@ def test_same_depth_as_torch(fast_depth_layers, fast_depth_file, torch_reference
 def test_parts_are_looked_at_as_they_are(fast_depth_converted):
     params = load_depth(fast_depth_converted).params
     image = np.random.default_rng(1).random((1, 224, 224, 3), np.float32)
-    whole = jax.jit(forward)(params, image)
-    part = jax.jit(forward, static_argnames="resized")(
-        params, image[:, 64:160, 32:160], resized=False
-    )
+    look = jax.jit(activations)
+    whole, part = look(params, image), look(params, image[:, 64:160, 32:160])
     assert part.depth.shape == (1, 48, 64, 1)
     # Away from the cut, a feature is that of the whole at the same place.
-    for stage, (margin, rows, columns) in enumerate([(4, 32, 16), (4, 16, 8)]):
+    for block, margin, rows, columns in (("block1", 4, 32, 16), ("block3", 4, 16, 8)):
+        (_, found), (_, expected) = part.encoder[block], whole.encoder[block]
         np.testing.assert_allclose(
-            part.encoder[stage][:, margin:-margin, margin:-margin],
-            whole.encoder[stage][
+            found[:, margin:-margin, margin:-margin],
+            expected[
                 :,
-                rows + margin : rows + part.encoder[stage].shape[1] - margin,
-                columns + margin : columns + part.encoder[stage].shape[2] - margin,
+                rows + margin : rows + found.shape[1] - margin,
+                columns + margin : columns + found.shape[2] - margin,
             ],
             rtol=1e-4,
             atol=1e-5,

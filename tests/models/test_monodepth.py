@@ -3,7 +3,6 @@
 import dataclasses
 from functools import partial
 
-import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -14,7 +13,6 @@ from nstjax.errors import NstjaxError
 from nstjax.losses.depth import DEPTH_NORMS, depth_loss
 from nstjax.models.monodepth import (
     MonodepthSpec,
-    disp_to_depth,
     disparities,
     disparity,
     forward,
@@ -219,16 +217,6 @@ def test_gradient_for_the_weights_is_that_of_differences():
             )
         )
         np.testing.assert_allclose(slope, (ahead - behind) / (2 * step), rtol=1e-4)
-
-
-class DepthTest(chex.TestCase):
-    @chex.variants(with_jit=True)
-    def test_depth_is_the_inverse_of_disparity(self):
-        scaled, depth = self.variant(disp_to_depth)(jnp.asarray([0.0, 0.5, 1.0]))
-        np.testing.assert_allclose(scaled, [0.01, 5.005, 10], rtol=1e-6)
-        np.testing.assert_allclose(depth, [100, 1 / 5.005, 0.1], rtol=1e-5)
-        _, depth = disp_to_depth(jnp.asarray(1.0), min_depth=2.0, max_depth=4.0)
-        np.testing.assert_allclose(depth, 2, rtol=1e-6)
 
 
 def test_defaults_are_monodepth2():

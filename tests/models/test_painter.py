@@ -80,14 +80,6 @@ def test_shares_of_one_style_are_that_style(params):
     np.testing.assert_allclose(shared, alone, atol=1e-4)
 
 
-def test_folding_is_undone_by_unfolding():
-    x = image(3)
-    folded = painter._fold(x)
-    assert folded.shape == (1, 8, 12, 12)
-    np.testing.assert_array_equal(folded[0, 1, 2, 3:6], x[0, 2, 5])
-    np.testing.assert_array_equal(painter._unfold(folded), x)
-
-
 def test_a_spec_survives_json():
     assert PainterSpec.from_dict(SPEC.to_dict()) == SPEC
     with pytest.raises(NstjaxError, match="has the fields"):

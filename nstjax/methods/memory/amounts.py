@@ -50,7 +50,7 @@ def show_amount(amount: float) -> str:
 
 
 def available_memory() -> int | None:
-    """Bytes that this process may still fill, or None where nobody says.
+    """Bytes that this process may still fill, or None where the system does not say.
 
     On Linux what the kernel estimates, no more than the container allows; on
     other systems half of what is built in.

@@ -16,8 +16,8 @@ _SHARE = 0.6
 _SIDES = (2048, 1536, 1024, 768, 512, 384, 256, 192)
 # Copies of the features that Style-Swap makes of all positions.
 _SWAP_COPIES = 5
-# A style's shorter side that is not enlarged. Measuring it takes no more than what the
-# compiler takes later, which is counted.
+# The shorter side of a style that is not enlarged. Measuring it takes no more memory
+# than the compiler does later, which is counted.
 _USUAL_STYLE = 512
 
 

@@ -14,6 +14,7 @@ import jax
 import numpy as np
 
 from nstjax.methods import feedforward
+from nstjax.methods.base import OnTile
 from nstjax.methods.specs import LevelStatistics, OnePassSpec
 from nstjax.methods.tiling import moments
 from nstjax.methods.tiling.receptive_field import (
@@ -23,8 +24,6 @@ from nstjax.methods.tiling.receptive_field import (
 from nstjax.methods.tiling.spans import Span, count, read_window, tiles
 from nstjax.types import Array, Features, Params
 
-# Told after every tile: how many are done, and how many there are in all.
-OnTile = Callable[[int, int], None]
 # Takes the content's statistics, and gives those to be used in their place.
 OnStatistics = Callable[[Sequence[LevelStatistics]], Sequence[LevelStatistics]]
 
@@ -155,8 +154,7 @@ def style_swap_in_tiles(
     Args:
         styles: features from `nstjax.methods.feedforward.encode`.
         tiling: how to cut the picture; features are kept in any case.
-        weights, patch_size, stride: see
-            `nstjax.methods.feedforward.style_swap_transfer`.
+        weights, patch_size, stride: see `nstjax.methods.feedforward.swap_features`.
         params, content, masks, alpha, spec, on_tile: see `adain_in_tiles`.
 
     Returns:

@@ -2,11 +2,11 @@
 
 From release 0.10 on jaxlib hands convolutions and products to YNNPACK. Without it, by
 Eigen, the networks here take .75 to .95 of the time (with 0.12, .65 to 1), and their
-training .7. And what it fuses, it compiles by way of MLIR; without, which 0.12 knows no
-more, compiling takes .7 of the time, and programs of one pass run as fast. LLVM's
-second level of optimising in place of its third takes .75 to .9 of what is left, and
-programs run as fast, too; those made by way of MLIR do not. Programs that run for long
-get both back (docs/performance.md).
+training .7. And what it fuses, it compiles by way of MLIR; without that, for which 0.12
+has no flag any more, compiling takes .7 of the time, and programs of one pass run as
+fast. LLVM's second level of optimising in place of its third takes .75 to .9 of what is
+left, and programs run as fast, too; those made by way of MLIR do not. Programs that run
+for long get both back (docs/performance.md).
 
 XLA reads its flags once, when jax starts, and aborts the process at one that it does
 not know; so `set_flags` must run before ``import jax``, and sets them only for releases

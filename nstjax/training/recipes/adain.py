@@ -29,6 +29,8 @@ from nstjax.training.recipes.decoding import (
     decoder_metadata,
     decoder_spec,
     make_encode,
+    side_by_side,
+    weighted_sum,
 )
 from nstjax.training.recipes.initial import begin_from_initial
 from nstjax.training.sources import content_and_style
@@ -140,9 +142,7 @@ def make_task(config: ConfigDict) -> Task:
         values |= table.evaluate(
             terms, result, of_content, dataclasses.replace(of_style, key=key)
         )
-        return sum(config[f"{name}_weight"] * term for name, term in values.items()), (
-            values
-        )
+        return weighted_sum(config, values), values
 
     def sample(params: Any, frozen: Any, batch: Mapping[str, Array]) -> Array:
         """Content, style and result side by side."""
@@ -157,8 +157,7 @@ def make_task(config: ConfigDict) -> Task:
             ddof=ddof,
         )
         image = decoders.decode(params, target, spec=spec)
-        small = jax.image.resize(style, content.shape, "linear")
-        return jnp.clip(jnp.concatenate([content, small, image], axis=2), 0, 1)
+        return side_by_side(content, style, image)
 
     def export(params: Any, recipe: str):
         metadata = decoder_metadata(

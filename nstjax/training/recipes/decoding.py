@@ -1,9 +1,11 @@
 """What all trainings of a decoder have in common."""
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
+import jax
+import jax.numpy as jnp
 from ml_collections import ConfigDict
 
 from nstjax.errors import NstjaxError
@@ -86,6 +88,18 @@ def decoder_metadata(
         }
         | notes,
     )
+
+
+def weighted_sum(config: ConfigDict, terms: Mapping[str, Any]) -> Array:
+    """The sum of terms, each times the config's leaf ``NAME_weight``."""
+    total = sum(config[f"{name}_weight"] * term for name, term in terms.items())
+    return jnp.asarray(total)
+
+
+def side_by_side(content: Array, style: Array, image: Array) -> Array:
+    """Contents, styles and results beside each other, [B, H, 3 W, 3] in [0, 1]."""
+    small = jax.image.resize(style, content.shape, "linear")
+    return jnp.clip(jnp.concatenate([content, small, image], axis=2), 0, 1)
 
 
 def check_weights(config: ConfigDict, names: tuple[str, ...]) -> None:

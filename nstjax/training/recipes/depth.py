@@ -28,7 +28,7 @@ from nstjax.models import fast_depth, monodepth
 from nstjax.ops.resample import resize, size_of
 from nstjax.precision import computed_in
 from nstjax.training.recipes.adversarial import adversarial_step
-from nstjax.training.recipes.decoding import check_weights
+from nstjax.training.recipes.decoding import check_weights, weighted_sum
 from nstjax.training.recipes.depth_network import (
     calibration_batches,
     network_spec,
@@ -197,7 +197,7 @@ def _make_loss(
         }
         if config.teacher and not held_out:
             terms["hint"] = hints(params["maps"], outputs, looked_at)
-        total = sum(config[f"{name}_weight"] * term for name, term in terms.items())
+        total = weighted_sum(config, terms)
         if held_out:
             known = resize(beside, size_of(found[finest]), method="linear")
             terms["spearman"] = rank_correlation(found[finest], known)

@@ -26,7 +26,11 @@ from nstjax.models import painter, vgg
 from nstjax.models.depth import disparity
 from nstjax.models.painter import PainterSpec
 from nstjax.ops.stats import Statistics, channel_mean_std
-from nstjax.training.recipes.decoding import check_weights
+from nstjax.training.recipes.decoding import (
+    check_weights,
+    side_by_side,
+    weighted_sum,
+)
 from nstjax.training.recipes.initial import begin_from_initial, teacher_notes
 from nstjax.training.sources import by_texture, content_and_style
 from nstjax.training.task import Task, to_unit
@@ -119,18 +123,14 @@ def make_task(config: ConfigDict) -> Task:
                 values[name] = values.get(name, 0.0) + value / len(judges)
         if count:
             values["identity"] = jnp.square(image[:count] - content[:count]).mean()
-        return sum(config[f"{name}_weight"] * term for name, term in values.items()), (
-            values
-        )
+        return weighted_sum(config, values), values
 
     def sample(params: Any, frozen: Any, batch: Mapping[str, Array]) -> Array:
         """Content, style and result side by side."""
         del frozen
         content = to_unit(batch["content"])
         style = to_unit(batch["style"])
-        image = paint(params, content, style)
-        small = jax.image.resize(style, content.shape, "linear")
-        return jnp.clip(jnp.concatenate([content, small, image], axis=2), 0, 1)
+        return side_by_side(content, style, paint(params, content, style))
 
     def export(params: Any, recipe: str):
         notes = {

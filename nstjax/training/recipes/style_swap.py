@@ -24,6 +24,7 @@ from nstjax.training.recipes.decoding import (
     decoder_metadata,
     decoder_spec,
     make_encode,
+    weighted_sum,
 )
 from nstjax.training.recipes.initial import begin_from_initial
 from nstjax.training.sources import content_and_style
@@ -109,9 +110,7 @@ def make_task(config: ConfigDict) -> Task:
             "swapped": distances["swapped"],
             "tv": variation,
         }
-        return sum(config[f"{name}_weight"] * term for name, term in terms.items()), (
-            terms
-        )
+        return weighted_sum(config, terms), terms
 
     def sample(params: Any, frozen: Any, batch: Mapping[str, Array]) -> Array:
         """Content, style, content swapped for the style, content decoded again."""

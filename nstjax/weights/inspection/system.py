@@ -52,7 +52,7 @@ def _devices() -> list[tuple[str, str]]:
 
 
 def _describe(device) -> str:
-    # Of CPUs, there are no figures.
+    # CPUs report no figures.
     limit = (device.memory_stats() or {}).get("bytes_limit")
     memory = f", {limit / 2**30:.1f} GiB for jax" if limit else ""
     return f"{device.platform} {device.id}: {device.device_kind}{memory}"

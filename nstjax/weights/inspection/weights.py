@@ -14,7 +14,6 @@ from nstjax import examples
 from nstjax.errors import NstjaxError
 from nstjax.io.weights import (
     WeightsMetadata,
-    check_shapes,
     flatten_params,
     load_weights,
     sha256_of,
@@ -23,13 +22,13 @@ from nstjax.methods.decoder_methods import DecoderMethod
 from nstjax.methods.networks import check_transform
 from nstjax.methods.options import method_options
 from nstjax.methods.table import METHODS
-from nstjax.models import decoders, depth, lpips, painter, vgg
+from nstjax.models import decoders, painter, vgg
 from nstjax.transforms.adain import feature_statistics
 from nstjax.weights.conversion.command import convert
 from nstjax.weights.conversion.layouts import converter_of
 from nstjax.weights.conversion.scale import measure_scale
 from nstjax.weights.conversion.sources import open_source
-from nstjax.weights.pretrained import bundled_names, weights_path
+from nstjax.weights.pretrained import SPECS, bundled_names, check_fit, weights_path
 from nstjax.weights.store.cache import weights_file
 from nstjax.weights.store.entries import find_entry, known
 
@@ -122,7 +121,8 @@ def open_network(name_or_path: str | os.PathLike) -> Network:
     if not source.ours:
         return _converted(path, converter_of(source))
     params, metadata = load_weights(path)
-    _check_own(path, params, metadata)
+    if metadata.kind in SPECS:
+        check_fit(path, params, metadata)
     what = _KINDS.get(metadata.kind, f"a {metadata.kind}").removeprefix("a ")
     return Network(path, params, metadata, f"{metadata.name}: {what}, converted")
 
@@ -262,30 +262,6 @@ def _converted(path: Path, converter: str) -> Network:
     return Network(
         path, result.params, result.metadata, result.summary, result.warnings
     )
-
-
-def _check_own(path: Path, params: Mapping[str, Any], about: WeightsMetadata) -> None:
-    """Raises NstjaxError if a converted file does not fit its own spec."""
-    try:
-        if about.kind in vgg.KINDS:
-            shapes = vgg.param_shapes(vgg.VGGSpec.from_dict(about.spec))
-        elif about.kind == "decoder":
-            shapes = decoders.param_shapes(decoders.DecoderSpec.from_dict(about.spec))
-        elif about.kind == "painter":
-            shapes = painter.param_shapes(painter.PainterSpec.from_dict(about.spec))
-        elif about.kind == "depth":
-            shapes = depth.param_shapes(depth.spec_from_dict(about.spec))
-        elif about.kind == "lpips":
-            shapes = lpips.param_shapes(lpips.LpipsSpec.from_dict(about.spec))
-        else:
-            return
-    except NstjaxError:
-        raise
-    except (TypeError, ValueError) as error:
-        raise NstjaxError(
-            f"{path} has damaged metadata; convert or export it again"
-        ) from error
-    check_shapes(params, shapes, where=str(path))
 
 
 def _size_of(path: Path) -> str:
