@@ -6,11 +6,11 @@
 
 Presets, each from random weights to a painter by one command:
     adain: the stage "begin" learns to paint with a low weight on the style, from which
-        "paint" goes on with three times that; "refine" keeps more of the content, and
-        its plain places plain; "again" does the same from a high rate once more, and
-        "finish" with a little more weight on all that is not style.
-    adain-lap: the same, and a further stage with a term that keeps the content's edges.
-    adain-depth: the same with a term that keeps the content's depth.
+        "paint" continues with three times that weight. "refine" keeps more of the
+        content, and keeps its plain areas plain. "again" and "once_more" start anew
+        from a high learning rate. "finish" raises the weights of everything but style.
+    adain-lap: the same, then a stage with a term that keeps the content's edges.
+    adain-depth: the same, then a stage with a term that keeps the content's depth.
 
 What is bundled came about in parts, see the model cards. On two CPU cores,
 tools/train_painter_in_torch.py goes through the stages in as long as it is given. Five
@@ -33,7 +33,7 @@ def get_config(preset="adain"):
 def base():
     config = common.training("painter", "adain-slim")
     # The stages in order, and what each sets; see nstjax/training/stages.py.
-    config.stages = ("begin", "paint", "refine", "again", "finish")
+    config.stages = ("begin", "paint", "refine", "again", "once_more", "finish")
     config.begin = ConfigDict({"steps": 3_000, "schedule": "constant"})
     config.paint = ConfigDict(
         {
@@ -149,9 +149,20 @@ def base():
         plain_weight=800.0,
         flat_weight=420.0,
     )
-    config.finish = further(
+    config.once_more = further(
         config.again,
-        content_weight=2.85,
+        steps=6_000,
+        warmup_steps=100,
+        average_decay=0.999,
+        learning_rate=8e-4,
+        content_weight=2.7,
+        moments_weight=19.0,
+        plain_weight=850.0,
+        flat_weight=460.0,
+    )
+    config.finish = further(
+        config.once_more,
+        content_weight=3.25,
         moments_weight=20.0,
         plain_weight=1000.0,
         flat_weight=520.0,

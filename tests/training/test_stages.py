@@ -24,7 +24,8 @@ def test_a_training_without_stages_is_one():
 def test_stages_set_their_leaves_and_begin_where_the_last_ended():
     config = load_config("painter:adain-lap", ["--config.begin.steps=7"])
     stages = {s.name: s for s in stages_of(config, Path("runs/x"))}
-    assert list(stages) == ["begin", "paint", "refine", "again", "finish", "lap"]
+    names = "begin", "paint", "refine", "again", "once_more", "finish", "lap"
+    assert tuple(stages) == names
     begin, paint, refine = (stages[name] for name in ("begin", "paint", "refine"))
     finish, lap = stages["finish"], stages["lap"]
     assert begin.config.steps == 7 and begin.config.initial == ""
@@ -83,6 +84,8 @@ def test_a_painter_from_random_weights_to_a_picture(judge, tmp_path, capsys):
         "refine.warmup_steps": 1,
         "again.steps": 3,
         "again.warmup_steps": 1,
+        "once_more.steps": 3,
+        "once_more.warmup_steps": 1,
         "finish.steps": 3,
         "finish.warmup_steps": 1,
         "warmup_steps": 1,
@@ -93,7 +96,7 @@ def test_a_painter_from_random_weights_to_a_picture(judge, tmp_path, capsys):
     params, metadata = load_weights(workdir / "adain-slim.safetensors")
     assert metadata.kind == "painter" and len(metadata.notes["loss_encoders"]) == 2
     note = json.loads((workdir / "config.json").read_text())
-    assert note["initial"] == str(workdir / "again" / "adain-slim.safetensors")
+    assert note["initial"] == str(workdir / "once_more" / "adain-slim.safetensors")
     assert "stages" not in note
     painted = nstjax.stylize(
         "chelsea", "night", size=64, decoder=str(workdir / "adain-slim.safetensors")
