@@ -35,6 +35,8 @@ from nstjax.types import Array
 _BLOCK = 1024
 # The least norm of a style patch: one of zeros correlates 0 with everything.
 _LEAST_NORM = 1e-8
+# Positions are counted in 32 bits, also where jax has been told to use 64.
+_FIRST = np.int32(0)
 
 
 def style_swap(
@@ -125,7 +127,7 @@ def _match(
         # The last block begins early enough to be whole.
         row = jnp.minimum(number * rows, count[0] - rows)
         block = lax.dynamic_slice_in_dim(content, row * stride, height)
-        best = jnp.full((rows, count[1]), -jnp.inf)
+        best = jnp.full((rows, count[1]), -jnp.inf, jnp.float32)
         found = jnp.zeros((rows, count[1]), jnp.int32)
         first = 0
         for style in styles:
@@ -135,8 +137,8 @@ def _match(
             first += math.prod(_count(style.shape[:2], patch_size, stride))
         return lax.dynamic_update_slice_in_dim(matches, found, row, 0)
 
-    blocks = -(-count[0] // rows)
-    return lax.fori_loop(0, blocks, match_block, jnp.zeros(count, jnp.int32))
+    blocks = np.int32(-(-count[0] // rows))
+    return lax.fori_loop(_FIRST, blocks, match_block, jnp.zeros(count, jnp.int32))
 
 
 def _match_style(
@@ -191,7 +193,8 @@ def _match_style(
         better = score > best[0]
         return jnp.where(better, score, best[0]), jnp.where(better, index, best[1])
 
-    return lax.fori_loop(0, -(-count[0] // rows), improve, best)
+    blocks = np.int32(-(-count[0] // rows))
+    return lax.fori_loop(_FIRST, blocks, improve, best)
 
 
 def _rebuild(
@@ -218,11 +221,13 @@ def _rebuild(
         dy, dx = offset
         values = features[corner + dy * width + dx]
         values = lax.pad(values, jnp.float32(0), gaps)
-        window = lax.dynamic_slice(total, (dy, dx, 0), values.shape)
-        return lax.dynamic_update_slice(total, window + values, (dy, dx, 0)), None
+        window = lax.dynamic_slice(total, (dy, dx, _FIRST), values.shape)
+        total = lax.dynamic_update_slice(total, window + values, (dy, dx, _FIRST))
+        return total, None
 
     offsets = np.indices((patch_size, patch_size), np.int32).reshape(2, -1)
-    total, _ = lax.scan(add, jnp.zeros((*padded, channels)), tuple(offsets))
+    empty = jnp.zeros((*padded, channels), jnp.float32)
+    total, _ = lax.scan(add, empty, tuple(offsets))
     overlaps = [_overlaps(n, patch_size, stride) for n in matches.shape]
     mean = total / np.multiply.outer(*overlaps)[:, :, None]
     return mean[: size[0], : size[1]]

@@ -191,6 +191,19 @@ def test_half_precision_is_matched_in_single():
     np.testing.assert_allclose(np.asarray(swapped[0], np.float32), expected, rtol=0.02)
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_works_where_jax_uses_double_precision(dtype):
+    content, style, other = (
+        x.astype(dtype)
+        for x in random_features((1, 12, 9, 6), (1, 8, 10, 6), (1, 7, 7, 6))
+    )
+    with jax.enable_x64(True):
+        swapped = style_swap(content, [style, other], patch_size=3, stride=2)
+    assert swapped.dtype == dtype
+    expected = brute_swap(content[0], [style[0], other[0]], 3, 2)
+    np.testing.assert_allclose(swapped[0], expected, rtol=1e-5)
+
+
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
