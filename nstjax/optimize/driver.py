@@ -1,6 +1,7 @@
 """The host's side of a run: chunk after chunk, with progress and Ctrl-C."""
 
 import dataclasses
+import numbers
 from collections.abc import Callable, Mapping
 from functools import partial
 
@@ -8,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from nstjax.errors import NstjaxError
 from nstjax.interrupts import deferred_interrupt
 from nstjax.optimize.engine import CONVERGED, NOT_FINITE, RUNNING, Record, RunState
 
@@ -68,13 +70,16 @@ def drive(
         The last state, and the records of all chunks, on the host.
 
     Raises:
+        NstjaxError: if a number is no whole one, or too small.
         KeyboardInterrupt: on a second Ctrl-C while the first one waits for the
             end of a chunk. A single one just ends the run.
     """
-    if evaluations < 0 or chunk_size < 1:
-        raise ValueError(
-            "a run has 0 or more evaluations, in chunks of 1 or more; got "
-            f"{evaluations} and {chunk_size}"
+    # Of a fraction, the compiled loop would never make the last part.
+    whole = all(isinstance(n, numbers.Integral) for n in (evaluations, chunk_size))
+    if not whole or evaluations < 0 or chunk_size < 1:
+        raise NstjaxError(
+            "a run has 0 or more evaluations, in chunks of 1 or more, both whole "
+            f"numbers; got {evaluations} and {chunk_size}"
         )
     # A copy, since `advance` may consume it, and leaf by leaf, since no two
     # leaves may share their memory then.

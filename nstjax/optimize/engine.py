@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
+from nstjax.errors import NstjaxError
 from nstjax.lazy import chex  # quoted below, so that it is not imported
 from nstjax.optimize.solver import Clamp, ObjectiveOfX, Solver
 from nstjax.types import Array, Terms
@@ -62,7 +63,18 @@ class Record(NamedTuple):
 
 
 def start(x: Array, *, solver: Solver, bounds: Bounds | None = None) -> RunState:
-    """Makes the state of a run that begins at x, moved into the bounds."""
+    """Makes the state of a run that begins at x, moved into the bounds.
+
+    Raises:
+        NstjaxError: if x is not an array of floating-point numbers.
+    """
+    dtype = getattr(x, "dtype", None)
+    if dtype is None or not jnp.issubdtype(dtype, jnp.floating):
+        raise NstjaxError(
+            "x must be an array of floating-point numbers, not "
+            f"{type(x).__name__ if dtype is None else dtype}; of a picture of uint8, "
+            "divide by 255"
+        )
     # With its dtype named, x is not weakly typed. What the compiled loop returns never
     # is, so that the second chunk would be compiled again otherwise.
     x = clamp(jnp.asarray(x, jnp.result_type(x)), bounds)

@@ -137,7 +137,7 @@ def optimise(
         objective: ``objective(x, shared, targets) -> (total, terms)``: a scalar,
             differentiable in x, and its parts by name. Give the same function
             object again, and it is not compiled again.
-        x: where to begin, of any shape.
+        x: where to begin, floating-point, of any shape.
         shared: the objective's second argument, such as networks' weights.
         targets: its third, such as what a picture is compared with.
         solver: from `nstjax.optimize.adam.adam`, `nstjax.optimize.lbfgs.lbfgs` (the
@@ -151,7 +151,8 @@ def optimise(
         why it ended.
 
     Raises:
-        ValueError: if `evaluations` is negative.
+        NstjaxError: if `x` is not an array of floating-point numbers, or `evaluations`
+            is not a whole number from 0 up.
     """
     if solver is None:
         # Imported here: Optax takes a moment, and not everybody needs it.

@@ -7,10 +7,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from nstjax.errors import NstjaxError
 from nstjax.optimize.adam import adam
 from nstjax.optimize.engine import advance, start
 from nstjax.optimize.lbfgs import lbfgs
-from nstjax.optimize.minimise import minimise
+from nstjax.optimize.minimise import minimise, optimise
 from nstjax.optimize.torch_lbfgs import torch_lbfgs
 from nstjax.optimize.trace import concatenate
 
@@ -286,10 +287,28 @@ def test_no_evaluations_change_nothing():
     assert result.reason == "finished" and len(result.trace) == 0
 
 
-@pytest.mark.parametrize("wrong", [{"evaluations": -1}, {"chunk_size": 0}])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"evaluations": -1},
+        {"chunk_size": 0},
+        # With these the loop would go on for ever.
+        {"evaluations": 2.5},
+        {"evaluations": float("nan")},
+        {"chunk_size": 1.5},
+    ],
+)
 def test_refuses_impossible_numbers(wrong):
-    with pytest.raises(ValueError, match="0 or more evaluations"):
+    with pytest.raises(NstjaxError, match="0 or more evaluations"):
         run(SOLVERS["adam"], **{"evaluations": 5} | wrong)
+
+
+@pytest.mark.parametrize(
+    "x", [np.zeros(3, np.int32), np.zeros(3, np.uint8), [0.0, 1.0], 1.0]
+)
+def test_refuses_a_start_that_holds_no_floating_point_numbers(x):
+    with pytest.raises(NstjaxError, match="array of floating-point numbers, not"):
+        optimise(lambda x, shared, targets: ((x**2).sum(), {}), x, evaluations=1)
 
 
 def test_refuses_a_total_that_is_no_scalar():
