@@ -64,7 +64,7 @@ class Studio:
     def paint(
         self, settings: Settings, folder: Path, stop: threading.Event
     ) -> Iterator[Step]:
-        """Paints a picture, full-size, into a PNG file.
+        """Paints a picture, full-size, into a PNG file, as transparent as the content.
 
         Args:
             settings: what to paint.
@@ -77,6 +77,7 @@ class Studio:
         Raises:
             NstjaxError: in one sentence, for anything that cannot be used.
         """
+        from nstjax.methods.images import read_content
 
         def work(tell: Callable[[Step], None]) -> Step:
             done, total = 0, None
@@ -91,16 +92,21 @@ class Studio:
             painter = self._painter(
                 settings.method, settings.preset, options.pop("encoder", "")
             )
+            content, opacity = read_content(settings.content)
             image = painter.paint(
-                settings.content,
+                content,
                 style=settings.styles,
                 size=settings.size,
                 style_blend=settings.blend,
                 on_progress=on_progress,
                 **options,
             )
-            path = folder / f"{settings.stem}.png"
-            write_image(path, image)
+            path = folder / settings.result_name(".png")
+            picture = image
+            if opacity is not None:
+                opacity = resize_image(opacity, image.shape[:2])
+                picture = np.concatenate([image, opacity], axis=2)
+            write_image(path, picture)
             # At the end a stop comes too late to change anything.
             stopped = stop.is_set() and total is not None and done < total
             return Step(done, total, image, path, stopped, last=True)
@@ -121,7 +127,7 @@ class Studio:
             result = stylize_video(
                 settings.content,
                 settings.styles,
-                folder / f"{settings.stem}.mp4",
+                folder / settings.result_name(".mp4"),
                 method=settings.method,
                 preset=settings.preset,
                 size=settings.size,

@@ -8,6 +8,7 @@ from typing import Any
 
 from nstjax import examples
 from nstjax.errors import NstjaxError
+from nstjax.io.files import fit_name
 from nstjax.methods.options import method_options
 from nstjax.methods.table import METHODS
 
@@ -45,10 +46,14 @@ class Settings:
     options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     preset: str = "best"
 
-    @property
-    def stem(self) -> str:
-        """A name for the result, without an ending."""
-        return "_".join(Path(path).stem for path in (self.content, *self.styles))
+    def result_name(self, suffix: str) -> str:
+        """A name for the result, no longer than file systems allow.
+
+        Args:
+            suffix: the result's ending.
+        """
+        stems = (Path(path).stem for path in (self.content, *self.styles))
+        return fit_name("_".join(stems), suffix)
 
     def command(self, suffix: str = ".png") -> str:
         """The command line that paints the same, in a folder that has the files.
@@ -56,8 +61,8 @@ class Settings:
         Args:
             suffix: the result's ending.
         """
-        words = ["nstjax", "stylize", "--content", Path(self.content).name]
-        words += ["--style", *(Path(style).name for style in self.styles)]
+        words = ["nstjax", "stylize", "--content", _argument(self.content)]
+        words += ["--style", *map(_argument, self.styles)]
         if self.blend is not None:
             words += ["--style-blend", *map(_number, self.blend)]
         if self.method != "adain":
@@ -68,7 +73,7 @@ class Settings:
             words += [f"--{name.replace('_', '-')}", _number(value)]
         if self.size is not None:
             words += ["--size", str(self.size)]
-        return shlex.join([*words, "--output", self.stem + suffix])
+        return shlex.join([*words, "--output", _argument(self.result_name(suffix))])
 
 
 def preset_of(method: str, encoder: str | None) -> str:
@@ -162,6 +167,12 @@ def _whole(name: str, value: float) -> int:
     if value != int(value) or not 1 <= value < 2**31:
         raise NstjaxError(f"{name} must be a whole number from 1 up, not {value:g}")
     return int(value)
+
+
+def _argument(path: str) -> str:
+    """A file's name as an argument, which an option's first letter would not be."""
+    name = Path(path).name
+    return f"./{name}" if name.startswith("-") else name
 
 
 def _number(value: Any) -> str:

@@ -46,6 +46,25 @@ def test_the_command_paints_the_same(photo, tmp_path, monkeypatch):
     assert painted.shape == (64, 80, 3)
 
 
+def test_the_command_keeps_the_same_transparent(tmp_path, monkeypatch):
+    """At another size, too."""
+    rows, columns = np.mgrid[0:64, 0:80]
+    pixels = np.stack([3 * rows, 3 * columns, 0 * rows, 4 * rows], axis=2)
+    photo = tmp_path / "photo.png"
+    Image.fromarray(pixels.astype(np.uint8), "RGBA").save(photo)
+    settings = _settings(photo, size=40)
+    *_, last = Studio().paint(settings, tmp_path / "page", threading.Event())
+    assert last.picture.shape == (32, 40, 3)
+    monkeypatch.chdir(tmp_path)
+    program, *arguments = shlex.split(settings.command())
+    assert main([*arguments, "--quiet"]) == 0
+    expected, painted = _pixels(tmp_path / last.result.name), _pixels(last.result)
+    assert painted.shape == expected.shape == (32, 40, 4)
+    # Two rows of the photograph make one.
+    np.testing.assert_allclose(painted[2:-2, :, 3], pixels[4:-4:2, ::2, 3] + 2, atol=1)
+    assert np.abs(painted - expected).max() <= 1
+
+
 @pytest.mark.slow
 def test_a_stop_keeps_the_picture_so_far(photo, tmp_path):
     settings = _settings(photo, method="gatys", options={"iterations": 5000})

@@ -68,6 +68,24 @@ def test_names_are_quoted_and_folders_left_out(tmp_path):
     assert parsed.output == "my photo_night_it's.png"
 
 
+def test_names_that_begin_like_options_are_no_options(tmp_path):
+    photo, style = str(tmp_path / "-photo.png"), str(tmp_path / "--style.png")
+    parsed = _parsed(_settings(content=photo, styles=("night", style)))
+    assert parsed.content == ["./-photo.png"]
+    assert parsed.style == ["night", "./--style.png"]
+    assert parsed.output == "./-photo_night_--style.png"
+
+
+def test_long_names_give_a_name_that_can_be_written(tmp_path):
+    names = [letter * 200 + ".png" for letter in "abc"]
+    settings = _settings(content=names[0], styles=names[1:])
+    other = _settings(content=names[0], styles=names[:0:-1])
+    output = _parsed(settings).output
+    (tmp_path / output).touch()
+    assert output.startswith("aaa") and output.endswith(".png")
+    assert output != _parsed(other).output
+
+
 def test_equal_weights_are_none():
     assert _settings(styles=("night", "wave"), weights=(2, 2)).blend is None
 
