@@ -415,7 +415,8 @@ def _coding(
 
 
 def _batch_size(plan: Plan, wanted: int | None, max_memory: Any) -> int:
-    if not plan.method.in_one_pass or plan.tiling is not None:
+    # Other methods may have networks of any kind, or none.
+    if not plan.method.paints_batches or plan.tiling is not None:
         return 1
     each = _EACH.get(jax.default_backend(), _EACH_ELSEWHERE)
     return largest_batch(

@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from PIL import Image
 
 import nstjax
 from nstjax.configuration import load_config
@@ -145,3 +146,24 @@ def test_a_method(monkeypatch):
     ):
         with pytest.raises(NstjaxError, match=words):
             nstjax.stylize(content, style, method="tint", **wrong)
+
+
+@pytest.mark.parametrize("networks", [None, ("an encoder", "a decoder")])
+def test_a_method_paints_clips(monkeypatch, tmp_path, networks):
+    pytest.importorskip("av", reason="clips need the extra [video]")
+    method = Tint("tint")
+    monkeypatch.setattr(method, "load", lambda options: networks)
+    monkeypatch.setitem(METHODS, "tint", method)
+    black, red = (Image.new("RGB", (24, 20), color) for color in ("black", "red"))
+    black.save(tmp_path / "clip.gif", save_all=True, append_images=[red])
+    white = np.ones((16, 16, 3), np.float32)
+    result = nstjax.stylize_video(
+        tmp_path / "clip.gif", white, tmp_path / "out", method="tint", temporal="off"
+    )
+    assert result.frames == 2
+    first, second = (
+        np.asarray(Image.open(path)) for path in sorted((tmp_path / "out").iterdir())
+    )
+    np.testing.assert_allclose(first, np.full((20, 24, 3), 127.5), atol=1)
+    expected = np.broadcast_to([255, 127.5, 127.5], (20, 24, 3))
+    np.testing.assert_allclose(second, expected, atol=1)
