@@ -125,6 +125,8 @@ def _reason(error: Exception) -> str:
     # ValueError, as configs raise them, its text.
     lines = str(error).strip().splitlines()
     last = lines[-1].strip() if lines else type(error).__name__
+    # Of some it shows the tuple that they were raised with.
+    last = re.sub(r"\('([^']*)', '([^']*)'\)$", r"\1: \2", last)
     return last.removeprefix("ValueError: ")
 
 

@@ -73,7 +73,10 @@ def test_shipped_ones_go_by_name(path):
         ("--config.qwertz=3", "has no qwertz"),
         ("--config.steps=abc", "does not take --config.steps=abc"),
         ("--config.steps=1.5", "does not take --config.steps=1.5"),
-        ("--config.flip=perhaps", "does not take --config.flip=perhaps"),
+        (
+            "--config.flip=perhaps",
+            "--config.flip=perhaps: Non-boolean argument to boolean flag: perhaps",
+        ),
         ("--config.widths=(1, 'a')", "--config.widths takes a tuple of int, not"),
         ("--config.steps", "--config.steps needs a value, as in --config.steps=1"),
         ("--steps=3", "'--steps=3' is no config override; write --config.key=value"),

@@ -1,6 +1,7 @@
 """Whether a training config's common leaves make sense together."""
 
 import math
+from pathlib import Path
 from typing import Any
 
 from ml_collections import ConfigDict
@@ -29,6 +30,9 @@ _NOT_NEGATIVE = (
     "decay_rate",
     "clip_norm",
 )
+_OTHERS = ("average_decay", "seed", "name")
+# The most that jax's generators tell apart.
+_LAST_SEED = 2**32 - 1
 _CHOICES = {
     "optimizer": OPTIMIZERS,
     "schedule": SCHEDULES,
@@ -43,7 +47,7 @@ def check_settings(config: ConfigDict) -> None:
     Raises:
         NstjaxError: naming the first that is missing or impossible.
     """
-    for name in (*_POSITIVE, *_NOT_NEGATIVE, *_CHOICES, "average_decay", "seed"):
+    for name in (*_POSITIVE, *_NOT_NEGATIVE, *_CHOICES, *_OTHERS):
         if name not in config:
             raise NstjaxError(
                 f"the config has no {name}; start it from configs/common.py"
@@ -57,8 +61,14 @@ def check_settings(config: ConfigDict) -> None:
         _require(config, name, config[name] in choices, f"one of {', '.join(choices)}")
     decay = config.average_decay
     _require(config, "average_decay", 0 <= decay < 1, "from 0 to below 1")
+    fine = 0 <= config.seed <= _LAST_SEED
+    _require(config, "seed", fine, f"from 0 to {_LAST_SEED}")
+    # The exported file's, which is to lie in the workdir where everybody sees it.
+    fine = Path(config.name).name == config.name != "" and config.name[0] != "."
+    _require(config, "name", fine, "a file's name without folders and ending")
 
 
 def _require(config: Any, name: str, fine: bool, what: str) -> None:
     if not fine:
-        raise NstjaxError(f"--config.{name} must be {what}, not {config[name]}")
+        shown = config[name] if config[name] != "" else "empty"
+        raise NstjaxError(f"--config.{name} must be {what}, not {shown}")
