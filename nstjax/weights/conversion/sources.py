@@ -67,7 +67,7 @@ def open_source(path: str | os.PathLike) -> Source:
     """
     path = Path(path)
     if not os.path.isfile(path):
-        raise NstjaxError(f"there is no file {path} to convert")
+        raise NstjaxError(f"there is no file {path}; check its name")
     try:
         source = _open(path)
     except NstjaxError as error:
