@@ -26,6 +26,22 @@ def check_compute_dtype(dtype: str) -> None:
         )
 
 
+def check_floating(**arrays: Any) -> None:
+    """Raises NstjaxError unless arrays, by name, hold floating-point numbers.
+
+    Of integers, sums and differences would wrap round without a word, and pictures of 0
+    to 255 be taken for ones in [0, 1].
+    """
+    for name, array in arrays.items():
+        dtype = getattr(array, "dtype", None)
+        if dtype is None or not jnp.issubdtype(dtype, jnp.floating):
+            kind = type(array).__name__ if dtype is None else f"one of {dtype}"
+            raise NstjaxError(
+                f"{name} must be an array of floating-point numbers, not {kind}; of a "
+                "picture of uint8, divide by 255"
+            )
+
+
 def cast_floating(tree: Any, dtype: Any) -> Any:
     """Casts the floating-point arrays of a pytree; `dtype` None casts nothing."""
     if dtype is None:

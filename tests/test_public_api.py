@@ -4,6 +4,7 @@ import inspect
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 import nstjax
@@ -76,6 +77,76 @@ def test_docstrings_say_what_goes_in_and_what_comes_out(name):
         assert parameter.name in listed, parameter
     if name.endswith("_loss"):
         assert "scalar" in text.partition("Returns:")[2], name
+
+
+# What each function of pictures or features needs besides, and how many it takes.
+NEEDS = {
+    "adain_content_loss": (2, {"normalisation": "mean"}),
+    "channel_mean_std": (1, {"eps": 1e-5}),
+    "checkerboard_loss": (1, {}),
+    "content_loss": (2, {"normalisation": "mean"}),
+    "flat_noise_loss": (3, {}),
+    "fringe_loss": (2, {}),
+    "gram_matrix": (1, {"normalisation": "hw"}),
+    "laplacian_response": (1, {"pool": 1, "channels": "sum"}),
+    "laplacian_targets": (1, {"pools": (1,), "channels": "sum"}),
+    "palette_loss": (2, {"key": None}),
+    "range_loss": (1, {}),
+    "style_swap": (2, {}),
+    "swap_loss": (2, {"normalisation": "mean", "gradient": "plain"}),
+    "temporal_loss": (3, {}),
+    "total_variation_loss": (1, {"kind": "mean_squares"}),
+}
+
+
+@pytest.mark.parametrize("name", NEEDS)
+@pytest.mark.parametrize("dtype", ["uint8", "int32"])
+def test_arrays_of_integers_are_refused(name, dtype):
+    """Whose differences wrap round: 1 - 2 is 255."""
+    count, options = NEEDS[name]
+    arrays = [np.ones((1, 40, 40, 3), dtype)] * count
+    with pytest.raises(
+        nstjax.NstjaxError, match=f"floating-point.* not one of {dtype}"
+    ):
+        getattr(nstjax, name)(*arrays, **options)
+
+
+def test_other_arrays_of_integers_are_refused():
+    pixels = np.ones((1, 40, 40, 3), np.uint8)
+    moments = nstjax.channel_mean_std(np.ones((1, 4, 4, 3), np.float32), eps=1e-5)
+    encoder, depth = nstjax.load_encoder("vgg19-slim"), nstjax.load_depth("slim")
+    decoder = nstjax.load_decoder("style-swap-slim")
+    gram, disparity = pixels[0], pixels[..., :1]
+    calls = (
+        lambda: nstjax.features(encoder.params, pixels, "relu1_1", spec=encoder.spec),
+        lambda: nstjax.disparity(depth.params, pixels, spec=depth.spec),
+        lambda: nstjax.decode(decoder.params, pixels, spec=decoder.spec),
+        lambda: nstjax.adain(pixels, moments),
+        lambda: nstjax.style_loss(gram, gram, normalisation="mean"),
+        lambda: nstjax.depth_loss(disparity, disparity, norm="l1"),
+        lambda: nstjax.color_loss(pixels, moments),
+        lambda: nstjax.adain_style_loss(
+            {"relu1_1": pixels}, {"relu1_1": moments}, normalisation="mean", eps=1e-5
+        ),
+        lambda: nstjax.laplacian_loss(
+            pixels,
+            (pixels,),
+            pools=(1,),
+            weights=(1.0,),
+            channels="each",
+            reduction="mean",
+        ),
+    )
+    for call in calls:
+        with pytest.raises(nstjax.NstjaxError, match="not one of uint8"):
+            call()
+
+
+def test_pictures_with_channels_in_front_are_refused():
+    encoder = nstjax.load_encoder("vgg19-slim")
+    image = np.ones((1, 3, 40, 40), np.float32)
+    with pytest.raises(AssertionError, match="dimension equal to '3' on axis '3'"):
+        nstjax.features(encoder.params, image, "relu1_1", spec=encoder.spec)
 
 
 def test_params_come_first():

@@ -33,6 +33,7 @@ from nstjax.losses.base import (
 )
 from nstjax.ops.color import opponent_colors
 from nstjax.ops.stats import Statistics, channel_mean_std
+from nstjax.precision import check_floating
 from nstjax.types import Array
 
 ADAIN_NORMALISATIONS = ("mean", "sum", "relative", "bounded")
@@ -58,12 +59,14 @@ def adain_content_loss(features: Array, target: Array, *, normalisation: str) ->
         A float32 scalar.
 
     Raises:
+        NstjaxError: for arrays of integers.
         ValueError: for an unknown normalisation.
 
     References:
         Huang & Belongie, 2017, https://arxiv.org/abs/1703.06868, equation 12.
     """
     _check(normalisation)
+    check_floating(features=features, target=target)
     chex.assert_equal_shape([features, target])
     features, target = (x.astype(jnp.float32) for x in (features, target))
     squares = jnp.square(features - target)
@@ -104,6 +107,7 @@ def adain_style_loss(
         A float32 scalar.
 
     Raises:
+        NstjaxError: for arrays of integers.
         ValueError: for an unknown normalisation, or different layers.
 
     References:
@@ -112,6 +116,7 @@ def adain_style_loss(
     _check(normalisation)
     if set(features) != set(target):
         raise ValueError(f"layers {sorted(features)} are not {sorted(target)}")
+    check_floating(**features)
     total = jnp.zeros((), jnp.float32)
     for layer in sorted(features):
         mean, std = channel_mean_std(
@@ -159,7 +164,11 @@ def color_loss(image: Array, target: Statistics) -> Array:
 
     Returns:
         Sum of squared differences of means and deviations, a float32 scalar.
+
+    Raises:
+        NstjaxError: for a picture of integers.
     """
+    check_floating(image=image)
     mine = color_statistics(image)
     squares = jnp.square(mine.mean - target.mean) + jnp.square(mine.std - target.std)
     return squares.sum(axis=(1, 2, 3)).mean()

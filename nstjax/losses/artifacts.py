@@ -12,6 +12,7 @@ from jax import lax
 from nstjax.lazy import chex
 from nstjax.losses.base import Loss, Picture
 from nstjax.ops.pooling import mean_over_blocks
+from nstjax.precision import check_floating
 from nstjax.types import Array
 
 
@@ -31,7 +32,13 @@ def flat_noise_loss(image: Array, content: Array, style: Array | None) -> Array:
 
     Returns:
         The mean excess over the flat area, a float32 scalar.
+
+    Raises:
+        NstjaxError: for pictures of integers.
     """
+    check_floating(image=image, content=content)
+    if style is not None:
+        check_floating(style=style)
     chex.assert_equal_shape([image, content])
     excess = local_energy(image)
     if style is not None:
@@ -93,8 +100,10 @@ def checkerboard_loss(image: Array) -> Array:
         the mean square as constant, so that adding other noise does not lower it.
 
     Raises:
+        NstjaxError: for a picture of integers.
         ValueError: for a picture with a side below `CHECKERBOARD_BLOCK`.
     """
+    check_floating(image=image)
     border = ((0, 0), (1, 1), (1, 1), (0, 0))
     detail = _detail(jnp.pad(image, border, mode="reflect"))
     batch, height, width, channels = detail.shape

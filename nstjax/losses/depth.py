@@ -13,6 +13,7 @@ import jax.numpy as jnp
 
 from nstjax.lazy import chex
 from nstjax.losses.base import Loss, Picture, check_choice
+from nstjax.precision import check_floating
 from nstjax.types import Array
 
 DEPTH_NORMS = ("l1", "l2")
@@ -42,8 +43,10 @@ def depth_loss(disparity: Array, target: Array, *, norm: str) -> Array:
         A scalar, averaged over the batch.
 
     Raises:
+        NstjaxError: for arrays of integers.
         ValueError: for another norm.
     """
+    check_floating(disparity=disparity, target=target)
     _check_pair(disparity, target)
     difference = _mean_normalised(disparity) - _mean_normalised(target)
     if norm == "l1":

@@ -27,6 +27,7 @@ from nstjax.losses.base import (
     names_of,
 )
 from nstjax.ops.stats import GRAM_NORMALISATIONS, channel_mean_std, gram_matrix
+from nstjax.precision import check_floating
 from nstjax.types import Array
 
 CONTENT_NORMALISATIONS = ("mean", "half_sum", "relative")
@@ -56,11 +57,13 @@ def content_loss(features: Array, target: Array, *, normalisation: str) -> Array
         A scalar, averaged over the batch.
 
     Raises:
+        NstjaxError: for arrays of integers.
         ValueError: for an unknown normalisation.
 
     References:
         Gatys et al., 2015, https://arxiv.org/abs/1508.06576, equation 1.
     """
+    check_floating(features=features, target=target)
     chex.assert_rank(features, 4)
     chex.assert_equal_shape([features, target])
     squares = jnp.square(features - target)
@@ -95,6 +98,7 @@ def style_loss(gram: Array, target: Array, *, normalisation: str) -> Array:
         A scalar, averaged over the batch.
 
     Raises:
+        NstjaxError: for arrays of integers.
         ValueError: for an unknown normalisation.
 
     Note:
@@ -105,6 +109,7 @@ def style_loss(gram: Array, target: Array, *, normalisation: str) -> Array:
     References:
         Gatys et al., 2015, https://arxiv.org/abs/1508.06576, equation 4.
     """
+    check_floating(gram=gram, target=target)
     chex.assert_rank(gram, 3)
     chex.assert_equal_shape([gram, target])
     squares = jnp.square(gram - target)

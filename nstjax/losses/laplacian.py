@@ -41,7 +41,7 @@ def laplacian_targets(
         [B, H // p - 2, W // p - 2, C] for "each".
 
     Raises:
-        NstjaxError: if the picture is too small for a pool.
+        NstjaxError: if the picture is too small for a pool, or of integers.
         ValueError: for another value of `channels`, or a pool below 1.
 
     References:
@@ -79,7 +79,7 @@ def laplacian_loss(
         A scalar: the weighted sum over the pools, averaged over the batch.
 
     Raises:
-        NstjaxError: if the picture is too small for a pool.
+        NstjaxError: if the picture is too small for a pool, or of integers.
         ValueError: for an unknown reduction, or lists of different lengths.
 
     References:

@@ -19,6 +19,7 @@ from nstjax.lazy import chex
 from nstjax.losses.base import Loss, Picture
 from nstjax.ops.color import opponent_colors
 from nstjax.ops.laplacian import laplacian_response
+from nstjax.precision import check_floating
 from nstjax.types import Array
 
 
@@ -46,9 +47,13 @@ def palette_loss(
     Returns:
         The mean over directions and pictures, a float32 scalar.
 
+    Raises:
+        NstjaxError: for pictures of integers.
+
     References:
         Rabin et al., 2011, https://doi.org/10.1007/978-3-642-24785-9_37.
     """
+    check_floating(image=image, style=style)
     chex.assert_rank([image, style], 4)
     along, of_image, of_style = jax.random.split(key, 3)
     axes = jax.random.normal(along, (3, directions))
@@ -94,8 +99,9 @@ def fringe_loss(image: Array, style: Array) -> Array:
         loss.
 
     Raises:
-        NstjaxError: if a picture has a side below 3 pixels.
+        NstjaxError: if a picture has a side below 3 pixels, or is of integers.
     """
+    check_floating(image=image, style=style)
     excess = fringe_ratio(image) - lax.stop_gradient(fringe_ratio(style))
     return jnp.maximum(excess, 0).mean()
 

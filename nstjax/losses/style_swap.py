@@ -44,6 +44,7 @@ def swap_loss(
         A scalar, averaged over the batch.
 
     Raises:
+        NstjaxError: for arrays of integers.
         ValueError: for an unknown normalisation or gradient.
 
     References:

@@ -7,6 +7,7 @@ References:
 import jax.numpy as jnp
 
 from nstjax.lazy import chex
+from nstjax.precision import check_floating
 from nstjax.types import Array
 
 
@@ -22,8 +23,12 @@ def temporal_loss(image: Array, warped: Array, holds: Array) -> Array:
         A scalar, averaged over the batch and all pixels, those with a `holds` of 0
         included.
 
+    Raises:
+        NstjaxError: for pictures of integers.
+
     References:
         Ruder, Dosovitskiy & Brox, 2016, https://arxiv.org/abs/1604.08610, equation 6.
     """
+    check_floating(image=image, warped=warped)
     chex.assert_equal_shape([image, warped])
     return jnp.mean(holds * jnp.square(image - warped))

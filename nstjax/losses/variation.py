@@ -7,6 +7,7 @@ import jax.numpy as jnp
 
 from nstjax.lazy import chex
 from nstjax.losses.base import Loss, Picture, check_choice
+from nstjax.precision import check_floating
 from nstjax.types import Array
 
 TV_KINDS = ("mean_squares", "absolute", "sum_squares", "half_sum_squares")
@@ -35,8 +36,10 @@ def total_variation_loss(image: Array, *, kind: str) -> Array:
         means do not.
 
     Raises:
+        NstjaxError: for a picture of integers.
         ValueError: for an unknown kind, or a picture of one row or column.
     """
+    check_floating(image=image)
     chex.assert_rank(image, 4)
     if min(image.shape[1:3]) < 2:
         raise ValueError(f"no neighbours in pictures of shape {image.shape}")
@@ -62,7 +65,11 @@ def range_loss(image: Array) -> Array:
 
     Returns:
         A scalar, averaged over the batch.
+
+    Raises:
+        NstjaxError: for a picture of integers.
     """
+    check_floating(image=image)
     outside = jnp.maximum(-image, 0) + jnp.maximum(image - 1, 0)
     return jnp.square(outside).mean()
 

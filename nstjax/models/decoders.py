@@ -21,7 +21,7 @@ from nstjax.lazy import chex
 from nstjax.models.shapes import chain_shapes, he_normal
 from nstjax.models.vgg import BLOCKS, convolution_names
 from nstjax.ops.preprocess import from_network
-from nstjax.precision import cast_floating
+from nstjax.precision import cast_floating, check_floating
 from nstjax.types import Array, Params
 
 # Which pixels a decoder may emit; see `nstjax.ops.preprocess`.
@@ -194,8 +194,9 @@ def decode(
         than the original.
 
     Raises:
-        NstjaxError: if `features` is too small for reflect padding.
+        NstjaxError: if `features` is too small for reflect padding, or of integers.
     """
+    check_floating(features=features)
     chex.assert_rank(features, 4)
     chex.assert_axis_dimension(features, 3, spec.input_width)
     height, width = features.shape[1:3]

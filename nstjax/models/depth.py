@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from nstjax.models import fast_depth, monodepth
+from nstjax.precision import check_floating
 from nstjax.types import Array, Params
 
 DepthSpec = monodepth.MonodepthSpec | fast_depth.FastDepthSpec
@@ -22,7 +23,11 @@ def disparity(params: Params, image: Array, *, spec: DepthSpec) -> Array:
     Returns:
         Maps of shape [B, H, W, 1], large for what is near: in (0, 1) and known up to a
         factor by monodepth2's shape, per metre and at most 10 by FastDepth.
+
+    Raises:
+        NstjaxError: for a picture of integers.
     """
+    check_floating(image=image)
     return _network(spec).disparity(params, image, spec=spec)
 
 

@@ -20,7 +20,7 @@ from nstjax.lazy import chex
 from nstjax.models.shapes import chain_shapes, he_normal
 from nstjax.ops.preprocess import INPUT_MAPS, to_network
 from nstjax.ops.resample import size_of
-from nstjax.precision import cast_floating
+from nstjax.precision import cast_floating, check_floating
 from nstjax.types import Array, Features, Params
 
 # Convolutions in each of the five blocks; a 2x2 pooling stands between blocks.
@@ -178,8 +178,11 @@ def features(
 
     Raises:
         NstjaxError: for an unknown layer, one beyond these weights, or a
-            picture too small to reach it.
+            picture too small to reach it or of integers.
     """
+    check_floating(image=image)
+    chex.assert_rank(image, 4)
+    chex.assert_axis_dimension(image, 3, 3)
     pixels = to_network(image, spec.input_map, params)
     return features_from_pixels(
         params, pixels, layers, spec=spec, compute_dtype=compute_dtype, size=size

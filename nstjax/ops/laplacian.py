@@ -7,6 +7,7 @@ The one filter used everywhere is the 4-neighbour Laplacian
 from nstjax.errors import NstjaxError
 from nstjax.lazy import chex
 from nstjax.ops.pooling import mean_over_blocks
+from nstjax.precision import check_floating
 from nstjax.types import Array
 
 # "sum": one response, of the sum of the channels (askerlee/lapstyle's
@@ -32,13 +33,15 @@ def laplacian_response(image: Array, *, pool: int, channels: str) -> Array:
         "sum" or [B, H // p - 2, W // p - 2, C] for "each".
 
     Raises:
-        NstjaxError: if fewer than 3 x 3 windows fit into the picture.
+        NstjaxError: if fewer than 3 x 3 windows fit into the picture, or it is of
+            integers.
         ValueError: for another value of `channels` or a pool below 1.
 
     References:
         Li et al., 2017, https://arxiv.org/abs/1707.01253, section 3;
         askerlee/lapstyle, ``lap_style.lua``.
     """
+    check_floating(image=image)
     chex.assert_rank(image, 4)
     if channels not in LAPLACIAN_CHANNELS:
         raise ValueError(

@@ -9,6 +9,7 @@ from jax import lax
 from nstjax.lazy import chex
 from nstjax.ops.cpu import forms
 from nstjax.ops.cpu.sums import sum_over_positions
+from nstjax.precision import check_floating
 from nstjax.types import Array
 
 # What a Gram matrix is divided by: nothing (Gatys et al., 2015), positions
@@ -43,9 +44,11 @@ def channel_mean_std(features: Array, *, eps: float, ddof: int = 0) -> Statistic
         The mean and the deviation, each of shape [B, 1, 1, C].
 
     Raises:
+        NstjaxError: for features of integers.
         ValueError: if `eps` is not positive, or there are no more positions
             than `ddof`.
     """
+    check_floating(features=features)
     chex.assert_rank(features, 4)
     if not eps > 0:
         raise ValueError(f"eps must be positive, not {eps}")
@@ -102,11 +105,13 @@ def gram_matrix(features: Array, *, normalisation: str) -> Array:
         Symmetric matrices of shape [B, C, C].
 
     Raises:
+        NstjaxError: for features of integers.
         ValueError: for an unknown normalisation.
 
     References:
         Gatys et al., 2015, https://arxiv.org/abs/1508.06576, equation 3.
     """
+    check_floating(features=features)
     chex.assert_rank(features, 4)
     batch, height, width, channels = features.shape
     divisors = {"none": 1, "hw": height * width, "chw": channels * height * width}

@@ -13,6 +13,7 @@ import jax.numpy as jnp
 from nstjax.lazy import chex
 from nstjax.ops.cpu.sums import sum_over_positions
 from nstjax.ops.stats import Statistics, channel_mean_std
+from nstjax.precision import check_floating
 from nstjax.types import Array
 
 # Added to variances; small beside those of activations whose channels have a mean of
@@ -101,12 +102,14 @@ def adain(
         (1 - alpha) * content + alpha * AdaIN(content, style), [B, H, W, C].
 
     Raises:
+        NstjaxError: for features of integers.
         ValueError: without a mask, if `eps` is not positive or there are no more
             positions than `ddof`.
 
     References:
         Huang & Belongie, 2017, https://arxiv.org/abs/1703.06868, equation 8.
     """
+    check_floating(content=content)
     chex.assert_rank([content, *style], 4)
     if own is None:
         own = feature_statistics(content, mask, eps=eps, ddof=ddof)

@@ -29,6 +29,7 @@ from jax import lax
 from nstjax.errors import NstjaxError
 from nstjax.lazy import chex
 from nstjax.ops.resample import size_of
+from nstjax.precision import check_floating
 from nstjax.types import Array
 
 # Positions of a block, about: its scores, this squared, then fit into the cache.
@@ -67,7 +68,8 @@ def style_swap(
         Feature maps of the content's shape and dtype. No gradient passes.
 
     Raises:
-        NstjaxError: if a size is out of range, or a map smaller than a patch.
+        NstjaxError: if a size is out of range, or a map smaller than a patch or of
+            integers.
 
     References:
         Chen & Schmidt, 2016, https://arxiv.org/abs/1612.04337, section 3.1.
@@ -251,6 +253,8 @@ def _check(
         )
     if not styles:
         raise NstjaxError("style_swap needs at least one style's features")
+    for features in (content, *styles):
+        check_floating(features=features)
     chex.assert_rank([content, *styles], 4)
     for style in styles:
         chex.assert_equal_shape_prefix([content, style], 1)
