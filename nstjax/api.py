@@ -37,6 +37,9 @@ def stylize(
 ) -> Any:
     """Paints a picture in the style of another.
 
+    Ctrl-C ends a method that optimises after the evaluations at hand, and what is
+    returned is the picture so far; a second one raises KeyboardInterrupt.
+
     Args:
         content: what to paint: a file, an example's name such as "chelsea", a PIL
             picture, or an RGB array [H, W, 3] (NumPy or jax), floating-point in

@@ -10,6 +10,7 @@ from functools import reduce
 
 import jax.numpy as jnp
 
+from nstjax.errors import NstjaxError
 from nstjax.lazy import chex
 from nstjax.ops.cpu.sums import sum_over_positions
 from nstjax.ops.stats import Statistics, channel_mean_std
@@ -88,7 +89,8 @@ def adain(
 
     Args:
         content: features of shape [B, H, W, C].
-        style: statistics [B, 1, 1, C], or [1, 1, 1, C] for all of a batch.
+        style: statistics [B, 1, 1, C], or [1, 1, 1, C] for all of a batch; from
+            `nstjax.channel_mean_std` of the style's features.
         alpha: strength; 0 returns `content`, 1 is the paper's AdaIN.
         mask: the positions [B, H, W, 1] whose statistics the content's are
             taken from; all by default.
@@ -102,7 +104,7 @@ def adain(
         (1 - alpha) * content + alpha * AdaIN(content, style), [B, H, W, C].
 
     Raises:
-        NstjaxError: for features of integers.
+        NstjaxError: for features of integers, or a style that is not `Statistics`.
         ValueError: without a mask, if `eps` is not positive or there are no more
             positions than `ddof`.
 
@@ -110,6 +112,11 @@ def adain(
         Huang & Belongie, 2017, https://arxiv.org/abs/1703.06868, equation 8.
     """
     check_floating(content=content)
+    if not isinstance(style, Statistics):
+        raise NstjaxError(
+            f"style must be Statistics, not {type(style).__name__}; of features, give "
+            "nstjax.channel_mean_std(features, eps=1e-5)"
+        )
     chex.assert_rank([content, *style], 4)
     if own is None:
         own = feature_statistics(content, mask, eps=eps, ddof=ddof)

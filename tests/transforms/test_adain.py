@@ -6,6 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from nstjax.errors import NstjaxError
 from nstjax.ops.stats import Statistics
 from nstjax.transforms.adain import (
     adain,
@@ -186,3 +187,12 @@ def test_one_region_that_is_everywhere_is_plain_adain(ddof):
     expected = (flat - flat.mean(0)) / own * other + target.mean(0)
     result = adain_regions(content, [wanted], [ones], ddof=ddof)
     np.testing.assert_allclose(result.reshape(-1, 3), expected, rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    "style", [features(1), (features(1)[:, :1, :1], features(2)[:, :1, :1]), None]
+)
+def test_a_style_that_is_no_statistics_is_refused(style):
+    """As other libraries' functions of the name take features."""
+    with pytest.raises(NstjaxError, match="give nstjax.channel_mean_std"):
+        adain(features(0), style)
