@@ -5,6 +5,7 @@ import importlib.util
 import os
 import re
 import sys
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -77,10 +78,14 @@ def _parse(location: str, overrides: Sequence[str] = ()) -> tuple[Any, list[str]
 
     arguments = ["nstjax", f"--config={location}", *overrides]
     flag_values = flags.FlagValues()
-    config_flags.DEFINE_config_file(
-        "config", flag_values=flag_values, sys_argv=arguments
-    )
-    rest = flag_values(arguments)
+    # Which runs config files by importlib's older interface: no error of ours where a
+    # program has made errors of warnings.
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "the load_module", DeprecationWarning)
+        config_flags.DEFINE_config_file(
+            "config", flag_values=flag_values, sys_argv=arguments
+        )
+        rest = flag_values(arguments)
     return flag_values.config, rest[1:]
 
 

@@ -90,6 +90,11 @@ def test_what_does_not_fit_is_one_sentence(path, override, sentence):
     assert "\n" not in str(raised.value)
 
 
+@pytest.mark.filterwarnings("error")
+def test_programs_that_make_errors_of_warnings_can_load_configs(path):
+    assert load_config(path, ["--config.steps=7"]).steps == 7
+
+
 def test_sys_argv_plays_no_part(path, monkeypatch):
     monkeypatch.setattr(sys, "argv", ["x", "--config.steps=99", "--config.stpes=1"])
     assert load_config(path, ["--config.rate=0.25"]).steps == 10
