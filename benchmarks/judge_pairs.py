@@ -102,7 +102,7 @@ class _Judge:
 
 def _by_stem(folder: Path) -> dict[str, Path]:
     if not folder.is_dir():
-        raise NstjaxError(f"{folder} is no folder; name one of pictures")
+        raise NstjaxError(f"{folder} is not a folder; name a folder of pictures")
     return {p.stem: p for p in sorted(folder.iterdir()) if p.suffix in _SUFFIXES}
 
 

@@ -55,7 +55,7 @@ def load_config(path: str, overrides: Sequence[str] = ()):
         raise NstjaxError(f"the config {path} does not take {reason}") from error
     if rest:
         raise NstjaxError(
-            f"{rest[0]!r} is no config override; write --config.key=value"
+            f"{rest[0]!r} is not a config override; write --config.key=value"
         )
     for name in names:
         _check_elements(name, config[name], default[name])
@@ -89,7 +89,7 @@ def _checked_name(override: str, config: Any, path: str) -> str:
     match = re.match(r"--?(?:no)?config\.([^=]+)", override)
     if not match:
         raise NstjaxError(
-            f"{override!r} is no config override; write --config.key=value"
+            f"{override!r} is not a config override; write --config.key=value"
         )
     name, known = match[1], _names(config)
     if name not in known:

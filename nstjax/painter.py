@@ -135,8 +135,8 @@ class Painter:
         for name in NETWORK_OPTIONS:
             if options.get(name, None) is not None:
                 raise NstjaxError(
-                    f"{name} says which networks are loaded; give it to the painter, "
-                    "not to a picture"
+                    f"{name} decides which networks are loaded; give it to the "
+                    "painter, not to a picture"
                 )
         chosen = self._options
         if options:
@@ -175,12 +175,14 @@ class Painter:
         """
         if not method_of(self._options).saves_styles:
             raise NstjaxError(
-                f"{self.method} paints by a style's picture, and saves none; adain, "
-                "adain-lap and adain-depth do"
+                f"{self.method} needs a style's picture and cannot save styles; "
+                "adain, adain-lap and adain-depth can"
             )
         styles = self._styles or ()
         if len(styles) != 1:
-            raise NstjaxError(f"a painter saves one style, and has {len(styles)}")
+            raise NstjaxError(
+                f"a painter can save one style only, not its {len(styles)}"
+            )
         scale, strokes = (self._options[n] for n in ("style_scale", "stroke_scale"))
         check_saving(Path(path), strokes)
         (picture,) = styles

@@ -145,7 +145,7 @@ def test_a_saved_style_paints_as_its_picture(painter, tmp_path):
     for other, message in (
         (nstjax.Painter(), "has 0"),
         (nstjax.Painter(style=[STYLE, OTHER]), "has 2"),
-        (nstjax.Painter("style-swap-net", style=STYLE), "saves none"),
+        (nstjax.Painter("style-swap-net", style=STYLE), "cannot save styles"),
     ):
         with pytest.raises(nstjax.NstjaxError, match=message):
             other.save_style(tmp_path / "other.style")

@@ -268,7 +268,7 @@ def test_ctrl_c_saves_and_the_same_command_goes_on(material, whole, tmp_path):
     assert "Traceback" not in errors
     last = errors.rstrip().splitlines()[-1]
     assert last == (
-        f"nstjax: stopped; {trainer.workdir} has it all, and the same command goes on"
+        f"nstjax: stopped; {trainer.workdir} holds everything; repeat the command to continue"
     )
     (step,) = trainer.checkpoints()
     assert 3 <= step < STEPS

@@ -93,7 +93,9 @@ def _add_runtime(folder: Path, archive: Path | None, scratch: Path) -> None:
                 source = package.extractfile(f"package/dist/{name}")
                 (folder / name).write_bytes(source.read())
     except (OSError, KeyError, tarfile.TarError) as error:
-        raise NstjaxError(f"{archive} is no package of {_RUNTIME}: {error}") from error
+        raise NstjaxError(
+            f"{archive} is not a package of {_RUNTIME}: {error}"
+        ) from error
 
 
 def _add_examples(folder: Path, methods: list[str]) -> None:

@@ -102,7 +102,7 @@ def paint_all(
         )
     seconds = time.perf_counter() - begin
     if there:
-        tell(f"{there} pictures have been made by another process meanwhile")
+        tell(f"{there} pictures were made by another process in the meantime")
     written = len(jobs) - failed - there
-    tell(f"wrote {written} pictures to {jobs[0].output.parent} after {seconds:.1f} s")
+    tell(f"wrote {written} pictures to {jobs[0].output.parent} in {seconds:.1f} s")
     return failed

@@ -72,7 +72,9 @@ def seconds(text: str) -> float:
     except ValueError:
         values = []
     if not values or len(values) > 3 or not all(0 <= v < float("inf") for v in values):
-        raise argparse.ArgumentTypeError(f"{text} is no time; write 90 or 1:30")
+        raise argparse.ArgumentTypeError(
+            f"{text} is not a time; write it like 90 or 1:30"
+        )
     total = 0.0
     for value in values:
         total = 60 * total + value
@@ -105,13 +107,13 @@ def wants_clip(options: argparse.Namespace) -> bool:
     given = [name for name in CLIP_OPTIONS if getattr(options, name) is not None]
     if given:
         raise NstjaxError(
-            f"--{given[0]} is for clips, and {content} is none; a folder of "
-            "frames needs --fps"
+            f"--{given[0]} is for clips, and {content} is not one; a folder of frames "
+            "needs --fps"
         )
     if options.output and Path(options.output).suffix.lower() in VIDEO_SUFFIXES:
         raise NstjaxError(
-            f"{options.output} is a clip's name, but {content} is no clip; end "
-            "the output's name in .png, or give a folder of frames and --fps"
+            f"{options.output} is a clip's name, but {content} is not a clip; end the "
+            "output's name in .png, or give a folder of frames and --fps"
         )
     return False
 
@@ -168,8 +170,8 @@ def stylize_clip(
     message = "stopped before the first frame"
     if result.frames:
         message = (
-            f"stopped; {output} has the {result.frames} frames so far, and the same "
-            "command with --resume goes on"
+            f"stopped; {output} has the {result.frames} frames so far, use the same "
+            "command with --resume to continue"
         )
     tell(message)
     reports.failed(job, message)

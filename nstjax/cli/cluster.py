@@ -82,11 +82,13 @@ def paint_on_cluster(
     from nstjax.cluster.run import paint_rows
 
     if overrides:
-        raise NstjaxError(f"{overrides[0]} is not for --cluster; leave it out")
+        raise NstjaxError(f"{overrides[0]} cannot be used with --cluster; leave it out")
     for name, absent in _NOT_HERE.items():
         if getattr(options, name) != absent:
             flag = f"--{name.replace('_', '-')}"
-            raise NstjaxError(f"{flag} is not for --cluster; leave one of them out")
+            raise NstjaxError(
+                f"{flag} cannot be used with --cluster; leave one of them out"
+            )
     if not options.results and not options.output:
         raise NstjaxError("--cluster needs a folder for --output, or for --results")
     results = options.results or f"{options.output.rstrip('/')}/results"
@@ -137,13 +139,16 @@ def paint_on_cluster(
                 **{name: value for name, value in given.items() if value is not None},
             )
     except KeyboardInterrupt as stop:
-        tell(f"stopped after {counts['done']} pictures; the same command goes on")
+        tell(f"stopped after {counts['done']} pictures; repeat the command to continue")
         return stop.status if isinstance(stop, Stopped) else Stopped().status
     seconds = time.perf_counter() - begin
     there = len(rows) - counts["done"] - counts["failed"]
     if there:
-        tell(f"{there} pictures were there already")
-    tell(f"wrote {counts['done']} pictures after {seconds:.1f} s; {results} has it all")
+        tell(f"{there} pictures already existed")
+    tell(
+        f"wrote {counts['done']} pictures in {seconds:.1f} s; {results} lists every "
+        "outcome"
+    )
     if counts["failed"]:
         print(
             f"nstjax: {counts['failed']} of {len(rows)} pictures failed",
@@ -165,7 +170,9 @@ def _check_method(
         options.method or "adain", options.preset or "best", options=leaves
     )
     if options.batch_size and not method_of(chosen).paints_batches:
-        raise NstjaxError("--batch-size is for adain, adain-lap and adain-depth")
+        raise NstjaxError(
+            "--batch-size works with adain, adain-lap and adain-depth only"
+        )
     if options.style_blend:
         for count in styles:
             check_blend(options.style_blend, styles=count)

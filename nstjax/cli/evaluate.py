@@ -108,7 +108,7 @@ def make_parser() -> parsing.Parser:
         default=0,
         metavar="N",
         help="also compare adain's style loss with gatys' after 50 and 100 "
-        f"evaluations, on N pairs (figure 3 of the AdaIN paper; default "
+        "evaluations, on N pairs (figure 3 of the AdaIN paper; default "
         f"{_FIGURE_PAIRS})",
     )
     how = parser.add_argument_group("how to judge")
@@ -212,7 +212,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
         left_out = evaluate(settings, tell=_print)
     except KeyboardInterrupt as stop:
-        _print("stopped; the same command goes on")
+        _print("stopped; repeat the command to continue")
         return stop.status if isinstance(stop, Stopped) else INTERRUPTED
     print(f"wrote {Path(options.output) / 'report.md'}")
     if left_out:

@@ -116,8 +116,8 @@ def plan_jobs(
     for source in filter(is_folder, (*contents, *styles)):
         if folder.exists() and os.path.samefile(source, folder):
             raise NstjaxError(
-                f"{folder} holds pictures to paint, or styles, and the next run would "
-                "take the results for such; choose another --output"
+                f"{folder} holds contents or styles, and the next run would mistake "
+                "the results for them; choose another --output"
             )
     labels = picture_labels(listed)
     of_styles = picture_labels([blend[0] for blend in blends])
@@ -174,8 +174,8 @@ def plan_one(
         )
     elif format:
         raise NstjaxError(
-            f"--format is of pictures in a folder; end {output} in / if it is to be "
-            f"one, or in {suffix}"
+            f"--format applies to pictures in a folder; end {output} in / to make it "
+            f"a folder, or in {suffix}"
         )
     else:
         target = Path(output)

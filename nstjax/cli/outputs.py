@@ -31,7 +31,7 @@ def check_distinct(
             )
         if identity in sources:
             raise NstjaxError(
-                f"{output} would be written over an input, {sources[identity]}; choose "
+                f"{output} would overwrite an input, {sources[identity]}; choose "
                 "another output"
             )
         seen[identity] = output

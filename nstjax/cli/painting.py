@@ -78,7 +78,7 @@ def paint(
     shown = _shown_depth(job, plan, replace=replace) if options.show_depth else None
     if plan.working_size != plan.output_size:
         height, width = plan.working_size
-        tell(f"working at {width} x {height} pixels; --size asks for another size")
+        tell(f"working at {width} x {height} pixels; choose another size with --size")
     if plan.method.in_one_pass:
         return _paint_at_once(job, plan, options, shown, replace=replace)
     fingerprint = _fingerprint(plan)
@@ -100,7 +100,7 @@ def paint(
                 + (
                     ""
                     if options.piped
-                    else ", and the same command with --resume goes on"
+                    else "; use the same command with --resume to continue"
                 ),
                 stop.requested,
             )
@@ -108,15 +108,19 @@ def paint(
     assert outcome.trace is not None  # of all methods that optimise
     if outcome.reason == "time_limit":
         tell(
-            f"{options.time_limit:g} s are over after {len(outcome.trace)} "
-            "evaluations"
-            + ("" if options.piped else "; the same command with --resume goes on")
+            f"the time limit of {options.time_limit:g} s was reached after "
+            f"{len(outcome.trace)} evaluations"
+            + (
+                ""
+                if options.piped
+                else "; use the same command with --resume to continue"
+            )
         )
     if outcome.reason == "not_finite":
         tell(
-            f"the loss stopped being a finite number after "
-            f"{len(outcome.trace)} evaluations; {job.output} is the last good picture, "
-            "and a lower learning rate or other weights may get further"
+            f"the loss was no longer finite after {len(outcome.trace)} evaluations; "
+            f"{job.output} is the last good picture, and a lower learning rate or "
+            "other weights may help"
         )
     if stop.requested:
         raise Interrupted(f"stopped; {job.output} is finished", stop.requested)

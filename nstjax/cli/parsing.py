@@ -34,7 +34,7 @@ def weight(text: str) -> float:
     """A number that is finite and not negative."""
     value = _number(text)
     if not math.isfinite(value) or value < 0:
-        raise argparse.ArgumentTypeError(f"{text} is not a number from 0 up")
+        raise argparse.ArgumentTypeError(f"{text} is not a number of 0 or more")
     return value
 
 
@@ -50,7 +50,7 @@ def count(text: str) -> int:
     """A whole number from 1 to `LARGEST`."""
     value = whole(text)
     if value < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not a whole number from 1 up")
+        raise argparse.ArgumentTypeError(f"{text} is not a whole number of 1 or more")
     return value
 
 
@@ -83,7 +83,7 @@ def color(text: str) -> tuple[float, float, float]:
         red, green, blue = ImageColor.getrgb(text)[:3]
     except ValueError as error:
         raise argparse.ArgumentTypeError(
-            f"{text} is no colour; write white or #ff8800"
+            f"{text} is not a colour; write it like white or #ff8800"
         ) from error
     return red / 255, green / 255, blue / 255
 
@@ -99,7 +99,8 @@ def size(text: str) -> int | tuple[int, int]:
         return count(text)
     if not (width and height):
         raise argparse.ArgumentTypeError(
-            f"{text} is no size; write the longer side, as 1080, or 1920x1080"
+            f"{text} is not a size; write the longer side, such as 1080, or both, "
+            "such as 1920x1080"
         )
     return count(height), count(width)
 

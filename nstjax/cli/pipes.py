@@ -114,5 +114,5 @@ def _copy_out(picture: Path) -> None:
         sys.stdout.buffer.flush()
     except BrokenPipeError as error:
         raise NstjaxError(
-            "whoever reads standard output has closed it; the picture is lost"
+            "the program that reads standard output has closed it; the picture is lost"
         ) from error

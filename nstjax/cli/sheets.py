@@ -84,7 +84,7 @@ def method_cells(
         NstjaxError: for an option that no method takes, or another number of styles.
     """
     if not styles or len(styles) != 1:
-        raise NstjaxError("--sheet methods paints in one style; give it by --style")
+        raise NstjaxError("--sheet methods paints in one style; give it with --style")
     given = {name: value for name, value in changes.items() if value is not None}
     taken = {method: _taken(method, given) for method in METHODS}
     for name, value in given.items():
@@ -130,7 +130,7 @@ def paint_sheet(
     """
     for name in _REFUSED:
         if getattr(options, name):
-            raise NstjaxError(f"--{name.replace('_', '-')} has no place in a --sheet")
+            raise NstjaxError(f"--{name.replace('_', '-')} cannot be used with --sheet")
     if len(options.content) > 1 or len(list_pictures(options.content[0])) > 1:
         raise NstjaxError("a sheet shows one photograph; give one --content")
     (name,) = list_pictures(options.content[0])
@@ -166,7 +166,7 @@ def paint_sheet(
     if stopped:
         tell(f"stopped; {job.output} has {len(painted)} of {len(cells)} pictures")
         return 128 + stopped
-    tell(f"wrote {job.output}, {len(painted)} pictures, after {seconds:.1f} s")
+    tell(f"wrote {job.output}, {len(painted)} pictures, in {seconds:.1f} s")
     return USAGE_ERROR if failed else 0
 
 

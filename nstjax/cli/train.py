@@ -23,8 +23,8 @@ misspelt one is refused. To continue a stopped run, give the same command
 again. Without data of your own, try --config.data=demo.
 """
 _LOST = (
-    "another process of the run was lost; give all of them the same command again, "
-    "which goes on from the last checkpoint"
+    "another process of the run was lost; start all of them again with the same "
+    "command, which continues from the last checkpoint"
 )
 # What jax and the libraries below it say of one that has gone.
 _SIGNS = ("connection closed", "connection reset", "gloo", "heartbeat", "barrier")
@@ -68,7 +68,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     config = load_config(options.config, rest)
     if "task" not in config:
         raise NstjaxError(
-            f"{options.config} is no training config; use it with stylize.py"
+            f"{options.config} is not a training config; use it with stylize.py"
         )
     xla.set_flags()
     set_compile_cache(use=not options.no_compile_cache)
@@ -113,9 +113,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             except Stopped as stop:
                 watcher.close()
                 if first:
-                    what = f"{workdir} has it all, and the same command goes on"
+                    what = f"{workdir} holds everything; repeat the command to continue"
                     if not has_checkpoint(stage.workdir):
-                        what = "nothing had been trained yet"
+                        what = "no step had been trained yet"
                     print(f"nstjax: stopped; {what}", file=sys.stderr)
                 return stop.status
             except Exception as error:

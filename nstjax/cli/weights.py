@@ -83,7 +83,7 @@ def _get(options) -> int:
             overwrite=options.overwrite,
             progress=not options.quiet,
         )
-        before = ", was there already" if there else ""
+        before = ", already fetched" if there else ""
         print(f"{path}: {entry.publisher.licence}{before}")
     return 0
 

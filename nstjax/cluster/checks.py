@@ -69,10 +69,12 @@ def path_of(row: Any, name: str) -> str:
         NstjaxError: if it names none.
     """
     if not isinstance(row, Mapping):
-        raise NstjaxError(f"a row has content and output by name, and is not {row!r}")
+        raise NstjaxError(
+            f"a row must map names such as content and output to values, not be {row!r}"
+        )
     path = row.get(name)
     if not isinstance(path, str | os.PathLike) or not str(path):
-        raise NstjaxError(f"the row has no {name} that names a file: {path!r}")
+        raise NstjaxError(f"the row's {name} must name a file, not be {path!r}")
     return str(path)
 
 
@@ -85,7 +87,7 @@ def styles_of(given: Any) -> tuple[str, ...]:
     one = isinstance(given, str | os.PathLike)
     styles = (given,) if one else tuple(given) if isinstance(given, Iterable) else ()
     if not styles or not all(isinstance(path, str | os.PathLike) for path in styles):
-        raise NstjaxError(f"a style is a file, or a list of files, not {given!r}")
+        raise NstjaxError(f"a style must be a file or a list of files, not {given!r}")
     return tuple(map(str, styles))
 
 
@@ -96,9 +98,7 @@ def check_apart(output: str, inputs: Iterable[str]) -> None:
         NstjaxError: if it is.
     """
     if _place(output) in map(_place, inputs):
-        raise NstjaxError(
-            f"{output} would be written over an input; choose another output"
-        )
+        raise NstjaxError(f"{output} would overwrite an input; choose another output")
 
 
 def _place(path: str) -> str:

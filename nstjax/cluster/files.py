@@ -186,7 +186,7 @@ def _open_store(url: str) -> tuple[Any, str]:
     except ValueError as error:
         kind = url.partition("://")[0]
         raise NstjaxError(
-            f"{url} cannot be opened: {kind} is no kind of store that is known"
+            f"{url} cannot be opened: {kind} is not a known kind of store"
         ) from error
 
 

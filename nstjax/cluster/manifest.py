@@ -51,7 +51,7 @@ def read_manifest(
     default = [_picture(path) for path in _as_list(style)]
     rows = [row for path in given for row in _rows_of(path)]
     if not rows:
-        raise NstjaxError(f"{', '.join(given)} lists no picture")
+        raise NstjaxError(f"{', '.join(given)} lists no pictures")
     _name_outputs(rows, str(output) if output else None, f".{format}")
     for row in rows:
         if row["style"] is None:
@@ -94,7 +94,7 @@ def _read_parquet(path: str) -> Iterator[Mapping[str, Any]]:
     try:
         table = parquet.read_table(pa.BufferReader(files.read_bytes(path)))
     except pa.ArrowException as error:
-        raise NstjaxError(f"{path} is no Parquet file that can be read") from error
+        raise NstjaxError(f"{path} is not a readable Parquet file") from error
     for batch in table.to_batches(max_chunksize=10_000):
         yield from batch.to_pylist()
 
@@ -105,11 +105,11 @@ def _read_json_lines(path: str) -> Iterator[Mapping[str, Any]]:
             row = json.loads(line)
         except ValueError as error:
             raise NstjaxError(
-                f"row {number} of {path} is no JSON; write an object on each line"
+                f"row {number} of {path} is not JSON; write one object on each line"
             ) from error
         if not isinstance(row, Mapping):
             raise NstjaxError(
-                f"row {number} of {path} is no JSON object; write one on each line"
+                f"row {number} of {path} is not a JSON object; write one on each line"
             )
         yield row
 
@@ -123,7 +123,7 @@ def _lines(path: str) -> list[str]:
         # Editors on Windows begin a file with a byte order mark.
         text = files.read_bytes(path).decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise NstjaxError(f"{path} is no text in UTF-8") from error
+        raise NstjaxError(f"{path} is not UTF-8 text") from error
     return [line for line in text.split("\n") if line.strip()]
 
 
@@ -138,7 +138,8 @@ def _row(given: Mapping[str, Any], where: str, base: str) -> dict[str, Any]:
     unknown = sorted(set(given) - set(COLUMNS))
     if unknown:
         raise NstjaxError(
-            f"{where} has the column {unknown[0]!r}; known are {', '.join(COLUMNS)}"
+            f"{where} has the unknown column {unknown[0]!r}; the known ones are "
+            f"{', '.join(COLUMNS)}"
         )
     content, style = given.get("content"), given.get("style")
     if not isinstance(content, str) or not content:
@@ -148,14 +149,14 @@ def _row(given: Mapping[str, Any], where: str, base: str) -> dict[str, Any]:
     if not known or not all(isinstance(path, str) for path in styles):
         raise NstjaxError(f"the style of {where} is neither a picture nor a list")
     if not isinstance(given.get("output"), str | None):
-        raise NstjaxError(f"the output of {where} is no name of a file")
+        raise NstjaxError(f"the output of {where} is not the name of a file")
     sizes = {}
     for name in ("width", "height"):
         value = given.get(name)
         if isinstance(value, float) and value.is_integer():
             value = int(value)  # as pandas writes columns with gaps
         if isinstance(value, bool) or not isinstance(value, int | None):
-            raise NstjaxError(f"the {name} of {where} is no whole number")
+            raise NstjaxError(f"the {name} of {where} is not a whole number")
         sizes[name] = value
     options = given.get("options")
     if not isinstance(options, str | None):
@@ -210,12 +211,12 @@ def _check(rows: Sequence[Mapping[str, Any]]) -> None:
         output = row["output"]
         if output in seen:
             raise NstjaxError(
-                f"{output} would be written twice in this run; give outputs of their "
-                "own to pictures of the same name"
+                f"{output} would be written twice in this run; give pictures of the "
+                "same name different outputs"
             )
         if output in inputs:
             raise NstjaxError(
-                f"{output} would be written over an input; choose another output"
+                f"{output} would overwrite an input; choose another output"
             )
         seen.add(output)
         if not files.is_remote(output) and not Path(output).suffix:

@@ -25,7 +25,7 @@ from nstjax.methods.base import NETWORK_OPTIONS
 from nstjax.ops.cpu import xla
 
 COLUMNS = ("content", "output", "status", "message", "seconds", "worker")
-THERE_ALREADY = "was there already"
+THERE_ALREADY = "already existed"
 # Options of `nstjax.stylize` that are not the method's own.
 _OF_PICTURES = ("size", "seed", "style_blend", "max_memory", "background")
 # The same, of files as they are written; and what of the content's EXIF they keep.
@@ -135,7 +135,7 @@ class BatchPainter:
         Returns:
             Of each row, in the same form: ``content``, ``output``, ``status``
             ("done" or "failed"), ``message`` (why it failed, in a sentence, or that
-            it was there already), ``seconds``, and ``worker`` (host and process).
+            it already existed), ``seconds``, and ``worker`` (host and process).
         """
         by_columns = isinstance(batch, Mapping)
         rows = _rows_of(batch) if by_columns else list(batch)
@@ -381,7 +381,7 @@ def _options_of(row: Mapping[str, Any]) -> str:
         return json.dumps(kept, sort_keys=True, default=os.fspath)
     except (ValueError, TypeError, AttributeError) as error:
         raise NstjaxError(
-            f'{options!r} are no options; give a JSON object such as {{"alpha": 0.5}}'
+            f'{options!r} are not options; give a JSON object such as {{"alpha": 0.5}}'
         ) from error
 
 

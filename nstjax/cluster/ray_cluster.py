@@ -91,7 +91,7 @@ def _connect(ray: Any, address: str, workers: int | None, how: dict[str, Any]) -
         ray.init(address=address, **how)
     except (OSError, ValueError, RuntimeError) as error:
         raise NstjaxError(
-            f"there is no Ray cluster at {address} that can be joined "
+            f"the Ray cluster at {address} cannot be joined "
             f"({' '.join(str(error).split())}); check --cluster"
         ) from error
 
@@ -112,7 +112,7 @@ def _shares(ray: Any, workers: int | None, most: int) -> tuple[int, dict[str, fl
     if not nodes or count > sum(nodes):
         raise NstjaxError(
             f"the cluster has {sum(nodes)} CPUs, too few for {count or 'any'} workers; "
-            "choose fewer with --workers, or join machines that have some"
+            "choose fewer with --workers, or add machines to the cluster"
         )
     # No more than one machine has.
     cores = min(sum(nodes) // count, min(nodes))

@@ -35,7 +35,7 @@ def read_results(folder: str) -> dict[str, dict[str, Any]]:
                 found[record["output"]] = record
             except (ValueError, KeyError, TypeError) as error:
                 raise NstjaxError(
-                    f"{path} is no part of a run's results; move it elsewhere"
+                    f"{path} is not part of a run's results; move it elsewhere"
                 ) from error
     return found
 

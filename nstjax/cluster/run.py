@@ -30,8 +30,8 @@ _SHARES, _MULTIPLE = 4, 8
 # Headers that are read at the same time.
 _READERS = 16
 _SET_ASIDE = (
-    "two workers died while it was painted, so that it was set aside; look for memory "
-    "that ran out, paint it by itself, or give the same command again"
+    "two workers died while painting it, so it was skipped; check whether memory ran "
+    "out, paint it by itself, or repeat the command"
 )
 
 
@@ -130,8 +130,8 @@ def _painted(rows: Sequence[Row], size: int, how: dict[str, Any]) -> Iterator[Re
     except Exception as error:  # whatever Ray raises, no picture is its cause
         reason = str(error).strip().splitlines() or [type(error).__name__]
         raise NstjaxError(
-            f"the cluster cannot go on ({reason[-1]}); mend it, and give the same "
-            "command again"
+            f"the cluster cannot continue ({reason[-1]}); repair it and repeat the "
+            "command"
         ) from error
 
 
@@ -195,7 +195,8 @@ def _alone(results: str) -> Iterator[None]:
         lock.acquire()
     except filelock.Timeout as error:
         raise NstjaxError(
-            f"another run is at work on {results}; wait for it, or name another folder "
+            f"another run is using {results}; wait for it to end, or name another "
+            "folder "
             "with --results"
         ) from error
     except OSError as error:

@@ -83,7 +83,7 @@ def _comparisons() -> Iterator[tuple[str, str, str, str, str, Holds]]:
         yield "a", claim, "edge_f1", first, second, operator.gt
         yield "a", claim, "ssim", first, second, operator.gt
     for first, second in _PAIRS_OF_METHODS:
-        claim = f"{first} loses brush strokes against {second}"
+        claim = f"{first} loses more brush strokes than {second}"
         yield "b", claim, "style", first, second, operator.gt
         yield "b", claim, "texture", first, second, operator.gt
     for method in METHODS.values():
@@ -110,18 +110,18 @@ def _depth(figures: Measured, columns: Sequence[Column]) -> Iterator[Verdict]:
     for column in found:
         in_gatys = _reductions(figures, column.key, "gatys-depth", "gatys")
         in_adain = _reductions(figures, column.key, "adain-depth", "adain")
-        words = f"reduction of {column.key}, by {{}}"
+        words = f"reduction of {column.key} by {{}}"
         limit = dict.fromkeys(in_gatys.by_pair, _LITTLE)
         yield _decide(
             "c",
-            f"{little} ({words.format('gatys-depth, against a tenth')})",
+            f"{little} ({words.format('gatys-depth, compared with a tenth')})",
             in_gatys,
             _Side(_LITTLE, limit),
             operator.lt,
         )
         yield _decide(
             "c",
-            f"{more} ({words.format('adain-depth against gatys-depth')})",
+            f"{more} ({words.format('adain-depth, compared with gatys-depth')})",
             in_adain,
             in_gatys,
             operator.gt,

@@ -93,16 +93,15 @@ def read_inputs(
     """
     if size < LEAST_SIDE:
         raise NstjaxError(
-            f"--size must be at least {LEAST_SIDE}, of which lap16 sees three cells, "
-            f"not {size}"
+            f"--size must be at least {LEAST_SIDE}, three cells of lap16, not {size}"
         )
     sources = [source for argument in arguments for source in list_pictures(argument)]
     labels = picture_labels(sources)
     for label, count in Counter(labels).items():
         if count > 1:
             raise NstjaxError(
-                f"two pictures are both called {label}, so that their results could "
-                "not be told apart; rename one"
+                f"two pictures are both called {label}, so their results could not be "
+                "told apart; rename one"
             )
     inputs = []
     for label, source in zip(labels, sources, strict=True):
@@ -332,8 +331,8 @@ def make_variants(
         known = METHODS.get(method) if method in methods and file else None
         if known is None or not known.in_one_pass:
             raise NstjaxError(
-                f"--decoder {decoder} is not METHOD=FILE with a method of one pass "
-                "that --methods names, such as adain=decoder.safetensors"
+                f"--decoder {decoder} is not METHOD=FILE with a feed-forward method "
+                "from --methods, such as adain=decoder.safetensors"
             )
     own = []
     for method in methods:

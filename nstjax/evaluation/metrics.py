@@ -106,13 +106,11 @@ def load_metric(place: str) -> Function:
             found, too.
 
     Raises:
-        NstjaxError: if it cannot be imported, or is no function.
+        NstjaxError: if it cannot be imported, or is not a function.
     """
     module, colon, name = place.partition(":")
     if not (module and colon and name.isidentifier()):
-        raise NstjaxError(
-            f"--metric takes package.module:function, which {place!r} is not"
-        )
+        raise NstjaxError(f"--metric takes package.module:function, not {place!r}")
     if os.getcwd() not in sys.path:
         sys.path.append(os.getcwd())
     try:
@@ -124,7 +122,7 @@ def load_metric(place: str) -> Function:
             "module's name and that it is installed or in this folder"
         ) from error
     if not callable(metric):
-        raise NstjaxError(f"the metric {place} is no function")
+        raise NstjaxError(f"the metric {place} is not a function")
     return metric
 
 
@@ -151,7 +149,9 @@ def make_custom_metric(place: str) -> Metric:
                 f"({type(error).__name__}: {' '.join(str(error).split())})"
             ) from error
         if not math.isfinite(value):
-            raise NstjaxError(f"the metric {place} returned {value}, no finite number")
+            raise NstjaxError(
+                f"the metric {place} returned {value}, which is not a finite number"
+            )
         return {name: value}
 
     return Metric(

@@ -87,13 +87,13 @@ class Folder:
             if changed and not overwrite:
                 raise NstjaxError(
                     f"{self.path} holds an evaluation with other settings: {changed}; "
-                    "choose another --output, or give --overwrite to change that one"
+                    "choose another --output, or replace its results with --overwrite"
                 )
             if not changed:
                 return
         elif self.path.is_dir() and any(self.path.iterdir()) and not overwrite:
             raise NstjaxError(
-                f"{self.path} holds something else than an evaluation; choose another "
+                f"{self.path} holds something other than an evaluation; choose another "
                 "--output"
             )
         write_json(file, protocol)
@@ -191,7 +191,7 @@ def find_tasks(
         raise NstjaxError(
             f"{len(others)} pictures, such as {others[0]}, were made with other "
             "options, weights or inputs, or have changed since; choose another "
-            "--output, or --overwrite makes them again"
+            "--output, or make them again with --overwrite"
         )
     return tasks
 
@@ -269,7 +269,8 @@ def paint_all(
         painter.join(_PATIENCE)
         raise NstjaxError(
             f"the process that paints with {options['method']} ended early (status "
-            f"{painter.exitcode}; memory may have run out); the same command goes on"
+            f"{painter.exitcode}; memory may have run out); repeat the command to "
+            "continue"
         ) from None
     finally:
         if not finished:

@@ -397,7 +397,7 @@ def make_color_metric() -> Metric:
         }
 
     return Metric(
-        title="Colours: the style's, and those that nobody asked for",
+        title="Colours: those of the style, and unwanted ones",
         identity="colors 1",
         columns=tuple(
             Column(key, LOWER) for key in ("palette", "chroma", "fringe", "flat")

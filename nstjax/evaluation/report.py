@@ -34,8 +34,8 @@ from nstjax.io.files import write_atomically
 _MARK = "<!-- written by nstjax evaluate -->"
 _PACKAGES = ("jax", "jaxlib", "flax", "numpy", "scipy", "scikit-image", "pillow")
 _ITSELF = (
-    "`content-itself` and `style-itself` are the two ends: the content picture, and "
-    "the style picture, taken for the result."
+    "`content-itself` and `style-itself` are the two extremes: the content picture "
+    "and the style picture, measured as if they were results."
 )
 _ARROWS = {LOWER: " ↓", HIGHER: " ↑"}
 # What is less is rounding.
@@ -132,7 +132,7 @@ def metric_table(metric: Metric, rows: Sequence[Row], parts: Parts) -> str:
         *(column.metric + _ARROWS.get(column.better, "") for column in metric.columns),
     ]
     if judge:
-        header.append("the judge's part in it")
+        header.append("the judge's role")
     best = {column.key: _best(column, rows) for column in metric.columns}
     lines = []
     for row in rows:
@@ -301,9 +301,10 @@ def _write_text(results: Results, figures: Sequence[str]) -> str:
         f"# Results\n\n{_MARK}\n",
         f"    {results.command}\n",
         f"{len(protocol['contents'])} contents in {len(protocol['styles'])} styles, "
-        f"{size} x {size} pixels; means over pairs. Arrows say what is better; the "
-        "best method is in bold; a number in brackets says that a line has only so "
-        f"many pairs. {_ITSELF} What each figure is, `docs/evaluation.md` says.\n",
+        f"{size} x {size} pixels; means over pairs. Arrows show whether lower or "
+        "higher is better, and the best method is in bold. A number in brackets is "
+        f"the number of pairs of a row that lacks some. {_ITSELF} "
+        "`docs/evaluation.md` explains each figure.\n",
     ]
     if results.note:
         parts.append(f"{results.note}\n")
@@ -312,12 +313,12 @@ def _write_text(results: Results, figures: Sequence[str]) -> str:
         parts.append(f"## {metric.title}\n\n{table}")
     parts.append(
         "## Seconds and memory\n\nMedians. The first picture of a process includes "
-        "compilation. Memory is the peak of a process that makes one method's pictures "
-        f"only.\n\n{cost_table(results.rows)}"
+        "compilation. Memory is the peak of a process that paints with one method "
+        "only.\n\n{cost_table(results.rows)}"
     )
     parts.append(
-        "## The papers' claims\n\nA claim holds if the means say so and so do more "
-        "than half of the pairs by themselves.\n\n"
+        "## The papers' claims\n\nA claim holds if it holds for the means over pairs "
+        "and for more than half of the individual pairs.\n\n"
         f"{verdict_table(results.verdicts)}"
     )
     parts += [f"![{Path(figure).stem}]({figure})\n" for figure in figures]
@@ -352,7 +353,8 @@ def check_report(path: Path, *, overwrite: bool) -> None:
         raise NstjaxError(f"{path} cannot be written; name a file in a folder")
     if path.exists() and not overwrite and _MARK not in _start_of(path):
         raise NstjaxError(
-            f"{path} exists and is no report of this command; choose another name or "
+            f"{path} exists and is not a report of this command; choose another name "
+            "or "
             "pass --overwrite"
         )
 

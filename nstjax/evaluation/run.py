@@ -284,7 +284,9 @@ def _check_names(
         if keys.count(key) > 1:
             raise NstjaxError(f"two metrics are called {key}; rename the --metric")
     if both := set(judges) & set(depth_judges):
-        raise NstjaxError(f"two judges are called {both.pop()}; convert one anew")
+        raise NstjaxError(
+            f"two judges are called {both.pop()}; convert one of them again"
+        )
 
 
 def _make_judges(

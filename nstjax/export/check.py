@@ -56,8 +56,9 @@ def check_models(
         found[model.name] = max(_difference(a, b) for a, b in pairs)
         if not found[model.name] <= TOLERANCE:
             raise NstjaxError(
-                f"{model.name} comes out {found[model.name]:.1g} away from JAX's in "
-                f"onnxruntime, more than {TOLERANCE:g}; try another version of onnx or "
+                f"{model.name} in onnxruntime differs from JAX by "
+                f"{found[model.name]:.1g}, more than {TOLERANCE:g}; try another "
+                "version of onnx or "
                 "onnxruntime"
             )
     return found

@@ -79,9 +79,9 @@ def make_models(networks: Networks) -> tuple[Model, ...]:
     """
     if networks.transform != "adain":
         raise NstjaxError(
-            "what can be exported paints with AdaIN: adain, adain-lap, adain-depth; "
-            "Style-Swap compares every patch with every other, which no graph of free "
-            "size can hold"
+            "only the methods that paint with AdaIN can be exported: adain, adain-lap "
+            "and adain-depth; Style-Swap compares every patch with every other, which "
+            "a graph for any picture size cannot do"
         )
     params, spec = networks.params, networks.spec
     levels = tuple(spec.strides)
@@ -113,9 +113,11 @@ def make_models(networks: Networks) -> tuple[Model, ...]:
         )
 
     alpha = Tensor("alpha", (1,), "strength, from 0 to 1")
-    sides = f"RGB in [0, 1], sides of {LEAST_SIDE} pixels and more"
+    sides = f"RGB in [0, 1], sides of {LEAST_SIDE} pixels or more"
     content = picture("content", f"pictures, {sides}")
-    style = picture("style", f"style pictures, {sides}; up to 512 the best", "styles")
+    style = picture(
+        "style", f"style pictures, {sides}; best at up to 512 pixels", "styles"
+    )
     painted = "painted pictures, RGB in [0, 1]"
 
     def encode(image: Array) -> tuple[Array, ...]:
@@ -188,7 +190,7 @@ def make_models(networks: Networks) -> tuple[Model, ...]:
         Model(
             "painter",
             "Paints pictures, given the means and deviations of a style for each; in "
-            "ONNX files one style will do for all of a batch.",
+            "ONNX files, one style can serve a whole batch.",
             (content, *told),
             (picture("painted", painted),),
             paint,
@@ -196,8 +198,8 @@ def make_models(networks: Networks) -> tuple[Model, ...]:
         ),
         Model(
             "style_encoder",
-            "Takes of a style picture all that the painter needs. Weighted means of "
-            "several styles' numbers blend the styles.",
+            "Computes from a style picture all that the painter needs. To blend "
+            "styles, pass weighted means of their numbers.",
             (style,),
             statistics("styles"),
             encode_style,
@@ -205,8 +207,8 @@ def make_models(networks: Networks) -> tuple[Model, ...]:
         ),
         Model(
             "encoder",
-            "The painter's first half, for a picture that is painted more than once. "
-            f"Sides are continued by reflection to multiples of {spec.multiple}.",
+            "The painter's first half, for pictures that are painted more than once. "
+            "Sides are padded by reflection to multiples of {spec.multiple}.",
             (content,),
             features(),
             encode,
@@ -214,8 +216,8 @@ def make_models(networks: Networks) -> tuple[Model, ...]:
         ),
         Model(
             "decoder",
-            "The painter's second half: what the encoder gave, painted. To be cut to "
-            "the content's height and width.",
+            "The painter's second half: paints from the encoder's output. Crop the "
+            "result to the content's height and width.",
             (*features(), *told),
             (
                 Tensor(

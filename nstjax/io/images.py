@@ -238,8 +238,7 @@ def formats_of(file: BinaryIO) -> tuple[str, ...]:
         import pillow_heif
     except ImportError as error:
         raise NstjaxError(
-            f"is {kind}, which is read where pillow-heif is installed; "
-            "'pip install pillow-heif' does that"
+            f"is {kind}, which needs pillow-heif; run 'pip install pillow-heif'"
         ) from error
     pillow_heif.register_heif_opener()
     return ("HEIF",)
@@ -270,7 +269,7 @@ def _why_unreadable(path: Path, error: Exception) -> str:
         return str(error)
     if isinstance(error, FileNotFoundError):
         if path.is_symlink():
-            return "is a link to a file that does not exist; remove or mend it"
+            return "is a link to a file that does not exist; remove or repair it"
         return "does not exist; check the picture's name"
     if isinstance(error, IsADirectoryError):
         return "is a folder, not a picture; name a file in it"
@@ -280,14 +279,14 @@ def _why_unreadable(path: Path, error: Exception) -> str:
         wanted = "an intact PNG, JPEG, WebP, TIFF, AVIF, BMP or GIF file"
         kind = name_kind_of(path)
         if kind and kind not in _READ:
-            return f"is {kind}, which is not read; give {wanted}"
+            return f"is {kind}, which is not supported; give {wanted}"
         if kind == "a TIFF picture":
             return (
-                f"is {kind} of a kind that is not read, or damaged; save it as grey, "
+                f"is damaged, or {kind} of an unsupported kind; save it as grey, "
                 "RGB or CMYK with 8 or 16 bits per channel"
             )
         return (
-            f"is not a picture that can be read, or damaged; give {wanted} with at "
+            f"is damaged, or not a supported picture; give {wanted} with at "
             "most 16 bits per channel"
         )
     if isinstance(error, Image.DecompressionBombError):
@@ -302,9 +301,7 @@ def _why_unreadable(path: Path, error: Exception) -> str:
 
 
 def _too_large(max_pixels: int) -> str:
-    return (
-        f"has more than {max_pixels:,} pixels, the most that is read; make it smaller"
-    )
+    return f"has more than {max_pixels:,} pixels, which is the limit; make it smaller"
 
 
 def list_images(path: str | os.PathLike) -> list[Path]:
@@ -350,8 +347,8 @@ def warn_of_skipped(folder: Path, files: Iterable[Path]) -> None:
     found = [f"{counts[s]} {s}" for s in _OTHER_SUFFIXES if counts[s]]
     if found:
         warnings.warn(
-            f"left out of {folder}: {', '.join(found)}, which are not read; save them "
-            f"as one of {', '.join(PICTURE_SUFFIXES)}{_heif_remedy(counts)}",
+            f"left out of {folder}: {', '.join(found)}, which are not supported; save "
+            f"them as one of {', '.join(PICTURE_SUFFIXES)}{_heif_remedy(counts)}",
             NstjaxWarning,
             stacklevel=3,
         )
@@ -388,7 +385,7 @@ def check_output(
     longest_side = _LONGEST_SIDE.get(file_format)
     if size and longest_side and max(size) > longest_side:
         raise NstjaxError(
-            f"{path} cannot hold {size[1]} x {size[0]} pixels ({file_format} ends at "
+            f"{path} cannot hold {size[1]} x {size[0]} pixels ({file_format} allows "
             f"{longest_side} a side); choose .png or .tif"
         )
     try:
@@ -444,14 +441,14 @@ def write_image(
     pixels = np.asarray(image, np.float32)
     channels = (3, 4) if file_format in _WITH_ALPHA else (3,)
     if pixels.ndim != 3 or pixels.shape[2] not in channels:
-        raise ValueError(f"a picture has the shape [H, W, 3], not {pixels.shape}")
+        raise ValueError(f"a picture must have the shape [H, W, 3], not {pixels.shape}")
     check_output(path, overwrite=overwrite, size=pixels.shape[:2])
     if not 1 <= quality <= 100:
         raise NstjaxError(f"the quality must be from 1 to 100, not {quality}")
     levels = _to_levels(pixels)
     if levels is None:
         raise NstjaxError(
-            f"the picture for {path} holds numbers that are not finite; it is not "
+            f"the picture for {path} holds numbers that are not finite, so it is not "
             "written"
         )
     with written_atomically(path, overwrite=overwrite) as temporary:

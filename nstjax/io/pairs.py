@@ -78,8 +78,8 @@ def _match_painted(
     stems = {photo.stem for photo in photos}
     if len(stems) != len(photos):
         raise NstjaxError(
-            "painted versions are told by their photos' names, but some photos have "
-            "the same name; rename them"
+            "painted versions are matched to photos by name, but some photos share a "
+            "name; rename them"
         )
     found: dict[str, list[Path]] = {}
     for picture in find_pictures(Path(folder).expanduser()):

@@ -147,7 +147,7 @@ def _check_options(path: Path, saved: Any, options: Mapping[str, Any]) -> None:
     if different := describe_differences(saved, wanted):
         raise NstjaxError(
             f"{path} belongs to a run with other options: {different}; give the same "
-            "ones again, or begin anew with --overwrite in place of --resume"
+            "ones again, or start again with --overwrite instead of --resume"
         )
 
 

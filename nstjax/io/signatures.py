@@ -61,7 +61,7 @@ _EXPORT = (
 )
 _WAYS_OUT = {
     "a web page": "its download failed; fetch it again",
-    "a Git LFS pointer": "fetch what it stands for with 'git lfs pull'",
+    "a Git LFS pointer": "fetch the file itself with 'git lfs pull'",
     "a gzip archive": "unpack it",
     "a 7z archive": "unpack it",
     "an xz archive": "unpack it",
@@ -127,7 +127,7 @@ def explain_weights(path: str | os.PathLike) -> str | None:
     if kind is None:
         return None
     ways = (way for start, way in _WAYS_OUT.items() if kind.startswith(start))
-    return f"is {kind}, not weights that are read; {next(ways, _EXPORT)}"
+    return f"is {kind}, not a supported weight file; {next(ways, _EXPORT)}"
 
 
 def name_kind_of(path: str | os.PathLike) -> str | None:

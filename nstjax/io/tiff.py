@@ -75,8 +75,8 @@ def decode_tiff(
         )
     if kind.subsampled and page.compression == _UNCOMPRESSED:
         raise NstjaxError(
-            "is an uncompressed TIFF file with fewer samples of colour than of "
-            "lightness (YCbCr), which is not read; save it as RGB"
+            "is an uncompressed TIFF file with subsampled colour (YCbCr), which is "
+            "not supported; save it as RGB"
         )
     if kind.photometric == _PALETTE:
         check_size(page.imagewidth, page.imagelength)

@@ -194,13 +194,14 @@ def _parse_metadata(path: Path, text: str) -> WeightsMetadata:
         for field in dataclasses.fields(metadata):
             kind = str if field.type is str else dict
             if not isinstance(getattr(metadata, field.name), kind):
-                raise TypeError(f"{field.name} is no {kind.__name__}")
+                raise TypeError(f"{field.name} is not a {kind.__name__}")
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise NoWeightsError(
             f"{path} has damaged metadata; convert or export it again"
         ) from error
     if version != _FORMAT:
         raise NstjaxError(
-            f"{path} has format {version}, this release reads {_FORMAT}; update nstjax"
+            f"{path} has format {version}, but this release reads {_FORMAT}; update "
+            "nstjax"
         )
     return metadata

@@ -111,7 +111,10 @@ def adain_style_loss(
     """
     _check(normalisation)
     if set(features) != set(target):
-        raise ValueError(f"layers {sorted(features)} are not {sorted(target)}")
+        raise ValueError(
+            f"the features' layers {sorted(features)} differ from the "
+            f"target's, {sorted(target)}"
+        )
     total = jnp.zeros((), jnp.float32)
     for layer in sorted(features):
         mean, std = channel_mean_std(

@@ -149,7 +149,7 @@ class Laplacian(Loss):
         for pool in self.lap_pools:
             if not isinstance(pool, int) or isinstance(pool, bool) or pool < 1:
                 raise NstjaxError(
-                    f"lap_pools must be whole numbers from 1 up, not {pool!r}"
+                    f"lap_pools must be whole numbers of 1 or more, not {pool!r}"
                 )
 
     def target(self, content: Picture, style: Picture) -> tuple[Array, ...]:

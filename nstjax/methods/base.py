@@ -85,8 +85,8 @@ class Plan:
         for style in self.styles:
             if isinstance(style, SavedStyle):
                 raise NstjaxError(
-                    f"the saved style {style.name} is none that the method "
-                    f"{self.method.name} can use; give its picture"
+                    f"the saved style {style.name} cannot be used by the method "
+                    f"{self.method.name}; give its picture"
                 )
             pictures.append(style)
         return tuple(pictures)
@@ -297,8 +297,8 @@ def merge_options(
             )
         if name == "method" and value != leaves["method"]:
             raise NstjaxError(
-                f"the options are those of {leaves['method']}; another method is no "
-                f"change of them, so name {value!r} where the method is chosen"
+                f"these are options of {leaves['method']}, and the method is not one "
+                f"of them; name {value!r} where the method is chosen"
             )
         # What to start from can be a picture; it is read later.
         leaves[name] = value if name == "init" else like(name, value, leaves[name])
@@ -316,7 +316,7 @@ def merge_options(
             )
         if changes.get("style_scale") is not None:
             raise NstjaxError(
-                "style_scale is a multiple of the content's size, stroke_scale of "
-                f"{STROKE_SIDE} pixels; give one of both"
+                "style_scale is relative to the content's size, stroke_scale to "
+                "{STROKE_SIDE} pixels; give only one of them"
             )
     return leaves

@@ -54,7 +54,7 @@ class DecoderMethod(Method):
         if transform not in TRANSFORMS:
             raise ValueError(
                 f"decoders paint {' or '.join(map(repr, TRANSFORMS))}, not "
-                f"{transform!r}; a method of another transform has a class of its own"
+                f"{transform!r}; a method with another transform needs its own class"
             )
         self.decoder = decoder
         self.transform = transform
@@ -66,8 +66,8 @@ class DecoderMethod(Method):
     ) -> dict[str, Any]:
         if preset != "best":
             raise NstjaxError(
-                f"the method {self.name} has no presets: how its decoder was trained "
-                "makes the difference; name another one with --decoder"
+                f"the method {self.name} has no presets, because its settings are "
+                "trained into its decoder; choose another one with --decoder"
             )
         if overrides:
             raise NstjaxError(
@@ -81,8 +81,8 @@ class DecoderMethod(Method):
         for name, value in changes.items():
             if value is not None and name.endswith("_weight"):
                 raise NstjaxError(
-                    f"the method {self.name} has no {name}: its decoder keeps to the "
-                    "weights that it was trained with; choose adain-lap or "
+                    f"the method {self.name} has no {name}: the weights of the losses "
+                    "are trained into its decoder; choose adain-lap or "
                     f"adain-depth, train a decoder with --config.{name}, or use a "
                     "method that optimises"
                 )
@@ -130,7 +130,7 @@ class DecoderMethod(Method):
         if masks is not None:
             if plan.blend is not None:
                 raise NstjaxError(
-                    "styles are either blended or masked; leave out one of both"
+                    "styles are either blended or masked; leave out one of the two"
                 )
             placed = share_out(masks, styles=len(plan.styles), size=plan.working_size)
         pictures = [style for style in plan.styles if isinstance(style, np.ndarray)]

@@ -219,7 +219,8 @@ def share_out(
     """
     if not (len(masks) == styles or (len(masks) == 1 and styles == 2)):
         raise NstjaxError(
-            f"{styles} styles and {len(masks)} masks do not fit; give a mask for each "
+            f"{styles} styles and {len(masks)} masks do not match; give a mask for "
+            "each "
             "style, or one mask and two styles"
         )
     weights = [resize_image(mask, size)[..., 0] for mask in masks]
@@ -265,7 +266,7 @@ def output_size(
         return height, width
     if isinstance(size, Sequence) and not isinstance(size, str):
         if len(size) != 2:
-            raise NstjaxError(f"a size is (height, width) in pixels, not {size!r}")
+            raise NstjaxError(f"a size must be (height, width) in pixels, not {size!r}")
         size = (whole_number("a height", size[0]), whole_number("a width", size[1]))
     else:
         longer = whole_number("a size", size)

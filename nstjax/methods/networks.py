@@ -68,9 +68,9 @@ def load_networks(
     if isinstance(loaded.spec, PainterSpec):
         if encoder:
             raise NstjaxError(
-                f"{loaded.metadata.name} encodes pictures itself, so that "
+                f"{loaded.metadata.name} encodes pictures itself, so "
                 f"--encoder={encoder} would change nothing; leave it out, or name a "
-                "decoder of that encoder with --decoder"
+                "decoder for that encoder with --decoder"
             )
         own = PainterTransferSpec(
             painter=loaded.spec, eps=eps, ddof=ddof, compute_dtype=compute_dtype
@@ -106,7 +106,7 @@ def check_encoder(
     if decoder.notes.get("encoder_sha256", encoder_sha256) != encoder_sha256:
         raise NstjaxError(
             f"the decoder {decoder.name} was trained with another encoder "
-            f"({decoder.notes.get('encoder')}) than {encoder.name}; give both, "
+            f"({decoder.notes.get('encoder')}) than {encoder.name}; give both "
             "--encoder and --decoder"
         )
     # Converted files name the publisher's network, not a file.
@@ -114,6 +114,6 @@ def check_encoder(
     if {wanted, variant} <= _VARIANTS and wanted != variant:
         raise NstjaxError(
             f"the decoder {decoder.name} was trained with another VGG-19 ({wanted}) "
-            f"than {encoder.name} ({variant}); convert that one, and name it by "
+            f"than {encoder.name} ({variant}); convert that one and name it with "
             "--encoder"
         )

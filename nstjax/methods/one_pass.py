@@ -263,8 +263,8 @@ def transfer_batch(
     least = min(min(content.shape[:2]) for content in contents)
     if networks.transform != "adain" or least < LEAST_SIDE:
         raise NstjaxError(
-            "pictures are painted together with AdaIN only, with sides of at least "
-            f"{LEAST_SIDE} pixels"
+            "only AdaIN paints pictures together, and their sides must be at least "
+            "{LEAST_SIDE} pixels"
         )
     mesh = make_data_mesh(jax.local_devices())
     statistics = all_statistics(

@@ -53,14 +53,14 @@ class OptimizationMethod(Method):
         leaves = config_to_dict(load_config(config, overrides))
         if "method" not in leaves:
             raise NstjaxError(
-                f"{config} is no config of a method; use it with train.py"
+                f"{config} is not the config of a method; use it with train.py"
             )
         leaves = merge_options({**COMMON_OPTIONS, **leaves}, changes)
         for name in ("alpha", *SWAP_OPTIONS):
             if changes.get(name) is not None and not leaves["swap_weight"]:
                 raise NstjaxError(
-                    f"the option {name} says how patches are swapped, which the method "
-                    f"{leaves['method']} does not do; choose style-swap"
+                    f"the option {name} sets how patches are swapped, but the method "
+                    f"{leaves['method']} swaps none; choose style-swap"
                 )
         if leaves["iterations"] < 1:
             raise NstjaxError(
@@ -71,8 +71,8 @@ class OptimizationMethod(Method):
         for stage in leaves["stages"]:
             if not (isinstance(stage, tuple) and len(stage) == 2 and min(stage) > 0):
                 raise NstjaxError(
-                    "stages are pairs of a fraction of the sides and one of the "
-                    f"iterations, such as ((0.5, 1.0),), not {leaves['stages']!r}"
+                    "stages must be pairs (fraction of the sides, fraction of the "
+                    "iterations), such as ((0.5, 1.0),), not {leaves['stages']!r}"
                 )
         rate = leaves["learning_rate"]
         if not (math.isfinite(rate) and rate > 0):

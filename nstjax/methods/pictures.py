@@ -22,11 +22,11 @@ def list_pictures(path: str) -> list[str]:
         NstjaxError: if there is nothing there.
     """
     if not path:  # which would be the current folder
-        raise NstjaxError("an empty name stands for no picture; name one")
+        raise NstjaxError("a picture's name is empty; name a picture")
     if examples.is_meant(path):
         if os.path.isdir(path):
             warnings.warn(
-                f"{path} is taken for the example; {path}/ is the folder",
+                f"{path} means the example picture; write {path}/ for the folder",
                 NstjaxWarning,
                 stacklevel=2,
             )

@@ -75,7 +75,8 @@ def make_plan(
     method = method_of(options)
     if time_limit is not None and method.in_one_pass:
         raise NstjaxError(
-            f"a time limit is for methods that optimise; {method.name} paints at once"
+            f"a time limit is for methods that optimise; {method.name} paints in a "
+            "single pass"
         )
     if time_limit is not None and not number("the time limit", time_limit) > 0:
         raise NstjaxError(f"the time limit must be above 0 seconds, not {time_limit}")
@@ -86,8 +87,9 @@ def make_plan(
         for style in chosen:
             if isinstance(style, SavedStyle) and options.get(scale, usual) != usual:
                 raise NstjaxError(
-                    f"the saved style {style.name} has the strokes that it was saved "
-                    f"with; give its picture, or leave out --{scale.replace('_', '-')}"
+                    f"the saved style {style.name} keeps the strokes that it was "
+                    "saved with; give its picture, or leave out "
+                    f"--{scale.replace('_', '-')}"
                 )
     if options["preserve_color"] == "histogram":
         chosen = tuple(recolour(style, image) for style in chosen)

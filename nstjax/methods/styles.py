@@ -35,10 +35,10 @@ _STYLE_SIDE = 512
 # The most windows of a content's canvas that a style is measured in.
 _MOST_WINDOWS = 3
 NO_SAVED_STYLES = (
-    "Style-Swap needs a style's picture, of which a saved style has statistics only; "
+    "Style-Swap needs a style's picture, but a saved style holds statistics only; "
     "give the picture"
 )
-_MAKING = "--save-style and nstjax.Painter.save_style make one of a picture"
+_MAKING = "make one from a picture with --save-style or nstjax.Painter.save_style"
 
 
 class SavedStyle(NamedTuple):
@@ -185,8 +185,8 @@ def check_saving(path: Path, stroke_scale: float | None) -> None:
     """
     if (stroke_scale or 0) > 1:
         raise NstjaxError(
-            "a saved style keeps no strokes of a stroke_scale above 1, which are "
-            "painted in two passes; leave out one of both"
+            "a style cannot be saved with a stroke_scale above 1, which is painted in "
+            "two passes; leave out one of the two"
         )
     if not names_saved_style(path):
         raise NstjaxError(f"a saved style's name ends in {STYLE_SUFFIX}, not {path}")
@@ -206,8 +206,8 @@ def save_style(path: str | Path, style: SavedStyle, *, overwrite: bool = False) 
     """
     if not isinstance(style, SavedStyle):
         raise NstjaxError(
-            "save_style writes what make_style gives to a file: save_style(path, "
-            f"style), where the style is no {type(style).__name__}"
+            "save_style(path, style) writes a style that make_style made, not a "
+            "{type(style).__name__}"
         )
     params = {
         level: {"mean": np.asarray(value.mean), "std": np.asarray(value.std)}
@@ -243,7 +243,7 @@ def load_style(path: str | Path, *, networks: Networks) -> SavedStyle:
         params, metadata = load_weights(path)
     except NoWeightsError as error:
         kind = name_kind_of(path)
-        what = f"{kind}, not a saved style" if kind else "no saved style, or damaged"
+        what = f"{kind}, not a saved style" if kind else "not a saved style, or damaged"
         raise NstjaxError(f"{path} is {what}; {_MAKING}") from error
     if metadata.kind != "style":
         raise NstjaxError(

@@ -195,8 +195,8 @@ def encode(
     step, least = spec.multiple, 2 * spec.multiple
     if any(side < least or side % step for side in (height, width)):
         raise NstjaxError(
-            f"this painter takes pictures whose sides are multiples of {step} from "
-            f"{least} on, not {width} x {height} pixels"
+            f"this painter takes pictures whose sides are multiples of {step}, "
+            f"{least} or more, not {width} x {height} pixels"
         )
     weights = params["encoder"]
     # Centred, so that the first layer sees black as far as white.

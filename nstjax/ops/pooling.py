@@ -85,6 +85,6 @@ def mean_over_blocks(x: Array, side: int) -> Array:
     chex.assert_rank(x, 4)
     batch, height, width, channels = x.shape
     if height % side or width % side:
-        raise ValueError(f"{height} x {width} is no multiple of {side}")
+        raise ValueError(f"{height} x {width} is not a multiple of {side}")
     blocks = x.reshape(batch, height // side, side, width // side, side, channels)
     return blocks.mean(axis=(2, 4))

@@ -58,7 +58,8 @@ def stages_of(config: ConfigDict, workdir: Path) -> Iterator[Stage]:
     for number, (name, leaves) in enumerate(stages.items(), start=1):
         if unknown := sorted(set(leaves) - set(whole)):
             raise NstjaxError(
-                f"the stage {name} sets {', '.join(unknown)}, which the config lacks"
+                f"the stage {name} sets {', '.join(unknown)}, which the config does "
+                "not have"
             )
         part = ConfigDict(whole, type_safe=False)
         part.update(leaves)

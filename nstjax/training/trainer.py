@@ -368,8 +368,8 @@ def _check_hosts(mesh: Mesh) -> None:
     if len(set(counts.values())) > 1:
         found = ", ".join(str(counts[host]) for host in sorted(counts))
         raise NstjaxError(
-            f"the processes have {found} devices, but checkpoints need as many of "
-            "each; start one process for each device"
+            f"the processes have {found} devices, but checkpoints need the same "
+            "number in each; start one process for each device"
         )
 
 
@@ -389,8 +389,9 @@ def _compare_hosts(task: Task, config: ConfigDict, mesh: Mesh) -> None:
     others = [number for number, row in hosts.items() if (row != hosts[0]).any()]
     if others:
         raise NstjaxError(
-            f"process {', '.join(map(str, others))} has other settings or pictures "
-            "than process 0; give all of them the same options and the same files"
+            f"process {', '.join(map(str, others))} has different settings or "
+            "pictures from process 0; give all of them the same options and the same "
+            "files"
         )
 
 

@@ -88,8 +88,8 @@ class Watcher:
                 self._log_file.close()
             self._log_file = None
             warnings.warn(
-                f"no more logs are written to {self._folder} ({error}); the training "
-                "goes on",
+                f"no more logs are written to {self._folder} ({error}); training "
+                "continues",
                 NstjaxWarning,
                 stacklevel=2,
             )

@@ -135,8 +135,7 @@ def open_clip(path: str | os.PathLike, *, fps: float | Fraction | None = None) -
 
         if fps is None:
             raise NstjaxError(
-                f"{path} is a folder; say how many of its pictures make a second, "
-                "with --fps"
+                f"{path} is a folder; give its number of pictures per second with --fps"
             )
         clip = open_folder(path, Fraction(fps).limit_denominator(1001))
     else:

@@ -80,7 +80,7 @@ def open_container(path: Path) -> Any:
     if stream.codec_context is None:
         container.close()
         raise NstjaxError(
-            f"{path} is coded in a way that FFmpeg cannot decode; convert it to H.264"
+            f"{path} is encoded in a way that FFmpeg cannot decode; convert it to H.264"
         )
     stream.thread_type = "AUTO"
     return container
@@ -88,7 +88,7 @@ def open_container(path: Path) -> Any:
 
 def _first_frame(path: Path, container: Any, stream: Any) -> Any:
     av = pyav()
-    problem: Any = "there is not one whole frame in it"
+    problem: Any = "it does not hold one complete frame"
     try:
         for packet in container.demux(stream):
             try:
@@ -146,8 +146,8 @@ def _read(path: Path, start: Fraction, tell: Callable[[str], None]) -> Iterator[
                 last = Frame(time, Fraction(duration), _to_rgb(frame))
         if broken:
             tell(
-                f"{path}: {broken} frames are damaged or could not be decoded; what "
-                "could be read of it is painted"
+                f"{path}: {broken} frames are damaged or could not be decoded; the "
+                "frames that could be read are painted"
             )
         if last is None:
             return
@@ -156,7 +156,7 @@ def _read(path: Path, start: Fraction, tell: Callable[[str], None]) -> Iterator[
         if whole - ended > max(_ROUNDING, 3 * last.duration):
             tell(
                 f"{path} breaks off after {float(ended):.1f} of {float(whole):.1f} s; "
-                "what there is of it is painted"
+                "the frames up to there are painted"
             )
         elif whole > ended:
             # Matroska does not say for how long a single frame is shown.
@@ -198,7 +198,7 @@ def _why_unreadable(path: Path, error: Exception) -> str:
     if path.stat().st_size == 0:
         return "is empty (0 bytes); get an intact copy"
     return (
-        f"is no video that FFmpeg can read, or damaged or incomplete "
+        "is not a video that FFmpeg can read, or is damaged or incomplete "
         f"({_reason(error)}); get an intact copy"
     )
 

@@ -147,7 +147,7 @@ def choose_coding(
     )
     if suffix in ANIMATIONS:
         if codec is not None:
-            raise NstjaxError(f"{suffix} has one coding only; leave out --codec")
+            raise NstjaxError(f"{suffix} allows only one encoding; leave out --codec")
         container, encoder = ANIMATIONS[suffix]
         return coding(container, encoder)
     if suffix not in CONTAINERS:
@@ -184,7 +184,7 @@ def reporting(path: Path) -> Iterator[None]:
     except pyav().FFmpegError as error:
         reason = getattr(error, "strerror", None) or error
         raise NstjaxError(
-            f"{path} cannot be coded ({reason}); choose another --codec or another "
+            f"{path} cannot be encoded ({reason}); choose another --codec or another "
             "kind of clip"
         ) from error
 
@@ -396,7 +396,7 @@ def _sound(
     stream = out.add_stream(name, rate=44_100 if keeps_rate else 48_000, layout=layout)
     note = (
         f"the sound is {source.codec_context.name}, which {out.format.name} cannot "
-        f"hold, and was coded anew as {name.removeprefix('lib')}"
+        f"hold, and was re-encoded as {name.removeprefix('lib')}"
     )
     return _recoded(container, source, stream, begin, stop), note
 

@@ -104,9 +104,9 @@ def make_painter(
     adain = plan.method.paints_batches and (plan.options["stroke_scale"] or 0) <= 1
     if temporal == "statistics" and not adain:
         raise NstjaxError(
-            f"the method {plan.options['method']} takes no statistics of the content "
-            "that could be averaged, nor does any with a stroke scale above 1; choose "
-            "flow or off"
+            f"the method {plan.options['method']} has no content statistics to "
+            "average, nor has any method with a stroke scale above 1; choose flow or "
+            "off"
         )
     if not plan.method.in_one_pass:
         return _Optimising(plan, stops)

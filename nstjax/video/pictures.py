@@ -88,8 +88,8 @@ def _read_animation(path: Path, tell: Callable[[str], None]) -> Iterator[Frame]:
                 return
             except Exception as error:  # as above
                 tell(
-                    f"{path} breaks off after {index} frames ({error}); what there is "
-                    "of it is painted"
+                    f"{path} breaks off after {index} frames ({error}); the frames up "
+                    "to there are painted"
                 )
                 return
             yield Frame(time, shown, pixels)
@@ -125,7 +125,7 @@ def _read_folder(
                     f"the first frame's {size[1]} x {size[0]}"
                 )
         except NstjaxError as error:
-            tell(f"{error}; the frame before it is shown for longer")
+            tell(f"{error}; the frame before it is shown longer")
             continue
         yield Frame(index / rate, 1 / rate, to_uint8(image))
 

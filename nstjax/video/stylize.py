@@ -159,7 +159,8 @@ def stylize_video(
     for name, path in (("content", content), ("output", output)):
         if not isinstance(path, (str, os.PathLike)):
             raise NstjaxError(
-                f"the {name} of a clip is a file or a folder, not {type(path).__name__}"
+                f"the {name} of a clip must be a file or a folder, not "
+                f"{type(path).__name__}"
             )
         if not os.fspath(path):
             raise NstjaxError(f"the {name} of a clip has an empty name")
@@ -241,18 +242,18 @@ def paint_clip(
     check_coding(codec, quality)
     if any(is_depth_mask(mask) for mask in planning.get("masks") or ()):
         raise NstjaxError(
-            "a mask of depth is for pictures: masks hold for all frames of a clip, "
-            "whose depth changes; give a mask's picture"
+            "a depth mask is for pictures only: a clip has one mask for all frames, "
+            "but its depth changes; give the mask as a picture"
         )
     if output.exists() and output.samefile(clip.path):
         raise NstjaxError(
-            f"{output} would be written over the clip itself; choose another output"
+            f"{output} would overwrite the clip itself; choose another output"
         )
     frames = read_frames(clip, cut, tell=tell)
     first = next(frames, None)
     if first is None:
         raise NstjaxError(
-            f"{clip.path} has no frame in the part asked for; check --start and --end"
+            f"{clip.path} has no frames in the requested part; check --start and --end"
         )
     plan = plans.make_plan(to_float(first.image), styles, options=options, **planning)
     coding = _coding(output, clip, plan.output_size, cut, codec, quality)

@@ -103,7 +103,7 @@ class Page:
             try:
                 # The browser says where gradio has put it, and could say anything.
                 if self._folder.resolve() not in Path(path).resolve().parents:
-                    raise NstjaxError("that is no file that was dropped here")
+                    raise NstjaxError("that file was not dropped here")
                 image = check_upload(path)
                 if image is None:
                     raise NstjaxError("that is a saved style; give a photograph")
@@ -404,8 +404,8 @@ def _problem(error: Exception, *paths: str) -> str:
     if sentence is None:
         traceback.print_exception(error, file=sys.stderr)
         sentence = (
-            f"that failed for a reason that was not foreseen "
-            f"({type(error).__name__}); the terminal says more"
+            f"that failed for an unexpected reason ({type(error).__name__}); the "
+            "terminal says more"
         )
     sentence = sentence[:1].upper() + sentence[1:]
     for path in paths:  # whose names keep their first letters

@@ -99,7 +99,8 @@ def _listening(host: str, port: int | None) -> Iterator[socket.socket]:
         else:
             reason = getattr(problem, "strerror", None) or str(problem)
             raise NstjaxError(
-                f"nothing can be served at {host}, port {port or _PORT} ({reason}); "
+                f"the page cannot be served at {host}, port {port or _PORT} "
+                f"({reason}); "
                 "choose another --port"
             ) from problem
         yield listener

@@ -160,7 +160,7 @@ def is_example(content: str) -> bool:
 
 def _whole(name: str, value: float) -> int:
     if value != int(value) or not 1 <= value < 2**31:
-        raise NstjaxError(f"{name} must be a whole number from 1 up, not {value:g}")
+        raise NstjaxError(f"{name} must be a whole number of 1 or more, not {value:g}")
     return int(value)
 
 

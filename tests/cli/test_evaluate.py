@@ -154,7 +154,7 @@ def test_ctrl_c_while_painting_keeps_what_is_done(arguments, tmp_path):
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate()
     assert process.returncode == 130
-    assert "the same command goes on" in errors and "Traceback" not in errors
+    assert "repeat the command to continue" in errors and "Traceback" not in errors
     assert _pictures(run) == made and set(made) == {
         "adain/content_a",
         "adain/content_b",
@@ -219,7 +219,7 @@ def test_names_that_are_not_utf_8(tmp_path, save_picture):
         (["--judge", "vgg19-slim", "vgg19-slim"], "given twice"),
         (["--depth-judge", "vgg19-slim"], "holds a vgg19"),
         (["--metric", "nowhere:nothing"], "cannot be imported"),
-        (["--metric", "math:pi"], "is no function"),
+        (["--metric", "math:pi"], "is not a function"),
         (["--report=nowhere/results.md"], "name a file in a folder"),
         (["--iteration=3"], "unrecognized arguments"),
     ],
@@ -236,7 +236,7 @@ def test_mistakes_are_one_sentence_before_any_work(
 def test_a_report_of_somebody_else_is_not_replaced(arguments, tmp_path, capsys):
     (tmp_path / "thesis.md").write_text("years of work")
     assert main([*arguments, f"--report={tmp_path / 'thesis.md'}"]) == 2
-    assert "is no report of this command" in capsys.readouterr().err
+    assert "is not a report of this command" in capsys.readouterr().err
     assert (tmp_path / "thesis.md").read_text() == "years of work"
 
 

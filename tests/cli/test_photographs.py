@@ -189,7 +189,7 @@ def test_quality_and_chroma_are_those_asked_for(paint, tmp_path):
         (["--quality=50"], "has no quality to choose"),
         (["--chroma=4:2:0"], "has no chroma to choose"),
         (["--quality=101"], "from 1 to 100"),
-        (["--background=nice"], "nice is no colour"),
+        (["--background=nice"], "nice is not a colour"),
         (["--exif=some"], "--exif"),
     ],
 )

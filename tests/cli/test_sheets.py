@@ -74,10 +74,10 @@ def test_what_no_method_takes_is_refused(styles, changes, words):
 @pytest.mark.parametrize(
     ("more", "words"),
     [
-        (["--sheet", "--style-blend", "1"], "--style-blend has no place"),
+        (["--sheet", "--style-blend", "1"], "--style-blend cannot be used"),
         (["--sheet", "methods", "--method=gatys"], "--method is of one method"),
         (["--sheet", "methods", "--config.tv_weight=1"], "--config.tv_weight=1 is of"),
-        (["--sheet-columns=3"], "--sheet-columns is for --sheet"),
+        (["--sheet-columns=3"], "--sheet-columns needs --sheet"),
         (["--sheet", "--content=night"], "a sheet shows one photograph"),
         (["--sheet", "--output=sheet.xyz"], "sheet.xyz"),
     ],

@@ -84,4 +84,4 @@ def test_the_command_takes_depth_for_pictures_only(tmp_path, capsys):
     frames[0].save(clip, save_all=True, append_images=frames[1:])
     command = ["--style", "night", "wave", "--mask", "depth", "--quiet"]
     assert main([*command, "--content", str(clip)]) == 2
-    assert "a mask of depth is for pictures" in capsys.readouterr().err
+    assert "a depth mask is for pictures" in capsys.readouterr().err

@@ -37,7 +37,7 @@ def parse_amount(text: str | int | float) -> int:
         amount = 0.0
     if not (math.isfinite(amount) and amount >= 1):
         raise NstjaxError(
-            f"{text!r} is no amount of memory; write it like 2GB or 800MB"
+            f"{text!r} is not an amount of memory; write it like 2GB or 800MB"
         )
     return int(amount)
 

@@ -197,7 +197,7 @@ def _check(what: str, needed: float, max_memory: int | None, option: str) -> Non
         return
     limit = "allowed" if max_memory else "available"
     raise NstjaxError(
-        f"{what} takes at least {show_amount(needed)} of memory, and "
-        f"{show_amount(allowed)} are {limit}; choose a smaller {option} or a larger "
+        f"{what} takes at least {show_amount(needed)} of memory, but only "
+        f"{show_amount(allowed)} is {limit}; choose a smaller {option} or a larger "
         "--max-memory"
     )

@@ -224,8 +224,8 @@ def _make_loss(
 def _check(config: ConfigDict) -> None:
     if config.data != "folders":
         raise NstjaxError(
-            "the package ships no labelled photos, so that a depth network can only "
-            "be trained with --config.data=folders"
+            "the package ships no labelled photos, so a depth network can only be "
+            "trained with --config.data=folders"
         )
     for name, what in (("content", "photos"), ("labels", "their disparity maps")):
         if not config[name]:
@@ -238,7 +238,7 @@ def _check(config: ConfigDict) -> None:
     check_weights(config, ("invariant", "gradient", "entropy", "relative", "hint"))
     if config.solved_start and not config.teacher:
         raise NstjaxError(
-            "a network is solved for from a teacher's features: give "
+            "solving for a network needs a teacher's features: give "
             "--config.teacher=FILE, or --config.solved_start=False"
         )
     _check_adversarial(config)
@@ -253,7 +253,7 @@ def _check_adversarial(config: ConfigDict) -> None:
         return
     if not config.teacher:
         raise NstjaxError(
-            "adversarial pictures have no label but what a teacher sees in them: give "
+            "adversarial pictures need a teacher to label them: give "
             "--config.teacher=FILE, or --config.adversarial_fraction=0"
         )
     sizes = tuple(config.adversarial_sizes)
@@ -265,6 +265,6 @@ def _check_adversarial(config: ConfigDict) -> None:
         )
     if config.batch_size < 2:
         raise NstjaxError(
-            "pictures are moved towards others of their batch: "
+            "adversarial pictures are moved towards others of their batch: "
             "--config.adversarial_fraction needs --config.batch_size=2 or more"
         )

@@ -48,7 +48,7 @@ def check_solvable(spec: monodepth.MonodepthSpec) -> None:
     """Raises NstjaxError unless the spec's units match a FastDepth's blocks."""
     if spec.block != "separable" or spec.layers != _LAYERS:
         raise NstjaxError(
-            "a network can be solved for only if it has a FastDepth's units: "
+            "only a network with a FastDepth's units can be solved for; give "
             f'--config.block=separable "--config.layers={_LAYERS}"'
         )
 

@@ -41,8 +41,8 @@ def load_teacher(path: str | Path) -> tuple[Params, WeightsMetadata]:
     network = load_depth(path)
     if not isinstance(network.spec, fast_depth.FastDepthSpec):
         raise NstjaxError(
-            f"{path} holds {network.metadata.name}, no FastDepth; it cannot teach "
-            "depth (convert one with 'nstjax convert fast_depth')"
+            f"{path} holds {network.metadata.name}, which is not a FastDepth and "
+            "cannot teach depth; convert one with 'nstjax convert fast_depth'"
         )
     return network.params, network.metadata
 

@@ -53,7 +53,7 @@ def make_task(config: ConfigDict) -> Task:
     if config.initial and not config.warm_start_batches:
         raise NstjaxError(
             "--config.initial needs --config.warm_start_batches, to fit the linear "
-            "maps to the network that it names"
+            "maps to that network"
         )
     spec = vgg.VGGSpec(
         widths=tuple(config.widths),

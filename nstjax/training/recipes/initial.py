@@ -33,8 +33,8 @@ def load_initial(
     )
     if metadata.kind != kind or given != wanted:
         raise NstjaxError(
-            f"--config.initial={config.initial} holds a {metadata.kind} of another "
-            f"shape than the {kind} that this config trains"
+            f"--config.initial={config.initial} holds a {metadata.kind} of a "
+            f"different shape from the {kind} that this config trains"
         )
     return params
 

@@ -168,7 +168,8 @@ def _unknown(source: Source) -> str:
     names = sorted(source.tensors)
     shown = ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
     return (
-        f"{source.path} is no network that nstjax knows ({len(names)} tensors: {shown})"
+        f"{source.path} is not a network that nstjax knows ({len(names)} tensors: "
+        f"{shown})"
     )
 
 

@@ -141,7 +141,7 @@ def _unpack(path: Path, folder: Path) -> None:
                 (folder / name).write_bytes(archive.read(info))
     except Exception as error:  # damaged archives raise nearly anything
         raise NstjaxError(
-            f"{path} is no complete archive ({error}); download it again"
+            f"{path} is not a complete archive ({error}); download it again"
         ) from error
     if len(found) != 1:
         raise NstjaxError(
@@ -187,7 +187,7 @@ def _check_kind(source: Source, part: str) -> None:
         names = sorted(source.tensors)
         shown = ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
         raise NstjaxError(
-            f"{source.path} is no {part} of monodepth2 ({len(names)} tensors: "
+            f"{source.path} is not monodepth2's {part} ({len(names)} tensors: "
             f"{shown}); give {_wanted()}"
         )
 
@@ -326,6 +326,6 @@ def _input_size(encoder: Source) -> tuple[tuple[int, int], tuple[str, ...]]:
     if type(height) is not int or type(width) is not int:
         raise NstjaxError(
             f"{encoder.path} states a height of {height!r} and a width of "
-            f"{width!r}, which are not both whole numbers; download it again"
+            f"{width!r}, but they must be whole numbers; download it again"
         )
     return (height, width), ()

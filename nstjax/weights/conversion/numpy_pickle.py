@@ -52,7 +52,7 @@ def read_arrays(path: str | os.PathLike) -> dict[str, LazyTensor]:
         ) from error
     except MalformedPickle as error:
         raise NstjaxError(
-            f"{path} is no complete pickle of arrays ({error}); download it again"
+            f"{path} is not a complete pickle of arrays ({error}); download it again"
         ) from error
 
 
@@ -72,7 +72,7 @@ class _DType(Stateful):
     def set_state(self, state: Any) -> None:
         # (version, order, and what only structured types have).
         if not isinstance(state, tuple) or len(state) < 2 or state[1] not in _ORDERS:
-            raise MalformedPickle("a type without an order of bytes")
+            raise MalformedPickle("a type without a byte order")
         if state[1] in ("<", ">"):
             self.dtype = self.dtype.newbyteorder(state[1])
 
@@ -120,7 +120,7 @@ _NAMES = {
 def _flat(content: Any, prefix: str, depth: int = 0):
     """The arrays of nested dicts, each with its path."""
     if depth > _DEEPEST:
-        raise MalformedPickle("dicts that hold one another")
+        raise MalformedPickle("dicts that contain one another")
     if isinstance(content, _Array):
         if content.values is None:
             raise MalformedPickle("an array without its five parts")
@@ -130,9 +130,9 @@ def _flat(content: Any, prefix: str, depth: int = 0):
         yield prefix, LazyTensor.of(values)
         return
     if not isinstance(content, dict):
-        raise MalformedPickle(f"a {type(content).__name__} where arrays go")
+        raise MalformedPickle(f"a {type(content).__name__} where arrays belong")
     for name, value in content.items():
         if not isinstance(name, str):
-            raise MalformedPickle(f"a {type(name).__name__} where a name goes")
+            raise MalformedPickle(f"a {type(name).__name__} where a name belongs")
         path = f"{prefix}/{name}" if prefix else name
         yield from _flat(value, path, depth + 1)

@@ -113,7 +113,7 @@ def _damaged(path: Path, reason: object) -> NstjaxError:
     # One line, whatever the parser says.
     reason = " ".join(str(reason).split())[:120] or type(reason).__name__
     return NstjaxError(
-        f"{path} is no complete file of torch.save ({reason}); download it again"
+        f"{path} is not a complete torch.save file ({reason}); download it again"
     )
 
 
@@ -197,7 +197,7 @@ class _Reader:
 
     def _read_legacy(self) -> Any:
         if load_plain(self.data) != _LEGACY_MAGIC:
-            raise MalformedPickle("a pickle, but not one of torch.save")
+            raise MalformedPickle("a pickle, but not from torch.save")
         if load_plain(self.data) != _LEGACY_PROTOCOL:
             raise MalformedPickle("of an unknown version")
         load_plain(self.data)  # the writer's word sizes; the storages' are fixed
@@ -332,7 +332,7 @@ def _storage_identity(identity: Any) -> tuple[np.dtype, Any, int, Any]:
 
 def _key(value: Any) -> str | int:
     if not isinstance(value, str | int):
-        raise MalformedPickle(f"a {type(value).__name__} where a name goes")
+        raise MalformedPickle(f"a {type(value).__name__} where a name belongs")
     return value
 
 
@@ -352,13 +352,13 @@ def _integers(values: Any) -> list[int]:
     """Checks that these are counts: integers that an address can hold."""
     for value in _list(values):
         if type(value) is not int or not 0 <= value < 2**48:
-            raise MalformedPickle("a size that is no count")
+            raise MalformedPickle("a size that is not a count")
     return list(values)
 
 
 def _list(value: Any) -> list | tuple:
     if not isinstance(value, list | tuple):
-        raise MalformedPickle(f"a {type(value).__name__} where a list goes")
+        raise MalformedPickle(f"a {type(value).__name__} where a list belongs")
     return value
 
 

@@ -133,7 +133,7 @@ def _open_npz(path: Path) -> dict[str, LazyTensor]:
             arrays = {name: archive[name] for name in archive.files}
     except Exception as error:
         raise NstjaxError(
-            f"{path} is no complete .npz file of plain arrays; download it again"
+            f"{path} is not a complete .npz file of plain arrays; download it again"
         ) from error
     return {name: LazyTensor.of(array) for name, array in arrays.items()}
 
@@ -153,7 +153,7 @@ def _open_safetensors(path: Path) -> Source:
         ours = _OUR_MARK in (file.metadata() or {})
     except Exception as error:
         raise NstjaxError(
-            f"{path} is no complete safetensors file; download it again"
+            f"{path} is not a complete safetensors file; download it again"
         ) from error
     return Source(path, tensors, ours=ours)
 
@@ -165,5 +165,5 @@ def _read_safetensor(path: Path, name: str) -> np.ndarray:
             return file.get_tensor(name)
     except Exception as error:
         raise NstjaxError(
-            f"{path} cannot give the tensor {name}; download it again"
+            f"{path} has a tensor that cannot be read, {name}; download it again"
         ) from error

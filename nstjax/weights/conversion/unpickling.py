@@ -141,7 +141,7 @@ class _Machine:
             self.memo[argument] = self.top()
         elif name in _GET:
             if argument not in self.memo:
-                raise MalformedPickle(f"nothing was remembered as {argument}")
+                raise MalformedPickle(f"nothing was stored as {argument}")
             self.stack.append(self.memo[argument])
         elif name in _SHORT_TUPLES:
             count = _SHORT_TUPLES[name]
@@ -155,7 +155,7 @@ class _Machine:
 
     def top(self) -> Any:
         if not self.stack:
-            raise MalformedPickle("it takes from an empty stack")
+            raise MalformedPickle("it pops from an empty stack")
         return self.stack[-1]
 
     def pop(self) -> Any:
@@ -169,7 +169,7 @@ class _Machine:
 
     def _since_mark(self) -> list[Any]:
         if not self.outer:
-            raise MalformedPickle("it looks for a mark that is not there")
+            raise MalformedPickle("it looks for a missing mark")
         items, self.stack = self.stack, self.outer.pop()
         return items
 
@@ -243,7 +243,9 @@ class _Machine:
 
 def _check(value: Any, kind: type) -> Any:
     if not isinstance(value, kind):
-        raise MalformedPickle(f"a {type(value).__name__} where a {kind.__name__} goes")
+        raise MalformedPickle(
+            f"a {type(value).__name__} where a {kind.__name__} belongs"
+        )
     return value
 
 

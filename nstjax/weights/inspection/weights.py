@@ -45,7 +45,7 @@ _KINDS = {
     "decoder": "a decoder",
     "painter": "a painter, an encoder and a decoder in one",
     "depth": "a depth network",
-    "linear_maps": "a set of linear maps, which served training only",
+    "linear_maps": "a set of linear maps, used in training only",
 }
 
 
@@ -181,8 +181,8 @@ def inspect_weights(
         facts.append(("tried", found))
         activations = measure_activations(network.params, own)
         warnings += [
-            f"its level {activation.layer!r} is zero everywhere: what it had to tell "
-            "was lost in training"
+            f"its level {activation.layer!r} is zero everywhere: its information was "
+            "lost in training"
             for activation in activations
             if activation.silent == 1
         ]
@@ -381,7 +381,7 @@ def _try_painter(
 
     psnr = _psnr(reconstruct(params, _picture()))
     words = f"gives a picture back in its own style at {psnr:.1f} dB"
-    return words, "" if psnr >= _LEAST_PSNR else f"is no working painter: it {words}"
+    return words, "" if psnr >= _LEAST_PSNR else f"is not a working painter: it {words}"
 
 
 def _psnr(image: jax.Array) -> float:
@@ -401,7 +401,7 @@ def _misfit(metadata: WeightsMetadata, method: str) -> str:
         needs.append("a depth network")
         kinds.add("depth")
     if metadata.kind == "style":
-        return "is a saved style and no network; paint in it with --style"
+        return "is a saved style, not a network; use it with --style"
     if metadata.kind not in kinds:
         kind = _KINDS.get(metadata.kind, f"a {metadata.kind}")
         return f"is {kind}, but {method} needs {' and '.join(needs)}; give another file"

@@ -57,7 +57,7 @@ def check_hash(name: str) -> str:
         noted = path.with_suffix(".sha256").read_text().split()
         found = sha256_of(path)
     except FileNotFoundError:
-        return "its hash was not noted"
+        return "its hash was not recorded"
     except (OSError, UnicodeDecodeError) as error:
         return f"it cannot be read ({error})"
     if noted[:1] != [found]:

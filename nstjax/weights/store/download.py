@@ -106,8 +106,8 @@ class _Downloader:
                     failures = 1 if self._have() > before else failures + 1
                     if failures > len(_PAUSES):
                         raise self._error(
-                            f"{url} cannot be downloaded ({error}); try again, which "
-                            "goes on where this stopped"
+                            f"{url} cannot be downloaded ({error}); try again to "
+                            "continue where it stopped"
                         ) from error
                     time.sleep(_PAUSES[failures - 1])
         os.replace(self.part, output_file)
@@ -129,7 +129,7 @@ class _Downloader:
                 self._begin(response)
             elif not self._goes_on(response):
                 self.part.unlink()
-                raise _Failed("the server continues elsewhere than asked")
+                raise _Failed("the server continues from the wrong place")
             length = response.headers.get("Content-Length", "")
             total = self._have() + int(length) if length.isdigit() else None
             self._receive(response, url.rpartition("/")[2], total)

@@ -67,7 +67,7 @@ def _make_folder() -> None:
         download_folder().mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise NstjaxError(
-            f"the folder {cache_folder()} cannot be made ({error.strerror}); set "
+            f"the folder {cache_folder()} cannot be created ({error.strerror}); set "
             "NSTJAX_CACHE to another one"
         ) from error
 

@@ -145,7 +145,7 @@ def test_no_network_says_what_to_do(nowhere, cache, add_entry):
     [
         (b"<!DOCTYPE html><html>Log in to the network</html>", "is a web page"),
         (b"\x80\x02}q\x00.", "holds no named tensors"),
-        (b"\x00" * 64, "no complete file of torch.save"),
+        (b"\x00" * 64, "not a complete torch.save file"),
     ],
 )
 def test_a_wrong_file_without_a_stated_hash_is_noticed(
@@ -224,7 +224,7 @@ def test_changed_files_are_noticed(site, cache, entry):
     path.write_bytes(data)
     assert "has changed" in store_cache.check_hash("small")
     path.with_suffix(".sha256").unlink()
-    assert "not noted" in store_cache.check_hash("small")
+    assert "not recorded" in store_cache.check_hash("small")
 
 
 def test_the_folder_is_the_platform_s_unless_told(tmp_path, monkeypatch):
