@@ -1,4 +1,4 @@
-"""Methods of one pass: encode, transform the features, decode."""
+"""Feed-forward methods: encode, transform the features, decode."""
 
 from __future__ import annotations
 
@@ -26,22 +26,22 @@ if TYPE_CHECKING:
     from nstjax.methods.networks import Networks
     from nstjax.methods.styles import SavedStyle
 
-# Options of Style-Swap in one pass; a config holds them where it optimises.
+# Options of feed-forward Style-Swap; a config has them for the optimising method.
 SWAP_OPTIONS: Mapping[str, Any] = {"patch_size": 3, "stride": 1}
 
 
 class DecoderMethod(Method):
-    """A method whose decoder was trained for one transform of features.
+    """A method whose decoder was trained for a transform of features.
 
     Args:
-        name: what users call it.
-        decoder: the decoder that it uses by default.
-        transform: what the decoder paints, one of `nstjax.methods.base.TRANSFORMS`.
+        name: the method's name for users.
+        decoder: the default decoder.
+        transform: the decoder's transform, one of `nstjax.methods.base.TRANSFORMS`.
     """
 
     takes_masks = True
     defaults = {
-        # "" for the painter's own, or for the bundled one.
+        # "" means the painter's own encoder, or the bundled one.
         "encoder": "",
         "alpha": 1.0,
         "style_scale": 1.0,
@@ -58,7 +58,7 @@ class DecoderMethod(Method):
             )
         self.decoder = decoder
         self.transform = transform
-        # Style-Swap needs the style's picture, of which statistics say too little.
+        # Style-Swap needs the style's picture, not only statistics.
         self.saves_styles = self.paints_batches = transform == "adain"
 
     def options(

@@ -1,4 +1,4 @@
-"""Methods that optimise every picture, by the config of their name."""
+"""Methods that optimise every picture, with the config of the same name."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class OptimizationMethod(Method):
     def options_of(
         self, config: str, overrides: Sequence[str], changes: Mapping[str, Any]
     ) -> dict[str, Any]:
-        """`options`, from the leaves of a config file."""
+        """Like `options`, but from the entries of a config file."""
         if any(override.startswith("--config.method") for override in overrides):
             raise NstjaxError("choose a method with --method, not with --config.method")
         leaves = config_to_dict(load_config(config, overrides))
@@ -112,8 +112,8 @@ class OptimizationMethod(Method):
 
         options = for_encoder(plan.options, plan.networks.spec)
         super().prepare(plan, masks=masks, sized=sized, max_memory=max_memory)
-        # A size that is asked for is worked at; a preset's own rule is for
-        # pictures that may be of any size.
+        # If the user gives a size, the method works at that size; a preset's rule
+        # applies only without one.
         rule = {"size_rule": "content"} if sized else {}
         working = working_size(*plan.output_size, {**options, **rule})
         check_optimisation(
@@ -177,10 +177,10 @@ class OptimizationMethod(Method):
 
 
 def stroke_side(plan: Plan) -> float | None:
-    """The shorter side at which styles are seen for strokes of the scale asked for.
+    """The shorter side to scale styles to, for the requested stroke scale.
 
-    The picture is brought from the size worked at to that of the result, and its
-    strokes with it.
+    When the picture is scaled from the working size to the result's, its strokes are,
+    too.
     """
     scale = plan.options["stroke_scale"]
     if scale is None:

@@ -103,7 +103,7 @@ def test_a_machine_without_devices(capsys, monkeypatch):
 def test_the_bundled_encoder_serves(capsys):
     assert doctor("vgg19-slim", "--method=gatys") == 0
     out, err = capsys.readouterr()
-    assert out.endswith("It serves gatys.\n") and not err
+    assert out.endswith("It works for gatys.\n") and not err
     assert "vgg19-slim.safetensors" in out and "relu1_1 to relu5_1" in out
 
 

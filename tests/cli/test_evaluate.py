@@ -188,7 +188,7 @@ def test_an_unreadable_picture_is_skipped_and_counted(arguments, tmp_path, capsy
     mixed += arguments[methods + 1 :]
     assert main(mixed) == 2
     errors = capsys.readouterr().err
-    assert "broken.png is not a picture" in errors
+    assert "broken.png is damaged, or not a supported picture" in errors
     assert "1 pictures could not be read or made" in errors
     assert set(_pictures(tmp_path / "run")) == {"adain/content_a"}
     assert "broken.png" in (tmp_path / "run" / "report.md").read_text()

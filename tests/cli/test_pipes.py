@@ -70,7 +70,7 @@ def test_a_pipe_gives_what_the_file_gives(pictures, tmp_path, monkeypatch, capfd
     ("data", "words"),
     [
         (b"", "standard input is empty"),
-        (b"no picture at all", "standard input not a supported picture"),
+        (b"no picture at all", "standard input is damaged, or not a supported picture"),
     ],
 )
 def test_bad_pictures_are_named_by_their_pipe(

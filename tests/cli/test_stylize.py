@@ -323,7 +323,7 @@ BAD = {
     "two dashes": (["--content=--"], "has no value"),
     "config leaf without a value": (["--config.tv_weight"], "needs a value"),
     "seed too large": (["--seed=99999999999999999999"], "more than 2147483647"),
-    "several contents": (["a.jpg", "b.jpg"], "'a.jpg' belongs to no option"),
+    "several contents": (["a.jpg", "b.jpg"], "'a.jpg' does not belong to an option"),
     "depth network without a use": (["--depth-model=x"], "does not use depth"),
     "unknown option": (["--contnet=x"], "--contnet"),
     "unknown leaf": (["--config.styl_weight=3"], "styl_weight"),

@@ -122,7 +122,7 @@ def test_urls_are_listed_and_joined(pictures, tmp_path):
     [
         ([{"style": "night"}], "row 1 of .* has no content"),
         ([{"content": "a.png"}], "has no style; give --style"),
-        ([{"content": "a.png", "colour": "red"}], "has the column 'colour'; known are"),
+        ([{"content": "a.png", "colour": "red"}], "has the unknown column 'colour'"),
         ([{"content": "a.png", "style": [3]}], "neither a picture nor a list"),
         ([{"content": "a.png", "style": 3}], "neither a picture nor a list"),
         ([{"content": "a.png", "style": {"x": 1}}], "neither a picture nor a list"),

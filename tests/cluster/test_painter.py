@@ -82,7 +82,7 @@ def test_every_row_fails_by_itself(pictures, tmp_path):
         (2, "absent.png does not exist"),
         (3, "has no style"),
         (4, "has no option 'alhpa'"),
-        (5, "are no options"),
+        (5, "are not options"),
     ):
         assert part in failures.pop(number)
     assert not failures

@@ -68,7 +68,7 @@ def test_a_file_of_that_name_comes_first(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("styles", "options", "words"),
     [
-        (["night", "wave", "river"], {}, "3 styles and 1 masks do not fit"),
+        (["night", "wave", "river"], {}, "3 styles and 1 masks do not match"),
         (["night", "wave"], {"method": "gatys"}, "takes no mask"),
         (["night", "wave"], {"style_blend": (1, 2)}, "blended or masked"),
     ],

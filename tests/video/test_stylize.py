@@ -212,7 +212,7 @@ def test_optimised_frames_are_held_to_the_last_one(pan, make_video, tmp_path):
         (["--trace", "run.json"], "for pictures"),
         (["--fps", "30"], "has its own"),
         (["--output", "out.doc"], "what kind of clip"),
-        (["--output", "clip.mp4", "--overwrite"], "over an input"),
+        (["--output", "clip.mp4", "--overwrite"], "overwrite an input"),
     ],
 )
 def test_mistakes_are_one_sentence(

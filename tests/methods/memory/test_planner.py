@@ -178,7 +178,7 @@ def test_too_little_is_refused_in_one_sentence():
         plan_transfer((8192, 4096), SLIM, max_memory=10**9)
     sentence = str(caught.value)
     assert "4096 x 8192 pixels takes at least 1." in sentence
-    assert "1.0 GB are allowed" in sentence and "--size" in sentence
+    assert "1.0 GB is allowed" in sentence and "--size" in sentence
 
 
 def test_without_an_amount_a_share_of_what_is_available_counts(monkeypatch):

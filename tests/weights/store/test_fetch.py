@@ -202,7 +202,7 @@ def test_an_archive_that_is_none_of_monodepth2_s(site, cache, add_entry):
 def test_a_cache_that_cannot_be(tmp_path, monkeypatch, entry):
     (tmp_path / "file").write_bytes(b"")
     monkeypatch.setenv("NSTJAX_CACHE", str(tmp_path / "file" / "cache"))
-    with pytest.raises(NstjaxError, match="cannot be made.*NSTJAX_CACHE"):
+    with pytest.raises(NstjaxError, match="cannot be created.*NSTJAX_CACHE"):
         fetch("small", progress=False)
 
 
