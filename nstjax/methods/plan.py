@@ -264,7 +264,7 @@ def encode_styles(plan: Plan) -> tuple[SavedStyle, ...]:
 
 
 def program_shape(plan: Plan) -> tuple[int, int]:
-    """The shape of the program that paints a plan; plans with the same can be batched."""
+    """The shape of the program that paints a plan; it is the same within a batch."""
     if not can_share(plan):
         return plan.working_size
     return one_pass.canvas_of(plan.working_size, networks=plan.networks)

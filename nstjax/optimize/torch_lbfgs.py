@@ -58,13 +58,13 @@ def torch_lbfgs(
 ) -> Solver:
     """Makes torch's L-BFGS; one step is one evaluation.
 
-    n evaluations are made at the very points at which the first n closure
-    calls of a ``torch.optim.LBFGS`` are whose ``.step()`` is called again and
-    again. Each evaluation moves x, with one exception: where torch leaves a
-    ``.step()`` early, because x or the total changed too little, the next
-    ``.step()`` evaluates the same x once more, and so does this solver.
+    The evaluations are made at the same points as the closure calls of a
+    ``torch.optim.LBFGS`` whose ``.step()`` is called repeatedly. Each evaluation moves
+    x, with one exception: if torch leaves a ``.step()`` early because x or the total
+    changed too little, the next ``.step()`` evaluates the same x again, and so does
+    this solver.
 
-    "Converged" is where torch would never move x again.
+    "Converged" means that torch would never move x again.
 
     Clamping affects x only, as in a PyTorch closure that clamps its picture: the pairs
     hold the computed steps, before clamping.

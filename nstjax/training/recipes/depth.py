@@ -51,7 +51,7 @@ def make_task(config: ConfigDict) -> Task:
     """Builds the training that ``configs/depth_slim.py`` describes.
 
     Raises:
-        NstjaxError: for missing pictures or labels, or impossible options.
+        NstjaxError: if pictures or labels are missing, or an option is impossible.
     """
     _check(config)
     spec = network_spec(config)
@@ -108,7 +108,7 @@ def make_task(config: ConfigDict) -> Task:
         return {"network": network, "maps": maps}
 
     def sample(params: Any, frozen: Any, batch: Mapping[str, Array]) -> Array:
-        """Photo, label and the network's disparity side by side."""
+        """Photo, label and the network's disparity, side by side."""
         del frozen
         image = to_unit(batch["held_out"][..., :3])
         label = to_unit(batch["held_out"][..., 3:])
@@ -158,18 +158,19 @@ def _make_loss(
     """The loss of a batch and its terms, see `Task`.
 
     Args:
-        config: the training's.
-        scales: of the disparities, finest first.
-        forward: from the network and pictures of the views' size to its outputs.
+        config: the training config.
+        scales: the scales of the disparities, finest first.
+        forward: maps the network and pictures of the views' size to its outputs.
     """
     finest = scales[0]
 
     def loss(params: Any, frozen: Any, batch: Mapping[str, Array], key: Array):
-        # Held-out pairs come under a name of their own, since only they are
-        # worth the sorting that the rank correlation takes.
+        # Held-out pairs have a separate name, since the rank correlation, which needs
+        # sorting, is computed for them only.
         held_out = "held_out" in batch
         example = to_unit(batch["held_out" if held_out else "pair"])
-        # Beside a picture is its label, or in training the teacher's own view of it.
+        # Each picture comes with its label, or, in training, with the teacher's view of
+        # it.
         image, beside = example[..., :3], example[..., 3:]
         if not held_out and config.adversarial_fraction:
             image, beside = attacked(params["network"], image, beside, key)
@@ -206,7 +207,7 @@ def _make_loss(
     def attacked(
         network: Params, image: Array, beside: Array, key: Array
     ) -> tuple[Array, Array]:
-        """The batch with its first pictures attacked; the same for the teacher."""
+        """The batch with its first pictures made adversarial, also for the teacher."""
         count = round(config.adversarial_fraction * len(image))
         changed = adversarial_step(
             lambda x: forward(network, x).disparities[finest],
