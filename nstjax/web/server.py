@@ -1,4 +1,4 @@
-"""The server of the page: answers at once, and only to this machine."""
+"""The page's server, which answers at once, and only requests from this machine."""
 
 import contextlib
 import http.server
@@ -18,19 +18,19 @@ from nstjax.errors import NstjaxError
 from nstjax.io.files import temporary_folder
 
 _PORT = 7860
-# Names by which nobody but this machine reaches the page.
+# Host names that can only be reached from this machine.
 _OWN = ("127.0.0.1", "localhost")
-# What one upload may have, a clip at most.
+# The largest upload, such as a clip.
 _MOST_BYTES = 512 * 2**20
-# Seconds from when the page is there until networks are loaded.
+# Seconds from when the page is shown until networks are loaded.
 _PAGE_FIRST = 2.0
-# Keep gradio from fetching anything elsewhere, or sending anything there.
+# Keep gradio from fetching anything from elsewhere, or sending anything there.
 _GRADIO = {
     "GRADIO_ANALYTICS_ENABLED": "False",
     "HF_HUB_DISABLE_TELEMETRY": "1",
     "HF_HUB_OFFLINE": "1",
 }
-# The browser itself refuses all that would come from, or go to, anywhere else.
+# The browser itself refuses all traffic with other servers.
 _POLICY = (
     "default-src 'self' 'unsafe-inline' 'unsafe-eval' data: blob:; "
     "frame-ancestors 'none'"
@@ -59,11 +59,11 @@ def serve(host: str, port: int | None, *, browser: bool) -> None:
 
     Args:
         host: an address of this machine.
-        port: where to listen; None for 7860, or a free one where that is taken.
+        port: the port to listen on; None for 7860, or a free one if that is taken.
         browser: whether to open the page.
 
     Raises:
-        NstjaxError: if the address cannot be listened at.
+        NstjaxError: if the server cannot listen on the address.
     """
     with _listening(host, port) as listener, temporary_folder() as folder:
         os.environ.update(_GRADIO, GRADIO_TEMP_DIR=str(folder))

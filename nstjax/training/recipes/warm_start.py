@@ -167,7 +167,7 @@ def patches3x3(x: Array, *, mode: str) -> Array:
 
 @jax.jit
 def activation_covariance(target: Array) -> Array:
-    """The covariance of the channels' activations, given pre-activations [B, H, W, C]."""
+    """The covariance of channels' activations, given pre-activations [B, H, W, C]."""
     value = jax.nn.relu(target)
     value = value - value.mean((0, 1, 2), keepdims=True)
     # Rescaled so that float32 can hold the sums.
