@@ -1,11 +1,11 @@
-"""Settings that differ, said so that nobody has to look for them."""
+"""Describes the settings that differ between two runs."""
 
 import json
 from collections.abc import Collection, Mapping
 from typing import Any
 
 _ABSENT = object()
-# Longer values are cut in messages.
+# Longer values are shortened in messages.
 _LONGEST = 40
 
 

@@ -71,10 +71,11 @@ def written_atomically(
     try:
         target = Path(os.path.realpath(path))
         target.parent.mkdir(parents=True, exist_ok=True)
-        # A part of the name, for a whole one may be as long as names can be.
+        # Part of the name, since the whole may have the maximal length already.
         name = f".{target.name[:_PREFIX]}.{secrets.token_urlsafe(_RANDOM // 4 * 3)}"
         made = str(target.parent / name)
-        # Not by mkstemp, whose files are private: it gets the mode any new file gets.
+        # Not with mkstemp, whose files are private: the file gets the usual mode of new
+        # files.
         os.close(os.open(made, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
         temporary = made
         _unfinished.add(temporary)
@@ -97,7 +98,7 @@ def written_atomically(
 
 @contextlib.contextmanager
 def temporary_folder() -> Iterator[Path]:
-    """A folder for as long as the block runs, or the process."""
+    """A folder that exists until the block, or the process, ends."""
     with tempfile.TemporaryDirectory(prefix="nstjax-") as folder:
         _unfinished.add(folder)
         try:
@@ -107,7 +108,7 @@ def temporary_folder() -> Iterator[Path]:
 
 
 def remove_unfinished() -> None:
-    """Removes what is being written, where the process is about to end."""
+    """Removes unfinished files before the process ends."""
     for temporary in tuple(_unfinished):
         if os.path.isdir(temporary):
             shutil.rmtree(temporary, ignore_errors=True)
@@ -117,9 +118,9 @@ def remove_unfinished() -> None:
 
 
 def remove_leftovers(paths: Iterable[str | os.PathLike]) -> None:
-    """Removes what processes that were killed had begun to write of these files.
+    """Removes unfinished versions of these files that killed processes left.
 
-    Nothing else may be writing any of them.
+    No other process may be writing any of them.
     """
     prefixes: dict[str, set[str]] = {}
     for path in paths:
