@@ -1,4 +1,4 @@
-"""Checks of what painters are told, before anything is loaded; jax is not imported."""
+"""Checks of painters' options before anything is loaded, without importing jax."""
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,12 +12,12 @@ from nstjax.io.images import CHROMA
 from nstjax.methods.memory.amounts import parse_amount
 from nstjax.methods.values import number, whole_number
 
-# What is kept of the content's EXIF data.
+# Which EXIF data of the content are kept.
 _EXIF = ("drop", "no-location", "keep")
 
 
 def check_worker(batch_size: Any, threads: Any, memory_share: Any) -> None:
-    """Checks what a worker may take.
+    """Checks the resources of a worker.
 
     Raises:
         NstjaxError: if a count is below 1, or the share is not above 0 and at most 1.
@@ -32,10 +32,10 @@ def check_worker(batch_size: Any, threads: Any, memory_share: Any) -> None:
 
 
 def check_options(options: Mapping[str, Any]) -> None:
-    """Checks options of files; the method's own are checked where it is known.
+    """Checks options for files; the method's own are checked elsewhere.
 
     Raises:
-        NstjaxError: for a value that is out of range, or no such option's.
+        NstjaxError: if a value is out of range or of the wrong kind.
     """
     given = {name: value for name, value in options.items() if value is not None}
     quality = given.get("quality", 1)
@@ -66,7 +66,7 @@ def path_of(row: Any, name: str) -> str:
     """The file, URL or example that a row names.
 
     Raises:
-        NstjaxError: if it names none.
+        NstjaxError: if it does not name one.
     """
     if not isinstance(row, Mapping):
         raise NstjaxError(
@@ -82,7 +82,7 @@ def styles_of(given: Any) -> tuple[str, ...]:
     """One style, or several, by their names.
 
     Raises:
-        NstjaxError: if they are no names of files.
+        NstjaxError: if they are not names of files.
     """
     one = isinstance(given, str | os.PathLike)
     styles = (given,) if one else tuple(given) if isinstance(given, Iterable) else ()
@@ -92,7 +92,7 @@ def styles_of(given: Any) -> tuple[str, ...]:
 
 
 def check_apart(output: str, inputs: Iterable[str]) -> None:
-    """Checks that a file to be replaced is none that is read for it.
+    """Checks that an output is not one of its own inputs.
 
     Raises:
         NstjaxError: if it is.
