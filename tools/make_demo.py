@@ -1,4 +1,4 @@
-"""Puts the page that paints in a browser into a folder that any web server can serve.
+"""Builds the browser demo in a folder that any web server can serve.
 
     pip install ".[export]"
     python tools/make_demo.py demo
@@ -57,7 +57,7 @@ def main() -> int:
     parent = options.folder.resolve().parent
     if not parent.is_dir():
         raise NstjaxError(f"{parent}, where the folder is to be, does not exist")
-    # Beside its place, which it takes when it is whole.
+    # Built next to its place, and moved there when complete.
     with tempfile.TemporaryDirectory(dir=parent, prefix=".demo-") as scratch:
         made = Path(scratch) / "demo"
         shutil.copytree(_PAGE, made)
