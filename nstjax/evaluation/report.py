@@ -314,7 +314,7 @@ def _write_text(results: Results, figures: Sequence[str]) -> str:
     parts.append(
         "## Seconds and memory\n\nMedians. The first picture of a process includes "
         "compilation. Memory is the peak of a process that paints with one method "
-        "only.\n\n{cost_table(results.rows)}"
+        f"only.\n\n{cost_table(results.rows)}"
     )
     parts.append(
         "## The papers' claims\n\nA claim holds if it holds for the means over pairs "

@@ -208,7 +208,7 @@ def make_models(networks: Networks) -> tuple[Model, ...]:
         Model(
             "encoder",
             "The painter's first half, for pictures that are painted more than once. "
-            "Sides are padded by reflection to multiples of {spec.multiple}.",
+            f"Sides are padded by reflection to multiples of {spec.multiple}.",
             (content,),
             features(),
             encode,

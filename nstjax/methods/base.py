@@ -320,6 +320,6 @@ def merge_options(
         if changes.get("style_scale") is not None:
             raise NstjaxError(
                 "style_scale is relative to the content's size, stroke_scale to "
-                "{STROKE_SIDE} pixels; give only one of them"
+                f"{STROKE_SIDE} pixels; give only one of them"
             )
     return leaves

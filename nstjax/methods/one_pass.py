@@ -264,7 +264,7 @@ def transfer_batch(
     if networks.transform != "adain" or least < LEAST_SIDE:
         raise NstjaxError(
             "only AdaIN paints pictures together, and their sides must be at least "
-            "{LEAST_SIDE} pixels"
+            f"{LEAST_SIDE} pixels"
         )
     mesh = make_data_mesh(jax.local_devices())
     statistics = all_statistics(

@@ -72,7 +72,7 @@ class OptimizationMethod(Method):
             if not (isinstance(stage, tuple) and len(stage) == 2 and min(stage) > 0):
                 raise NstjaxError(
                     "stages must be pairs (fraction of the sides, fraction of the "
-                    "iterations), such as ((0.5, 1.0),), not {leaves['stages']!r}"
+                    f"iterations), such as ((0.5, 1.0),), not {leaves['stages']!r}"
                 )
         rate = leaves["learning_rate"]
         if not (math.isfinite(rate) and rate > 0):

@@ -207,7 +207,7 @@ def save_style(path: str | Path, style: SavedStyle, *, overwrite: bool = False) 
     if not isinstance(style, SavedStyle):
         raise NstjaxError(
             "save_style(path, style) writes a style that make_style made, not a "
-            "{type(style).__name__}"
+            f"{type(style).__name__}"
         )
     params = {
         level: {"mean": np.asarray(value.mean), "std": np.asarray(value.std)}
