@@ -73,13 +73,13 @@ def base():
     config.adversarial_steps = 2
     config.adversarial_sizes = (0.003, 0.03)
 
-    # Weights of: the loss that knows neither scale nor shift, its gradients, and
-    # the cross entropy, without which the sigmoid drifts to where it is dead.
+    # The weights of the scale- and shift-invariant loss, of its gradients, and of the
+    # cross entropy, without which the sigmoid saturates.
     config.invariant_weight = 0.5
     config.gradient_weight = 0.1
     config.gradient_levels = 3
     config.entropy_weight = 2.0
-    # And of the depth loss itself, which knows the shift.
+    # The weight of the depth loss itself, which is sensitive to shift.
     config.relative_weight = 0.0
 
     config.steps = 8_000

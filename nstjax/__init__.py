@@ -50,7 +50,7 @@ if _TYPE_CHECKING:
     from nstjax.weights.pretrained import load_depth as load_depth
     from nstjax.weights.pretrained import load_encoder as load_encoder
 
-# Where each public name is defined.
+# The module that defines each public name.
 _WHERE = {
     "METHODS": "nstjax.methods.table",
     "NstjaxError": "nstjax.errors",

@@ -1,12 +1,12 @@
-"""What an evaluation takes: pictures, methods, and the networks that judge.
+"""The inputs of an evaluation: pictures, methods, and the networks that judge.
 
-Each picture is scaled, Lanczos, until its shorter side has the size, and its
-middle is cut out and rounded to 8 bits, as results are. Embedded colour profiles
-are ignored. Contents and styles are treated alike, so that no method gains by it.
+Each picture is scaled (Lanczos) so that its shorter side has the given size, cropped to
+the central square and rounded to 8 bits, like results. Embedded colour profiles are
+ignored. Contents and styles are treated alike, so that no method gains from it.
 
-A method flatters itself before a judge that it was trained or optimises against.
-Networks are told apart by the SHA-256 of their files, and the published teachers of
-bundled networks by their weights, since it is the user who converts those.
+A judge favours methods that were trained on it or optimise against it. Networks are
+identified by the SHA-256 of their files, and the published teachers of bundled networks
+by their weights, since users convert those themselves.
 """
 
 import dataclasses
@@ -45,10 +45,10 @@ class Input:
     """A content or a style.
 
     Attributes:
-        label: what tables and files call it.
+        label: its name in tables and files.
         source: the file, or the example's name.
         image: float32 [size, size, 3] in [0, 1].
-        sha256: of the image's numbers.
+        sha256: the hash of the image's numbers.
     """
 
     label: str
@@ -70,7 +70,7 @@ class Pair:
 
     @property
     def name(self) -> str:
-        """For people and tables."""
+        """The pair's name for display."""
         return f"{self.content.label} in {self.style.label}"
 
 
@@ -81,15 +81,15 @@ def read_inputs(
 
     Args:
         arguments: files, folders and names of examples.
-        size: side of the squares, in pixels.
-        on_unreadable: told, in a sentence, of each picture that is left out.
+        size: the side of the squares, in pixels.
+        on_unreadable: called with a sentence for each skipped picture.
 
     Returns:
         The pictures that could be read, in the order given.
 
     Raises:
-        NstjaxError: if an argument stands for nothing, two pictures have one
-            name, the size is too small, or no picture could be read.
+        NstjaxError: if an argument names nothing, two pictures have the same name, the
+            size is too small, or no picture could be read.
     """
     if size < LEAST_SIDE:
         raise NstjaxError(
@@ -205,7 +205,7 @@ def open_network(argument: str, *, kind: str) -> Network:
         raise NstjaxError(
             f"{argument} holds a {metadata.kind}, but {needed} is needed here"
         )
-    # LPIPS' network may be a method's encoder, in a file of its own.
+    # LPIPS' network may be a method's encoder, in another file.
     digest = digest_of(params["trunk"] if kind == "lpips" else params)
     return Network(argument, sha256_of(path), digest, metadata)
 
@@ -221,11 +221,11 @@ def digest_of(params: Mapping[str, Any]) -> str:
 
 
 def part_of_judge(judge: Network, networks: Sequence[Network]) -> str:
-    """What a judge was to a method.
+    """The judge's role for a method.
 
     Args:
         judge: the judging network.
-        networks: the method's own.
+        networks: the method's networks.
 
     Returns:
         `LOSS`, if the method optimises against it, encodes with it, or has a
@@ -247,7 +247,7 @@ def part_of_judge(judge: Network, networks: Sequence[Network]) -> str:
 
 
 def open_judges(arguments: Iterable[str], *, kind: str) -> dict[str, Network]:
-    """The judges by the name that tables call them by.
+    """The judges, by their names in tables.
 
     Args:
         arguments: names or files.
@@ -278,9 +278,9 @@ class Variant:
     """A method with its settings.
 
     Attributes:
-        name: what tables and files call it.
+        name: its name in tables and files.
         options: from `nstjax.methods.options.method_options`.
-        networks: by role, "encoder", "decoder" and "depth" as far as it has them.
+        networks: by role, "encoder", "decoder" and "depth", as far as it has them.
     """
 
     name: str
@@ -305,24 +305,23 @@ def make_variants(
     """Makes the variants of an evaluation, and checks that they can run.
 
     Args:
-        methods: names out of `nstjax.methods.table.METHODS`.
-        iterations: in place of the presets', for methods that optimise.
-        gatys_evaluations: budgets at which Gatys is compared with AdaIN: so many
-            evaluations at full size and none before, from the content.
-        depth_models: names or files of depth networks, with each of which
-            gatys-depth paints besides its own; the variants are named after both.
-        encoders: names or files of encoders, against each of which methods that
-            optimise paint besides their own; the variants are named after both.
-        decoders: further decoders of methods of one pass, ``METHOD=FILE``; each
-            paints with the one of `encoders` that it was trained for, or else with
-            the method's own.
+        methods: names from `nstjax.methods.table.METHODS`.
+        iterations: replaces the presets' for methods that optimise.
+        gatys_evaluations: budgets at which Gatys is compared with AdaIN: that many
+            evaluations at full size only, starting from the content.
+        depth_models: names or files of depth networks, with each of which gatys-depth
+            also paints; the variants are named after both.
+        encoders: names or files of encoders, with each of which methods that optimise
+            also paint; the variants are named after both.
+        decoders: further decoders of feed-forward methods, ``METHOD=FILE``; each uses
+            the one of `encoders` that it was trained for, or else the method's own.
 
     Returns:
         The methods' own variants, and those of Gatys for the budgets.
 
     Raises:
-        NstjaxError: for an unknown method, one whose network is missing, further
-            networks without a method for them, or one of them given twice.
+        NstjaxError: if a method is unknown or its network is missing, or a further
+            network has no method or is given twice.
     """
     if len(set(methods)) < len(methods):
         raise NstjaxError("--methods names a method twice; name each once")
@@ -370,7 +369,7 @@ def make_variants(
 def _with_networks(
     method: str, role: str, networks: Sequence[str], changed: Mapping[str, Any]
 ) -> Iterator[Variant]:
-    """Variants with each of some networks in place of the method's own."""
+    """Variants with each of some networks instead of the method's own."""
     option = {"depth": "depth_model", "encoder": "encoder"}[role]
     names: set[str] = set()
     for network in networks:
@@ -387,7 +386,7 @@ def _with_networks(
 def _with_decoders(
     method: str, decoders: Sequence[str], encoders: Sequence[str]
 ) -> Iterator[Variant]:
-    """Variants of a method of one pass with its decoders among some."""
+    """Variants of a feed-forward method with those of the decoders that are for it."""
     names = {method}
     for file in (f for m, _, f in (d.partition("=") for d in decoders) if m == method):
         decoder = open_network(file, kind="decoder")
@@ -410,7 +409,7 @@ def _with_decoders(
 
 
 def budget_name(evaluations: int) -> str:
-    """The name of Gatys' variant with so many evaluations."""
+    """The name of Gatys' variant with a number of evaluations."""
     return f"gatys-{evaluations}"
 
 

@@ -1,7 +1,7 @@
-"""What is exported of a method of one pass: four functions, in JAX and in ONNX.
+"""The four exported functions of a feed-forward method, in JAX and in ONNX.
 
-Both forms of a function take and give the same arrays: pictures and features NHWC,
-means and deviations [B, C] by level. Heights and widths are free.
+Both forms of a function have the same inputs and outputs: pictures and features in
+NHWC, means and deviations [B, C] by level. Heights and widths are free.
 """
 
 import dataclasses
@@ -22,12 +22,12 @@ from nstjax.types import Array, Features
 
 @dataclasses.dataclass(frozen=True)
 class Tensor:
-    """A float32 array that goes into a model or comes out.
+    """A float32 input or output of a model.
 
     Attributes:
-        name: in the file.
+        name: its name in the file.
         shape: sizes; those that are free are terms, such as "height" or "4*rows".
-        holds: what it is, with its range.
+        holds: its meaning and range.
     """
 
     name: str
@@ -40,11 +40,11 @@ class Model:
     """A function that is exported.
 
     Attributes:
-        name: of its file.
-        does: in one sentence.
-        inputs, outputs: in order.
-        function: in JAX, of `inputs`; gives `outputs`.
-        build: adds the same to a graph, of its inputs' names; gives its outputs'.
+        name: the name of its file.
+        does: a description.
+        inputs, outputs: its inputs and outputs, in order.
+        function: maps `inputs` to `outputs` in JAX.
+        build: adds the same to a graph, given the inputs' names; returns the outputs'.
     """
 
     name: str
@@ -72,10 +72,10 @@ def make_models(networks: Networks) -> tuple[Model, ...]:
     """The painter, its two halves, and the style encoder.
 
     Args:
-        networks: of a method that paints with AdaIN.
+        networks: those of a method that paints with AdaIN.
 
     Raises:
-        NstjaxError: if they paint with anything else.
+        NstjaxError: if they have another transform.
     """
     if networks.transform != "adain":
         raise NstjaxError(
@@ -231,9 +231,9 @@ def make_models(networks: Networks) -> tuple[Model, ...]:
 
 
 def continued(image: Array, multiple: int) -> Array:
-    """Pictures whose sides are continued by reflection to multiples of a number.
+    """Pads the sides of pictures by reflection to multiples of a number.
 
-    Unlike `jnp.pad`, for sides that are symbols, too.
+    Unlike `jnp.pad`, this also works for symbolic sides.
     """
     for axis in (1, 2):
         side = image.shape[axis]
