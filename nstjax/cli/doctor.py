@@ -1,4 +1,4 @@
-"""``nstjax doctor``: what is installed, or what a weight file is."""
+"""``nstjax doctor``: shows what is installed, or identifies a weight file."""
 
 from collections.abc import Sequence
 
@@ -41,7 +41,7 @@ def make_parser() -> Parser:
 
 @reports_errors
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs the command; status 2 if the file does not serve."""
+    """Runs the command; returns status 2 if the file cannot be used."""
     options = make_parser().parse_args(arguments)
     if options.file is None:
         if options.method or options.encoder:

@@ -1,4 +1,4 @@
-"""``nstjax evaluate``: the papers' comparison, with tables, figures and verdicts."""
+"""``nstjax evaluate``: compares the methods, with tables, figures and verdicts."""
 
 import shlex
 import sys
@@ -182,7 +182,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     xla.set_flags()
     set_compile_cache(use=not options.no_compile_cache)
 
-    # Imported here, so that --help and mistakes are answered at once.
+    # Imported here, so that --help and errors in options are fast.
     try:
         from nstjax.evaluation.run import Settings, evaluate
         from nstjax.methods.table import METHODS
@@ -221,7 +221,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _shown(arguments: Sequence[str]) -> str:
-    """The arguments as one would type them; the report has the note already."""
+    """The arguments as typed, without the note, which the report already contains."""
     shown, before = [], ""
     for argument in arguments:
         if before == "--note":

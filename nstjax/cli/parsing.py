@@ -1,4 +1,4 @@
-"""Argument parsing that fails in one sentence, and the types of arguments."""
+"""Argument parsing with one-sentence errors, and the types of arguments."""
 
 import argparse
 import math
@@ -7,26 +7,26 @@ from typing import NoReturn
 from nstjax.errors import NstjaxError
 from nstjax.methods.memory.amounts import parse_amount
 
-# What the 32-bit integers of seeds and counts can hold.
+# The largest 32-bit integer, for seeds and counts.
 LARGEST = 2**31 - 1
 
 
 class Parser(argparse.ArgumentParser):
-    """An ArgumentParser whose complaints are the project's own errors."""
+    """An ArgumentParser that raises NstjaxError."""
 
     def __init__(self, **options) -> None:
         options.setdefault("formatter_class", argparse.RawDescriptionHelpFormatter)
         super().__init__(allow_abbrev=False, **options)
 
     def parse_known_args(self, args=None, namespace=None):
-        """As argparse's, which gives options with the value "--" an empty list."""
+        """Like argparse's, which turns the option value "--" into an empty list."""
         for argument in args or ():
             if argument.startswith("--") and argument.endswith("=--"):
                 self.error(f"{argument!r} has no value")
         return super().parse_known_args(args, namespace)
 
     def error(self, message: str) -> NoReturn:
-        """Raises NstjaxError in place of printing the usage."""
+        """Raises NstjaxError instead of printing the usage."""
         raise NstjaxError(f"{message}; --help explains the options")
 
 

@@ -1,4 +1,4 @@
-"""``nstjax stylize``: one picture, or a folder of them, in the style of another."""
+"""``nstjax stylize``: paints a picture, or a folder, in the style of another."""
 
 import argparse
 import json
@@ -25,7 +25,7 @@ _METHOD = "adain"
 _STYLES, _METHODS = SHEETS
 _DEMONSTRATION = {"content": ["chelsea"], "style": ["night"]}
 
-# Options of the command line that are leaves of the method's config.
+# Command-line options that are entries of the method's config.
 _LEAVES = (
     "iterations",
     "optimizer",
@@ -78,7 +78,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _check_options(options: argparse.Namespace, overrides: Sequence[str]) -> None:
-    """Checks what needs no further imports, and fills in the demonstration."""
+    """Does the checks that need no further imports, and fills in the demonstration."""
     for number, argument in enumerate(overrides):
         if not argument.startswith("-") and not _is_value(overrides, number):
             raise NstjaxError(
@@ -117,7 +117,7 @@ def _check_options(options: argparse.Namespace, overrides: Sequence[str]) -> Non
         if "" in (getattr(options, name) or ()):
             raise NstjaxError(f"--{name} was given an empty name: name a picture")
     for name, value in vars(options).items():
-        if value == "":  # a variable of a shell that is not set, say
+        if value == "":  # for example from an unset shell variable
             raise NstjaxError(f"--{name.replace('_', '-')} was given an empty value")
     if options.sheet_columns and not options.sheet:
         raise NstjaxError("--sheet-columns needs --sheet")
@@ -133,7 +133,7 @@ def _check_options(options: argparse.Namespace, overrides: Sequence[str]) -> Non
 def _read_leaves(
     options: argparse.Namespace, overrides: Sequence[str]
 ) -> dict[str, Any]:
-    # Imported here, so that --help and mistakes are answered at once.
+    # Imported here, so that --help and errors in options are fast.
     from nstjax.methods.options import method_options
 
     masks = options.mask or ()
@@ -261,7 +261,7 @@ def _run_jobs(
             reports.failed(job, str(stop))
             return stop.status
         except Exception as error:
-            # Whatever is bad about it. What is there is refused before it is painted.
+            # For any reason. Existing outputs are refused before painting.
             if len(jobs) > 1 and is_made_elsewhere(job, options):
                 tell(f"{job.output} was made by another process in the meantime")
                 reports.there(job)
@@ -270,7 +270,7 @@ def _run_jobs(
             reports.failed(job, reason)
             if len(jobs) == 1:
                 raise
-            # One bad picture does not stop the others.
+            # A picture that fails does not stop the others.
             print(
                 f"nstjax: error: {job.output} could not be made: {reason}",
                 file=sys.stderr,
@@ -280,7 +280,7 @@ def _run_jobs(
         seconds = time.perf_counter() - begin
         tell(f"wrote {job.output} in {seconds:.1f} s")
         if options.json:
-            # Fewer evaluations than were asked for, where the time was over.
+            # Fewer evaluations than requested, if the time was over.
             reports.made(job, record["size"], seconds, **_how_far(record))
         if options.trace:
             try:
@@ -291,13 +291,13 @@ def _run_jobs(
                     reports.name,
                 )
             except NstjaxError as error:
-                # The picture, which is what counts, has been written.
+                # The picture, which is what matters, has been written.
                 warnings.warn(str(error), NstjaxWarning, stacklevel=2)
     return _status(failed, len(jobs))
 
 
 def _batch_size(jobs, leaves: dict[str, Any], options) -> int:
-    """How many pictures to paint together; 0 where only one at a time can be made."""
+    """How many pictures to paint together; 0 if only one at a time is possible."""
     from nstjax.methods.table import method_of
 
     together = method_of(leaves).paints_batches
@@ -339,12 +339,12 @@ def _check_save_style(jobs, there, leaves: dict[str, Any], options) -> None:
     check_saving(path, leaves["stroke_scale"])
     if not path.parent.is_dir():
         raise NstjaxError(f"{path} cannot be written: its folder does not exist")
-    # A folder's run that goes on keeps the style that it began with.
+    # A resumed folder keeps the style that it started with.
     refuse_to_overwrite(path, overwrite=options.overwrite or bool(there))
 
 
 def _check_outputs(jobs, leaves: dict[str, Any], options) -> None:
-    """Checks that nothing the run writes is written twice, or is what it reads."""
+    """Checks that no output of the run is written twice or is an input."""
     from nstjax.cli.jobs import on_the_way_to
     from nstjax.cli.outputs import check_distinct
 
@@ -372,7 +372,7 @@ def _check_outputs(jobs, leaves: dict[str, Any], options) -> None:
 
 
 def _is_value(arguments: Sequence[str], number: int) -> bool:
-    """Whether an argument is the value of a --config.KEY before it."""
+    """Whether an argument is the value of a preceding --config.KEY."""
     before = arguments[number - 1] if number else ""
     return before.startswith("--config.") and "=" not in before
 
@@ -402,7 +402,7 @@ def _check_trace(jobs, options) -> None:
 
 
 def _how_far(record: dict[str, Any]) -> dict[str, Any]:
-    """What a method that optimises came to; nothing of others."""
+    """The progress of a method that optimises; empty for others."""
     if not record["evaluations"]:
         return {}
     return {"evaluations": len(record["evaluations"]), "reason": record["reason"]}

@@ -1,4 +1,4 @@
-"""``nstjax weights``: published networks, fetched, checked and converted."""
+"""``nstjax weights``: fetches, checks and converts published networks."""
 
 from collections.abc import Sequence
 
