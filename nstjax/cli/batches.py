@@ -33,7 +33,7 @@ def paint_all(
     *,
     batch_size: int,
 ) -> int:
-    """Paints with AdaIN, up to `batch_size` pictures of the same size and style at once.
+    """Paints with AdaIN, up to `batch_size` pictures of one size and style at once.
 
     Pictures that cannot be read or written are reported and skipped.
 
