@@ -64,7 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     method = method_of(leaves)
     if not method.in_one_pass:
         raise NstjaxError(
-            f"{options.method} optimises each picture anew, which no exported network "
+            f"{options.method} optimises each picture, which no exported network "
             "does; export adain, adain-lap or adain-depth"
         )
     from nstjax.export.files import export_networks

@@ -117,7 +117,7 @@ def read_inputs(
 
 
 def prepare_picture(source: str, size: int) -> np.ndarray:
-    """Reads a picture as the protocol wants it, float32 [size, size, 3].
+    """Reads a picture as the protocol requires, float32 [size, size, 3].
 
     Raises:
         NstjaxError: if it cannot be read.
@@ -138,18 +138,18 @@ def hash_pixels(image: np.ndarray) -> str:
     return hashlib.sha256(np.ascontiguousarray(image, np.float32).tobytes()).hexdigest()
 
 
-# Simonyan & Zisserman's VGG-19, as `nstjax weights get vgg19` brings it.
+# Simonyan & Zisserman's VGG-19, as fetched by `nstjax weights get vgg19`.
 TRUE_VGG19 = "7b8ab704a8bc5280862ed47d2409f657b352346b4ced33aa6fe3706d10ed9bad"
-# Simonyan & Zisserman's VGG-16, LPIPS' trunk, too, as `nstjax weights get vgg16` brings
-# it.
+# Simonyan & Zisserman's VGG-16, also LPIPS' trunk, as fetched by
+# `nstjax weights get vgg16`.
 TRUE_VGG16 = "61807707bcb56dc5665ae8dd102d8fbe1593f3ed03bc2c9e248cb307e5a3e449"
-# FastDepth as openmv pruned it.
+# FastDepth, pruned by openmv.
 PRUNED_FAST_DEPTH = "ccc42ee955cddf586298fda833f1e4975a3d2d2690167b7734ff731e186bfd9b"
 # See the networks' cards in ``nstjax/weights/bundled/``.
 _TEACHERS = {
     "vgg19-slim": (TRUE_VGG19,),
     "depth-slim": (PRUNED_FAST_DEPTH,),
-    # By way of depth-slim, which it was trained against.
+    # Through depth-slim, which it was trained against.
     "adain-depth-slim": (PRUNED_FAST_DEPTH,),
 }
 # Networks whose features a bundled painter was trained against.
@@ -164,13 +164,13 @@ LOSS, TEACHER, UNSEEN = "loss network", "teacher of its network", "none"
 
 @dataclasses.dataclass(frozen=True)
 class Network:
-    """A weight file that can be read, before anything is done with it.
+    """A weight file that can be read, before it is used.
 
     Attributes:
-        argument: what the user, or a method's options, call it.
-        sha256: of the file.
-        digest: of the weights themselves, however they are stored.
-        metadata: what the file says about itself.
+        argument: its name in the user's or a method's options.
+        sha256: the hash of the file.
+        digest: the hash of the weights, however they are stored.
+        metadata: the file's metadata.
     """
 
     argument: str
@@ -184,7 +184,7 @@ class Network:
         return self.metadata.kind == "painter"
 
 
-# Kinds of files that serve as what a method asks for.
+# The kinds of files that can be used for each kind of network.
 _KINDS = {"encoder": tuple(vgg.KINDS), "decoder": ("decoder", "painter")}
 
 
@@ -196,7 +196,7 @@ def open_network(argument: str, *, kind: str) -> Network:
         kind: "encoder", "decoder", "depth" or "lpips".
 
     Raises:
-        NstjaxError: if there is no such file, or it holds another network.
+        NstjaxError: if the file does not exist, or holds another network.
     """
     path = weights_path(argument)
     params, metadata = load_weights(path)

@@ -1,4 +1,4 @@
-"""Writing files all or nothing, and never over another by accident."""
+"""Writes files atomically, and never overwrites others by accident."""
 
 import contextlib
 import hashlib
@@ -11,13 +11,13 @@ from pathlib import Path
 
 from nstjax.errors import NstjaxError
 
-# In bytes; what all common file systems allow.
+# In bytes; all common file systems allow this.
 LONGEST_NAME = 255
-# Characters of a name that its temporary file's begins with.
+# How many characters of a name its temporary file's name starts with.
 _PREFIX = 32
-# Random characters that its temporary file's ends with, in base 64.
+# How many random base-64 characters the temporary file's name ends with.
 _RANDOM = 8
-# Temporary files that have not taken their place yet, and temporary folders.
+# Temporary files that are not yet moved to their place, and temporary folders.
 _unfinished: set[str] = set()
 
 
@@ -26,13 +26,13 @@ def write_atomically(
 ) -> None:
     """Writes a file so that it is either absent (or as before) or complete.
 
-    Missing parent folders are made. Text is written as UTF-8, except for names of
-    files that are none, which are written as they are. What a symbolic link points
-    to is written, and the link stays.
+    Missing parent folders are created. Text is written as UTF-8, except for file names
+    that are not valid UTF-8, which are written unchanged. For a symbolic link, its
+    target is written, and the link is kept.
 
     Raises:
-        NstjaxError: if the file exists and `overwrite` is false, or the
-            operating system refuses.
+        NstjaxError: if the file exists and `overwrite` is false, or it cannot be
+            written.
     """
     if isinstance(data, str):
         data = data.encode(errors="surrogateescape")
@@ -41,10 +41,10 @@ def write_atomically(
 
 
 def fit_name(stem: str, ending: str) -> str:
-    """A file's name, ``stem + ending``, cut where file systems would refuse it.
+    """A file's name, ``stem + ending``, shortened if file systems would refuse it.
 
-    What is cut is replaced by a hash of the whole stem, so that names stay apart
-    and the same stem always gives the same name.
+    The removed part is replaced by a hash of the whole stem, so that names remain
+    distinct and the same stem always gives the same name.
     """
     if len(os.fsencode(stem + ending)) <= LONGEST_NAME:
         return stem + ending
@@ -60,10 +60,9 @@ def fit_name(stem: str, ending: str) -> str:
 def written_atomically(
     path: str | os.PathLike, *, overwrite: bool = False
 ) -> Iterator[Path]:
-    """Gives an empty file beside `path`, which takes its place when all is written.
+    """Yields an empty file next to `path`, which replaces it when it is written.
 
-    Otherwise as `write_atomically`; without an error the file is complete, with
-    one it is gone.
+    Otherwise like `write_atomically`; after an error, the temporary file is removed.
     """
     path = Path(path)
     refuse_to_overwrite(path, overwrite=overwrite)

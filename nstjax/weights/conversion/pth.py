@@ -318,11 +318,11 @@ def _storage_identity(identity: Any) -> tuple[np.dtype, Any, int, Any]:
     if isinstance(identity, tuple) and identity[:1] == ("module",):
         raise RefusedPickle("a whole module")
     if not isinstance(identity, tuple) or len(identity) not in (5, 6):
-        raise MalformedPickle("a reference to something that is no storage")
+        raise MalformedPickle("a reference to something that is not a storage")
     kind, dtype, key, _, size = identity[:5]
     view = identity[5] if len(identity) == 6 else None
     if kind != "storage" or not isinstance(dtype, np.dtype):
-        raise MalformedPickle("a reference to something that is no storage")
+        raise MalformedPickle("a reference to something that is not a storage")
     if view is not None:
         _, offset, length = _fields(view, 3)
         view = tuple(_integers((offset, length)))

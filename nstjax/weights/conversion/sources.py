@@ -142,7 +142,7 @@ def _open_safetensors(path: Path) -> Source:
     try:
         file = safe_open(path, framework="numpy")
         tensors = {}
-        for name in file.keys():  # noqa: SIM118 (the file is no mapping)
+        for name in file.keys():  # noqa: SIM118 (the file is not a mapping)
             part = file.get_slice(name)
             dtype = _SAFETENSORS_DTYPES.get(part.get_dtype(), "uint8")
             tensors[name] = LazyTensor(

@@ -99,7 +99,7 @@ def _fetch(entry: Entry, path: Path, *, progress: bool) -> None:
             source.unlink()
             raise NstjaxError(
                 f"the file at {entry.url} is not the published one: its hash begins "
-                f"with {found} in place of {entry.digest.partition(':')[2]}; try "
+                f"with {found} instead of {entry.digest.partition(':')[2]}; try "
                 "again, and if that does not help, get it elsewhere"
             )
     try:

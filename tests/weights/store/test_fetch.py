@@ -113,7 +113,7 @@ def test_another_file_than_the_published_one_is_refused(
     add_entry(url=entry.url, digest=f"{algorithm}:{digits}")
     good, site.content = site.content, written(other)
     found = hashlib.new(algorithm, site.content).hexdigest()
-    with pytest.raises(NstjaxError, match=f"begins with {found} in place of {digits}"):
+    with pytest.raises(NstjaxError, match=f"begins with {found} instead of {digits}"):
         fetch("small", progress=False)
     assert files(cache) == []
     site.content = good
