@@ -70,11 +70,11 @@ def path_of(row: Any, name: str) -> str:
     """
     if not isinstance(row, Mapping):
         raise NstjaxError(
-            f"a row must map names such as content and output to values, not be {row!r}"
+            f"a row must map names such as content and output to values, but is {row!r}"
         )
     path = row.get(name)
     if not isinstance(path, str | os.PathLike) or not str(path):
-        raise NstjaxError(f"the row's {name} must name a file, not be {path!r}")
+        raise NstjaxError(f"the row's {name} must name a file, but is {path!r}")
     return str(path)
 
 

@@ -154,7 +154,7 @@ def test_rows_are_checked_by_themselves(pictures, tmp_path):
     bad = [
         ({"content": content}, "the row's output must name a file"),
         ({"output": output}, "the row's content must name a file"),
-        (good | {"output": 7}, "the row's output must name a file, not be 7"),
+        (good | {"output": 7}, "the row's output must name a file, but is 7"),
         ([content, output], "a row must map names such as content"),
         (good | {"style": [3]}, "a style must be a file or a list of files, not [3]"),
         (good | {"options": {"size": "48"}}, "a size must be a whole number, not '48'"),
