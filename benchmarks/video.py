@@ -14,7 +14,7 @@ Markdown, with a line for each of ``--temporal``:
 - of content: the same divided by the content's own, which need not be undercut.
 - of off: the same divided by that of frames painted one by one.
 - sharpness: the variance of the Laplacian, divided by that of frames painted one by
-one.
+  one.
 - SSIM: structural similarity to the frames painted one by one.
 - frames/s: the speed after the first frames, without loading and compiling.
 

@@ -18,8 +18,8 @@ Presets:
         FastDepth's.
     adversarial: continues from the export of "solved", also with adversarial pictures
         made by the network's own gradient; the result is a better loss
-        (docs/training.md): ... --config.initial=depth-slim.safetensors
-        --config.painted=PAINTED
+        (docs/training.md):
+        ... --config.initial=depth-slim.safetensors --config.painted=PAINTED
 
 Without --config.teacher, a network learns from PHOTOS and DISPARITIES only: after some
 20,000 examples it has memorised three thousand photos.

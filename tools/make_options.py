@@ -2,7 +2,7 @@
 
     python tools/make_options.py [NAME ...]
 
-paints the options of these names, by default those whose picture is missing, and
+It paints the options of these names, by default those whose picture is missing, and
 rewrites the page's tables. ``strokes`` and ``depth`` are sheets. Every other picture is
 the result of the command next to it.
 """
