@@ -170,7 +170,7 @@ def stylize_clip(
     message = "stopped before the first frame"
     if result.frames:
         message = (
-            f"stopped; {output} has the {result.frames} frames so far, use the same "
+            f"stopped; {output} has the {result.frames} frames so far; use the same "
             "command with --resume to continue"
         )
     tell(message)

@@ -67,7 +67,7 @@ class DecoderMethod(Method):
         if preset != "best":
             raise NstjaxError(
                 f"the method {self.name} has no presets, because its settings are "
-                "trained into its decoder; choose another one with --decoder"
+                "trained into its decoder; choose another decoder with --decoder"
             )
         if overrides:
             raise NstjaxError(
