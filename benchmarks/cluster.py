@@ -3,12 +3,12 @@
     python benchmarks/cluster.py folder cluster-2 cluster-1
     python benchmarks/cluster.py cluster-2 --pictures 2000 --size 64
 
-Each case is a command of its own: `folder` is ``nstjax stylize`` of a folder on all
+Each case is a separate command: `folder` is ``nstjax stylize`` on a folder with all
 cores, `cluster-N` the same with ``--cluster auto`` on N cores with a worker for each.
 
-Columns: seconds of the whole command; pictures per second of the last three quarters,
-by the times of the files, which leaves out starting and compiling; and the resident
-memory of the driver and of the largest worker, after a quarter and at the end.
+Columns: the seconds of the whole command; pictures per second in the last three
+quarters, by the times of the files, which excludes starting and compiling; and the
+resident memory of the driver and of the largest worker, after a quarter and at the end.
 """
 
 import argparse
@@ -45,7 +45,7 @@ def main() -> None:
 
 
 def make_pictures(folder: Path, count: int, side: int) -> None:
-    """Smooth random pictures, whose files are as large as photographs'."""
+    """Writes smooth random pictures, with files as large as photographs'."""
     folder.mkdir()
     for number in range(count):
         noise = np.random.default_rng(number).integers(0, 256, (24, 24, 3), np.uint8)
@@ -82,7 +82,7 @@ def measure(case: str, photos: Path, output: Path, options: argparse.Namespace) 
 
 
 class Memory(threading.Thread):
-    """Looks at a driver and the processes below it every second."""
+    """Measures a driver and its child processes every second."""
 
     def __init__(self, driver: int, output: Path, pictures: int) -> None:
         super().__init__(daemon=True)
@@ -95,7 +95,7 @@ class Memory(threading.Thread):
     def run(self) -> None:
         while not self._ended.wait(1.0):
             driver, worker = self._look()
-            # The last seen, where one has ended by now.
+            # The last value, if one has ended by now.
             found = (driver or self._late[0], worker or self._late[1])
             done = sum(1 for _ in self._output.glob("*.png"))
             if self._early is None and 4 * done >= self._pictures:

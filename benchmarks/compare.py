@@ -1,4 +1,4 @@
-"""How fast is nstjax beside the same work in PyTorch?
+"""How fast is nstjax compared with the same work in PyTorch?
 
     python benchmarks/compare.py                      # the documentation's table
     python benchmarks/compare.py encode-512 gatys-512 --pairs 9
@@ -6,16 +6,16 @@
     python benchmarks/compare.py --precision bfloat16 encode-4x1024
 
 Every case runs in two processes, one for each library, with the same random
-weights and pictures; they take turns, so that what else the machine does hits
-both. On an accelerator that both libraries find, that is what is measured.
+weights and pictures; they take turns, so that other load on the machine affects both.
+If both libraries find an accelerator, it is used.
 
 Columns: the ratio nstjax / torch of the seconds of a call, the median and the
 range of the pairs; GFLOP/s of both, counted by formula for the textbook form,
 and their share of the machine's peak, which is a large product of matrices in the
 same precision, the faster library's, before and after all cases; peak resident
-memory; seconds of the first call, which compiles; and the largest difference of
-the results, relative to the largest value. Without torch only nstjax's columns
-are there.
+memory; seconds of the first call, which compiles; and the largest difference between
+the results, relative to the largest value. Without torch, there are only nstjax's
+columns.
 """
 
 import argparse
@@ -98,7 +98,7 @@ def parse_arguments() -> argparse.Namespace:
 def measure_peak(
     libraries: tuple[str, ...], *, precision: str, tiny: bool
 ) -> dict[str, Any]:
-    """Operations a second of a product of matrices; and the libraries' versions."""
+    """Operations per second of a matrix product, and the libraries' versions."""
     peaks, versions = {}, {}
     for library in libraries:
         worker = start(library)
@@ -112,7 +112,7 @@ def measure_peak(
 
 
 def compare(case: Case, libraries: tuple[str, ...], options) -> dict[str, Any]:
-    """Times a case in all libraries by turns."""
+    """Times a case in all libraries, taking turns."""
     workers = {library: start(library, case) for library in libraries}
     try:
         prepared = {name: worker.prepare(case) for name, worker in workers.items()}

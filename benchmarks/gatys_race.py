@@ -1,12 +1,12 @@
-"""Loss over wall time: Gatys et al. by PyTorch's L-BFGS and by nstjax, on one VGG-19.
+"""Loss over wall time: Gatys et al. with PyTorch's L-BFGS and with nstjax.
 
     nstjax weights get vgg19; pip install torch
     python benchmarks/gatys_race.py --size 256 --evaluations 300
 
 Both minimise the loss of `benchmarks/side_by_side` from the same start (the content),
-with the same weights and pictures. Prints how long each took to PyTorch's loss after
-100 evaluations and after all. nstjax runs coarse to fine: half the sides first, from
-where its loss at full size is what counts; compiling counts, too.
+with the same weights and pictures. Prints how long each took to reach PyTorch's loss
+after 100 evaluations and after all. nstjax runs from coarse to fine: first at half the
+sides; only its loss at full size counts, and compiling counts, too.
 """
 
 import argparse
@@ -23,7 +23,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 
-# The coarsest size is the last half that is no smaller.
+# Sizes are halved as long as they are not smaller than this.
 LEAST_SIDE = 64
 
 
@@ -62,14 +62,14 @@ def first_below(curve: list[list[float]], goal: float) -> float | None:
 
 
 def weights() -> dict:
-    """The real VGG-19's, as the benchmark's networks take them."""
+    """The real VGG-19's weights, in the form of the benchmark's networks."""
     from side_by_side.inputs import CONVOLUTIONS
 
     from nstjax.weights.pretrained import load_encoder
 
     encoder = load_encoder("vgg19")
-    # In the benchmark's domain of pixels: Caffe's are BGR of 255, less a mean. The
-    # first layer takes what is divided by ImageNet's deviations.
+    # For the benchmark's pixels: Caffe's are BGR * 255 minus a mean, whereas this first
+    # layer gets pixels divided by ImageNet's deviations.
     params = {name: dict(encoder.params[name]) for name in CONVOLUTIONS}
     if encoder.spec.input_map == "caffe":
         from side_by_side.inputs import MEAN, STD
@@ -86,7 +86,7 @@ def weights() -> dict:
             "kernel": np.einsum("ic,hwcd->hwid", linear, kernel).astype(np.float32),
             "bias": bias.astype(np.float32),
         }
-        # Activations as for normalised input; ReLUs let a scale through.
+        # Activations as for normalised input; a scale passes through ReLUs.
         scale = np.float32(1 / 57)
         params["conv1_1"]["kernel"] = params["conv1_1"]["kernel"] * scale
         for name in CONVOLUTIONS:
@@ -161,7 +161,7 @@ def run_nstjax(options) -> list[tuple[float, float]]:
 
     begin, curve = time.perf_counter(), []
     make_targets = jax.jit(partial(objectives.make_targets, **specs))
-    # One call of PyTorch's that stops for nothing, as in `run_torch`.
+    # A single call of PyTorch's that never stops early, as in `run_torch`.
     solver = torch_lbfgs(updates_per_call=options.evaluations, tolerance_change=0.0)
     x, sizes = None, [options.size]
     while sizes[0] >= 2 * LEAST_SIDE:

@@ -1,4 +1,4 @@
-"""Does reading pictures hold a training step up?
+"""Does reading pictures slow down training?
 
     python benchmarks/input_pipeline.py --config configs/adain.py \\
         --config.content=PHOTOS --config.style=PAINTINGS
@@ -40,7 +40,7 @@ def parse() -> tuple[argparse.Namespace, list[str]]:
 
 
 def rate(work: Callable[[], object], rows: int, *, seconds: float) -> float:
-    """Examples per second of repeated work, the first two calls left out."""
+    """Examples per second of repeated work, without the first two calls."""
     for _ in range(2):
         work()
     start, count = time.perf_counter(), 0

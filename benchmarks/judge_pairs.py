@@ -1,15 +1,15 @@
-"""Judges painted pairs by LPIPS and its networks.
+"""Judges painted pairs with LPIPS and its networks.
 
     python benchmarks/judge_pairs.py FOLDER --content DIR --style DIR \\
         --lpips lpips lpips-alexnet [--size 384]
 
 FOLDER holds pictures named CONTENT_STYLE.png (or .jpg; "--", "-" or "__" between
-the names will do), with CONTENT and STYLE the stems of files in the two folders.
-"content" or "style" in place of FOLDER judges those pictures themselves. Contents
-and styles are brought to squares as evaluations do; results of another size are
-scaled likewise. Prints the means over all pairs; chroma is that of pairs whose
-style is grey. Run it after 'nstjax weights get lpips lpips-alexnet'.
-The painters were trained against VGG-16, none of them against AlexNet.
+the names also work), where CONTENT and STYLE are the stems of files in the two folders.
+"content" or "style" instead of FOLDER judges those pictures themselves. Contents and
+styles are cropped to squares as in evaluations; results of another size are scaled in
+the same way. Prints the means over all pairs; chroma is the mean over pairs whose style
+is grey. Run it after 'nstjax weights get lpips lpips-alexnet'. The painters were
+trained against VGG-16, none of them against AlexNet.
 """
 
 import argparse
@@ -26,7 +26,7 @@ from nstjax.weights.pretrained import load_lpips
 
 _SUFFIXES = {".png", ".jpg", ".jpeg", ".webp"}
 _SEPARATORS = ("--", "__", "_", "-")
-# Mean chroma in L*a*b* below which a style is a drawing in grey.
+# Mean chroma in L*a*b* below which a style counts as grey.
 _GREY = 3.0
 
 
@@ -102,12 +102,12 @@ class _Judge:
 
 def _by_stem(folder: Path) -> dict[str, Path]:
     if not folder.is_dir():
-        raise NstjaxError(f"{folder} is no folder; name one of pictures")
+        raise NstjaxError(f"{folder} is not a folder; name a folder of pictures")
     return {p.stem: p for p in sorted(folder.iterdir()) if p.suffix in _SUFFIXES}
 
 
 def _pairs(folder, contents, styles):
-    """(result, content, style) of every picture that names a pair."""
+    """(result, content, style) for every picture whose name is a pair."""
     if folder in ("content", "style"):
         for content in contents:
             for style in styles:

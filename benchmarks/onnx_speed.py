@@ -1,9 +1,9 @@
-"""The painter by JAX and by onnxruntime, taking turns on the same pictures.
+"""The painter in JAX and in onnxruntime, taking turns on the same pictures.
 
     pip install ".[export]"
     python benchmarks/onnx_speed.py [--sizes 256 512 1024] [--pairs 9]
 
-Both paint a square photograph in a style that was encoded before, with all cores.
+Both paint a square photograph in a previously encoded style, with all cores.
 """
 
 import argparse
@@ -29,7 +29,7 @@ from nstjax.methods.styles import encode_style  # noqa: E402
 
 
 def seconds(function: Callable[[], object]) -> float:
-    """How long one call takes."""
+    """The seconds that one call takes."""
     begin = time.perf_counter()
     function()
     return time.perf_counter() - begin

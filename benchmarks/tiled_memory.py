@@ -4,13 +4,12 @@
     python benchmarks/tiled_memory.py --sizes 4096 8192 --ways 1.5GB 3GB
     python benchmarks/tiled_memory.py --gradient --sizes 512 1024
 
-Paints a picture of noise with AdaIN and the bundled networks, each size and way
-in a process of its own. A way is "whole" or an amount for --max-memory. Printed
-are the tiles that the planner chose (0 for the whole picture), the peak resident
-memory that it expected, the one that was measured, and the seconds of painting,
-which include compilation. With --gradient it is the gradient of Gatys' objective
-in place of AdaIN, in a loop as optimisers run it, and scratch memory by XLA's
-own account.
+Paints a picture of noise with AdaIN and the bundled networks, each size and way in a
+separate process. A way is "whole" or an amount for --max-memory. Prints the tiles that
+the planner chose (0 for the whole picture), the expected and the measured peak resident
+memory, and the seconds of painting, including compilation. With --gradient, it measures
+the gradient of Gatys' objective instead of AdaIN, in a loop like that of optimisers,
+and XLA's own figure for scratch memory.
 """
 
 import argparse

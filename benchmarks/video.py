@@ -1,25 +1,26 @@
-"""How calm, how sharp and how fast painted clips are.
+"""Measures the flicker, sharpness and speed of painted clips.
 
     python benchmarks/video.py --frames 48
     python benchmarks/video.py --clip clip.mp4 --method gatys --frames 6 --size 256
     python benchmarks/video.py --frames 16 --strip docs/images/video.jpg
 
-Without ``--clip`` it measures two clips whose motion is known: a camera that pans
-over a photograph, and a figure that moves before a still ground. It prints a table in
+Without ``--clip``, it measures two clips with known motion: a camera that pans over a
+photograph, and a figure that moves in front of a still background. It prints a table in
 Markdown, with a line for each of ``--temporal``:
 
-- warping error: the root mean square of what changes between a frame and the last one,
-  brought to its place along the content's true motion (or the flow found in it), away
-  from occlusions; in thousandths of the range. Lai et al., 2018, section 4.3.
-- of content: the same over the content's own, which no method need go below.
-- of off: the same over that of frames painted one by one.
-- sharpness: the variance of the Laplacian, over that of frames painted one by one.
+- warping error: the root mean square difference between a frame and the last one,
+  warped along the content's true motion (or its estimated flow), without occlusions; in
+  thousandths of the range. Lai et al., 2018, section 4.3.
+- of content: the same divided by the content's own, which need not be undercut.
+- of off: the same divided by that of frames painted one by one.
+- sharpness: the variance of the Laplacian, divided by that of frames painted one by
+  one.
 - SSIM: structural similarity to the frames painted one by one.
-- frames/s: of the whole run after the first frames, without loading and compiling.
+- frames/s: the speed after the first frames, without loading and compiling.
 
-With ``--strip`` it also draws eight frames of the pan, every second one: the content,
-and under it what each of ``--temporal`` makes of it. Each is cut out where the same
-part of the photograph is seen.
+With ``--strip``, it also draws eight frames of the pan, every second one: the content,
+and below it the results of each of ``--temporal``, cropped to the same part of the
+photograph.
 """
 
 import argparse
@@ -37,7 +38,7 @@ from nstjax.ops.cpu import xla
 
 PAN = (3, 1)
 FIGURE = 4
-# Frames that compiling is part of.
+# The number of frames that include compiling.
 WARM_UP = 3
 # The strip's pieces: how many, from which frames, where, and how large.
 PIECES, STEP, CORNER, SIDE = 8, 2, (125, 310), 160
@@ -47,7 +48,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--clip", nargs="*", default=[], help="instead of made ones")
     parser.add_argument("--method", nargs="+", default=["adain"])
-    # What the others are compared to comes first.
+    # The reference for the others comes first.
     parser.add_argument("--temporal", nargs="+", default=["off", "statistics", "flow"])
     parser.add_argument("--style", default="night")
     parser.add_argument("--frames", type=int, default=48)
@@ -68,7 +69,7 @@ def main() -> None:
 
 
 def _clips(options) -> Iterator[tuple]:
-    """Names, frames, and the motion from each to the next."""
+    """Names, frames, and the motion from each frame to the next."""
     if not options.clip:
         frames = list(itertools.islice(pan(), options.frames))
         yield "pan", frames, [_uniform(frames[0].shape[:2], PAN)] * (len(frames) - 1)
@@ -90,7 +91,7 @@ def _clips(options) -> Iterator[tuple]:
 
 
 def pan() -> Iterator[np.ndarray]:
-    """A camera that goes 3 pixels right and 1 down a frame, 512 x 288."""
+    """A camera that moves 3 pixels right and 1 down per frame, 512 x 288."""
     photograph = _photograph()
     for i in itertools.count():
         down, right = 20 + PAN[1] * i, 20 + PAN[0] * i
@@ -98,7 +99,7 @@ def pan() -> Iterator[np.ndarray]:
 
 
 def figure() -> Iterator[np.ndarray]:
-    """A square of 120 pixels that moves 4 pixels right a frame, 512 x 288."""
+    """A square of 120 pixels that moves 4 pixels right per frame, 512 x 288."""
     photograph = _photograph()
     for i in itertools.count():
         frame = photograph[100:388, 100:612].copy()
@@ -108,7 +109,7 @@ def figure() -> Iterator[np.ndarray]:
 
 
 def figure_motion(number: int) -> tuple[np.ndarray, np.ndarray]:
-    """The flow of frame `number` of `figure`, and where it holds."""
+    """The flow of frame `number` of `figure`, and where it is reliable."""
     flow = np.zeros((288, 512, 2), np.float32)
     holds = np.ones((288, 512), np.float32)
     left = 20 + FIGURE * number
@@ -134,12 +135,12 @@ def _uniform(size, motion) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _strip(rows: list[list[np.ndarray]]) -> np.ndarray:
-    """Pieces of frames [H, W, 3] in [0, 1], beside one another; rows below."""
+    """Pieces of frames [H, W, 3] in [0, 1], side by side; rows below one another."""
     height = SIDE + 2
     picture = np.full((len(rows) * height, PIECES * height, 3), 255, np.uint8)
     for row, frames in enumerate(rows):
         for column, frame in enumerate(frames[: PIECES * STEP : STEP]):
-            # The photograph goes the other way than the camera.
+            # The photograph moves in the opposite direction to the camera.
             top, left = (
                 c - STEP * column * p for c, p in zip(CORNER, PAN[::-1], strict=True)
             )
@@ -150,7 +151,7 @@ def _strip(rows: list[list[np.ndarray]]) -> np.ndarray:
 
 
 def _measure(name, method, frames, motions, options) -> list[list[np.ndarray]]:
-    """Prints the lines of a clip; the content, and what was made of it."""
+    """Prints the rows of a clip; returns the content and the results."""
     content = [frame / np.float32(255) for frame in frames]
     own = _error(content, motions)
     alone, rows = None, [content]

@@ -1,35 +1,35 @@
-"""AdaIN: one decoder that paints any picture in any style at once.
+"""AdaIN: a feed-forward decoder for any picture in any style.
 
     python train.py --config configs/adain.py --workdir runs/adain \\
         --config.content=PHOTOS --config.style=PAINTINGS
     python train.py --config configs/adain.py:huang --config.encoder=VGG19 ...
 
 Presets:
-    best: for the bundled encoder. Small crops, every loss relative to its
-        target, and five terms that no publication has: pictures in their own
-        style must come out unchanged, colours as the style's, no fine noise
-        where the content is flat, no pattern that repeats from block to block, no
-        pixels out of range. About an hour on two CPU cores, after "start".
-    start: a decoder that mostly reconstructs, which "best" begins from:
+    best: for the bundled encoder. Small crops, every loss relative to its target, and
+        five terms that are not in any publication: pictures in their own style should
+        not change, colours should match the style's, and fine noise where the content
+        is flat, patterns that repeat from block to block and pixels out of range are
+        penalised. About an hour on two CPU cores, after "start".
+    start: a decoder that mostly reconstructs, from which "best" starts:
         --config.initial=runs/start/adain-start.safetensors. From random weights
         the style term's first steps can leave a decoder that paints grey.
-    refine: for a decoder that "best" has trained, larger crops and batches;
-        five minutes on an H100.
+    refine: for a decoder trained with "best"; larger crops and batches, five minutes on
+        an H100.
     huang: xunhuang1995/AdaIN-style, ``train.lua``; a style weight of 1e-2 is
         its default, 1e-1 that of its released decoder.
     naoto0804: naoto0804/pytorch-AdaIN, ``train.py``.
     irasin: irasin/Pytorch_AdaIN, ``train.py``, the base of "Style Transfer:
         Laplacian, Depth loss and AdaIN".
 
-No published recipe mirrors its crops at random; all begin from torch's random
-weights, where here a decoder begins with grey pictures. They keep the last weights and
-hold nothing out; here every 50th picture is held out, and what is exported is the
-checkpoint with the least loss on those. irasin pairs each photograph with one painting
-for the whole training, here pairs are drawn anew. huang's style loss takes the target's
-deviations without an epsilon, here with 1e-5 in the variance.
+Departures: the published recipes do not flip crops at random. They start from torch's
+random weights, whereas a decoder here starts by painting grey pictures. They keep the
+last weights and hold nothing out; here every 50th picture is held out, and the
+checkpoint with the lowest loss on those is exported. irasin pairs each photograph with
+one painting for the whole training; here pairs are drawn anew. huang's style loss uses
+the target's deviations without an epsilon; here it is 1e-5, in the variance.
 
-The published presets expect a full VGG-19: the normalised one, or torchvision's
-for irasin. With it the decoder mirrors the encoder.
+The published presets expect a full VGG-19: the normalised one, or torchvision's for
+irasin. With it, the decoder mirrors the encoder.
 """
 
 from nstjax.configs import common
@@ -47,7 +47,7 @@ def published():
 
 
 def refined(best):
-    """The preset that goes on where `best` ends."""
+    """The preset that continues where `best` ends."""
 
     def change(config):
         best(config)
@@ -66,7 +66,7 @@ def refined(best):
 
 
 def with_term(name, preset, *, best, add):
-    """The config of AdaIN with another term, which `add` puts into presets."""
+    """The config of AdaIN with a further term, which `add` adds to presets."""
 
     def followed(by_others):
         def change(config):
@@ -81,15 +81,15 @@ def with_term(name, preset, *, best, add):
 
 
 def base(name):
-    """All leaves, with the values that the publications share."""
+    """All entries, with the values that the publications share."""
     config = common.training("adain", name)
     # A bundled network's name, or a converted weight file.
     config.encoder = "vgg19-slim"
-    # Another network whose features' statistics are compared, if not "".
+    # Another network, whose features' statistics are compared, if not "".
     config.loss_encoder = ""
     config.layer = "relu4_1"
     config.style_layers = PUBLISHED_LAYERS
-    # Of the convolutions conv4_1 to conv1_1; () mirrors the encoder.
+    # The widths of the convolutions conv4_1 to conv1_1; () mirrors the encoder.
     config.decoder_widths = ()
     # The pixels that the decoder emits: "unit" or "imagenet".
     config.output_map = "unit"
@@ -101,22 +101,22 @@ def base(name):
 
     # "mean", "sum", "relative" or "bounded", see nstjax/losses/adain.py.
     config.normalisation = "mean"
-    # Added to variances; 1 for the unbiased one.
+    # eps is added to variances; a ddof of 1 makes them unbiased.
     config.eps = 1e-5
     config.ddof = 0
     config.content_weight = 1.0
     config.style_weight = 10.0
-    # Pictures of each batch that are painted in their own style, and the
-    # weight of their pixels' squared error.
+    # The number of pictures in each batch that are painted in their own style, and the
+    # weight of their squared pixel error.
     config.identity_pictures = 0
     config.identity_weight = 0.0
-    # The style's means and deviations are "style" here.
+    # The loss on the style's means and deviations is called "style" here.
     common.losses(config, without=("moments",))
     config.lap_pools = (4,)
     config.lap_pool_weights = (1.0,)
     config.lap_channels = "sum"
-    # A departure from "Style Transfer: Laplacian, Depth loss and AdaIN", which has the
-    # mean square ("mean"): relative to the content's own, so that one weight fits any
+    # A departure from "Style Transfer: Laplacian, Depth loss and AdaIN", which uses the
+    # mean square ("mean"): relative to the content's own, so that one weight suits any
     # picture. That paper gives no weight.
     config.lap_reduction = "relative"
     # "slim" for the bundled network, or a converted monodepth2 or FastDepth.
@@ -178,8 +178,8 @@ def huang(config):
 
 
 def naoto0804(config):
-    # The repository squashes whole pictures to 512 x 512 before it cuts 256 x
-    # 256; here their shorter side is 512.
+    # The repository resizes whole pictures to 512 x 512, ignoring their aspect ratio,
+    # before it crops 256 x 256; here their shorter side is 512.
     config.ddof = 1
     config.learning_rate = 1e-4
     config.schedule = "inverse_time"
@@ -190,7 +190,7 @@ def naoto0804(config):
 
 def irasin(config):
     config.ddof = 1
-    # Added there to the deviation, here to the variance.
+    # There it is added to the deviation, here to the variance.
     config.eps = 1e-12
     config.output_map = "imagenet"
     config.learning_rate = 5e-5

@@ -1,15 +1,15 @@
-"""AdaIN + depth: AdaIN's decoder that keeps what is near and what is far.
+"""AdaIN + depth: AdaIN's decoder, trained to keep the content's depth.
 
     python train.py --config configs/adain_depth.py --workdir runs/adain_depth \\
         --config.content=PHOTOS --config.style=PAINTINGS
     python train.py --config configs/adain_depth.py --config.lap_weight=0.5 ...
 
-Presets as in ``configs/adain.py``, but for "start", each with the depth term of "Style
-Transfer: Laplacian, Depth loss and AdaIN" in addition: the distance of the disparities
-that a depth network sees in the result and in the content picture. The paper
-gives neither its weight nor the norm; its network is monodepth2, which
-``depth_model`` takes converted, as it does a FastDepth. "best" is for AdaIN's own
-decoder to begin from: --config.initial=runs/adain/adain-slim.safetensors.
+The presets are those of ``configs/adain.py``, except "start", each with the depth term
+of "Style Transfer: Laplacian, Depth loss and AdaIN": the distance between a depth
+network's disparities for the result and for the content picture. The paper gives
+neither its weight nor the norm. It uses monodepth2; ``depth_model`` accepts a converted
+one, or a FastDepth. "best" should start from AdaIN's own decoder:
+--config.initial=runs/adain/adain-slim.safetensors.
 """
 
 from nstjax.configs import adain
@@ -21,7 +21,7 @@ def get_config(preset="best"):
 
 def best(config):
     adain.best(config)
-    # A depth network wants to see more of a photo than the losses of texture do.
+    # A depth network needs to see more of a photo than losses on texture do.
     config.short_side = 192
     config.largest_scale = 1.5
     add_depth(config)

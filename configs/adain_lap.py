@@ -1,12 +1,12 @@
-"""AdaIN + Laplacian: AdaIN's decoder that keeps the content's edges.
+"""AdaIN + Laplacian: AdaIN's decoder, trained to keep the content's edges.
 
     python train.py --config configs/adain_lap.py --workdir runs/adain_lap \\
         --config.content=PHOTOS --config.style=PAINTINGS
 
-Presets as in ``configs/adain.py``, but for "start", each with the Laplacian term of
-"Style Transfer: Laplacian, Depth loss and AdaIN" in addition: the distance of the
-pooled result's Laplacian to that of the content picture. The paper gives neither its
-weight nor the pool. "best" is for AdaIN's own decoder to begin from:
+The presets are those of ``configs/adain.py``, except "start", each with the Laplacian
+term of "Style Transfer: Laplacian, Depth loss and AdaIN": the distance between the
+Laplacians of the pooled result and of the pooled content. The paper gives neither its
+weight nor the pool. "best" should start from AdaIN's own decoder:
 --config.initial=runs/adain/adain-slim.safetensors.
 """
 

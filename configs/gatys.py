@@ -1,20 +1,20 @@
-"""Gatys et al.: content features kept, Gram matrices of the style matched.
+"""Gatys et al.: keeps content features and matches Gram matrices of the style.
 
     python stylize.py --method gatys --content PHOTO --style PAINTING --output PICTURE
     python stylize.py --method gatys --preset reference ...
     python stylize.py --config configs/gatys.py:paper --config.style_weight=1e4 ...
 
 Presets:
-    best: good pictures with the bundled encoder; from under a minute at 256 to
-        a few at 512 pixels on two CPU cores. Every loss is relative to its
-        target, so that the weights hold for any encoder and size.
-    vgg19: the same with the original VGG-19, whose marks are stronger: less of them,
-        and most evaluations at half the size, where they cost a quarter.
+    best: good pictures with the bundled encoder; from under a minute at 256 pixels to a
+        few minutes at 512 on two CPU cores. Every loss is relative to its target, so
+        the weights suit any encoder and size.
+    vgg19: the same with the original VGG-19, whose marks are stronger: a smaller style
+        weight, and most evaluations at half the size, where they cost a quarter.
     reference: the notebook of leongatys/PytorchNeuralStyleTransfer, with Caffe's
-        VGG-19, "vgg19", as it loads it. It cuts the longer side's fraction of a pixel
-        off, where here it is rounded.
+        VGG-19, "vgg19", as in the notebook. It truncates the longer side to whole
+        pixels; here it is rounded.
     paper: Gatys et al., 2015, https://arxiv.org/abs/1508.06576, which gives
-        neither optimiser nor number of iterations; with "vgg19", too.
+        neither optimiser nor number of iterations; also with "vgg19".
 
 "vgg19" is fetched at first use.
 """
@@ -47,11 +47,11 @@ def best(config):
     config.content_normalisation = "relative"
     config.style_normalisation = "relative"
     config.style_weight = 10.0
-    # At full strength the deepest layer pulls faces apart.
+    # At full strength, the deepest layer distorts faces.
     config.style_layers.relu5_1 = 0.3
     config.tv_weight = 5.0
-    # Adam covers the picture with coloured noise on its way; L-BFGS of fixed
-    # steps is as good, but now and then diverges.
+    # Adam covers the picture with coloured noise; L-BFGS with fixed steps is as good,
+    # but sometimes diverges.
     config.optimizer = "lbfgs"
     config.iterations = 150
     # Large shapes and colours first.
@@ -59,12 +59,12 @@ def best(config):
 
 
 def with_vgg19(best):
-    """The preset that sets `best` for the original VGG-19."""
+    """The preset that adapts `best` to the original VGG-19."""
 
     def vgg19(config):
         best(config)
         config.encoder = "vgg19"
-        # Of 2, 3, 4, 10, 30 and 100: from 10 on, a face is lost among the swirls.
+        # Tried: 2, 3, 4, 10, 30 and 100; from 10 on, faces disappear among the swirls.
         config.style_weight = 3.0
         config.iterations = 60
         config.stages = ((0.5, 2.5),)
@@ -80,8 +80,8 @@ def reference(config):
     config.optimizer = "torch_lbfgs"
     config.learning_rate = 1.0
     config.history = 100
-    # Shorter side 512 first, then 800 from the enlarged result. The notebook
-    # asks for 500 and 200, but looks only after every 20 evaluations.
+    # First a shorter side of 512, then 800 from the enlarged result. The notebook asks
+    # for 500 and 200 evaluations, but checks only every 20.
     config.size_rule = "short_side"
     config.size = 800
     config.iterations = 220
@@ -98,11 +98,11 @@ def paper(config):
     config.style_layers = {layer: 1 / 5 for layer in CHANNELS}
     # alpha / beta is 1e-3 for the paper's figures 2 B to D, 1e-4 for E and F.
     config.style_weight = 1e3
-    # White noise; its strength is that of the author's notebook.
+    # White noise, with the strength of the author's notebook.
     config.init = "noise"
     config.noise_deviation = 1.0
     config.pixel_domain = "caffe"
-    # The paper says gradient descent. This is the author's later choice.
+    # The paper uses gradient descent. This is the author's later choice.
     config.optimizer = "torch_lbfgs"
     config.learning_rate = 1.0
     config.history = 100

@@ -1,15 +1,15 @@
-"""Gatys et al. and a depth term: what is near in the content stays near.
+"""Gatys et al. with a depth term, which keeps near things near.
 
     python stylize.py --method gatys-depth --content PHOTO --style PAINTING \\
         --output PICTURE
     python stylize.py --method gatys-depth --depth-model MONODEPTH2 ...
     python stylize.py --method gatys-depth --lap-weight 0.5 --depth-weight 1 ...
 
-The paper that adds the term names monodepth2 for the network and gives neither a
-weight nor a norm. Here it is the mean absolute difference of disparities, each
-map divided by its mean, for all presets.
+The paper that adds the term uses monodepth2 and gives neither a weight nor a norm.
+Here, for all presets, it is the mean absolute difference of disparities, each map
+divided by its mean.
 
-Presets: those of configs/gatys.py with a depth term.
+Presets: those of configs/gatys.py, with a depth term.
 """
 
 from nstjax.configs import common, gatys

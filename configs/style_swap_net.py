@@ -1,4 +1,4 @@
-"""Style-Swap's inverse network: a decoder from relu3_1 that paints swapped features.
+"""Style-Swap's inverse network: a decoder from relu3_1 for swapped features.
 
     python train.py --config configs/style_swap_net.py --workdir runs/style_swap \\
         --config.content=PHOTOS --config.style=PAINTINGS
@@ -6,19 +6,19 @@
         --config.encoder=VGG19 ...
 
 Presets:
-    best: the bundled decoder's recipe, with small crops and every feature
-        distance relative to its target.
+    best: the recipe of the bundled decoder, with small crops and every feature distance
+        relative to its target.
     chen: ``train-vgg-decoder.lua`` of rtqichen/style-swap with its defaults,
         for Caffe's VGG-19, "vgg19". Every content is swapped for every style of
         the batch. Its decoder pads with zeros and has batch normalisation, or
-        instance normalisation if asked for; the decoder here reflects and has
-        neither. It squashes whole pictures to 256 x 256, where here a square is cut
-        at that shorter side, and begins with orthogonal kernels, where here they are
-        He et al.'s.
+        optionally instance normalisation; the decoder here uses reflection and has
+        neither. It resizes whole pictures to 256 x 256, whereas here a square is
+        cropped at that shorter side, and starts with orthogonal kernels, whereas here
+        they are He et al.'s.
     irasin: ``train.py`` of irasin/Pytorch_Style_Swap, for torchvision's
         VGG-19, "vgg19-torchvision".
 
-With a full VGG-19 the published presets' decoders mirror the encoder.
+With a full VGG-19, the decoders of the published presets mirror the encoder.
 """
 
 from nstjax.configs import common
@@ -30,23 +30,23 @@ def get_config(preset="best"):
 
 
 def base():
-    """All leaves, with the values that the publications share."""
+    """All entries, with the values that the publications share."""
     config = common.training("style_swap", "style-swap-slim")
     # A bundled network's name, or a converted weight file.
     config.encoder = "vgg19-slim"
     config.layer = "relu3_1"
-    # Of the convolutions conv3_1 to conv1_1; () mirrors the encoder.
+    # The widths of the convolutions conv3_1 to conv1_1; () mirrors the encoder.
     config.decoder_widths = ()
     # The pixels that the decoder emits: "unit" or "imagenet".
     config.output_map = "unit"
-    # The pixels that the image and the variation term compare: the same.
+    # The same for the pixels that the image and variation terms use.
     config.pixel_map = "unit"
 
     # The swap's patches, in feature positions.
     config.patch_size = 3
     config.stride = 1
-    # Whether each content is swapped for every style of the batch, and not
-    # only for its own.
+    # Whether each content is swapped for every style of the batch, not only for its
+    # own.
     config.all_pairs = False
 
     # Weights of the terms, see nstjax/training/recipes/style_swap.py.
@@ -84,7 +84,7 @@ def chen(config):
     config.short_side = 256
     config.batch_size = 2
     config.all_pairs = True
-    # One mean over two contents, two styles and four swaps.
+    # A single mean over two contents, two styles and four swaps.
     config.image_weight = 0.0
     config.feature_weight = 2 / 8
     config.swapped_weight = 4 / 8
@@ -102,7 +102,7 @@ def irasin(config):
     config.patch_size = 5
     config.output_map = "imagenet"
     # It compares pixels normalised by ImageNet's mean and deviations, and sums the
-    # variation over twelve pictures.
+    # total variation over twelve pictures.
     config.pixel_map = "imagenet"
     config.tv_weight = 12 * 1e-6
     common.as_published(config)

@@ -4,8 +4,8 @@
     picture = nstjax.stylize("photo.jpg", "painting.jpg", method="gatys")
 
 Unless it says otherwise, every function takes and returns RGB pictures in [0, 1], and
-features as NHWC. Importing this package imports neither jax nor anything
-else that is slow; its functions do, when they are first asked for.
+features as NHWC. Importing this package imports neither jax nor anything else that is
+slow; that happens on first access to one of its functions.
 """
 
 from importlib import import_module as _import_module
@@ -50,7 +50,7 @@ if _TYPE_CHECKING:
     from nstjax.weights.pretrained import load_depth as load_depth
     from nstjax.weights.pretrained import load_encoder as load_encoder
 
-# Where each public name is defined.
+# The module that defines each public name.
 _WHERE = {
     "METHODS": "nstjax.methods.table",
     "NstjaxError": "nstjax.errors",

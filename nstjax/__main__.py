@@ -2,6 +2,6 @@
 
 from nstjax.cli.main import entry
 
-# Reading processes import this module anew, under another name.
+# Reader processes import this module again, under another name.
 if __name__ == "__main__":
     entry()

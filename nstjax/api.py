@@ -41,46 +41,44 @@ def stylize(
     returned is the picture so far; a second one raises KeyboardInterrupt.
 
     Args:
-        content: what to paint: a file, an example's name such as "chelsea", a PIL
-            picture, or an RGB array [H, W, 3] (NumPy or jax), floating-point in
-            [0, 1] or uint8.
-        style: how to paint it: given as the content is, or a saved style's file;
-            several are blended.
-        method: a name in `nstjax.METHODS`: "adain" and the like paint in one pass,
+        content: the picture to paint: a file, an example's name such as "chelsea", a
+            PIL picture, or an RGB array [H, W, 3] (NumPy or jax), uint8 or
+            floating-point in [0, 1].
+        style: the picture whose style to use, given like the content, or a saved
+            style's file; several are blended.
+        method: a name in `nstjax.METHODS`: "adain" and the like are feed-forward,
             "gatys" and the like optimise the picture.
-        preset: "best", "reference" or "paper", of methods that optimise; "vgg19" of
-            "gatys", "lapstyle" and "gatys-depth".
-        size: the result's longer side, or its (height, width), in pixels, 16 or more
-            a side; by default the content's size.
-        seed: of all randomness, from 0 to 2^32 - 1.
-        style_blend: a weight for each style, 0 or more, in any scale; equal by
-            default.
-        mask: of methods of one pass: a picture that is white where the first
-            of two styles goes and black where the second; or one for each
-            style, white where it goes, outside of which the content stays. A file, a
-            PIL picture or an array [H, W]; or "depth", for the first of two styles
-            where the content is near, by the network ``depth_model``, and the second
-            where it is far.
-        max_memory: what the whole process may take, in bytes or like "2GB".
-            Methods of one pass paint larger pictures in tiles, to the same
-            result; by default they do if all at once would take more than a
-            share of the available memory.
-        time_limit: of methods that optimise: seconds after which the picture is taken
-            as it is; coarse stages get their share of them. Compiling counts.
-        on_progress: of methods that optimise: told after every few evaluations
-            (`nstjax.methods.base.Progress`); True stops the run.
+        preset: for methods that optimise: "best", "reference" or "paper"; also "vgg19"
+            for "gatys", "lapstyle" and "gatys-depth".
+        size: the result's longer side, or its (height, width), in pixels, each at least
+            16; by default the content's size.
+        seed: the seed of all random numbers, from 0 to 2^32 - 1.
+        style_blend: a weight for each style, 0 or more, on any scale; equal by default.
+        mask: for feed-forward methods: a picture that is white where the first of two
+            styles goes and black where the second goes; or one mask for each style,
+            white where that style goes (the content stays where no mask is white). A
+            file, a PIL picture or an array [H, W]; or "depth", which uses the first of
+            two styles where the content is near and the second where it is far,
+            according to the network ``depth_model``.
+        max_memory: the memory that the whole process may use, in bytes or like "2GB".
+            Feed-forward methods paint larger pictures in tiles, with the same result;
+            by default they do so if painting the whole picture at once would take more
+            than a share of the available memory.
+        time_limit: for methods that optimise: seconds after which the current picture
+            is returned; coarse stages get a share of this time. Compilation counts.
+        on_progress: for methods that optimise: called after every few evaluations with
+            a `nstjax.methods.base.Progress`; returning True stops the run.
         as_pil: whether to return a PIL picture.
-        **options: by name: ``alpha=0.5``, ``preserve_color="luminance"``,
-            ``stroke_scale=2.0`` (see docs/options.md), or
-            leaves of the config of a method that optimises, such as
-            ``style_weight=100.0``, ``iterations=50``, ``encoder="file"``,
-            ``init="noise"`` (or a picture).
+        **options: further options: ``alpha=0.5``, ``preserve_color="luminance"``,
+            ``stroke_scale=2.0`` (see docs/options.md), or entries of the config of a
+            method that optimises, such as ``style_weight=100.0``, ``iterations=50``,
+            ``encoder="file"``, ``init="noise"`` (or a picture).
 
     Returns:
         RGB array [H, W, 3], float32, values in [0, 1]; or a PIL picture.
 
     Raises:
-        NstjaxError: in one sentence, for anything that cannot be used.
+        NstjaxError: with a one-sentence explanation, if an argument cannot be used.
     """
     plan = make_plan(
         content,
@@ -98,7 +96,7 @@ def stylize(
 
 
 def as_list(pictures: Any) -> Sequence[Any]:
-    """One picture as a list of one; several as they are.
+    """Wraps a single picture in a list; returns a sequence unchanged.
 
     Raises:
         NstjaxError: if it is neither.

@@ -14,7 +14,7 @@ from nstjax.errors import NstjaxError
 
 
 def configs_folder() -> Path:
-    """Where the shipped configs lie: in the package, or beside it in a checkout."""
+    """The folder of the shipped configs: in the package, or beside it in a checkout."""
     package = Path(__file__).resolve().parent
     shipped = package / "configs"
     return shipped if shipped.is_dir() else package.parent / "configs"
@@ -24,16 +24,16 @@ def load_config(path: str, overrides: Sequence[str] = ()):
     """Runs a config file's ``get_config`` and applies overrides.
 
     Args:
-        path: a file, or the name of a shipped one with or without folder and
-            ending. ``FILE:ARGUMENT`` hands the argument to ``get_config``.
+        path: a file, or the name of a shipped one with or without folder and suffix.
+            ``FILE:ARGUMENT`` passes the argument to ``get_config``.
         overrides: strings such as ``--config.steps=100``.
 
     Returns:
         A locked ConfigDict.
 
     Raises:
-        NstjaxError: if there is no such file, it cannot be run, a key is
-            unknown or a value has the wrong type.
+        NstjaxError: if the file does not exist or cannot be run, a key is unknown or a
+            value has the wrong type.
     """
     file, _, argument = path.partition(":")
     location = f"{_find(file)}{':' + argument if argument else ''}"
@@ -56,7 +56,7 @@ def load_config(path: str, overrides: Sequence[str] = ()):
         raise NstjaxError(f"the config {path} does not take {reason}") from error
     if rest:
         raise NstjaxError(
-            f"{rest[0]!r} is no config override; write --config.key=value"
+            f"{rest[0]!r} is not a config override; write --config.key=value"
         )
     for name in names:
         _check_elements(name, config[name], default[name])
@@ -64,7 +64,7 @@ def load_config(path: str, overrides: Sequence[str] = ()):
 
 
 def config_to_dict(config: Any) -> dict[str, Any]:
-    """A config's leaves as plain data: tuples and dicts stay what they are."""
+    """A config's entries as plain data; tuples and dicts keep their types."""
     return {
         name: value.to_dict() if hasattr(value, "to_dict") else value
         for name, value in config.items()
@@ -72,7 +72,7 @@ def config_to_dict(config: Any) -> dict[str, Any]:
 
 
 def _parse(location: str, overrides: Sequence[str] = ()) -> tuple[Any, list[str]]:
-    """Runs a config file; returns its config and the arguments left over."""
+    """Runs a config file; returns its config and the remaining arguments."""
     from absl import flags
     from ml_collections import config_flags
 
@@ -90,11 +90,11 @@ def _parse(location: str, overrides: Sequence[str] = ()) -> tuple[Any, list[str]
 
 
 def _checked_name(override: str, config: Any, path: str) -> str:
-    """The leaf that an override such as --config.loss.weight=2 is for."""
+    """The entry that an override such as --config.loss.weight=2 sets."""
     match = re.match(r"--?(?:no)?config\.([^=]+)", override)
     if not match:
         raise NstjaxError(
-            f"{override!r} is no config override; write --config.key=value"
+            f"{override!r} is not a config override; write --config.key=value"
         )
     name, known = match[1], _names(config)
     if name not in known:
@@ -115,7 +115,7 @@ def _names(config: Any, prefix: str = "") -> list[str]:
 
 
 def _check_elements(name: str, value: Any, default: Any) -> None:
-    """absl takes any literals for a tuple's elements; this takes the default's."""
+    """Checks a tuple's elements, for which absl accepts any literals."""
     if not (isinstance(default, tuple) and default):
         return
     kinds = {type(element) for element in default}
@@ -126,8 +126,8 @@ def _check_elements(name: str, value: Any, default: Any) -> None:
 
 
 def _reason(error: Exception) -> str:
-    # absl puts a whole traceback into some messages; its last line tells, and of a
-    # ValueError, as configs raise them, its text.
+    # absl puts a whole traceback into some messages; only its last line matters, and of
+    # a ValueError, which configs raise, its text.
     lines = str(error).strip().splitlines()
     last = lines[-1].strip() if lines else type(error).__name__
     # Of some it shows the tuple that they were raised with.
@@ -151,10 +151,10 @@ def _find(file: str) -> Path:
 
 
 def _make_importable() -> None:
-    """Lets configs say ``from nstjax.configs import common`` wherever they lie.
+    """Makes ``from nstjax.configs import common`` work in configs in any folder.
 
-    An installed package holds the folder; in a checkout it lies beside the
-    package, and gets the same name here.
+    An installed package contains the folder; in a checkout it is next to the package,
+    and gets the same name here.
     """
     name, folder = "nstjax.configs", configs_folder()
     if name in sys.modules or folder.parent == Path(__file__).resolve().parent:

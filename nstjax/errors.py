@@ -1,34 +1,33 @@
-"""The one error and the one warning that are meant for the user's eyes."""
+"""The error and the warning whose messages are meant for users."""
 
 import errno
 import os
 
-# Of these a machine may run out at any time, wherever in a command.
+# Resources that a machine may run out of at any time, anywhere in a command.
 _EXHAUSTED = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EMFILE, errno.ENOMEM)
 
 
 class NstjaxError(ValueError):
-    """Something the caller gave cannot be used.
+    """Raised if something that the caller gave cannot be used.
 
-    The message is one sentence that says what is wrong and what to do about
-    it. The command line prints it on stderr and exits with status 2; no
-    traceback is shown.
+    The message is one sentence that says what is wrong and what to do. The command line
+    prints it on stderr, without a traceback, and exits with status 2.
     """
 
     def __init__(self, sentence: str) -> None:
-        # Names may hold line breaks.
+        # File names may contain line breaks.
         super().__init__(sentence.replace("\n", "\\n"))
 
 
 class NstjaxWarning(UserWarning):
-    """Something the caller gave is used, but hardly as it was meant.
+    """Issued if something that the caller gave is used, but probably not as intended.
 
-    The command line prints the message, one sentence, on stderr and goes on.
+    The command line prints the message, one sentence, on stderr and continues.
     """
 
 
 def explain(error: Exception) -> str | None:
-    """One sentence for an error that the user can mend; None for any other."""
+    """One sentence for an error that the user can fix; None for any other."""
     if isinstance(error, NstjaxError):
         return str(error)
     text = " ".join(str(error).split())
@@ -48,14 +47,14 @@ def explain(error: Exception) -> str | None:
 
 
 def describe(error: Exception) -> str:
-    """The sentence of `explain`, or what kind of error it is and what it says."""
+    """The sentence of `explain`, or else the error's type and message."""
     return explain(error) or f"{type(error).__name__}: {error}"
 
 
 def _comes_from(error: Exception, file: str) -> bool:
-    """Whether an error was raised in a module of jax that has this name.
+    """Whether an error was raised in the module of jax with this name.
 
-    Of platforms that are not there, jax may say no more than AssertionError.
+    For missing platforms, jax may raise a bare AssertionError.
     """
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:

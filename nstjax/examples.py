@@ -1,7 +1,7 @@
-"""Example pictures: styles that the project painted, contents of scikit-image.
+"""Example pictures: styles painted by this project, and contents from scikit-image.
 
-Nothing is downloaded: the styles ship with this package, the contents inside
-the wheel of scikit-image. Their licences are in ``assets/README.md``.
+Nothing is downloaded: the styles come with this package, the contents with
+scikit-image. Their licences are in ``assets/README.md``.
 """
 
 import importlib.util
@@ -26,7 +26,7 @@ def style_path(name: str) -> Path:
     """The JPEG file of an example style.
 
     Raises:
-        NstjaxError: if there is no such style; lists those there are.
+        NstjaxError: if there is no such style; the message lists them.
     """
     _check(name, style_names(), "style")
     return _STYLES / f"{name}.jpg"
@@ -45,7 +45,7 @@ def content_image(name: str) -> np.ndarray:
         300 x 451, coffee 400 x 600.
 
     Raises:
-        NstjaxError: if there is no such picture; lists those there are.
+        NstjaxError: if there is no such picture; the message lists them.
     """
     _check(name, _CONTENTS, "content picture")
     with Image.open(_skimage_data() / f"{name}.png") as picture:
@@ -53,7 +53,7 @@ def content_image(name: str) -> np.ndarray:
 
 
 def _skimage_data() -> Path:
-    """Where scikit-image keeps its pictures, found without importing it."""
+    """The folder of scikit-image's pictures, found without importing it."""
     spec = importlib.util.find_spec("skimage")
     assert spec is not None and spec.submodule_search_locations  # a requirement of ours
     (package,) = spec.submodule_search_locations
@@ -69,10 +69,10 @@ def is_example(name: str) -> bool:
 
 
 def is_meant(path: str) -> bool:
-    """Whether an argument stands for an example: by its name, which no file here has.
+    """Whether an argument means an example: it is its name, and there is no such file.
 
-    A folder of that name needs a separator, as in ``night/``: what ``night`` stands for
-    must not change by a run that writes into such a folder.
+    A folder of that name needs a separator, as in ``night/``: the meaning of ``night``
+    must not change when a run writes to such a folder.
     """
     return not os.path.isfile(path) and is_example(path)
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from types import FrameType, TracebackType
 
 _Handler = Callable[[int, FrameType | None], object]
-# SIGHUP, which Windows does not know, is what a closed terminal sends.
+# A closed terminal sends SIGHUP, which does not exist on Windows.
 SIGNALS = tuple(
     getattr(signal, name)
     for name in ("SIGINT", "SIGTERM", "SIGHUP")
@@ -18,10 +18,10 @@ SIGNALS = tuple(
 
 
 class Stopped(KeyboardInterrupt):
-    """A command was asked to stop.
+    """Raised if a command was asked to stop.
 
     Attributes:
-        status: what it should end with, 128 plus the signal's number.
+        status: the exit status, 128 plus the signal's number.
     """
 
     def __init__(self, number: int = signal.SIGINT) -> None:
@@ -31,14 +31,14 @@ class Stopped(KeyboardInterrupt):
 
 @contextlib.contextmanager
 def raising_stopped(end: Callable[[int], None] | None = None) -> Iterator[None]:
-    """Lets all signals raise `Stopped`, as Ctrl-C raises KeyboardInterrupt.
+    """Makes all signals raise `Stopped`, as Ctrl-C raises KeyboardInterrupt.
 
-    Signals that the process was told to ignore, as by nohup, stay ignored. Outside
-    the main thread, where Python allows no handlers, this does nothing.
+    Signals that the process ignores, as with nohup, remain ignored. Outside the main
+    thread, where Python allows no handlers, this has no effect.
 
     Args:
-        end: ends the process with a status, at once. It is called where an exception
-            would pass through jax, which may crash by it while it compiles.
+        end: ends the process immediately with a status. It is called if an exception
+            would pass through jax, which may crash during compilation.
     """
 
     def stop(number, frame):
@@ -62,9 +62,10 @@ def _is_in_jax(frame) -> bool:
 
 @contextlib.contextmanager
 def _sending_again() -> Iterator[None]:
-    """Sends a signal again whose exception was raised where Python drops those.
+    """Sends a signal again if its exception was raised where Python drops exceptions.
 
-    That is in destructors and callbacks, such as jax's at every collection of garbage.
+    This happens in destructors and callbacks, such as jax's at every garbage
+    collection.
     """
     before = sys.unraisablehook
 
@@ -74,7 +75,7 @@ def _sending_again() -> Iterator[None]:
             before(unraisable)
             return
         number = error.status - 128 if isinstance(error, Stopped) else signal.SIGINT
-        # A moment later, when this callback, too, has ended.
+        # A moment later, when this callback has ended, too.
         timer = threading.Timer(0.05, os.kill, (os.getpid(), number))
         timer.daemon = True
         timer.start()
@@ -89,9 +90,9 @@ def _sending_again() -> Iterator[None]:
 class StopRequest:
     """Turns the first signal into a flag; a second Ctrl-C interrupts at once.
 
-    Use as a context manager around work that asks for `requested` where it can be
-    stopped without a loss. Further signals of other kinds do nothing, for some
-    programs send theirs twice.
+    Use it as a context manager around work that checks `requested` where it can be
+    stopped safely. Further signals of other kinds have no effect, since some programs
+    send theirs twice.
 
     Attributes:
         requested: the signal's number, or 0.
@@ -133,8 +134,8 @@ def deferred_interrupt() -> Iterator[None]:
     Without this the interrupt could fall between the end of a compiled call,
     which has consumed its donated arguments, and the assignment of its result.
 
-    Signals without a handler of Python's are left alone, and so are all outside the
-    main thread, which alone receives them.
+    Signals without a Python handler are not affected, nor is anything outside the main
+    thread, which is the only one to receive signals.
     """
     received = 0
     handlers: dict[int, _Handler] = {}
@@ -154,11 +155,11 @@ def deferred_interrupt() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _handling(handler, *, only=None) -> Iterator[None]:
-    """Sets a handler for all `SIGNALS` whose present one is not to ignore them.
+    """Sets a handler for all `SIGNALS` that are not ignored.
 
     Args:
         handler: a function of a signal's number and a frame.
-        only: tells of a present handler whether it may be replaced; by default all.
+        only: decides whether a current handler may be replaced; by default all may.
     """
     previous = {}
     if threading.current_thread() is threading.main_thread():

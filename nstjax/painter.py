@@ -1,4 +1,4 @@
-"""A painter for many pictures: networks, styles and programs are kept."""
+"""A painter for many pictures, which keeps its networks, styles and programs."""
 
 import hashlib
 import os
@@ -40,7 +40,7 @@ class Painter:
         painter = nstjax.Painter(style="painting.jpg", alpha=0.8)
         picture = painter("photo.jpg")  # [H, W, 3] in [0, 1]
 
-    Methods of one pass also keep what they need of each style. A painter can be used
+    Feed-forward methods also keep the statistics of each style. A painter can be used
     from several threads at once.
     """
 
@@ -59,23 +59,23 @@ class Painter:
 
         Args:
             method: a name in `nstjax.METHODS`.
-            style: the style, or several, of pictures that are painted without one of
-                their own; see `nstjax.stylize`.
+            style: the default style, or several, for pictures that are painted without
+                one of their own; see `nstjax.stylize`.
             preset: see `nstjax.stylize`.
-            size: of results that are asked for without one; see `nstjax.stylize`.
+            size: the default size of results; see `nstjax.stylize`.
             max_memory: see `nstjax.stylize`.
-            at_once: pictures that are painted at the same time; more wait for their
-                turn. Each takes memory of its own, and uses all cores by itself; two
-                let one be read while the other is painted.
-            **options: of the method, as for `nstjax.stylize`.
+            at_once: how many pictures may be painted at the same time; further ones
+                wait. Each needs its own memory and can use all cores; with two, one can
+                be read while the other is painted.
+            **options: the method's options, as for `nstjax.stylize`.
 
         Raises:
-            NstjaxError: for an unknown method or option, or networks or a style that
+            NstjaxError: if the method or an option is unknown, or a network or style
                 cannot be used.
         """
         if whole_number("at_once", at_once) < 1:
             raise NstjaxError(f"at_once must be 1 or more, not {at_once}")
-        output_size(STROKE_SIDE, STROKE_SIDE, size)  # refuses what is no size
+        output_size(STROKE_SIDE, STROKE_SIDE, size)  # refuses invalid sizes
         self.method = method
         self._preset = preset
         self._given = {name: _own(value) for name, value in options.items()}
@@ -99,7 +99,7 @@ class Painter:
             RGB array [H, W, 3], float32, values in [0, 1].
 
         Raises:
-            NstjaxError: for anything that cannot be used.
+            NstjaxError: if the picture cannot be used.
         """
         return self.paint(content)
 
@@ -121,22 +121,23 @@ class Painter:
 
         Args:
             content: see `nstjax.stylize`.
-            style, size: in place of the painter's own.
+            style, size: used instead of the painter's own.
             seed, style_blend, mask, time_limit, on_progress, as_pil: see
                 `nstjax.stylize`.
-            **options: in place of the painter's own, but for those that name networks.
+            **options: used instead of the painter's own; those that name networks
+                cannot be changed.
 
         Returns:
             RGB array [H, W, 3], float32, values in [0, 1]; or a PIL picture.
 
         Raises:
-            NstjaxError: in one sentence, for anything that cannot be used.
+            NstjaxError: with a one-sentence explanation, if an argument cannot be used.
         """
         for name in NETWORK_OPTIONS:
             if options.get(name, None) is not None:
                 raise NstjaxError(
-                    f"{name} says which networks are loaded; give it to the painter, "
-                    "not to a picture"
+                    f"{name} decides which networks are loaded; give it to the "
+                    "painter, not to a picture"
                 )
         chosen = self._options
         if options:
@@ -163,24 +164,26 @@ class Painter:
         return to_pil(image) if as_pil else image
 
     def save_style(self, path: str | os.PathLike, *, overwrite: bool = False) -> None:
-        """Keeps what the method takes of the painter's style, in place of its picture.
+        """Saves the painter's style, as the statistics that the method needs of it.
 
         Args:
-            path: the file, which ends in ".style"; it can be given as a style.
+            path: the file to write, ending in ".style"; it can be used as a style.
             overwrite: whether an existing file may be replaced.
 
         Raises:
-            NstjaxError: if the painter has no style or several, its method cannot paint
-                by a saved style, or the file cannot be written.
+            NstjaxError: if the painter has no style or several, its method cannot use
+                saved styles, or the file cannot be written.
         """
         if not method_of(self._options).saves_styles:
             raise NstjaxError(
-                f"{self.method} paints by a style's picture, and saves none; adain, "
-                "adain-lap and adain-depth do"
+                f"{self.method} needs a style's picture and cannot save styles; "
+                "adain, adain-lap and adain-depth can"
             )
         styles = self._styles or ()
         if len(styles) != 1:
-            raise NstjaxError(f"a painter saves one style, and has {len(styles)}")
+            raise NstjaxError(
+                f"a painter can save one style only, not its {len(styles)}"
+            )
         scale, strokes = (self._options[n] for n in ("style_scale", "stroke_scale"))
         check_saving(Path(path), strokes)
         (picture,) = styles
@@ -200,7 +203,7 @@ class Painter:
 
 
 def _own(value: Any) -> Any:
-    """A copy of an array, which its owner may change; anything else as it is."""
+    """Copies an array, since the caller may change it; returns anything else as is."""
     return value.copy() if isinstance(value, np.ndarray) else value
 
 

@@ -1,10 +1,10 @@
 """The dtypes that networks compute in.
 
-Weights, pictures, statistics and losses are float32 everywhere. The
-convolutions between them may run in bfloat16, whose eight bits of mantissa
-are enough for features and whose sums XLA keeps in float32; on GPUs and TPUs
-that is several times faster, on most CPUs slower. How accelerators multiply float32
-numbers, in Gram matrices too, is JAX's to say: `jax.default_matmul_precision`.
+Weights, pictures, statistics and losses are float32 everywhere. The convolutions may
+run in bfloat16, whose eight bits of mantissa are enough for features and whose sums XLA
+keeps in float32; on GPUs and TPUs that is several times faster, on most CPUs slower.
+How accelerators multiply float32 numbers, also in Gram matrices, is controlled by JAX's
+`jax.default_matmul_precision`.
 """
 
 from collections.abc import Callable
@@ -57,13 +57,13 @@ def cast_floating(tree: Any, dtype: Any) -> Any:
 def computed_in(
     dtype: str | None, forward: Callable[[Any, Any], Any]
 ) -> Callable[[Any, Any], Any]:
-    """A network in another dtype, from float32 weights and pictures to float32 outputs.
+    """Runs a network in another dtype, with float32 weights, pictures and outputs.
 
     For networks that have no `compute_dtype` of their own.
 
     Args:
         dtype: one of `COMPUTE_DTYPES`.
-        forward: from weights and pictures to outputs.
+        forward: maps weights and pictures to outputs.
     """
 
     def computed(params: Any, image: Any) -> Any:

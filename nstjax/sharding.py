@@ -1,4 +1,4 @@
-"""How arrays are laid out over devices: pictures are shared out, weights copied."""
+"""The layout of arrays over devices: pictures are split, weights are copied."""
 
 import functools
 from collections.abc import Callable, Sequence
@@ -7,7 +7,7 @@ import jax
 import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
-# The one axis of every mesh here.
+# The only axis of every mesh here.
 DATA_AXIS = "data"
 
 
@@ -15,10 +15,10 @@ def make_data_mesh(devices: Sequence[jax.Device] | None = None) -> Mesh:
     """Makes a mesh with the one axis `DATA_AXIS`.
 
     Args:
-        devices: the devices to use; all of this computation's by default.
+        devices: the devices to use; by default all of the computation's.
     """
     devices = jax.devices() if devices is None else list(devices)
-    # Auto has to be said: the default, Explicit, fails under vmap.
+    # Auto must be stated: the default, Explicit, fails under vmap.
     return jax.make_mesh(
         (len(devices),), (DATA_AXIS,), axis_types=(AxisType.Auto,), devices=devices
     )
@@ -30,7 +30,7 @@ def replicated(mesh: Mesh) -> NamedSharding:
 
 
 def batch_sharded(mesh: Mesh) -> NamedSharding:
-    """The layout of an array whose first axis is shared out over the devices.
+    """The layout of an array whose first axis is split over the devices.
 
     That axis must be a multiple of the number of devices.
     """
@@ -40,11 +40,11 @@ def batch_sharded(mesh: Mesh) -> NamedSharding:
 def local_rows(mesh: Mesh, rows: int) -> tuple[int, int]:
     """The rows of a batch that belong to this host's devices.
 
-    Every device gets as many; hosts may have unlike numbers of devices.
+    All devices get the same number; hosts may have different numbers of devices.
 
     Args:
         mesh: from `make_data_mesh`, each host's devices next to each other.
-        rows: of the whole batch, a multiple of the number of devices.
+        rows: those of the whole batch, a multiple of the number of devices.
 
     Returns:
         The first row, and the row after the last.
@@ -56,9 +56,9 @@ def local_rows(mesh: Mesh, rows: int) -> tuple[int, int]:
 
 
 def of_all_hosts(mesh: Mesh, value: np.ndarray) -> dict[int, np.ndarray]:
-    """An array of every host, by the host's number; all hosts must call this.
+    """An array from every host, by the host's number; all hosts must call this.
 
-    jax's own `process_allgather` takes hosts to have equal numbers of devices.
+    jax's own `process_allgather` assumes equal numbers of devices on all hosts.
     """
     shape = (mesh.size, *value.shape)
     rows = jax.make_array_from_callback(
@@ -71,5 +71,5 @@ def of_all_hosts(mesh: Mesh, value: np.ndarray) -> dict[int, np.ndarray]:
 
 @functools.cache
 def _gather(mesh: Mesh) -> Callable[[jax.Array], jax.Array]:
-    """What copies an array to all devices, compiled once for each of its shapes."""
+    """A function that copies an array to all devices, compiled once for each shape."""
     return jax.jit(lambda x: x, out_shardings=replicated(mesh))

@@ -17,7 +17,7 @@ import jax
 import numpy as np
 
 Array = jax.Array
-# Where NumPy's arrays do as well.
+# Where NumPy arrays are accepted, too.
 AnyArray = jax.Array | np.ndarray
 # A network's weights: nested dicts of arrays, layer name first.
 Params = Mapping[str, Any]

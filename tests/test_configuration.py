@@ -79,8 +79,8 @@ def test_shipped_ones_go_by_name(path):
         ),
         ("--config.widths=(1, 'a')", "--config.widths takes a tuple of int, not"),
         ("--config.steps", "--config.steps needs a value, as in --config.steps=1"),
-        ("--steps=3", "'--steps=3' is no config override; write --config.key=value"),
-        ("steps", "'steps' is no config override"),
+        ("--steps=3", "'--steps=3' is not a config override; write --config.key=value"),
+        ("steps", "'steps' is not a config override"),
     ],
 )
 def test_what_does_not_fit_is_one_sentence(path, override, sentence):

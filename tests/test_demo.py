@@ -134,7 +134,7 @@ def test_what_is_no_picture_is_said(page, tmp_path):
     [
         (("FOLDER",), "exists; choose another name"),
         (("FOLDER/a/b",), "does not exist"),
-        (("FOLDER/new", "--runtime", "FOLDER/none.tgz"), "is no package of"),
+        (("FOLDER/new", "--runtime", "FOLDER/none.tgz"), "is not a package of"),
     ],
 )
 def test_bad_wishes_leave_nothing(arguments, words, tmp_path):

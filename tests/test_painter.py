@@ -125,7 +125,7 @@ def test_bad_pictures_are_refused_and_harm_no_other(painter):
     with pytest.raises(nstjax.NstjaxError, match="no style of its own"):
         nstjax.Painter().paint(picture(3))
     for _ in range(3):
-        with pytest.raises(nstjax.NstjaxError, match="decoder says which networks"):
+        with pytest.raises(nstjax.NstjaxError, match="decoder decides which networks"):
             painter.paint(picture(3), decoder="adain-lap-slim")
         with pytest.raises(nstjax.NstjaxError, match=r"missing\.jpg"):
             painter.paint("missing.jpg")
@@ -145,7 +145,7 @@ def test_a_saved_style_paints_as_its_picture(painter, tmp_path):
     for other, message in (
         (nstjax.Painter(), "has 0"),
         (nstjax.Painter(style=[STYLE, OTHER]), "has 2"),
-        (nstjax.Painter("style-swap-net", style=STYLE), "saves none"),
+        (nstjax.Painter("style-swap-net", style=STYLE), "cannot save styles"),
     ):
         with pytest.raises(nstjax.NstjaxError, match=message):
             other.save_style(tmp_path / "other.style")
@@ -178,5 +178,5 @@ def test_a_saved_style_has_its_own_strokes(painter, tmp_path):
 
 def test_what_networks_are_made_of_is_the_painter_s():
     painter = nstjax.Painter("gatys", style=STYLE)
-    with pytest.raises(nstjax.NstjaxError, match="pooling says which networks"):
+    with pytest.raises(nstjax.NstjaxError, match="pooling decides which networks"):
         painter.paint(picture(3), pooling="average")

@@ -268,7 +268,8 @@ def test_ctrl_c_saves_and_the_same_command_goes_on(material, whole, tmp_path):
     assert "Traceback" not in errors
     last = errors.rstrip().splitlines()[-1]
     assert last == (
-        f"nstjax: stopped; {trainer.workdir} has it all, and the same command goes on"
+        f"nstjax: stopped; {trainer.workdir} holds everything; "
+        "repeat the command to continue"
     )
     (step,) = trainer.checkpoints()
     assert 3 <= step < STEPS
@@ -452,7 +453,7 @@ def test_hosts_with_other_pictures_are_refused(material, tmp_path):
         status, errors = process.finish()
         assert status == 2, errors
         last = errors.rstrip().splitlines()[-1]
-        assert "process 1 has other settings or pictures than process 0" in last
+        assert "process 1 has different settings or pictures from process 0" in last
     assert not (trainer.workdir / "checkpoints").exists()
 
 

@@ -1,10 +1,11 @@
-"""Averages the weights of networks of one shape, such as runs from one start.
+"""Averages the weights of networks of the same shape, such as runs from one start.
 
     python tools/average_weights.py mean.safetensors 9 new.safetensors 1 old.safetensors
 
-The weights' mean, each file counting as much as the number in front of it. Below 0 it
-leads away from a file: -1 start 2 trained goes as far again as training went. The rest
-is the first file's, whose notes get every file's SHA-256 and share.
+Computes a weighted mean, with the weight of each file in front of it. A negative weight
+leads away from a file: `-1 start 2 trained` extrapolates by as much as training
+changed. Everything else is copied from the first file; its notes get the SHA-256 and
+share of every file.
 
 References:
     Wortsman et al., 2022, https://arxiv.org/abs/2203.05482 (model soups);
@@ -23,7 +24,7 @@ from nstjax.io.weights import load_weights, save_weights, sha256_of
 
 
 def average(target: Path, parts: list[tuple[float, Path]]) -> None:
-    """Writes the mean of the files' weights, each counted `share` times.
+    """Writes the mean of the files' weights, each with its share.
 
     Raises:
         NstjaxError: if a file cannot be read or the networks' shapes differ, a

@@ -2,8 +2,8 @@
 
     python tools/bundle_weights.py runs/adain/adain-slim.safetensors
 
-Writes ``nstjax/weights/bundled/NAME.safetensors`` in float16. Of every path in the
-recipe only the last part is kept: which folder pictures lay in concerns nobody.
+Writes ``nstjax/weights/bundled/NAME.safetensors`` in float16. Only the last part of
+every path in the recipe is kept, so that it reveals no folders.
 """
 
 import argparse

@@ -5,12 +5,12 @@
         --config.content=PHOTOS --config.style=PAINTINGS
 
 With AMX, oneDNN's convolutions in bfloat16 take a quarter of the time; XLA has none on
-a CPU. So teacher and student run in PyTorch here, at three times the pace of
-`train.py`, whose config, pictures, beginning by least squares and export are used.
-Departures from it: activations are rounded to bfloat16; each layer's error counts by
-the teacher's variance in the first batches, not in its own; Adam's second moments decay
-by .99; nothing is validated; and --minutes, in place of the config's steps, ends the
-schedule. The same command goes on with a training that was stopped.
+a CPU. So teacher and student run in PyTorch here, three times as fast as `train.py`,
+whose config, pictures, least-squares initialisation and export are used. Departures
+from it: activations are rounded to bfloat16; each layer's error is divided by the
+teacher's variance in the first batches instead of its own batch; Adam's second moments
+decay by 0.99; nothing is validated; and --minutes, instead of the config's steps, ends
+the schedule. The same command continues a training that was stopped.
 
 `GLIBC_TUNABLES=glibc.malloc.hugetlb=1:glibc.malloc.mmap_max=0:\
 glibc.malloc.trim_threshold=17179869184` in front saves a quarter of the time: memory is
@@ -42,7 +42,7 @@ from nstjax.ops.preprocess import input_map  # noqa: E402
 from nstjax.training.recipes.distill import make_task, weights_of_layers  # noqa: E402
 from nstjax.weights.pretrained import load_encoder  # noqa: E402
 
-# Batches whose variances each layer's error is divided by.
+# The number of batches for the variances that each layer's error is divided by.
 VARIANCE_BATCHES = 6
 
 
@@ -52,8 +52,8 @@ def features(weights, image, spec, *, dtype=torch.bfloat16):
     Args:
         weights: ``{"conv1_1/kernel": ..., "conv1_1/bias": ..., ...}``.
         image: RGB in [0, 1].
-        spec: of the network; what it says of padding is not heeded.
-        dtype: to compute in.
+        spec: the network's spec; its padding is ignored.
+        dtype: the dtype to compute in.
     """
     matrix, offset = (torch.tensor(np.array(x)) for x in input_map(spec.input_map))
     x = (image @ matrix + offset).permute(0, 3, 1, 2).to(dtype)
@@ -75,10 +75,10 @@ def by_positions(x):
 
 
 class HintError(torch.autograd.Function):
-    """Sum of the squares that a linear map of a feature leaves of its target.
+    """The sum of squared errors of a linear map from a feature to its target.
 
-    Written out, because the gradient needs no more than the differences: the sum itself
-    is taken when `told` only, for people to see.
+    Written out because the gradient only needs the differences: the sum itself is
+    computed only if `told`, for display.
     """
 
     told = True
@@ -106,12 +106,12 @@ class HintError(torch.autograd.Function):
 
 
 def hint_errors(weights, mine, wanted, variances):
-    """1 - R^2 by layer, as `nstjax.losses.hints` has it, for given variances.
+    """1 - R^2 by layer, as in `nstjax.losses.hints`, for given variances.
 
     Args:
         weights: has ``"maps/LAYER/kernel"`` and ``"maps/LAYER/bias"``.
-        mine, wanted: features of student and teacher by layer.
-        variances: of the teacher's features by layer, summed over channels.
+        mine, wanted: the features of student and teacher, by layer.
+        variances: those of the teacher's features by layer, summed over channels.
     """
     return {
         layer: HintError.apply(
@@ -126,7 +126,7 @@ def hint_errors(weights, mine, wanted, variances):
 
 
 def variance_of(parts):
-    """Channels' variances over positions of all parts [N, C], summed over channels."""
+    """The channels' variances over positions of all parts [N, C], summed up."""
     flat = torch.cat(parts).float()
     return float(flat.var(0, unbiased=False).sum())
 
@@ -155,7 +155,7 @@ class Distillation(Training):
         self.variances, self._batches = {}, None
 
     def begin(self):
-        """By least squares, as `train.py` does; takes minutes."""
+        """Initialises by least squares, like `train.py`; takes minutes."""
         params = self.task.begin(self.task.init(jax.random.key(self.config.seed)))
         flat = flatten_dict(params, sep="/")
         self.set_weights({name: as_tensor(x) for name, x in flat.items()})
@@ -168,7 +168,7 @@ class Distillation(Training):
         }
 
     def batches(self):
-        """Batches of pictures, from the present step on."""
+        """Batches of pictures, from the current step on."""
         read = make_batches(
             self.task.training,
             batch_size=self.config.batch_size,
@@ -184,7 +184,7 @@ class Distillation(Training):
         return features(self._teacher, image, self._teacher_spec)
 
     def advance(self, rate):
-        """One step; returns what is unexplained, by layer, where it is logged."""
+        """One step; returns the unexplained part by layer, at steps that are logged."""
         if self._batches is None:
             self._batches = self.batches()
         image = next(self._batches)

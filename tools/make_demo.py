@@ -1,4 +1,4 @@
-"""Puts the page that paints in a browser into a folder that any web server can serve.
+"""Builds the browser demo in a folder that any web server can serve.
 
     pip install ".[export]"
     python tools/make_demo.py demo
@@ -57,7 +57,7 @@ def main() -> int:
     parent = options.folder.resolve().parent
     if not parent.is_dir():
         raise NstjaxError(f"{parent}, where the folder is to be, does not exist")
-    # Beside its place, which it takes when it is whole.
+    # Built next to its place, and moved there when complete.
     with tempfile.TemporaryDirectory(dir=parent, prefix=".demo-") as scratch:
         made = Path(scratch) / "demo"
         shutil.copytree(_PAGE, made)
@@ -93,7 +93,9 @@ def _add_runtime(folder: Path, archive: Path | None, scratch: Path) -> None:
                 source = package.extractfile(f"package/dist/{name}")
                 (folder / name).write_bytes(source.read())
     except (OSError, KeyError, tarfile.TarError) as error:
-        raise NstjaxError(f"{archive} is no package of {_RUNTIME}: {error}") from error
+        raise NstjaxError(
+            f"{archive} is not a package of {_RUNTIME}: {error}"
+        ) from error
 
 
 def _add_examples(folder: Path, methods: list[str]) -> None:

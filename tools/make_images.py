@@ -2,9 +2,9 @@
 
     python tools/make_images.py [adain|vgg19 ...]
 
-Every one is what ``python stylize.py --content C --style S`` paints; those of vgg19,
-after ``nstjax weights get vgg19``, with ``--method gatys`` and with ``--preset vgg19``
-besides.
+Each is the result of ``python stylize.py --content C --style S``; those of vgg19, after
+``nstjax weights get vgg19``, use ``--method gatys`` without and with
+``--preset vgg19``.
 """
 
 import sys
@@ -24,7 +24,7 @@ SIDE = 240
 
 
 def tile(image: np.ndarray, side: int = SIDE) -> np.ndarray:
-    """The middle square, small."""
+    """The central square, scaled down."""
     height, width = image.shape[:2]
     shorter = min(height, width)
     top, left = (height - shorter) // 2, (width - shorter) // 2

@@ -1,10 +1,10 @@
-"""Paints what ``docs/options.md`` shows: what each option does to one picture.
+"""Paints the pictures of ``docs/options.md``, which show the effect of each option.
 
     python tools/make_options.py [NAME ...]
 
-paints the options of these names, by default those whose picture is missing, and
-writes the page's tables anew. ``strokes`` and ``depth`` are sheets. Every other
-picture is what the command beside it paints.
+It paints the options of these names, by default those whose picture is missing, and
+rewrites the page's tables. ``strokes`` and ``depth`` are sheets. Every other picture is
+the result of the command next to it.
 """
 
 import sys
@@ -26,7 +26,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "options.md"
 FOLDER = ROOT / "docs" / "images" / "options"
 CONTENT, STYLE = "chelsea", "night"
-# Pixels: of a picture's longer side on the page, and of the sheet's crops.
+# In pixels: the longer side of a picture on the page, and the side of a sheet's crops.
 SIDE, CROP = 300, (192, 224)
 QUALITY = 80
 
@@ -69,18 +69,18 @@ OPTIMISED = [
     Shown("init", "started from noise", "--init noise"),
     Shown("tv-weight", "smoother", "--tv-weight 20"),
 ]
-# What stands before the options of the second table.
+# The arguments before the options of the second table.
 OPTIMISING = "--method gatys --size 200 --iterations 60"
 
 
 def arguments(shown: Shown, before: str) -> list[str]:
-    """The command's arguments; a style of the option's own takes the other's place."""
+    """The command's arguments; an option's own style replaces the default one."""
     style = [] if "--style " in f"{shown.options} " else ["--style", STYLE]
     return ["--content", CONTENT, *style, *before.split(), *shown.options.split()]
 
 
 def paint(shown: Shown, before: str) -> None:
-    """Paints an option's picture, as small as the page shows it."""
+    """Paints an option's picture at the size of the page."""
     with tempfile.TemporaryDirectory() as folder:
         output = Path(folder) / "painted.png"
         command = [*arguments(shown, before), "--output", str(output), "--quiet"]
@@ -114,7 +114,7 @@ def paint_strokes() -> None:
 
 
 def paint_depth() -> None:
-    """A content, what the network takes for near in it, and it in two styles."""
+    """A content, the network's mask of its near parts, and the result in two styles."""
     content = read_picture("astronaut")
     mask = near_mask(content, depth=nstjax.load_depth("slim"))
     painted = nstjax.stylize(content, ["birches", "night"], mask="depth")
@@ -134,7 +134,7 @@ def save(picture: np.ndarray, path: Path) -> None:
 
 
 def table(rows: list[Shown]) -> str:
-    """Two options beside each other in a row."""
+    """A table with two options in each row."""
     cells = [
         f"`{shown.options or '(none)'}`<br>{shown.text}<br>"
         f"![{shown.text}](images/options/{shown.name}.jpg)"
@@ -150,7 +150,7 @@ def table(rows: list[Shown]) -> str:
 
 
 def write_page() -> None:
-    """Puts the tables between their marks."""
+    """Writes the tables between their marks."""
     text = PAGE.read_text()
     optimised = f"## By optimisation\n\nThese commands also have `{OPTIMISING}`.\n\n"
     for name, rows, title in (

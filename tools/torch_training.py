@@ -1,4 +1,4 @@
-"""What trainings in PyTorch share: their arrays, the optimiser, and the loop."""
+"""Shared parts of the trainings in PyTorch: arrays, the optimiser and the loop."""
 
 import math
 import os
@@ -13,11 +13,11 @@ from flax.traverse_util import unflatten_dict
 
 
 def as_tensor(x, dtype=torch.float32):
-    """Kernels [H, W, C, D] as torch has them, [D, C, H, W]; others as they are."""
+    """Kernels [H, W, C, D] in torch's order, [D, C, H, W]; others unchanged."""
     tensor = torch.tensor(np.asarray(x)).to(dtype)
     if tensor.ndim != 4:
         return tensor
-    # In the layout that oneDNN wants.
+    # In the memory layout that oneDNN needs.
     return tensor.permute(3, 2, 0, 1).contiguous(memory_format=torch.channels_last)
 
 
@@ -33,7 +33,7 @@ def from_tensors(tensors):
 class KernelMuon(torch.optim.Muon):
     """Muon for kernels [D, C, H, W] as for the matrices [D, H * W * C] of their rows.
 
-    As `nstjax.training.schedules` has it, but that torch computes in bfloat16.
+    As in `nstjax.training.schedules`, except that torch computes in bfloat16.
     """
 
     def __init__(self, kernels):
@@ -43,7 +43,7 @@ class KernelMuon(torch.optim.Muon):
 
     @staticmethod
     def _as_matrix(kernel):
-        # As it lies in memory (see `as_tensor`): what changes one changes the other.
+        # A view of the same memory (see `as_tensor`), so changes affect both.
         if kernel.ndim == 4:
             kernel = kernel.permute(0, 2, 3, 1)
         return kernel.view(len(kernel), -1)
@@ -53,14 +53,14 @@ class KernelMuon(torch.optim.Muon):
         for matrix, kernel in zip(
             self.param_groups[0]["params"], self._kernels, strict=True
         ):
-            # Gradients may lie otherwise than their kernels.
+            # Gradients may have another memory layout than their kernels.
             gradient = torch.empty_like(kernel).copy_(kernel.grad)
             matrix.grad = self._as_matrix(gradient)
         super().step()
 
 
 def make_optimizers(name, weights):
-    """As `nstjax.training.schedules.make_optimizer`, but Adam's is plain, b2 of .99."""
+    """As `nstjax.training.schedules.make_optimizer`, but with plain Adam, b2 = 0.99."""
     if name not in ("adam", "muon"):
         raise SystemExit(f"--config.optimizer must be adam or muon, not {name!r}")
     kernels = [x for x in weights if x.ndim > 1] if name == "muon" else []
@@ -83,7 +83,7 @@ class Training:
         self.step, self.seconds = 0, 0.0
 
     def set_weights(self, weights):
-        """Begins with weights by path, whose mean they are, too."""
+        """Starts with weights by path, which are also the initial mean."""
         self.weights = {name: x.requires_grad_() for name, x in weights.items()}
         self.mean = {name: x.detach().clone() for name, x in weights.items()}
         self._optimizers = make_optimizers(
@@ -91,11 +91,11 @@ class Training:
         )
 
     def advance(self, rate):
-        """One step at a learning rate; returns values to be shown, by name."""
+        """One step at a learning rate; returns values to show, by name."""
         raise NotImplementedError
 
     def export(self, file, recipe):
-        """Writes what the mean of the weights is, as a weight file."""
+        """Writes the mean of the weights as a weight file."""
         raise NotImplementedError
 
     def descend(self, rate, ends, gradients):
@@ -103,8 +103,8 @@ class Training:
 
         Args:
             rate: the learning rate.
-            ends, gradients: what was computed, and the loss's gradient by it; None
-                where that is the loss itself.
+            ends, gradients: the computed values, and the loss's gradients with respect
+                to them; None if the value is the loss itself.
         """
         for weight in self.weights.values():
             weight.grad = None
@@ -124,7 +124,7 @@ class Training:
                 mean.lerp_(self.weights[name], 1 - decay)
 
     def state(self):
-        """All that a training needs to go on."""
+        """Everything that a training needs to continue."""
         return {
             "weights": self.weights,
             "mean": self.mean,
@@ -134,7 +134,7 @@ class Training:
         }
 
     def set_state(self, state):
-        """Goes on from what `state` gave."""
+        """Continues from the result of `state`."""
         self.set_weights({name: x.detach() for name, x in state["weights"].items()})
         self.mean = state["mean"]
         for optimizer, kept in zip(self._optimizers, state["optimizers"], strict=True):
@@ -142,20 +142,21 @@ class Training:
         self.step, self.seconds = state["step"], state["seconds"]
 
     def save(self, file):
-        """Writes `state`, whole or not at all."""
+        """Writes `state` atomically."""
         torch.save(self.state(), f"{file}.new")
         os.replace(f"{file}.new", file)
 
 
 def run(training: Training, *, minutes, state: Path, file: Path, recipe):
-    """Trains for so many minutes in all, or until a signal says to end.
+    """Trains for a number of minutes in all, or until a signal.
 
     Args:
-        training: at its beginning, or where it was stopped.
-        minutes: in which the learning rate falls to zero, by half a cosine, or stays.
-        state: where the training is kept to go on from.
-        file: where it is exported to at the end.
-        recipe: what the export says of how it came about.
+        training: a new or stopped training.
+        minutes: the time in which the learning rate falls to zero, by half a cosine, or
+            is constant.
+        state: the file from which the training can continue.
+        file: the file to export to at the end.
+        recipe: the recipe for the export's metadata.
 
     Returns:
         The exit status.

@@ -1,8 +1,8 @@
-"""The cases of the comparison: what is computed, at which size.
+"""The cases of the comparison: what is computed, and at which size.
 
 A case is named ``KIND-SIZE``, ``KIND-BATCHxSIZE``, or ``KIND`` alone where the
-size is the network's own. Any kind and size can be asked for; `DEFAULT` are
-those that the documentation's table has.
+size is the network's own. Any kind and size can be used; `DEFAULT` are those in the
+documentation's table.
 """
 
 import dataclasses
@@ -41,8 +41,8 @@ _SIZES = {
 }
 KINDS = tuple(_SIZES)
 WHOLE_PROCESS = ("cold-start", "cold-start-cached")
-# JAX over torch at full width on another CPU, with AVX-512, by a careful
-# implementation: what can be hoped for.
+# JAX over torch at full width on another CPU with AVX-512, with a careful
+# implementation, as a goal.
 CAREFUL = {
     "encode-256": "1.10",
     "encode-512": "0.97-1.04",
@@ -56,7 +56,7 @@ CAREFUL = {
     "swap-512": "0.32",
     "monodepth": "0.99",
 }
-# Evaluations of the objective in one measured call of a loop, by default.
+# The default number of evaluations of the objective in one measured call of a loop.
 EVALUATIONS = 10
 
 
@@ -67,11 +67,11 @@ class Case:
     Attributes:
         name: as on the command line.
         kind: one of `KINDS`.
-        size: pixels of a side; of the longer one for monodepth.
+        size: pixels of a side; the longer side for monodepth.
         batch: pictures.
         widths: "full", VGG-19's; "slim", the bundled networks'; or "tiny".
         precision: "float32", "tf32" or "bfloat16".
-        evaluations: of the objective in one call of a loop.
+        evaluations: evaluations of the objective in one call of a loop.
     """
 
     name: str

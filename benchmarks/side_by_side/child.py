@@ -1,4 +1,4 @@
-"""A process that times one library: requests come in, and answers go out.
+"""A process that times one library, controlled by requests.
 
     python -m side_by_side.child nstjax|torch
 
@@ -18,7 +18,7 @@ import numpy as np
 
 from side_by_side.cases import Case
 
-# Values of the result that are sent to be compared with the other library's.
+# How many values of the result are sent for comparison with the other library's.
 _SAMPLES = 2000
 _LONGEST = 10_000  # calls in one measurement
 
@@ -34,7 +34,7 @@ class Child:
 
     def __init__(self, library: str) -> None:
         if library == "nstjax":
-            # As its commands do, before jax is imported.
+            # As in its commands, before jax is imported.
             from nstjax.ops.cpu import xla
 
             xla.set_flags()
@@ -44,13 +44,13 @@ class Child:
         return self._side.version()
 
     def peak(self, side: int, calls: int, precision: str) -> float:
-        """Operations a second of a large product of matrices, the best of some."""
+        """Operations per second of a large matrix product, the best of several."""
         self._side.set_precision(precision)
         self._run = self._side.matmul(side, precision)
         return 2 * side**3 / min(self._seconds(1) for _ in range(calls))
 
     def prepare(self, case: dict[str, Any]) -> dict[str, Any]:
-        """Makes a case ready; times its first and its second call."""
+        """Prepares a case; times its first and second call."""
         case = Case(**case)
         self._side.set_precision(case.precision)
         self._run = self._side.prepare(case)
@@ -65,7 +65,7 @@ class Child:
         }
 
     def measure(self, calls: int) -> float:
-        """Seconds of a call, the mean of some."""
+        """The mean seconds of several calls."""
         return self._seconds(min(calls, _LONGEST))
 
     def memory(self) -> dict[str, float | None]:
@@ -96,10 +96,10 @@ def _sample(result: object) -> list[float]:
 
 
 def main() -> None:
-    # Ctrl-C is for the parent, which ends this process.
+    # Ctrl-C is handled by the parent, which ends this process.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     child = Child(sys.argv[1])
-    # Whatever libraries print must not come between the answers.
+    # Output of libraries must not be mixed with the answers.
     answers, sys.stdout = sys.stdout, sys.stderr
     for line in sys.stdin:
         name, arguments = json.loads(line)

@@ -19,7 +19,7 @@ _ROOT = Path(__file__).resolve().parents[2]
 
 
 class ColdStart:
-    """Paints one picture in a process of its own, each time it is measured.
+    """Paints one picture in a new process for each measurement.
 
     It has the methods of `side_by_side.worker.Worker` that a case needs.
     """
@@ -34,7 +34,7 @@ class ColdStart:
         pixels = inputs.picture("content", 1, case.size, case.size)[0]
         content = folder / "content.png"
         Image.fromarray(np.rint(255 * pixels).astype(np.uint8)).save(content)
-        # Never the user's own, in which everything may be there.
+        # Never the user's own cache, which may contain everything.
         cached = case.kind == "cold-start-cached"
         self._environment["NSTJAX_COMPILE_CACHE"] = (
             str(folder / "cache") if cached else "off"

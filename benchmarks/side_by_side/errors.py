@@ -1,4 +1,4 @@
-"""What can go wrong with one case, and leaves the others alone."""
+"""Errors that concern one case only."""
 
 
 class MeasurementError(RuntimeError):

@@ -1,8 +1,8 @@
-"""Operations of each case by formula, a multiplication and an addition as two.
+"""Operations of each case by formula, counting a multiply-add as two.
 
-They are those of the textbook form: where a library needs fewer, as for a
-convolution after upsampling, that shows as speed. Counted are convolutions and
-matrix products alone; of style-swap the correlations alone.
+They are those of the textbook form: if a library needs fewer, as for a convolution
+after upsampling, that shows as speed. Only convolutions and matrix products are
+counted; for style-swap, only the correlations.
 """
 
 from side_by_side import inputs
@@ -36,15 +36,15 @@ def operations(case: Case) -> float:
         return case.batch * (encoded * layers + sum(_decoder(case)))
     if case.kind == "train":
         decoder = _decoder(case)
-        # Backwards, a trained convolution has a gradient for its kernel and
-        # one for its input, but for the first of them; a frozen one the latter.
+        # In the backward pass, a trained convolution has a gradient for its kernel and,
+        # except for the first, one for its input; a frozen one only the latter.
         return case.batch * (4 * layers + 3 * sum(decoder) - decoder[0])
     evaluation = 2 * (sum(_encoder(case, "conv5_1").values()) + _grams(case))
     return case.batch * evaluation * (1 if case.kind == "gatys" else case.evaluations)
 
 
 def _encoder(case: Case, last: str) -> dict[str, float]:
-    """Of each convolution up to the last, for one picture."""
+    """Operations of each convolution up to `last`, for one picture."""
     result, before = {}, 3
     widths = inputs.ENCODER_WIDTHS[case.widths]
     for name, after in zip(inputs.CONVOLUTIONS, widths, strict=True):
@@ -92,7 +92,7 @@ def _depth(case: Case) -> float:
     for name, layer in params["decoder"].items():
         kind, _, index = name.partition("_")
         level = int(kind[-1])
-        # A level's first convolution comes before the doubling.
+        # A level's first convolution comes before upsampling.
         total += of(
             layer, level + 1 if kind[:-1] == "upconv" and index == "0" else level
         )
@@ -100,5 +100,5 @@ def _depth(case: Case) -> float:
 
 
 def depth_widths(case: Case) -> str:
-    """The depth network's widths: there is one size of it besides the tiny one."""
+    """The depth network's widths: it has one size in addition to the tiny one."""
     return "tiny" if case.widths == "tiny" else "full"

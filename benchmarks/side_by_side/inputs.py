@@ -1,7 +1,7 @@
 """Weights and pictures, the same for both libraries: NumPy and nothing else.
 
-Kernels are HWIO and named as in nstjax's params trees. Each array's random
-numbers depend on its name and shape alone.
+Kernels are HWIO and named as in nstjax's params trees. Each array's random numbers
+depend only on its name and shape.
 """
 
 import zlib
@@ -27,7 +27,7 @@ DECODER_WIDTHS = {
     "slim": (128, 80, 80, 64, 48, 32, 24, 16, 3),
     "tiny": (16, 16, 16, 16, 8, 8, 4, 4, 3),
 }
-# The decoder's convolutions, and those of them that work on a doubled picture.
+# The decoder's convolutions, and those of them that follow upsampling.
 DECODER_CONVOLUTIONS = CONVOLUTIONS[8::-1]
 UPSAMPLED = ("conv3_4", "conv2_2", "conv1_2")
 # The ResNet's four stages, and the decoder's five levels from fine to coarse.
@@ -39,7 +39,7 @@ MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 def picture(name: str, batch: int, height: int, width: int) -> np.ndarray:
-    """A random picture [B, H, W, 3] in [0, 1]: patches, and noise upon them."""
+    """A random picture [B, H, W, 3] in [0, 1]: patches with noise."""
     generator = np.random.default_rng(zlib.crc32(name.encode()))
     coarse = generator.random((batch, -(-height // 16), -(-width // 16), 3))
     patches = coarse.repeat(16, axis=1).repeat(16, axis=2)[:, :height, :width]
@@ -50,7 +50,7 @@ def picture(name: str, batch: int, height: int, width: int) -> np.ndarray:
 def convolution(
     name: str, before: int, after: int, side: int = 3
 ) -> dict[str, np.ndarray]:
-    """A convolution that keeps the size of activations, on average."""
+    """A convolution that keeps the scale of activations, on average."""
     generator = np.random.default_rng(zlib.crc32(name.encode()))
     shape = (side, side, before, after)
     kernel = generator.standard_normal(shape, np.float32)
@@ -78,7 +78,7 @@ def decoder(widths: str) -> Tree:
 
 
 def depth(widths: str) -> dict[str, dict]:
-    """monodepth2's ResNet-18 and decoder, normalisation folded in."""
+    """monodepth2's ResNet-18 and decoder, with folded normalisation."""
     stages, levels = DEPTH_WIDTHS[widths], DEPTH_DECODER_WIDTHS[widths]
     resnet = {"conv1": convolution("conv1", 3, stages[0], 7)}
     before = stages[0]
@@ -93,7 +93,7 @@ def depth(widths: str) -> dict[str, dict]:
             }
             if index == 0 and (stage > 1 or before != width):
                 unit["downsample"] = convolution(f"{name}/down", before, width, 1)
-            # Otherwise activations double from unit to unit.
+            # Otherwise, activations double from unit to unit.
             unit["conv2"]["kernel"] *= np.float32(0.3)
             resnet[name] = unit
             before = width

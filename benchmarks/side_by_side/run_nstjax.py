@@ -1,4 +1,4 @@
-"""The cases in nstjax, as its own methods compute them."""
+"""The cases in nstjax, computed like its own methods."""
 
 import tempfile
 from collections.abc import Callable
@@ -45,7 +45,7 @@ def device_megabytes() -> float | None:
 
 
 def matmul(side: int, precision: str) -> Callable[[], object]:
-    """A product of two square matrices, of which the machine's peak is taken."""
+    """A product of two square matrices, for measuring the machine's peak."""
     dtype = "bfloat16" if precision == "bfloat16" else "float32"
     a, b = jax.random.normal(jax.random.key(0), (2, side, side)).astype(dtype)
     multiply = jax.jit(lambda a, b: a @ b)
@@ -90,7 +90,7 @@ def _adain(case: Case):
 
 
 def _paint(case: Case):
-    """AdaIN whose style was encoded before."""
+    """AdaIN with a previously encoded style."""
     params, encode_style, transfer = _transfer(case)
     style = encode_style(params, _picture(case, "style"))
     content = _picture(case, "content")
@@ -98,7 +98,7 @@ def _paint(case: Case):
 
 
 def _transfer(case: Case):
-    """AdaIN's weights, what encodes a style, and what paints a content in it."""
+    """AdaIN's weights, and functions that encode a style and paint a content in it."""
     spec = TransferSpec(
         encoder=_encoder_spec(case, "reflect"),
         decoder=_decoder_spec(case),
@@ -127,7 +127,7 @@ def _decoder_spec(case: Case) -> DecoderSpec:
 
 
 def _objective(case: Case):
-    """The objective, its weights, and targets."""
+    """The objective, its weights and targets."""
     spec = objectives.ObjectiveSpec.from_options(
         {"style_weight": 1e3, "compute_dtype": _dtype(case)}
     )

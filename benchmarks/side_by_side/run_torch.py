@@ -1,4 +1,4 @@
-"""The same cases in PyTorch: channels_last, no gradients but those needed."""
+"""The same cases in PyTorch: channels_last, with only the gradients needed."""
 
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -38,7 +38,7 @@ def device_megabytes() -> float | None:
 
 
 def matmul(side: int, precision: str) -> Callable[[], object]:
-    """A product of two square matrices, of which the machine's peak is taken."""
+    """A product of two square matrices, for measuring the machine's peak."""
     dtype = torch.bfloat16 if precision == "bfloat16" else torch.float32
     a, b = torch.randn(2, side, side, device=DEVICE, dtype=dtype)
     return lambda: a @ b
@@ -93,7 +93,7 @@ def _paint(case: Case):
 
 
 def _transfer(case: Case):
-    """What encodes a picture, and what paints a content in a style's features."""
+    """Functions that encode a picture and paint a content in a style's features."""
     encoder = VGG19(case.widths, padding="reflect", device=DEVICE)
     decoder = Decoder(case.widths, device=DEVICE)
 
@@ -145,7 +145,7 @@ def _minimise(case: Case, make_optimizer: Callable, steps: int):
     loss, start = _loss(case), _picture(case, "start")
 
     def run():
-        # torch's L-BFGS takes views of gradients: NCHW outside the network.
+        # torch's L-BFGS needs views of gradients: NCHW outside the network.
         x = start.clone(memory_format=torch.contiguous_format).requires_grad_()
         optimizer, totals = make_optimizer([x]), []
 

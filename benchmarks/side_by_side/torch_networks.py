@@ -1,4 +1,4 @@
-"""The networks in PyTorch, out of plain functions, weights in channels_last."""
+"""The networks in PyTorch, made of plain functions, with channels_last weights."""
 
 import numpy as np
 import torch
@@ -9,12 +9,12 @@ from side_by_side import inputs
 
 
 def to_torch(image: np.ndarray, device: torch.device) -> torch.Tensor:
-    """NHWC to NCHW in channels_last, which is the same memory."""
+    """Converts NHWC to NCHW in channels_last, which has the same memory layout."""
     return torch.from_numpy(image).to(device).permute(0, 3, 1, 2)
 
 
 class Convolution(nn.Module):
-    """A convolution with one of the layers of `side_by_side.inputs`.
+    """A convolution with the weights of a layer of `side_by_side.inputs`.
 
     torch's Conv2d pads by reflection in the same two steps.
     """
@@ -37,7 +37,7 @@ class Convolution(nn.Module):
 
 
 class VGG19(nn.Module):
-    """Of [0, 1] RGB; activations are returned by their convolution's name."""
+    """For RGB in [0, 1]; returns activations by their convolution's name."""
 
     def __init__(self, widths, *, padding="zero", device):
         super().__init__()
@@ -105,7 +105,7 @@ class Unit(nn.Module):
 
 
 class Depth(nn.Module):
-    """monodepth2 with a ResNet-18, normalisation folded into convolutions."""
+    """monodepth2 with a ResNet-18, with normalisation folded into convolutions."""
 
     def __init__(self, widths, *, device):
         super().__init__()

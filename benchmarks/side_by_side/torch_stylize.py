@@ -1,9 +1,9 @@
-"""What ``stylize.py`` does by default, in as little PyTorch as it takes.
+"""The default task of ``stylize.py`` in minimal PyTorch.
 
     python -m side_by_side.torch_stylize CONTENT STYLE OUTPUT PAINTER
 
-The last is the bundled safetensors file; see nstjax/models/painter.py. The content's
-sides are multiples of 32, so that it is not padded and its style's side not rounded.
+PAINTER is the bundled safetensors file; see nstjax/models/painter.py. The content's
+sides are multiples of 32, so it is not padded and the style's side is not rounded.
 """
 
 import sys
@@ -89,7 +89,7 @@ def read(path: str, side: int | None = None) -> torch.Tensor:
     if side is not None:
         scale = side / min(pixels.shape[:2])
         height, width = (round(scale * length) for length in pixels.shape[:2])
-        # Channel by channel in float32, as nstjax does.
+        # Channel by channel in float32, as in nstjax.
         channels = [
             Image.fromarray(channel).resize((width, height), Image.Resampling.LANCZOS)
             for channel in np.ascontiguousarray(np.moveaxis(pixels, 2, 0))

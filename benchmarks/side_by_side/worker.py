@@ -1,4 +1,4 @@
-"""The parent's end of a process that times one library."""
+"""The parent's side of a process that times one library."""
 
 import dataclasses
 import json
@@ -16,7 +16,7 @@ _BENCHMARKS = Path(__file__).resolve().parents[1]
 
 
 class Worker:
-    """A living process, see `side_by_side.child`."""
+    """A running process, see `side_by_side.child`."""
 
     def __init__(self, library: str, environment: dict[str, str]) -> None:
         self._process = subprocess.Popen(
@@ -49,7 +49,7 @@ class Worker:
         return self.ask("memory")
 
     def close(self) -> None:
-        # Nothing is lost with it, whatever it was doing.
+        # Whatever it was doing, nothing is lost.
         self._process.terminate()
         self._process.wait()
         self._process.stdin.close()
@@ -57,9 +57,9 @@ class Worker:
 
 
 def start(library: str, case: Case | None = None) -> Worker | ColdStart:
-    """Starts what times a case in a library; without a case, a plain worker."""
+    """Starts a process that times a case; without a case, a plain worker."""
     environment = dict(os.environ)
-    # Compilation is measured, so it may not be found done.
+    # Compilation is measured, so cached programs must not be used.
     environment.pop("JAX_COMPILATION_CACHE_DIR", None)
     paths = [str(_BENCHMARKS), environment.get("PYTHONPATH", "")]
     environment["PYTHONPATH"] = os.pathsep.join(path for path in paths if path)

@@ -1,11 +1,11 @@
-// The page: pictures are chosen and scaled here, and painted by worker.js.
+// The page, which chooses and scales pictures; worker.js paints them.
 
 const find = (id) => document.getElementById(id);
 const status = find("status");
 const canvas = find("result");
 
-// What `nstjax` does, too: styles are seen with a shorter side like the photo's, from
-// LEAST_SIDE to LARGEST_STYLE_SIDE, in steps, so that photos of nearly one size share it.
+// As in `nstjax`, styles are scaled to a shorter side like the photo's, from
+// LEAST_SIDE to LARGEST_STYLE_SIDE, in steps, so that photos of similar size share it.
 const LEAST_SIDE = 32;
 const LARGEST_STYLE_SIDE = 512;
 
@@ -36,7 +36,7 @@ function tell(text) {
   status.classList.remove("error");
 }
 
-/** The RGB pixels of a picture scaled by a factor, with sides of LEAST_SIDE at least. */
+/** The RGB pixels of a picture scaled by a factor, with sides of at least LEAST_SIDE. */
 function pixelsOf(bitmap, scale) {
   scale = Math.max(scale, LEAST_SIDE / Math.min(bitmap.width, bitmap.height));
   const width = Math.round(bitmap.width * scale);
@@ -44,7 +44,7 @@ function pixelsOf(bitmap, scale) {
   const scaled = new OffscreenCanvas(width, height);
   const context = scaled.getContext("2d", { willReadFrequently: true });
   context.imageSmoothingQuality = "high";
-  context.fillStyle = "white"; // behind what is transparent
+  context.fillStyle = "white"; // behind transparent areas
   context.fillRect(0, 0, width, height);
   context.drawImage(bitmap, 0, 0, width, height);
   return context.getImageData(0, 0, width, height);
@@ -52,7 +52,7 @@ function pixelsOf(bitmap, scale) {
 
 async function paint() {
   if (painting) {
-    again = true; // with what has been chosen by then
+    again = true; // with the choices made by then
     return;
   }
   if (!chosen.photo || !chosen.style) return;
@@ -103,11 +103,11 @@ async function offerDownload() {
 
 async function choose(kind, source, button) {
   try {
-    // Turned as the camera was held.
+    // Rotated according to the camera's orientation.
     const bitmap = await createImageBitmap(source);
     chosen[kind] = { bitmap, key: `${kind} ${(pictures += 1)}` };
   } catch {
-    fail("This file holds no picture that the browser can read; choose another.");
+    fail("The browser cannot read this file as a picture; choose another.");
     return;
   }
   for (const other of find(`${kind}s`).children) {
@@ -139,8 +139,8 @@ async function begin() {
     contents = await (await fetch("contents.json")).json();
   } catch {
     fail(
-      "The networks are missing here: 'python tools/make_demo.py FOLDER' makes a " +
-        "folder that has them. Serve that with 'python -m http.server'.",
+      "The networks are missing: make a folder that has them with 'python " +
+        "tools/make_demo.py FOLDER', and serve it with 'python -m http.server'.",
     );
     return;
   }

@@ -13,7 +13,7 @@ async function loadRuntime() {
   try {
     runtime ??= await import(new URL("runtime/ort.wasm.min.mjs", here));
   } catch {
-    throw new Error("The folder runtime/ with onnxruntime-web is missing here.");
+    throw new Error("The folder runtime/ with onnxruntime-web is missing.");
   }
   runtime.env.wasm.wasmPaths = new URL("runtime/", here).href;
   // Several threads need a server that isolates the page, which few do.

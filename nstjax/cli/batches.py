@@ -1,4 +1,4 @@
-"""A folder of pictures from the command line, several of one size at a time."""
+"""Paints folders from the command line, several pictures of a size at a time."""
 
 import sys
 import threading
@@ -33,24 +33,24 @@ def paint_all(
     *,
     batch_size: int,
 ) -> int:
-    """Makes AdaIN's pictures, up to `batch_size` of one size and style together.
+    """Paints with AdaIN, up to `batch_size` pictures of one size and style at once.
 
-    One that cannot be read or written is reported and left out.
+    Pictures that cannot be read or written are reported and skipped.
 
     Args:
-        jobs: what to make.
+        jobs: the pictures to paint.
         leaves, networks, options, tell: as for `nstjax.cli.painting.paint`.
-        reports: is told of every picture.
-        batch_size: more than memory allows is never painted together.
+        reports: receives every picture's outcome.
+        batch_size: the most pictures to paint together, if memory allows.
 
     Returns:
-        How many pictures failed.
+        The number of failed pictures.
     """
     failed = there = 0
     unsaved = bool(options.save_style)
     cache = batches.StyleCache(networks, leaves)
     if len({job.styles for job in jobs}) == 1:
-        # What is wrong with the one style is said once.
+        # A problem with the common style is reported once.
         cache.read(jobs[0].styles)
     begin = time.perf_counter()
     lock = threading.Lock()  # pictures are written in a thread
@@ -102,7 +102,7 @@ def paint_all(
         )
     seconds = time.perf_counter() - begin
     if there:
-        tell(f"{there} pictures have been made by another process meanwhile")
+        tell(f"{there} pictures were made by another process in the meantime")
     written = len(jobs) - failed - there
-    tell(f"wrote {written} pictures to {jobs[0].output.parent} after {seconds:.1f} s")
+    tell(f"wrote {written} pictures to {jobs[0].output.parent} in {seconds:.1f} s")
     return failed

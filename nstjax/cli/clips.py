@@ -1,4 +1,4 @@
-"""Clips from the command line: options, progress, and how a run ends."""
+"""Clips from the command line: options, progress and the end of a run."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from nstjax.cli.jobs import Job
     from nstjax.video.stylize import Result
 
-# Options that only clips have; None where nothing is said.
+# Options for clips only; None if not given.
 CLIP_OPTIONS = ("temporal", "start", "end", "every", "fps", "codec")
-# Options that only pictures have.
+# Options for pictures only.
 _NOT_FOR_CLIPS = (
     *("save_style", "save_every", "show_depth", "trace", "background", "chroma"),
     *("exif", "format", "piped", "preview", "time_limit"),
@@ -28,7 +28,7 @@ _DEFAULT_SUFFIX = ".mp4"
 
 
 def add_clip_options(parser: argparse.ArgumentParser) -> None:
-    """Adds the options that only clips have."""
+    """Adds the options for clips."""
     clips = parser.add_argument_group(
         "clips", "for videos, animated pictures and folders of frames (extra [video])"
     )
@@ -72,7 +72,9 @@ def seconds(text: str) -> float:
     except ValueError:
         values = []
     if not values or len(values) > 3 or not all(0 <= v < float("inf") for v in values):
-        raise argparse.ArgumentTypeError(f"{text} is no time; write 90 or 1:30")
+        raise argparse.ArgumentTypeError(
+            f"{text} is not a time; write it like 90 or 1:30"
+        )
     total = 0.0
     for value in values:
         total = 60 * total + value
@@ -83,7 +85,7 @@ def wants_clip(options: argparse.Namespace) -> bool:
     """Whether the content is a clip.
 
     Raises:
-        NstjaxError: if it is none, but options are given that only clips have.
+        NstjaxError: if it is not, but options for clips are given.
     """
     from nstjax.video.clips import (
         ANIMATION_SUFFIXES,
@@ -105,19 +107,19 @@ def wants_clip(options: argparse.Namespace) -> bool:
     given = [name for name in CLIP_OPTIONS if getattr(options, name) is not None]
     if given:
         raise NstjaxError(
-            f"--{given[0]} is for clips, and {content} is none; a folder of "
-            "frames needs --fps"
+            f"--{given[0]} is for clips, and {content} is not one; a folder of frames "
+            "needs --fps"
         )
     if options.output and Path(options.output).suffix.lower() in VIDEO_SUFFIXES:
         raise NstjaxError(
-            f"{options.output} is a clip's name, but {content} is no clip; end "
-            "the output's name in .png, or give a folder of frames and --fps"
+            f"{options.output} is a clip's name, but {content} is not a clip; end the "
+            "output's name in .png, or give a folder of frames and --fps"
         )
     return False
 
 
 def _wants_many(options: argparse.Namespace) -> bool:
-    """Refuses clips among several contents."""
+    """Checks several contents, among which clips are refused."""
     from nstjax.video.clips import VIDEO_SUFFIXES
 
     clips = [c for c in options.content if Path(c).suffix.lower() in VIDEO_SUFFIXES]
@@ -133,16 +135,16 @@ def _wants_many(options: argparse.Namespace) -> bool:
 def stylize_clip(
     options: argparse.Namespace, leaves: dict[str, Any], tell: Any, reports: Reports
 ) -> int:
-    """Paints the content of the command line's options; returns the exit status.
+    """Paints a clip according to the command line; returns the exit status.
 
     Args:
-        options: the command line's.
+        options: the command line's options.
         leaves: the method's options.
-        tell: takes messages for the user.
-        reports: is told of what has been made, or why not.
+        tell: called with messages for the user.
+        reports: receives the outcome.
 
     Raises:
-        NstjaxError: for anything that cannot be used.
+        NstjaxError: if anything cannot be used.
     """
     from nstjax.cli.jobs import Job
 
@@ -154,7 +156,7 @@ def stylize_clip(
     job = Job(options.content[0], tuple(options.style), output)
     try:
         result = _paint(job, options, leaves, tell)
-    except Exception as error:  # whatever it is, programs are told of it, too
+    except Exception as error:  # any error is also reported as JSON
         reports.failed(job, describe(error))
         raise
     if result.complete:
@@ -168,8 +170,8 @@ def stylize_clip(
     message = "stopped before the first frame"
     if result.frames:
         message = (
-            f"stopped; {output} has the {result.frames} frames so far, and the same "
-            "command with --resume goes on"
+            f"stopped; {output} has the {result.frames} frames so far; use the same "
+            "command with --resume to continue"
         )
     tell(message)
     reports.failed(job, message)
@@ -192,7 +194,7 @@ def _paint(
     def on_progress(progress: stylize.Progress) -> None:
         bar.total = progress.total
         if not bar.n and progress.earlier:
-            # So that the time left is told by what this run paints.
+            # So that the remaining time is estimated from this run's frames.
             bar.initial = bar.n = progress.earlier
             bar.start_t = bar.last_print_t = time.time()
         bar.update(progress.frames - bar.n)
@@ -227,7 +229,7 @@ def _paint(
 
 
 def _free_name(options: argparse.Namespace, leaves: dict[str, Any]) -> Path:
-    """A name in the current folder that is not taken, unless a run goes on there."""
+    """A free name in the current folder, or that of a run to resume."""
     from nstjax.video.encoding import ANIMATIONS, CONTAINERS
     from nstjax.video.store import parts_of
 

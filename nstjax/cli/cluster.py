@@ -1,4 +1,4 @@
-"""``nstjax stylize --cluster``: the same pictures, painted by a Ray cluster."""
+"""``nstjax stylize --cluster``: paints the same pictures on a Ray cluster."""
 
 import sys
 import time
@@ -11,7 +11,7 @@ from nstjax.cli.errors import USAGE_ERROR
 from nstjax.errors import NstjaxError
 from nstjax.interrupts import Stopped
 
-# What is not for many machines, with the value that each has where it was not given.
+# Options that cannot be used with clusters, with their default values.
 _NOT_HERE = {
     "mask": None,
     "save_style": None,
@@ -63,18 +63,18 @@ def paint_on_cluster(
     leaves: Mapping[str, Any],
     tell: Callable[[str], None],
 ) -> int:
-    """Paints what the options list; returns the exit status.
+    """Paints the pictures of the options; returns the exit status.
 
     Args:
-        options: the command line's.
-        overrides: of a config, which workers have none of.
-        leaves: the method's options that were given.
-        tell: takes messages for the user.
+        options: the command line's options.
+        overrides: config overrides, which workers do not support.
+        leaves: the given options of the method.
+        tell: called with messages for the user.
 
     Raises:
-        NstjaxError: for anything that cannot be used.
+        NstjaxError: if anything cannot be used.
     """
-    # Imported here, for ``--help`` and what paints without a cluster.
+    # Imported here, since they are not needed without a cluster.
     from tqdm import tqdm
 
     from nstjax.cluster.manifest import read_manifest
@@ -82,11 +82,13 @@ def paint_on_cluster(
     from nstjax.cluster.run import paint_rows
 
     if overrides:
-        raise NstjaxError(f"{overrides[0]} is not for --cluster; leave it out")
+        raise NstjaxError(f"{overrides[0]} cannot be used with --cluster; leave it out")
     for name, absent in _NOT_HERE.items():
         if getattr(options, name) != absent:
             flag = f"--{name.replace('_', '-')}"
-            raise NstjaxError(f"{flag} is not for --cluster; leave one of them out")
+            raise NstjaxError(
+                f"{flag} cannot be used with --cluster; leave one of them out"
+            )
     if not options.results and not options.output:
         raise NstjaxError("--cluster needs a folder for --output, or for --results")
     results = options.results or f"{options.output.rstrip('/')}/results"
@@ -97,7 +99,7 @@ def paint_on_cluster(
         output=options.output,
         format=options.format or "png",
     )
-    # Rows with options of their own may paint by another method, or other networks.
+    # Rows with their own options may use another method or other networks.
     if plain := [row for row in rows if row["options"] == "{}"]:
         _check_method(options, leaves, styles={len(row["style"]) for row in plain})
     given = {name: getattr(options, name) for name in _OF_PICTURES} | dict(leaves)
@@ -137,13 +139,16 @@ def paint_on_cluster(
                 **{name: value for name, value in given.items() if value is not None},
             )
     except KeyboardInterrupt as stop:
-        tell(f"stopped after {counts['done']} pictures; the same command goes on")
+        tell(f"stopped after {counts['done']} pictures; repeat the command to continue")
         return stop.status if isinstance(stop, Stopped) else Stopped().status
     seconds = time.perf_counter() - begin
     there = len(rows) - counts["done"] - counts["failed"]
     if there:
-        tell(f"{there} pictures were there already")
-    tell(f"wrote {counts['done']} pictures after {seconds:.1f} s; {results} has it all")
+        tell(f"{there} pictures already existed")
+    tell(
+        f"wrote {counts['done']} pictures in {seconds:.1f} s; {results} lists every "
+        "outcome"
+    )
     if counts["failed"]:
         print(
             f"nstjax: {counts['failed']} of {len(rows)} pictures failed",
@@ -155,7 +160,7 @@ def paint_on_cluster(
 def _check_method(
     options: Any, leaves: Mapping[str, Any], *, styles: Iterable[int]
 ) -> None:
-    """Refuses what pictures of so many styles would fail of, before anything starts."""
+    """Raises the errors that all pictures would fail with, before anything starts."""
     from nstjax.methods.options import method_options
     from nstjax.methods.plan import check_blend, load_networks
     from nstjax.methods.table import method_of
@@ -165,7 +170,9 @@ def _check_method(
         options.method or "adain", options.preset or "best", options=leaves
     )
     if options.batch_size and not method_of(chosen).paints_batches:
-        raise NstjaxError("--batch-size is for adain, adain-lap and adain-depth")
+        raise NstjaxError(
+            "--batch-size works with adain, adain-lap and adain-depth only"
+        )
     if options.style_blend:
         for count in styles:
             check_blend(options.style_blend, styles=count)
@@ -185,4 +192,4 @@ def _check_styles(styles: list[str] | None) -> None:
                 "manifest with a style for each"
             )
         if not is_remote(style):
-            list_pictures(style)  # says what is wrong with it
+            list_pictures(style)  # reports what is wrong with it

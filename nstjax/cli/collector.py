@@ -1,7 +1,7 @@
-"""No search for garbage while a command starts and ends.
+"""Suspends garbage collection while a command starts and ends.
 
-Importing jax makes some 100,000 objects that all stay, and Python looks through them
-for unused cycles again and again, and once more at the end: a quarter of a second.
+Importing jax makes some 100,000 permanent objects, which Python searches repeatedly for
+unused cycles, and again at the end: a quarter of a second.
 """
 
 import atexit
@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 @contextlib.contextmanager
 def without_collection() -> Iterator[None]:
-    """Suspends the search; what was made meanwhile is left out of later ones."""
+    """Suspends collection; objects made within are excluded from later ones."""
     gc.disable()
     try:
         yield

@@ -1,4 +1,4 @@
-"""The option about compiled programs that are kept for the next run."""
+"""The option for the cache of compiled programs."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from nstjax.weights.store.compile_cache import VARIABLE
 
 
 def add_cache_option(parser: Any) -> None:
-    """Adds the option that switches the cache off to a parser, or a group of one."""
+    """Adds the option that disables the cache to a parser or its group."""
     parser.add_argument(
         "--no-compile-cache",
         action="store_true",

@@ -1,4 +1,4 @@
-"""``nstjax convert``: published weights into files that nstjax loads."""
+"""``nstjax convert``: converts published weights to files that nstjax loads."""
 
 import sys
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""``nstjax doctor``: what is installed, or what a weight file is."""
+"""``nstjax doctor``: shows what is installed, or identifies a weight file."""
 
 from collections.abc import Sequence
 
@@ -41,11 +41,11 @@ def make_parser() -> Parser:
 
 @reports_errors
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs the command; status 2 if the file does not serve."""
+    """Runs the command; returns status 2 if the file cannot be used."""
     options = make_parser().parse_args(arguments)
     if options.file is None:
         if options.method or options.encoder:
-            raise NstjaxError("--method and --encoder are about a file; name one")
+            raise NstjaxError("--method and --encoder apply to a weight file; name one")
         from nstjax.weights.inspection.system import describe_system
 
         _print_facts(describe_system())
@@ -61,7 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"warning: {warning}")
     if report.problem:
         raise NstjaxError(report.problem)
-    print(f"It serves {options.method}." if options.method else "It can be used.")
+    print(f"It works for {options.method}." if options.method else "It can be used.")
     return 0
 
 

@@ -1,4 +1,4 @@
-"""How commands end: one sentence on stderr and a status."""
+"""Ends commands with one sentence on stderr and a status."""
 
 import functools
 import os
@@ -17,17 +17,17 @@ INTERRUPTED = 130
 
 
 class _process:
-    """Whether this process is a command's own, and may be ended by it."""
+    """Whether this process belongs to a command, which may end it."""
 
     owned = False
 
 
 def reports_errors(main: Callable[..., int]) -> Callable[..., int]:
-    """Wraps a command so that whatever the user can mend prints as one sentence."""
+    """Wraps a command so that errors that the user can fix print as one sentence."""
 
     @functools.wraps(main)
     def wrapped(*args, **kwargs) -> int:
-        # The compiler's own remarks; what matters of them is raised.
+        # The compiler's own messages; what matters is raised.
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
         end = _end if _process.owned else None
         with reliable_streams(), raising_stopped(end), warnings.catch_warnings():
@@ -52,12 +52,12 @@ def reports_errors(main: Callable[..., int]) -> Callable[..., int]:
 def run_command(main: Callable[[], int]) -> None:
     """Ends the process with a command's status.
 
-    After an interruption at once: the compiler's threads may still be at work, and
-    where the interpreter ended below them, the process would crash.
+    After an interruption, it ends at once: the compiler's threads may still be running,
+    and the process would crash if the interpreter ended before them.
     """
     _process.owned = True
     status = main()
-    # Everything is done: a signal that comes now must not make it a failure.
+    # Everything is done, so a signal must no longer turn it into a failure.
     for number in SIGNALS:
         signal.signal(number, signal.SIG_IGN)
     if status <= 128:
@@ -66,7 +66,7 @@ def run_command(main: Callable[[], int]) -> None:
 
 
 def _end(status: int, *, said: bool = False) -> None:
-    """Ends the process, and removes what is still being written."""
+    """Ends the process, and removes unfinished files."""
     if not said:
         print("nstjax: stopped", file=sys.stderr)
     remove_unfinished()
@@ -74,7 +74,7 @@ def _end(status: int, *, said: bool = False) -> None:
         try:
             stream.flush()
         except (OSError, ValueError, AttributeError):
-            pass  # nobody is there to read it
+            pass  # nobody reads it any longer
     os._exit(status)
 
 

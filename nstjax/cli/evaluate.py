@@ -1,4 +1,4 @@
-"""``nstjax evaluate``: the papers' comparison, with tables, figures and verdicts."""
+"""``nstjax evaluate``: compares the methods, with tables, figures and verdicts."""
 
 import shlex
 import sys
@@ -108,7 +108,7 @@ def make_parser() -> parsing.Parser:
         default=0,
         metavar="N",
         help="also compare adain's style loss with gatys' after 50 and 100 "
-        f"evaluations, on N pairs (figure 3 of the AdaIN paper; default "
+        "evaluations, on N pairs (figure 3 of the AdaIN paper; default "
         f"{_FIGURE_PAIRS})",
     )
     how = parser.add_argument_group("how to judge")
@@ -182,7 +182,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     xla.set_flags()
     set_compile_cache(use=not options.no_compile_cache)
 
-    # Imported here, so that --help and mistakes are answered at once.
+    # Imported here, so that --help and errors in options are fast.
     try:
         from nstjax.evaluation.run import Settings, evaluate
         from nstjax.methods.table import METHODS
@@ -212,7 +212,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
         left_out = evaluate(settings, tell=_print)
     except KeyboardInterrupt as stop:
-        _print("stopped; the same command goes on")
+        _print("stopped; repeat the command to continue")
         return stop.status if isinstance(stop, Stopped) else INTERRUPTED
     print(f"wrote {Path(options.output) / 'report.md'}")
     if left_out:
@@ -221,7 +221,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _shown(arguments: Sequence[str]) -> str:
-    """The arguments as one would type them; the report has the note already."""
+    """The arguments as typed, without the note, which the report already contains."""
     shown, before = [], ""
     for argument in arguments:
         if before == "--note":

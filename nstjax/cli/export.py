@@ -1,4 +1,4 @@
-"""``nstjax export``: a method as ONNX or StableHLO."""
+"""``nstjax export``: writes a method as ONNX or StableHLO."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -55,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command; returns its exit status."""
     options = make_parser().parse_args(arguments)
     xla.set_flags()
-    # Imported here, so that --help and mistakes are answered at once.
+    # Imported here, so that --help and errors in options are fast.
     from nstjax.methods.options import method_options
     from nstjax.methods.table import method_of
 
@@ -64,7 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     method = method_of(leaves)
     if not method.in_one_pass:
         raise NstjaxError(
-            f"{options.method} optimises each picture anew, which no exported network "
+            f"{options.method} optimises each picture, which no exported network "
             "does; export adain, adain-lap or adain-depth"
         )
     from nstjax.export.files import export_networks

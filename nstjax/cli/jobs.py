@@ -1,4 +1,4 @@
-"""Which pictures to make: one, or one for each pair of contents and styles."""
+"""Plans the pictures to paint: one, or one for each content and style."""
 
 import dataclasses
 import os
@@ -17,11 +17,11 @@ _DEFAULT_FORMAT = "png"
 
 @dataclasses.dataclass(frozen=True)
 class Job:
-    """One picture to make.
+    """A picture to paint.
 
     Attributes:
         content: a file, or the name of an example.
-        styles: the same, one or several to blend.
+        styles: the same for one style or several, which are blended.
         output: the file to write.
     """
 
@@ -31,26 +31,26 @@ class Job:
 
     @property
     def state(self) -> Path:
-        """Where an interrupted run leaves what it needs to go on."""
+        """The state file of an interrupted run."""
         return self.output.with_name(fit_name(self.output.name, ".state"))
 
     def beside(self, ending: str) -> Path:
-        """A further picture of this job, such as for the ending "_disparity"."""
+        """A further picture of this job, such as with the ending "_disparity"."""
         name = fit_name(self.output.stem, f"{ending}{self.output.suffix}")
         return self.output.with_name(name)
 
     @property
     def disparities(self) -> tuple[Path, Path]:
-        """Where the disparities of content and result are shown."""
+        """The pictures of the content's and result's disparities."""
         return self.beside("_content_disparity"), self.beside("_disparity")
 
     def intermediate(self, evaluations: int) -> Path:
-        """The picture after so many evaluations."""
+        """The picture after a number of evaluations."""
         return self.beside(f"_{evaluations:05d}")
 
 
 def on_the_way_to(path: Path) -> Path | None:
-    """The output of which `Job.intermediate` could give a path, or None."""
+    """The output for which `Job.intermediate` could give this path, or None."""
     found = re.fullmatch(r"(.+)_\d{5,}", path.stem)
     return found and path.with_name(f"{found[1]}{path.suffix}")
 
@@ -65,20 +65,20 @@ def plan_jobs(
     resume: bool,
     format: str | None = None,
 ) -> tuple[list[Job], list[Job]]:
-    """Lists the pictures to make.
+    """Lists the pictures to paint.
 
     Args:
         contents: files, folders, or examples' names.
         styles: several files or examples, which are blended, or one folder.
-        output: a file, or a folder, which several pictures need; None picks a free
-            name in the current folder.
-        method: for that name.
+        output: a file, or a folder, which is required for several pictures; None
+            chooses a free name in the current folder.
+        method: the method, for that name.
         overwrite: whether existing outputs may be replaced.
-        resume: whether interrupted runs go on; their outputs are replaced.
-        format: the ending of names that are picked here; "png" by default.
+        resume: whether to continue interrupted runs; their outputs are replaced.
+        format: the suffix of names that are chosen here; "png" by default.
 
     Returns:
-        The jobs, and those that are left out because their pictures are there.
+        The jobs, and those that are skipped because their pictures exist.
 
     Raises:
         NstjaxError: if an input is missing or the output cannot be written.
@@ -116,8 +116,8 @@ def plan_jobs(
     for source in filter(is_folder, (*contents, *styles)):
         if folder.exists() and os.path.samefile(source, folder):
             raise NstjaxError(
-                f"{folder} holds pictures to paint, or styles, and the next run would "
-                "take the results for such; choose another --output"
+                f"{folder} holds contents or styles, and the next run would mistake "
+                "the results for them; choose another --output"
             )
     labels = picture_labels(listed)
     of_styles = picture_labels([blend[0] for blend in blends])
@@ -127,7 +127,7 @@ def plan_jobs(
         for blend, of_style in zip(blends, of_styles, strict=True)
         for parts in [[label, of_style] if len(blends) > 1 else [label]]
     ]
-    # Also those that are there already: another run's picture is not this one's.
+    # Including existing ones: another run's picture is not this run's.
     check_distinct(
         (job.output for job in jobs),
         [*listed, *(picture for blend in blends for picture in blend)],
@@ -152,13 +152,13 @@ def plan_one(
     resume: bool = False,
     format: str | None = None,
 ) -> Job:
-    """The job of one picture, once it is known that it can be written.
+    """The job for one picture, after checking that it can be written.
 
     Args:
         content, styles, overwrite, resume, format: see `plan_jobs`.
-        output: a file, or a folder for a file of the content's name; None picks a
+        output: a file, or a folder for a file with the content's name; None chooses a
             free name in the current folder.
-        stem: of that name.
+        stem: the stem of that name.
 
     Raises:
         NstjaxError: if the output cannot be written.
@@ -174,8 +174,8 @@ def plan_one(
         )
     elif format:
         raise NstjaxError(
-            f"--format is of pictures in a folder; end {output} in / if it is to be "
-            f"one, or in {suffix}"
+            f"--format applies to pictures in a folder; end {output} in / to make it "
+            f"a folder, or in {suffix}"
         )
     else:
         target = Path(output)

@@ -1,4 +1,4 @@
-"""The ``nstjax`` command: one word chooses what to do."""
+"""The ``nstjax`` command and its subcommands."""
 
 import importlib
 import sys
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from nstjax import __version__
 from nstjax.cli.errors import reports_errors, run_command
 
-# Imported when chosen: ``nstjax --help`` loads none of them.
+# Imported when chosen, so ``nstjax --help`` loads none of them.
 _COMMANDS = {
     "stylize": ("nstjax.cli.stylize", "paint one picture in the style of another"),
     "evaluate": ("nstjax.cli.evaluate", "compare the methods, with tables and figures"),

@@ -6,7 +6,7 @@ from nstjax.cli.clips import add_clip_options
 from nstjax.cli.cluster import add_cluster_options
 from nstjax.cli.compile_cache import add_cache_option
 
-# What a sheet can show a photograph in.
+# What a sheet can vary.
 SHEETS = ("styles", "methods")
 
 _DESCRIPTION = """\

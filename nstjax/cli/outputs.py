@@ -1,4 +1,4 @@
-"""A run's set of outputs: each is written once, and none of them is an input."""
+"""Checks a run's outputs: each is written once, and none of them is an input."""
 
 import os
 from collections.abc import Iterable
@@ -10,12 +10,12 @@ from nstjax.errors import NstjaxError
 def check_distinct(
     outputs: Iterable[Path], inputs: Iterable[str | os.PathLike]
 ) -> None:
-    """Checks what a run will write before it writes anything.
+    """Checks the outputs of a run before anything is written.
 
     Args:
         outputs: every file that it may write.
-        inputs: every file that it reads; names of examples and the like, which are
-            no files, do no harm.
+        inputs: every file that it reads; names of examples, which are not files, are
+            allowed.
 
     Raises:
         NstjaxError: if two outputs are the same file, or one is an input.
@@ -31,14 +31,14 @@ def check_distinct(
             )
         if identity in sources:
             raise NstjaxError(
-                f"{output} would be written over an input, {sources[identity]}; choose "
+                f"{output} would overwrite an input, {sources[identity]}; choose "
                 "another output"
             )
         seen[identity] = output
 
 
 def _identity(path: str | os.PathLike) -> object:
-    """The same for two names of one file, whether it exists or not."""
+    """A value that is the same for all names of a file, whether it exists or not."""
     try:
         facts = os.stat(path)
     except (OSError, ValueError):

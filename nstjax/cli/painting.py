@@ -1,4 +1,4 @@
-"""One picture from the command line: progress, saves, Ctrl-C, resumption."""
+"""Paints a picture from the command line: progress, saving, Ctrl-C, resuming."""
 
 import hashlib
 import importlib.metadata
@@ -31,16 +31,16 @@ from nstjax.methods.per_image import state_template
 from nstjax.optimize.trace import Trace
 from nstjax.weights.pretrained import Depth, load_depth
 
-# Between two looks at a picture that is being made, at least.
+# The minimum seconds between two updates of a preview.
 _PREVIEW_SECONDS = 2.0
 _VERSIONED = ("jax", "jaxlib", "flax", "optax", "numpy", "pillow")
 
 
 class Interrupted(Exception):
-    """A run ended early, with everything saved; the message says where.
+    """Raised if a run ended early, with everything saved; the message says where.
 
     Attributes:
-        status: what the command should end with.
+        status: the exit status for the command.
     """
 
     def __init__(self, message: str, number: int) -> None:
@@ -55,35 +55,35 @@ def paint(
     options: Any,
     tell: Any,
 ) -> dict[str, Any]:
-    """Makes one picture and writes it.
+    """Paints a picture and writes it.
 
     Args:
-        job: what to make.
+        job: the picture to paint.
         leaves: the method's options.
-        networks: its networks.
-        options: the command line's.
-        tell: takes messages for the user.
+        networks: the method's networks.
+        options: the command line's options.
+        tell: called with messages for the user.
 
     Returns:
         The run's record: options, versions, weights, every evaluation.
 
     Raises:
         Interrupted: after Ctrl-C, SIGTERM or SIGHUP, once the picture so far and
-            the state to go on from have been written.
-        NstjaxError: for anything that cannot be used.
+            the state for resuming have been written.
+        NstjaxError: if anything cannot be used.
     """
     plan = plan_job(job, leaves, networks, options)
     replace = options.overwrite or options.resume
-    # Loaded and checked now rather than after minutes of work.
+    # Loaded and checked now instead of after minutes of work.
     shown = _shown_depth(job, plan, replace=replace) if options.show_depth else None
     if plan.working_size != plan.output_size:
         height, width = plan.working_size
-        tell(f"working at {width} x {height} pixels; --size asks for another size")
+        tell(f"working at {width} x {height} pixels; choose another size with --size")
     if plan.method.in_one_pass:
         return _paint_at_once(job, plan, options, shown, replace=replace)
     fingerprint = _fingerprint(plan)
     checkpoint = _load(job, plan, fingerprint) if options.resume else None
-    # Nothing is lost before the first evaluations.
+    # Before the first evaluations, nothing is lost.
     with StopRequest(armed=False) as stop:
         outcome = _optimise(job, plan, options, checkpoint, stop, replace=replace)
         stop.armed = True
@@ -100,23 +100,27 @@ def paint(
                 + (
                     ""
                     if options.piped
-                    else ", and the same command with --resume goes on"
+                    else "; use the same command with --resume to continue"
                 ),
                 stop.requested,
             )
         _write_depth(job, plan, image, shown, replace=replace)
-    assert outcome.trace is not None  # of all methods that optimise
+    assert outcome.trace is not None  # set by all methods that optimise
     if outcome.reason == "time_limit":
         tell(
-            f"{options.time_limit:g} s are over after {len(outcome.trace)} "
-            "evaluations"
-            + ("" if options.piped else "; the same command with --resume goes on")
+            f"the time limit of {options.time_limit:g} s was reached after "
+            f"{len(outcome.trace)} evaluations"
+            + (
+                ""
+                if options.piped
+                else "; use the same command with --resume to continue"
+            )
         )
     if outcome.reason == "not_finite":
         tell(
-            f"the loss stopped being a finite number after "
-            f"{len(outcome.trace)} evaluations; {job.output} is the last good picture, "
-            "and a lower learning rate or other weights may get further"
+            f"the loss was no longer finite after {len(outcome.trace)} evaluations; "
+            f"{job.output} is the last good picture, and a lower learning rate or "
+            "other weights may help"
         )
     if stop.requested:
         raise Interrupted(f"stopped; {job.output} is finished", stop.requested)
@@ -132,9 +136,9 @@ def _optimise(
     *,
     replace: bool,
 ) -> Outcome:
-    """Optimises a picture, with a progress bar and pictures on the way."""
+    """Optimises a picture, with a progress bar and intermediate pictures."""
     every = options.save_every or 0
-    # What was due before the run was stopped is there already.
+    # Pictures due before the run was stopped already exist.
     made = checkpoint.trace.evaluations if checkpoint is not None else ()
     due = every * (1 + int(max(made, default=0)) // every) if every else 0
     previewed = -math.inf
@@ -160,7 +164,7 @@ def _optimise(
             picture, how = to_write(job, plan, image, options, path)
             write_image(path, picture, overwrite=replaces, **how)
         except NstjaxError as error:
-            # The result is worth more than what is seen on the way to it.
+            # The result is worth more than intermediate pictures.
             with bar.external_write_mode(file=sys.stderr):
                 warnings.warn(str(error), NstjaxWarning, stacklevel=2)
 
@@ -185,7 +189,7 @@ def plan_job(
 
     Args:
         job, leaves, networks, options: see `paint`.
-        styles: the job's, where they have been read already.
+        styles: the job's styles, if already read.
 
     Raises:
         NstjaxError: if not.
@@ -214,16 +218,16 @@ def plan_job(
 def to_write(
     job: Job, plan: Plan, image: np.ndarray, options: Any, path: Path | None = None
 ) -> tuple[np.ndarray, dict[str, Any]]:
-    """A finished picture as it goes into its file.
+    """A finished picture, prepared for its file.
 
     Args:
-        job, plan, options: what was made.
+        job, plan, options: those of the picture.
         image: from `nstjax.methods.plan.finish`.
         path: the file; by default the job's output.
 
     Returns:
-        It, with the content's opacity where the file can hold that; and further
-        arguments of `nstjax.io.images.write_image`.
+        The picture, with the content's opacity if the format supports it; and further
+        arguments for `nstjax.io.images.write_image`.
     """
     how: dict[str, Any] = {
         name: getattr(options, name)
@@ -236,11 +240,11 @@ def to_write(
 
 
 def save_style(job: Job, plan: Plan, options: Any) -> None:
-    """Keeps the plan's one style, once, however many pictures are painted in it."""
+    """Saves the plan's only style, once for any number of pictures."""
     path, (style,) = Path(options.save_style), plan.styles
     if path.exists() and not options.overwrite:
         return
-    # The name alone: a style may be passed on.
+    # Without folders, since a style may be shared.
     how: dict[str, Any] = {"name": Path(job.styles[0]).stem, "networks": plan.networks}
     if plan.options["stroke_scale"] is not None or plan.options["style_scale"] != 1:
         how["short_side"] = planning.style_side(plan)
@@ -251,7 +255,7 @@ def save_style(job: Job, plan: Plan, options: Any) -> None:
 def save_style_of(
     job: Job, leaves: dict[str, Any], networks: Any, options: Any
 ) -> None:
-    """Keeps the style of a job whose picture is there already."""
+    """Saves the style of a job whose picture already exists."""
     plan = planning.make_plan(
         job.content,
         job.styles,
@@ -264,18 +268,18 @@ def save_style_of(
 
 
 def is_made_elsewhere(job: Job, options: Any) -> bool:
-    """Whether another process has made a picture since the run began."""
+    """Whether another process has painted a picture since the run began."""
     return not (options.overwrite or options.resume) and job.output.exists()
 
 
 def write_at_once(job: Job, plan: Plan, image: np.ndarray, options: Any) -> np.ndarray:
-    """Writes what a method of one pass has painted; returns it as it was finished."""
+    """Writes the result of a feed-forward method; returns the finished picture."""
     finished = planning.finish(plan, image)
     picture, how = to_write(job, plan, finished, options)
     replace = options.overwrite or options.resume
     write_image(job.output, picture, overwrite=replace, **how)
     if options.overwrite:
-        # Of a run whose picture has just been replaced.
+        # The state of a run whose picture has just been replaced.
         job.state.unlink(missing_ok=True)
     return finished
 
@@ -343,7 +347,7 @@ def _record(job: Job, plan: Plan, outcome: Outcome) -> dict[str, Any]:
 
 
 def _fingerprint(plan: Plan) -> dict[str, Any]:
-    """All that a run's result depends on, as JSON data."""
+    """Everything that a run's result depends on, as JSON data."""
     pictures = [plan.content, *plan.style_pictures]
     if plan.init_image is not None and plan.options["init"] != "adain":
         pictures.append(plan.init_image)
@@ -368,10 +372,10 @@ def _save(job: Job, checkpoint: Checkpoint, fingerprint: dict[str, Any]) -> None
 
 
 def _without_news(fingerprint: dict[str, Any], saved: dict[str, Any]) -> dict[str, Any]:
-    """A fingerprint without terms that an older release did not have, and it has not.
+    """Removes options from a fingerprint that an older release lacked and are unused.
 
-    Terms of weight 0 change nothing, nor does the temporal one of a single picture,
-    nor a scale of strokes, or a rounding of odd sides, that is not given.
+    Terms of weight 0 have no effect, nor has the temporal term for a single picture,
+    nor a stroke scale or a rounding of odd sides that is not given.
     """
     known = saved.get("options")
     if not isinstance(known, dict):
@@ -398,6 +402,6 @@ def _load(job: Job, plan: Plan, fingerprint: dict[str, Any]) -> Checkpoint | Non
         like=state_template(plan.options, plan.working_size, stage),
         options=_without_news(fingerprint, saved) | {"stage": stage},
     )
-    # Loaded as NumPy, which the engine takes as it is.
+    # Loaded as NumPy arrays, which the engine accepts.
     trace = Trace.from_arrays({name: np.asarray(a) for name, a in arrays.items()})
     return Checkpoint(stage, state, trace)

@@ -1,4 +1,4 @@
-"""Argument parsing that fails in one sentence, and the types of arguments."""
+"""Argument parsing with one-sentence errors, and the types of arguments."""
 
 import argparse
 import math
@@ -7,26 +7,26 @@ from typing import NoReturn
 from nstjax.errors import NstjaxError
 from nstjax.methods.memory.amounts import parse_amount
 
-# What the 32-bit integers of seeds and counts can hold.
+# The largest 32-bit integer, for seeds and counts.
 LARGEST = 2**31 - 1
 
 
 class Parser(argparse.ArgumentParser):
-    """An ArgumentParser whose complaints are the project's own errors."""
+    """An ArgumentParser that raises NstjaxError."""
 
     def __init__(self, **options) -> None:
         options.setdefault("formatter_class", argparse.RawDescriptionHelpFormatter)
         super().__init__(allow_abbrev=False, **options)
 
     def parse_known_args(self, args=None, namespace=None):
-        """As argparse's, which gives options with the value "--" an empty list."""
+        """Like argparse's, which turns the option value "--" into an empty list."""
         for argument in args or ():
             if argument.startswith("--") and argument.endswith("=--"):
                 self.error(f"{argument!r} has no value")
         return super().parse_known_args(args, namespace)
 
     def error(self, message: str) -> NoReturn:
-        """Raises NstjaxError in place of printing the usage."""
+        """Raises NstjaxError instead of printing the usage."""
         raise NstjaxError(f"{message}; --help explains the options")
 
 
@@ -34,7 +34,7 @@ def weight(text: str) -> float:
     """A number that is finite and not negative."""
     value = _number(text)
     if not math.isfinite(value) or value < 0:
-        raise argparse.ArgumentTypeError(f"{text} is not a number from 0 up")
+        raise argparse.ArgumentTypeError(f"{text} is not a number of 0 or more")
     return value
 
 
@@ -50,7 +50,7 @@ def count(text: str) -> int:
     """A whole number from 1 to `LARGEST`."""
     value = whole(text)
     if value < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not a whole number from 1 up")
+        raise argparse.ArgumentTypeError(f"{text} is not a whole number of 1 or more")
     return value
 
 
@@ -83,7 +83,7 @@ def color(text: str) -> tuple[float, float, float]:
         red, green, blue = ImageColor.getrgb(text)[:3]
     except ValueError as error:
         raise argparse.ArgumentTypeError(
-            f"{text} is no colour; write white or #ff8800"
+            f"{text} is not a colour; write it like white or #ff8800"
         ) from error
     return red / 255, green / 255, blue / 255
 
@@ -99,7 +99,8 @@ def size(text: str) -> int | tuple[int, int]:
         return count(text)
     if not (width and height):
         raise argparse.ArgumentTypeError(
-            f"{text} is no size; write the longer side, as 1080, or 1920x1080"
+            f"{text} is not a size; write the longer side, such as 1080, or both, "
+            "such as 1920x1080"
         )
     return count(height), count(width)
 

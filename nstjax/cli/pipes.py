@@ -1,4 +1,4 @@
-"""Pictures through pipes: ``-`` stands for standard input and standard output."""
+"""Pictures through pipes: ``-`` means standard input or standard output."""
 
 import argparse
 import contextlib
@@ -11,39 +11,39 @@ from nstjax.errors import NstjaxError
 from nstjax.io.files import temporary_folder
 
 STANDARD = "-"
-# Options that write files beside the output, or go on from them.
+# Options that write files next to the output, or continue from them.
 _BESIDE = ("resume", "save_every", "show_depth", "json")
 
 
 class Pipes:
-    """Files in the place of pipes, for a command that works with files.
+    """Replaces pipes by files, for a command that works with files.
 
     Attributes:
-        names: what stands for what, by path.
+        names: the names of pipes, by the path of their files.
     """
 
     def __init__(self) -> None:
         self.names: dict[str, str] = {}
 
     def name(self, text: str) -> str:
-        """A sentence, with pipes under their own names."""
+        """A sentence in which pipes have their own names."""
         for path, name in self.names.items():
             text = text.replace(path, name)
         return text
 
     @contextlib.contextmanager
     def opened(self, options: argparse.Namespace) -> Iterator[None]:
-        """Puts files in the place of every ``-`` of a command's options.
+        """Replaces every ``-`` in a command's options by a file.
 
-        Standard input is read now, and what has become of the output is written to
-        standard output at the end, also where the run was stopped.
+        Standard input is read now, and the output is written to standard output at the
+        end, even if the run was stopped.
 
         Args:
             options: their `content`, `style`, `mask` and `output` are changed, and
                 `piped` says whether the output is a pipe.
 
         Raises:
-            NstjaxError: if a pipe is a terminal, or wanted twice.
+            NstjaxError: if a pipe is a terminal, or used twice.
         """
         lists = [options.content, options.style or [], options.mask or []]
         reads = sum(names.count(STANDARD) for names in lists)
@@ -75,7 +75,7 @@ class Pipes:
 
 
 def _check(options: argparse.Namespace, reads: int, writes: bool) -> None:
-    from nstjax.methods.pictures import is_folder  # not where there are no pipes
+    from nstjax.methods.pictures import is_folder  # not needed without pipes
 
     named = [*options.content, *(options.style or ())]
     several = len(options.content) > 1 or any(map(is_folder, named))
@@ -114,5 +114,5 @@ def _copy_out(picture: Path) -> None:
         sys.stdout.buffer.flush()
     except BrokenPipeError as error:
         raise NstjaxError(
-            "whoever reads standard output has closed it; the picture is lost"
+            "the program that reads standard output has closed it; the picture is lost"
         ) from error

@@ -1,4 +1,4 @@
-"""What programs are told of each picture: a line of JSON on standard output."""
+"""Reports each picture to other programs, as a line of JSON on standard output."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ class Reports:
 
     Args:
         active: whether anything is printed.
-        seed: the run's.
-        name: gives pipes their names, in place of the files that stand for them.
+        seed: the run's seed.
+        name: replaces the files that stand for pipes by the pipes' names.
 
     Attributes:
-        method: the run's, or several of a sheet.
+        method: the run's method, or several for a sheet.
     """
 
     def __init__(self, *, active: bool, seed: int, name: Callable[[str], str]) -> None:
@@ -31,12 +31,12 @@ class Reports:
         self._told = False
 
     def made(self, job: Job, size: Sequence[int], seconds: float, **facts: Any) -> None:
-        """A picture has been written.
+        """Reports a written picture.
 
         Args:
-            job: which.
+            job: the picture's job.
             size: its (height, width).
-            seconds: that it took; of pictures painted together, its share.
+            seconds: the time that it took, or its share for pictures painted together.
             facts: further members.
         """
         height, width = size
@@ -52,18 +52,18 @@ class Reports:
         )
 
     def failed(self, job: Job, reason: str) -> None:
-        """A picture has not been written, or not been finished."""
+        """Reports a picture that was not written or not finished."""
         self._told = True
         self._print(job.content, job.styles, job.output, error=self.name(reason))
 
     def there(self, job: Job) -> None:
-        """A picture is left out, for it has been made before."""
+        """Reports a picture that is skipped because it exists."""
         self._print(job.content, job.styles, job.output, there=True)
 
     def refused(
         self, contents: Sequence[str], styles: Sequence[str], output: str, reason: str
     ) -> None:
-        """Nothing could be made, for a reason that no line has given yet."""
+        """Reports that nothing could be painted, unless already reported."""
         if not self._told:
             content = contents[0] if len(contents) == 1 else list(contents)
             self._print(content, styles, output, error=self.name(reason))

@@ -29,13 +29,13 @@ from nstjax.methods.pictures import list_pictures, picture_labels
 from nstjax.methods.styles import names_saved_style
 from nstjax.methods.table import METHODS
 
-# Pixels: a picture's longer side where nobody asks for a size, and between pictures.
+# In pixels: the default longer side of a picture, and the gap between pictures.
 _SIDE, _GAP = 384, 8
-# Letters are a picture's width divided by this, but never smaller than legible.
+# The size of letters is a picture's width divided by this, but never illegibly small.
 _LETTERS, _LEAST_LETTERS = 16, 14
-# Width over height that the columns are chosen for.
+# The width-to-height ratio for which the number of columns is chosen.
 _ASPECT = 1.5
-# Options that say nothing of a sheet.
+# Options that do not apply to sheets.
 _REFUSED = (
     *("style_blend", "mask", "save_style", "trace", "resume", "save_every"),
     *("preview", "time_limit", "show_depth", "batch_size", "background", "exif"),
@@ -48,7 +48,7 @@ class Cell:
     """A picture of a sheet.
 
     Attributes:
-        label: what is written below it.
+        label: the text below it.
         style: a file, or an example's name.
         leaves: the options of the method that paints it.
     """
@@ -59,10 +59,10 @@ class Cell:
 
 
 def style_cells(styles: Sequence[str] | None, leaves: Mapping[str, Any]) -> list[Cell]:
-    """A cell for each of the styles, or of the example styles where none is given.
+    """A cell for each of the styles, by default for each example style.
 
     Raises:
-        NstjaxError: for a style that is not there.
+        NstjaxError: if a style does not exist.
     """
     names = styles or examples.style_names()
     listed = [picture for name in names for picture in list_pictures(name)]
@@ -77,14 +77,14 @@ def method_cells(
     """A cell for each method, all in one style.
 
     Args:
-        styles: one.
-        changes: options by name; methods that do not have them go without.
+        styles: a list with one style.
+        changes: options by name; methods that do not have them ignore them.
 
     Raises:
-        NstjaxError: for an option that no method takes, or another number of styles.
+        NstjaxError: if no method has an option, or there is not exactly one style.
     """
     if not styles or len(styles) != 1:
-        raise NstjaxError("--sheet methods paints in one style; give it by --style")
+        raise NstjaxError("--sheet methods paints in one style; give it with --style")
     given = {name: value for name, value in changes.items() if value is not None}
     taken = {method: _taken(method, given) for method in METHODS}
     for name, value in given.items():
@@ -116,21 +116,21 @@ def paint_sheet(
 ) -> int:
     """Paints every cell and writes the sheet; returns the exit status.
 
-    A picture that cannot be painted is reported and left out. The first Ctrl-C,
+    Pictures that cannot be painted are reported and skipped. The first Ctrl-C,
     SIGTERM or SIGHUP leaves a sheet of the pictures so far.
 
     Args:
         cells: from `style_cells` or `method_cells`.
-        options: the command line's.
-        tell: takes messages for the user.
-        reports: is told of the sheet.
+        options: the command line's options.
+        tell: called with messages for the user.
+        reports: receives the outcome.
 
     Raises:
-        NstjaxError: for anything that cannot be used.
+        NstjaxError: if anything cannot be used.
     """
     for name in _REFUSED:
         if getattr(options, name):
-            raise NstjaxError(f"--{name.replace('_', '-')} has no place in a --sheet")
+            raise NstjaxError(f"--{name.replace('_', '-')} cannot be used with --sheet")
     if len(options.content) > 1 or len(list_pictures(options.content[0])) > 1:
         raise NstjaxError("a sheet shows one photograph; give one --content")
     (name,) = list_pictures(options.content[0])
@@ -166,7 +166,7 @@ def paint_sheet(
     if stopped:
         tell(f"stopped; {job.output} has {len(painted)} of {len(cells)} pictures")
         return 128 + stopped
-    tell(f"wrote {job.output}, {len(painted)} pictures, after {seconds:.1f} s")
+    tell(f"wrote {job.output}, {len(painted)} pictures, in {seconds:.1f} s")
     return USAGE_ERROR if failed else 0
 
 
@@ -177,12 +177,12 @@ def _paint_cells(
     options: argparse.Namespace,
     tell: Callable[[str], None],
 ) -> tuple[list[tuple[str, np.ndarray]], int, int]:
-    """Labels and pictures, how many failed, and the signal that ended it, or 0."""
+    """Labels and pictures, the number of failures, and the ending signal, or 0."""
     painted: list[tuple[str, np.ndarray]] = []
     networks: dict[str, Any] = {}
     failed = 0
     bar = tqdm(total=len(cells), unit="picture", disable=options.quiet, file=sys.stderr)
-    # Nothing is lost before the first picture is there.
+    # Before the first picture is painted, nothing is lost.
     with bar, StopRequest(armed=False) as stop:
 
         def on_progress(progress: Progress) -> bool:
@@ -208,7 +208,7 @@ def _paint_cells(
                 if outcome.reason != "interrupted":
                     painted.append((cell.label, planning.finish(plan, outcome.image)))
             except Exception as error:
-                # One bad picture, whatever is bad about it, does not stop the others.
+                # A picture that fails for any reason does not stop the others.
                 reason = describe(error)
                 with bar.external_write_mode(file=sys.stderr):
                     print(f"nstjax: error: {cell.label}: {reason}", file=sys.stderr)
@@ -229,10 +229,10 @@ def compose(
     """Puts labelled pictures side by side.
 
     Args:
-        pictures: labels, and pictures [H, W, 3] in [0, 1]; those of another size
-            are fitted into a cell.
+        pictures: labels, and pictures [H, W, 3] in [0, 1]; those of another size are
+            fitted into a cell.
         size: (height, width) of a cell.
-        columns: how many there are; by default as many as make a wide sheet.
+        columns: the number of columns; by default chosen for a wide sheet.
 
     Returns:
         The sheet, [H, W, 3] in [0, 1].
@@ -269,7 +269,7 @@ def _fit(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 
 def _shorten(text: str, fits: Callable[[str], bool]) -> str:
-    """A text, with an ellipsis in its middle where it does not fit."""
+    """A text, with an ellipsis in the middle if it does not fit."""
     kept = len(text)
     shortened = text
     while not fits(shortened) and kept > 1:

@@ -1,8 +1,8 @@
 """Standard streams that never stop a command.
 
-A picture is worth more than the report of how it comes along: where standard error
-is closed, full, or read by nobody any more, what would be written is dropped.
-Standard output is treated so only where its reader has gone, as `head` does.
+A picture is worth more than its progress report: if standard error is closed, full or
+no longer read, output to it is dropped. For standard output, this happens only if its
+reader has gone, as with `head`.
 """
 
 import contextlib
@@ -14,7 +14,7 @@ from typing import Any
 
 @contextlib.contextmanager
 def reliable_streams() -> Iterator[None]:
-    """Replaces `sys.stdout` and `sys.stderr` for as long as the block runs."""
+    """Replaces `sys.stdout` and `sys.stderr` while the block runs."""
     _open_closed_descriptors()
     before = sys.stdout, sys.stderr
     sys.stdout = _Stream(sys.stdout or _devnull(), dropped=BrokenPipeError)
@@ -28,12 +28,12 @@ def reliable_streams() -> Iterator[None]:
 
 
 class _Stream:
-    """A text stream that drops what cannot be written, for good."""
+    """A text stream that drops its output once writing has failed."""
 
     def __init__(self, stream: Any, *, dropped: type | tuple[type, ...]) -> None:
         self._stream, self._dropped = stream, dropped
         if hasattr(stream, "reconfigure"):
-            # Names of files may hold anything.
+            # File names may contain anything.
             stream.reconfigure(errors="backslashreplace")
 
     def __getattr__(self, name: str) -> Any:
@@ -58,7 +58,7 @@ class _Stream:
                 raise
 
     def _give_up(self) -> None:
-        """Lets what is still in the buffer go nowhere, now and when Python ends."""
+        """Discards what is still in the buffer, now and when Python ends."""
         try:
             nowhere = os.open(os.devnull, os.O_WRONLY)
             os.dup2(nowhere, self._stream.fileno())
@@ -72,9 +72,9 @@ def _devnull() -> Any:
 
 
 def _open_closed_descriptors() -> None:
-    """Without this the next file to be opened would take a closed stream's place."""
+    """Opens closed streams, whose place the next opened file would otherwise take."""
     for descriptor in (0, 1, 2):
         try:
             os.fstat(descriptor)
         except OSError:
-            os.open(os.devnull, os.O_RDWR)  # takes the lowest that is free
+            os.open(os.devnull, os.O_RDWR)  # uses the lowest free descriptor

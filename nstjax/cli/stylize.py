@@ -1,4 +1,4 @@
-"""``nstjax stylize``: one picture, or a folder of them, in the style of another."""
+"""``nstjax stylize``: paints a picture, or a folder, in the style of another."""
 
 import argparse
 import json
@@ -25,7 +25,7 @@ _METHOD = "adain"
 _STYLES, _METHODS = SHEETS
 _DEMONSTRATION = {"content": ["chelsea"], "style": ["night"]}
 
-# Options of the command line that are leaves of the method's config.
+# Command-line options that are entries of the method's config.
 _LEAVES = (
     "iterations",
     "optimizer",
@@ -78,12 +78,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _check_options(options: argparse.Namespace, overrides: Sequence[str]) -> None:
-    """Checks what needs no further imports, and fills in the demonstration."""
+    """Does the checks that need no further imports, and fills in the demonstration."""
     for number, argument in enumerate(overrides):
         if not argument.startswith("-") and not _is_value(overrides, number):
             raise NstjaxError(
-                f"{argument!r} belongs to no option; --content takes pictures and "
-                "folders"
+                f"{argument!r} does not belong to an option; give pictures and "
+                "folders with --content"
             )
         if argument.startswith("-") and not argument.startswith("--config."):
             raise NstjaxError(
@@ -97,7 +97,9 @@ def _check_options(options: argparse.Namespace, overrides: Sequence[str]) -> Non
     if options.style is None and options.sheet == _STYLES:
         options.style = []
     if options.config and options.method:
-        raise NstjaxError("give --method or --config, not both: a config has a method")
+        raise NstjaxError(
+            "give --method or --config, not both: a config names its method"
+        )
     if options.config and options.preset:
         raise NstjaxError(
             "give --preset or --config, not both: a config names its preset itself, as "
@@ -105,7 +107,7 @@ def _check_options(options: argparse.Namespace, overrides: Sequence[str]) -> Non
         )
     for name in ("workers", "results"):
         if getattr(options, name) is not None and not options.cluster:
-            raise NstjaxError(f"--{name} is for --cluster")
+            raise NstjaxError(f"--{name} needs --cluster")
     if options.cluster and options.style is None:
         options.style = []  # a manifest may name its own
     for name in ("content", "style"):
@@ -115,23 +117,23 @@ def _check_options(options: argparse.Namespace, overrides: Sequence[str]) -> Non
         if "" in (getattr(options, name) or ()):
             raise NstjaxError(f"--{name} was given an empty name: name a picture")
     for name, value in vars(options).items():
-        if value == "":  # a variable of a shell that is not set, say
+        if value == "":  # for example from an unset shell variable
             raise NstjaxError(f"--{name.replace('_', '-')} was given an empty value")
     if options.sheet_columns and not options.sheet:
-        raise NstjaxError("--sheet-columns is for --sheet")
+        raise NstjaxError("--sheet-columns needs --sheet")
     if options.sheet == _METHODS:
         given = [f"--{n}" for n in ("method", "config", "preset") if vars(options)[n]]
         if given or overrides:
             raise NstjaxError(
-                f"{[*given, *overrides][0]} is of one method; --sheet methods paints "
-                "by all of them"
+                f"{[*given, *overrides][0]} applies to one method, but --sheet "
+                "methods uses all of them"
             )
 
 
 def _read_leaves(
     options: argparse.Namespace, overrides: Sequence[str]
 ) -> dict[str, Any]:
-    # Imported here, so that --help and mistakes are answered at once.
+    # Imported here, so that --help and errors in options are fast.
     from nstjax.methods.options import method_options
 
     masks = options.mask or ()
@@ -145,8 +147,8 @@ def _read_leaves(
     seen = leaves.get("depth_weight") or options.show_depth or "depth" in masks
     if options.depth_model and not seen:
         raise NstjaxError(
-            f"--depth-model is for --depth-weight, gatys-depth, --mask depth and "
-            f"--show-depth; {leaves['method']} sees no depth as it is"
+            "--depth-model needs --depth-weight, gatys-depth, --mask depth or "
+            f"--show-depth; {leaves['method']} alone does not use depth"
         )
     return leaves
 
@@ -200,7 +202,7 @@ def _paint(
             if given:
                 raise NstjaxError(
                     f"{name} is for methods that optimise; {leaves['method']} paints "
-                    "at once"
+                    "in a single pass"
                 )
     _check_saving(jobs, options)
     if options.style_blend:
@@ -213,14 +215,14 @@ def _paint(
     if options.save_style:
         _check_save_style(jobs, there, leaves, options)
         if there and not options.overwrite and Path(options.save_style).exists():
-            tell(f"{options.save_style} was there already, and is kept")
+            tell(f"{options.save_style} already exists and is kept")
     _check_outputs(jobs, leaves, options)
     for job in there:
         reports.there(job)
     if there:
-        tell(f"{len(there)} pictures were there already")
+        tell(f"{len(there)} pictures already existed")
     if unfinished := sum(job.state.is_file() for job in there):
-        tell(f"{unfinished} of them are unfinished; --resume goes on with those")
+        tell(f"{unfinished} of them are unfinished; use --resume to continue them")
     return _run_jobs(jobs, there, leaves, options, tell, reports)
 
 
@@ -259,16 +261,16 @@ def _run_jobs(
             reports.failed(job, str(stop))
             return stop.status
         except Exception as error:
-            # Whatever is bad about it. What is there is refused before it is painted.
+            # For any reason. Existing outputs are refused before painting.
             if len(jobs) > 1 and is_made_elsewhere(job, options):
-                tell(f"{job.output} has been made by another process meanwhile")
+                tell(f"{job.output} was made by another process in the meantime")
                 reports.there(job)
                 continue
             reason = describe(error)
             reports.failed(job, reason)
             if len(jobs) == 1:
                 raise
-            # One bad picture does not stop the others.
+            # A picture that fails does not stop the others.
             print(
                 f"nstjax: error: {job.output} could not be made: {reason}",
                 file=sys.stderr,
@@ -276,9 +278,9 @@ def _run_jobs(
             failed += 1
             continue
         seconds = time.perf_counter() - begin
-        tell(f"wrote {job.output} after {seconds:.1f} s")
+        tell(f"wrote {job.output} in {seconds:.1f} s")
         if options.json:
-            # Fewer evaluations than were asked for, where the time was over.
+            # Fewer evaluations than requested, if the time was over.
             reports.made(job, record["size"], seconds, **_how_far(record))
         if options.trace:
             try:
@@ -289,18 +291,20 @@ def _run_jobs(
                     reports.name,
                 )
             except NstjaxError as error:
-                # The picture, which is what counts, has been written.
+                # The picture, which is what matters, has been written.
                 warnings.warn(str(error), NstjaxWarning, stacklevel=2)
     return _status(failed, len(jobs))
 
 
 def _batch_size(jobs, leaves: dict[str, Any], options) -> int:
-    """How many pictures to paint together; 0 where only one at a time can be made."""
+    """How many pictures to paint together; 0 if only one at a time is possible."""
     from nstjax.methods.table import method_of
 
     together = method_of(leaves).paints_batches
     if options.batch_size and not together:
-        raise NstjaxError("--batch-size is for adain, adain-lap and adain-depth")
+        raise NstjaxError(
+            "--batch-size works with adain, adain-lap and adain-depth only"
+        )
     if len(jobs) < 2 or not together or options.mask or options.show_depth:
         return 0
     if options.batch_size:
@@ -327,19 +331,20 @@ def _check_save_style(jobs, there, leaves: dict[str, Any], options) -> None:
         len(job.styles) > 1 for job in everything
     ):
         raise NstjaxError(
-            f"--save-style keeps one style of a method of one pass ({one_pass_names()})"
+            "--save-style saves one style for a feed-forward method "
+            f"({one_pass_names()})"
         )
     if len({job.styles for job in everything}) > 1:
-        raise NstjaxError("--save-style keeps one style, not a folder of them")
+        raise NstjaxError("--save-style saves one style, not a folder of them")
     check_saving(path, leaves["stroke_scale"])
     if not path.parent.is_dir():
         raise NstjaxError(f"{path} cannot be written: its folder does not exist")
-    # A folder's run that goes on keeps the style that it began with.
+    # A resumed folder keeps the style that it started with.
     refuse_to_overwrite(path, overwrite=options.overwrite or bool(there))
 
 
 def _check_outputs(jobs, leaves: dict[str, Any], options) -> None:
-    """Checks that nothing the run writes is written twice, or is what it reads."""
+    """Checks that no output of the run is written twice or is an input."""
     from nstjax.cli.jobs import on_the_way_to
     from nstjax.cli.outputs import check_distinct
 
@@ -367,7 +372,7 @@ def _check_outputs(jobs, leaves: dict[str, Any], options) -> None:
 
 
 def _is_value(arguments: Sequence[str], number: int) -> bool:
-    """Whether an argument is the value of a --config.KEY before it."""
+    """Whether an argument is the value of a preceding --config.KEY."""
     before = arguments[number - 1] if number else ""
     return before.startswith("--config.") and "=" not in before
 
@@ -381,7 +386,7 @@ def _check_saving(jobs, options) -> None:
         ):
             if getattr(options, name) is not None and not has:
                 raise NstjaxError(
-                    f"{job.output} has no {name} to choose; --{name} is for .jpg"
+                    f"{job.output} has no {name} setting; --{name} is for .jpg"
                     + (" and .webp" if name == "quality" else "")
                 )
 
@@ -397,7 +402,7 @@ def _check_trace(jobs, options) -> None:
 
 
 def _how_far(record: dict[str, Any]) -> dict[str, Any]:
-    """What a method that optimises came to; nothing of others."""
+    """The progress of a method that optimises; empty for others."""
     if not record["evaluations"]:
         return {}
     return {"evaluations": len(record["evaluations"]), "reason": record["reason"]}

@@ -1,4 +1,4 @@
-"""``nstjax train``: trains what a config describes."""
+"""``nstjax train``: trains a network from a config."""
 
 import os
 import shlex
@@ -23,10 +23,10 @@ misspelt one is refused. To continue a stopped run, give the same command
 again. Without data of your own, try --config.data=demo.
 """
 _LOST = (
-    "another process of the run was lost; give all of them the same command again, "
-    "which goes on from the last checkpoint"
+    "another process of the run was lost; start all of them again with the same "
+    "command, which continues from the last checkpoint"
 )
-# What jax and the libraries below it say of one that has gone.
+# The messages of jax and its libraries about a lost process.
 _SIGNS = ("connection closed", "connection reset", "gloo", "heartbeat", "barrier")
 
 
@@ -68,7 +68,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     config = load_config(options.config, rest)
     if "task" not in config:
         raise NstjaxError(
-            f"{options.config} is no training config; use it with stylize.py"
+            f"{options.config} is not a training config; use it with stylize.py"
         )
     xla.set_flags()
     set_compile_cache(use=not options.no_compile_cache)
@@ -95,7 +95,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         stages = []
     for stage in stages:
         if not stage.last and stage.exported.is_file():
-            # Done before, as long as it was with the same settings.
+            # Already done, if it was with the same settings.
             check(stage.workdir, stage.config)
             continue
         task = make_task(stage.config)
@@ -113,15 +113,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
             except Stopped as stop:
                 watcher.close()
                 if first:
-                    what = f"{workdir} has it all, and the same command goes on"
+                    what = f"{workdir} holds everything; repeat the command to continue"
                     if not has_checkpoint(stage.workdir):
-                        what = "nothing had been trained yet"
+                        what = "no step had been trained yet"
                     print(f"nstjax: stopped; {what}", file=sys.stderr)
                 return stop.status
             except Exception as error:
                 if jax.process_count() > 1 and _is_of_another_process(error):
                     print(f"nstjax: error: {_LOST}", file=sys.stderr, flush=True)
-                    # At its end jax would wait for the process that is gone.
+                    # At exit, jax would wait for the lost process.
                     os._exit(USAGE_ERROR)
                 raise
     if first:
@@ -130,13 +130,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _is_of_another_process(error: Exception) -> bool:
-    """Whether an error says that a process of the run does not answer any more."""
+    """Whether an error says that a process of the run no longer responds."""
     text = str(error).lower()
     return not isinstance(error, NstjaxError) and any(sign in text for sign in _SIGNS)
 
 
 def _join_hosts(text: str) -> None:
-    """Connects to the other processes of a run; before jax computes anything."""
+    """Connects to the other processes of a run, before jax computes anything."""
     import jax
 
     given: dict[str, Any] = {}

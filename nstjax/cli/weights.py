@@ -1,4 +1,4 @@
-"""``nstjax weights``: published networks, fetched, checked and converted."""
+"""``nstjax weights``: fetches, checks and converts published networks."""
 
 from collections.abc import Sequence
 
@@ -83,7 +83,7 @@ def _get(options) -> int:
             overwrite=options.overwrite,
             progress=not options.quiet,
         )
-        before = ", was there already" if there else ""
+        before = ", already fetched" if there else ""
         print(f"{path}: {entry.publisher.licence}{before}")
     return 0
 

@@ -1,6 +1,6 @@
-"""Painting on a cluster: by Ray, or by whatever engine calls a function on batches.
+"""Painting on a cluster, with Ray or any engine that calls a function on batches.
 
-Nothing here imports jax before it paints: a worker first says how many cores it has.
+jax is imported only when painting starts, after a worker has set its number of cores.
 """
 
 from nstjax.cluster.dataset import stylize_dataset

@@ -1,4 +1,4 @@
-"""Checks of what painters are told, before anything is loaded; jax is not imported."""
+"""Checks of painters' options before anything is loaded, without importing jax."""
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,12 +12,12 @@ from nstjax.io.images import CHROMA
 from nstjax.methods.memory.amounts import parse_amount
 from nstjax.methods.values import number, whole_number
 
-# What is kept of the content's EXIF data.
+# Which EXIF data of the content are kept.
 _EXIF = ("drop", "no-location", "keep")
 
 
 def check_worker(batch_size: Any, threads: Any, memory_share: Any) -> None:
-    """Checks what a worker may take.
+    """Checks the resources of a worker.
 
     Raises:
         NstjaxError: if a count is below 1, or the share is not above 0 and at most 1.
@@ -32,10 +32,10 @@ def check_worker(batch_size: Any, threads: Any, memory_share: Any) -> None:
 
 
 def check_options(options: Mapping[str, Any]) -> None:
-    """Checks options of files; the method's own are checked where it is known.
+    """Checks options for files; the method's own are checked elsewhere.
 
     Raises:
-        NstjaxError: for a value that is out of range, or no such option's.
+        NstjaxError: if a value is out of range or of the wrong kind.
     """
     given = {name: value for name, value in options.items() if value is not None}
     quality = given.get("quality", 1)
@@ -66,13 +66,15 @@ def path_of(row: Any, name: str) -> str:
     """The file, URL or example that a row names.
 
     Raises:
-        NstjaxError: if it names none.
+        NstjaxError: if it does not name one.
     """
     if not isinstance(row, Mapping):
-        raise NstjaxError(f"a row has content and output by name, and is not {row!r}")
+        raise NstjaxError(
+            f"a row must map names such as content and output to values, but is {row!r}"
+        )
     path = row.get(name)
     if not isinstance(path, str | os.PathLike) or not str(path):
-        raise NstjaxError(f"the row has no {name} that names a file: {path!r}")
+        raise NstjaxError(f"the row's {name} must name a file, but is {path!r}")
     return str(path)
 
 
@@ -80,25 +82,23 @@ def styles_of(given: Any) -> tuple[str, ...]:
     """One style, or several, by their names.
 
     Raises:
-        NstjaxError: if they are no names of files.
+        NstjaxError: if they are not names of files.
     """
     one = isinstance(given, str | os.PathLike)
     styles = (given,) if one else tuple(given) if isinstance(given, Iterable) else ()
     if not styles or not all(isinstance(path, str | os.PathLike) for path in styles):
-        raise NstjaxError(f"a style is a file, or a list of files, not {given!r}")
+        raise NstjaxError(f"a style must be a file or a list of files, not {given!r}")
     return tuple(map(str, styles))
 
 
 def check_apart(output: str, inputs: Iterable[str]) -> None:
-    """Checks that a file to be replaced is none that is read for it.
+    """Checks that an output is not one of its own inputs.
 
     Raises:
         NstjaxError: if it is.
     """
     if _place(output) in map(_place, inputs):
-        raise NstjaxError(
-            f"{output} would be written over an input; choose another output"
-        )
+        raise NstjaxError(f"{output} would overwrite an input; choose another output")
 
 
 def _place(path: str) -> str:

@@ -1,4 +1,4 @@
-"""Local copies of remote files, for networks and decoders that take files."""
+"""Local copies of remote files, for code that needs local files."""
 
 import contextlib
 import os
@@ -14,15 +14,15 @@ from pathlib import Path, PurePosixPath
 from nstjax.cluster import files
 from nstjax.errors import NstjaxError
 
-# Remote files that are read at the same time.
+# How many remote files are read at the same time.
 _READERS = 16
 
 
 class Copies:
-    """A folder of copies of remote files; local ones stand for themselves.
+    """A folder of copies of remote files; local files are used directly.
 
     Args:
-        most: how many are kept, those used last; None for all.
+        most: how many recently used copies to keep; None for all.
     """
 
     def __init__(self, most: int | None = None) -> None:
@@ -38,7 +38,7 @@ class Copies:
             shutil.rmtree(self._made, ignore_errors=True)
 
     def fetch(self, paths: Iterable[str]) -> None:
-        """Copies those that are remote and not here yet; `local` tells of failures."""
+        """Copies remote files that are missing here; `local` reports failures."""
         wanted = {path for path in paths if files.is_remote(path)}
         missing = sorted(path for path in wanted if path not in self._local)
         if missing:
@@ -48,7 +48,7 @@ class Copies:
                 self._local.update(zip(missing, copies, strict=True))
         for path in wanted:
             self._local.move_to_end(path)
-            # Stores may answer the next time.
+            # Stores may respond the next time.
             if isinstance(self._local[path], Exception) and path not in missing:
                 self._local[path] = self._copy(path)
         while self._most is not None and len(self._local) > max(
@@ -59,7 +59,7 @@ class Copies:
                 os.unlink(local)
 
     def local(self, path: str) -> str:
-        """The local file that has what is in a file.
+        """The local file with a file's content.
 
         Raises:
             NstjaxError: if it could not be copied.
@@ -70,7 +70,7 @@ class Copies:
         return found
 
     def named(self, error: Exception) -> Exception:
-        """An error that names files as they were given."""
+        """The error with files named as they were given."""
         if not isinstance(error, NstjaxError):
             return error
         text = str(error)
@@ -80,7 +80,7 @@ class Copies:
 
     @contextlib.contextmanager
     def written(self, path: str) -> Iterator[Path]:
-        """A local file to write, which is sent to its URL afterwards."""
+        """A local file to write, which is then sent to its URL."""
         if not files.is_remote(path):
             yield Path(path)
             return
@@ -97,7 +97,7 @@ class Copies:
             return error
 
     def _folder(self) -> Path:
-        """Made when it is needed first; it goes when nobody has it any more."""
+        """The folder, created when first needed and deleted when no longer used."""
         if self._made is None:
             self._made = Path(tempfile.mkdtemp(prefix="nstjax-"))
             weakref.finalize(self, shutil.rmtree, self._made, ignore_errors=True)

@@ -19,31 +19,32 @@ def stylize_dataset(
     tries: int = 2,
     **options: Any,
 ) -> "ray.data.Dataset":
-    """Paints a dataset's rows with a pool of Ray actors, when its results are read.
+    """Paints a dataset's rows with a pool of Ray actors, when the results are read.
 
     Only rows and results pass through Ray; actors read and write the pictures. They
-    keep networks, programs and styles, so that rows of one size should be neighbours.
+    keep networks, programs and styles, so rows of the same size should be adjacent.
 
     Args:
         dataset: rows with the columns of `BatchPainter`.
-        workers: how many actors, or the least and the most of them.
-        rows_at_once: rows that an actor gets at a time; None for whole blocks.
-        cpus_per_worker, gpus_per_worker: what each reserves. Without GPUs jax starts
-            as many threads as CPUs.
-        tries: how often rows are given to an actor whose actors die. Then they have no
-            result, where ``DataContext.max_errored_blocks`` allows that.
+        workers: the number of actors, or the smallest and largest number.
+        rows_at_once: how many rows an actor gets at a time; None for whole blocks.
+        cpus_per_worker, gpus_per_worker: what each actor reserves. Without GPUs, jax
+            starts as many threads as CPUs.
+        tries: how often rows are tried if their actors die. After that they have no
+            result, if ``DataContext.max_errored_blocks`` allows that.
         **options: see `BatchPainter`.
 
     Returns:
         A dataset with the columns that `BatchPainter` returns, one row for each row.
 
     Raises:
-        NstjaxError: if Ray Data is not installed, or for what `BatchPainter` refuses.
+        NstjaxError: if Ray Data is not installed, or `BatchPainter` refuses the
+            options.
     """
     data = ray_data()
     if not gpus_per_worker:
         options.setdefault("threads", max(1, round(cpus_per_worker)))
-    BatchPainter(**options)  # refuses here what every actor would refuse
+    BatchPainter(**options)  # raises the errors that every actor would raise
     least, most = (workers, workers) if isinstance(workers, int) else workers
     return dataset.map_batches(
         BatchPainter,

@@ -1,7 +1,7 @@
 """Files that are local, or named by a URL such as ``s3://bucket/photo.jpg``.
 
-What URLs mean is fsspec's concern; each kind of store needs its package (s3fs, gcsfs,
-adlfs and the like).
+URLs are resolved by fsspec; each kind of store needs its package (s3fs, gcsfs, adlfs
+and the like).
 """
 
 import contextlib
@@ -16,22 +16,22 @@ from nstjax.errors import NstjaxError
 from nstjax.io.files import write_atomically
 from nstjax.io.images import PICTURE_SUFFIXES, list_images
 
-# Stores in which a file appears when all of it has arrived.
+# Stores in which a file appears only when it is complete.
 _ATOMIC = {"s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "adl", "oss"}
 
 
 def is_remote(path: str) -> bool:
-    """Whether a path is a URL of another store than this machine's file systems."""
+    """Whether a path is a URL outside of this machine's file systems."""
     return "://" in path and not path.startswith("file://")
 
 
 def absolute(path: str, base: str = "") -> str:
-    """A path that means the same in every process; URLs do already.
+    """An absolute path, which means the same in every process, like a URL.
 
     Args:
         path: a path or a URL.
-        base: the folder, or URL of one, that relative paths begin at; by default
-            the current one.
+        base: the folder, or its URL, that relative paths start from; by default the
+            current one.
     """
     path = path.removeprefix("file://")
     if is_remote(path) or not base:
@@ -42,12 +42,12 @@ def absolute(path: str, base: str = "") -> str:
 
 
 def parent(path: str) -> str:
-    """The folder, or URL of one, that a file is in."""
+    """The folder of a file, or its URL."""
     return path.rpartition("/")[0] if is_remote(path) else os.path.dirname(path)
 
 
 def stem(path: str) -> str:
-    """A file's name without its ending."""
+    """A file's name without its suffix."""
     return PurePosixPath(path).stem if is_remote(path) else Path(path).stem
 
 
@@ -70,7 +70,7 @@ def exists(path: str) -> bool:
 
 
 def list_files(folder: str) -> list[str]:
-    """The files directly in a folder, sorted; none where there is no such folder."""
+    """The files directly in a folder, sorted; none if the folder does not exist."""
     if not is_remote(folder):
         try:
             with os.scandir(folder) as entries:
@@ -109,7 +109,7 @@ def list_pictures_in(folder: str) -> list[str]:
 
 
 def read_bytes(path: str) -> bytes:
-    """All of a file.
+    """The content of a file.
 
     Raises:
         NstjaxError: if it cannot be read.
@@ -122,7 +122,7 @@ def read_bytes(path: str) -> bytes:
 
 
 def write_bytes(path: str, data: bytes) -> None:
-    """Writes a file, all or nothing, in place of an older one.
+    """Writes a file atomically, replacing an older one.
 
     Raises:
         NstjaxError: if it cannot be written.
@@ -137,7 +137,7 @@ def write_bytes(path: str, data: bytes) -> None:
 
 
 def fetch(path: str, folder: Path) -> Path:
-    """Copies a remote file into a local folder, under its own ending.
+    """Copies a remote file to a local folder, with its own suffix.
 
     Raises:
         NstjaxError: if it cannot be read.
@@ -150,7 +150,7 @@ def fetch(path: str, folder: Path) -> Path:
 
 
 def send(local: Path, path: str) -> None:
-    """Copies a local file to a URL, where it appears when it is complete.
+    """Copies a local file to a URL, where it appears only when it is complete.
 
     Raises:
         NstjaxError: if it cannot be written.
@@ -186,13 +186,13 @@ def _open_store(url: str) -> tuple[Any, str]:
     except ValueError as error:
         kind = url.partition("://")[0]
         raise NstjaxError(
-            f"{url} cannot be opened: {kind} is no kind of store that is known"
+            f"{url} cannot be opened: {kind} is not a known kind of store"
         ) from error
 
 
 @contextlib.contextmanager
 def _explained(path: str, done: str = "read") -> Iterator[None]:
-    """Turns what stores raise, which is nearly anything, into one sentence."""
+    """Turns the errors of stores, of any type, into a one-sentence NstjaxError."""
     try:
         yield
     except NstjaxError:

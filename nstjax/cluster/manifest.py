@@ -1,4 +1,4 @@
-"""Which pictures to paint: a table of contents, styles, outputs and options."""
+"""Manifests: tables of contents, styles, outputs and options to paint."""
 
 import json
 import os
@@ -15,7 +15,7 @@ from nstjax.io.files import fit_name
 # One file, URL or example, or several.
 _Names = str | os.PathLike | Sequence[str | os.PathLike]
 MANIFESTS = (".parquet", ".jsonl", ".txt")
-# Also width and height, which save reading the pictures' headers.
+# Also width and height, with which the pictures' headers need not be read.
 COLUMNS = ("content", "style", "output", "options", "width", "height")
 
 
@@ -32,26 +32,26 @@ def read_manifest(
         contents: one or several of: a picture; a folder; a manifest of rows with the
             columns "content", "style", "output" and "options", as Parquet
             (``.parquet``) or JSON lines (``.jsonl``); a list of pictures, one a line
-            (``.txt``). Local, or URLs. Contents and styles of a manifest begin at its
-            own folder.
-        style: for rows without one: a picture, or several to blend.
-        output: the folder that outputs begin at; rows without an output are named
-            after their contents.
-        format: the ending of those names.
+            (``.txt``). Local, or URLs. Contents and styles in a manifest are relative
+            to its own folder.
+        style: the style for rows without one: a picture, or several to blend.
+        output: the folder that outputs are relative to; rows without an output are
+            named after their contents.
+        format: the suffix of those names.
 
     Returns:
         Rows with absolute "content", "style" (a list) and "output", and "options"
         (JSON), for `stylize_dataset` and `BatchPainter`.
 
     Raises:
-        NstjaxError: for what cannot be read, a row without a style or a content, or
-            an output that is named twice or is an input.
+        NstjaxError: if something cannot be read, a row has no style or content, or an
+            output occurs twice or is an input.
     """
     given = _as_list(contents)
     default = [_picture(path) for path in _as_list(style)]
     rows = [row for path in given for row in _rows_of(path)]
     if not rows:
-        raise NstjaxError(f"{', '.join(given)} lists no picture")
+        raise NstjaxError(f"{', '.join(given)} lists no pictures")
     _name_outputs(rows, str(output) if output else None, f".{format}")
     for row in rows:
         if row["style"] is None:
@@ -94,7 +94,7 @@ def _read_parquet(path: str) -> Iterator[Mapping[str, Any]]:
     try:
         table = parquet.read_table(pa.BufferReader(files.read_bytes(path)))
     except pa.ArrowException as error:
-        raise NstjaxError(f"{path} is no Parquet file that can be read") from error
+        raise NstjaxError(f"{path} is not a readable Parquet file") from error
     for batch in table.to_batches(max_chunksize=10_000):
         yield from batch.to_pylist()
 
@@ -105,11 +105,11 @@ def _read_json_lines(path: str) -> Iterator[Mapping[str, Any]]:
             row = json.loads(line)
         except ValueError as error:
             raise NstjaxError(
-                f"row {number} of {path} is no JSON; write an object on each line"
+                f"row {number} of {path} is not JSON; write one object on each line"
             ) from error
         if not isinstance(row, Mapping):
             raise NstjaxError(
-                f"row {number} of {path} is no JSON object; write one on each line"
+                f"row {number} of {path} is not a JSON object; write one on each line"
             )
         yield row
 
@@ -120,10 +120,10 @@ def _read_list(path: str) -> Iterator[Mapping[str, Any]]:
 
 def _lines(path: str) -> list[str]:
     try:
-        # Editors on Windows begin a file with a byte order mark.
+        # Editors on Windows write a byte order mark.
         text = files.read_bytes(path).decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise NstjaxError(f"{path} is no text in UTF-8") from error
+        raise NstjaxError(f"{path} is not UTF-8 text") from error
     return [line for line in text.split("\n") if line.strip()]
 
 
@@ -138,7 +138,8 @@ def _row(given: Mapping[str, Any], where: str, base: str) -> dict[str, Any]:
     unknown = sorted(set(given) - set(COLUMNS))
     if unknown:
         raise NstjaxError(
-            f"{where} has the column {unknown[0]!r}; known are {', '.join(COLUMNS)}"
+            f"{where} has the unknown column {unknown[0]!r}; the known ones are "
+            f"{', '.join(COLUMNS)}"
         )
     content, style = given.get("content"), given.get("style")
     if not isinstance(content, str) or not content:
@@ -148,14 +149,14 @@ def _row(given: Mapping[str, Any], where: str, base: str) -> dict[str, Any]:
     if not known or not all(isinstance(path, str) for path in styles):
         raise NstjaxError(f"the style of {where} is neither a picture nor a list")
     if not isinstance(given.get("output"), str | None):
-        raise NstjaxError(f"the output of {where} is no name of a file")
+        raise NstjaxError(f"the output of {where} is not the name of a file")
     sizes = {}
     for name in ("width", "height"):
         value = given.get(name)
         if isinstance(value, float) and value.is_integer():
-            value = int(value)  # as pandas writes columns with gaps
+            value = int(value)  # pandas writes columns with gaps as floats
         if isinstance(value, bool) or not isinstance(value, int | None):
-            raise NstjaxError(f"the {name} of {where} is no whole number")
+            raise NstjaxError(f"the {name} of {where} is not a whole number")
         sizes[name] = value
     options = given.get("options")
     if not isinstance(options, str | None):
@@ -170,9 +171,9 @@ def _row(given: Mapping[str, Any], where: str, base: str) -> dict[str, Any]:
 
 
 def _picture(path: str, base: str = "") -> str:
-    """A picture's absolute name; the examples' own names stay."""
+    """A picture's absolute name; the names of examples are kept."""
     found = files.absolute(path, base)
-    # Names of examples are bare ones; a million paths are not looked up among them.
+    # Only bare names can be examples, so a million paths need not be looked up.
     if "." in path or "/" in path:
         return found
     return path if examples.is_meant(path) else found
@@ -181,7 +182,7 @@ def _picture(path: str, base: str = "") -> str:
 def _name_outputs(
     rows: Sequence[dict[str, Any]], folder: str | None, suffix: str
 ) -> None:
-    """Gives every row an absolute output, as folders of pictures get them."""
+    """Gives every row an absolute output, named as for folders of pictures."""
     base = files.absolute(folder) if folder else ""
     unnamed = [row for row in rows if not row["output"]]
     if unnamed and not base:
@@ -199,9 +200,9 @@ def _name_outputs(
 
 
 def _check(rows: Sequence[Mapping[str, Any]]) -> None:
-    """Checks that nothing is written twice, or over an input.
+    """Checks that no output occurs twice or is an input.
 
-    By name only: files of a million pictures are not asked who they are.
+    Only names are compared, since checking a million files would take too long.
     """
     inputs = {row["content"] for row in rows}
     inputs |= {style for row in rows for style in row["style"]}
@@ -210,12 +211,12 @@ def _check(rows: Sequence[Mapping[str, Any]]) -> None:
         output = row["output"]
         if output in seen:
             raise NstjaxError(
-                f"{output} would be written twice in this run; give outputs of their "
-                "own to pictures of the same name"
+                f"{output} would be written twice in this run; give pictures of the "
+                "same name different outputs"
             )
         if output in inputs:
             raise NstjaxError(
-                f"{output} would be written over an input; choose another output"
+                f"{output} would overwrite an input; choose another output"
             )
         seen.add(output)
         if not files.is_remote(output) and not Path(output).suffix:

@@ -1,4 +1,4 @@
-"""The function of a batch that engines call in their workers."""
+"""The batch function that engines call in their workers."""
 
 import dataclasses
 import json
@@ -25,16 +25,17 @@ from nstjax.methods.base import NETWORK_OPTIONS
 from nstjax.ops.cpu import xla
 
 COLUMNS = ("content", "output", "status", "message", "seconds", "worker")
-THERE_ALREADY = "was there already"
-# Options of `nstjax.stylize` that are not the method's own.
+THERE_ALREADY = "already existed"
+# Options of `nstjax.stylize` that do not belong to the method.
 _OF_PICTURES = ("size", "seed", "style_blend", "max_memory", "background")
-# The same, of files as they are written; and what of the content's EXIF they keep.
+# Options for writing files, including the EXIF data that they keep.
 _OF_FILES = ("quality", "chroma", "exif")
-# Options that say which networks are loaded.
+# Options that decide which networks are loaded.
 _OF_NETWORKS = ("method", "depth_weight", *NETWORK_OPTIONS)
-# What is kept in a worker, by use: sets of options, of networks, remote styles.
+# How many recently used items a worker keeps: sets of options, of networks, and remote
+# styles.
 _MOST_OPTIONS, _MOST_NETWORKS, _MOST_STYLES = 64, 4, 64
-# The part of its share of the memory that a worker may fill.
+# The fraction of its share of the memory that a worker may use.
 _FILLED = 0.6
 
 
@@ -54,10 +55,10 @@ class BatchPainter:
         painter = BatchPainter(style="painting.jpg")
         painter([{"content": "photo.jpg", "output": "painted/photo.png"}])
 
-    It loads networks in the process in which it is called first, once for each set of
-    options, and encodes a style once for each size. A picture that is there is not
-    painted again, unless `overwrite` is set; files appear when they are complete.
-    Copies that arrive in one process are one painter, which takes a batch at a time.
+    It loads networks in the process that first calls it, once for each set of options,
+    and encodes a style once for each size. Existing pictures are not painted again
+    unless `overwrite` is set; files appear only when they are complete. Copies in the
+    same process share one painter, which paints one batch at a time.
     """
 
     def __init__(
@@ -71,27 +72,28 @@ class BatchPainter:
         version: str = __version__,
         **options: Any,
     ) -> None:
-        """Remembers how to paint; nothing is loaded yet.
+        """Stores the options; nothing is loaded yet.
 
         Args:
-            style: a file, a URL or an example's name, or several to blend, for rows
-                without a style.
+            style: a file, a URL or an example's name, or several to blend; used for
+                rows without a style.
             overwrite: whether existing outputs are painted again.
-            batch_size: pictures of one size that are painted together; by default
-                4, on accelerators 8 for each.
-            threads: cores that jax uses; by default all that the process may. It is
-                heeded where jax has not been imported before.
-            memory_share: the part of the machine's memory that is this worker's,
-                above 0 and at most 1. Larger pictures are painted in tiles.
-            version: of nstjax where the work was planned; workers must have the same.
-            **options: for all rows, where they have no others: ``method``,
+            batch_size: how many pictures of the same size are painted together; by
+                default 4, or 8 for each accelerator.
+            threads: how many cores jax uses; by default all that the process may use.
+                It has an effect only if jax has not been imported before.
+            memory_share: this worker's share of the machine's memory, above 0 and at
+                most 1. Larger pictures are painted in tiles.
+            version: the version of nstjax that planned the work; workers must have the
+                same.
+            **options: options for all rows, unless a row has its own: ``method``,
                 ``preset``, ``size``, ``seed``, ``style_blend``, ``max_memory`` and
                 the method's own, as for `nstjax.stylize`; ``quality``, ``chroma``
                 and ``exif`` as on the command line, and ``background`` as three
                 numbers in [0, 1].
 
         Raises:
-            NstjaxError: where another version of nstjax planned the work, or for what
+            NstjaxError: if another version of nstjax planned the work, or an option
                 cannot be used for any row.
         """
         if version != __version__:
@@ -120,7 +122,7 @@ class BatchPainter:
         self._styles: Copies | None = None
 
     def __reduce__(self) -> Any:
-        # What was loaded stays where it is.
+        # Loaded networks are not pickled.
         return _make, (self._settings,)
 
     def __call__(self, batch: Any) -> Any:
@@ -133,9 +135,9 @@ class BatchPainter:
                 its JSON).
 
         Returns:
-            Of each row, in the same form: ``content``, ``output``, ``status``
-            ("done" or "failed"), ``message`` (why it failed, in a sentence, or that
-            it was there already), ``seconds``, and ``worker`` (host and process).
+            For each row, in the same form: ``content``, ``output``, ``status``
+            ("done" or "failed"), ``message`` (a sentence saying why it failed, or that
+            it already existed), ``seconds``, and ``worker`` (host and process).
         """
         by_columns = isinstance(batch, Mapping)
         rows = _rows_of(batch) if by_columns else list(batch)
@@ -175,7 +177,7 @@ class BatchPainter:
                     check_apart(output, (content, *styles))
                 item = _Item(number, content, styles, output)
                 groups.setdefault(_options_of(row), []).append(item)
-            except Exception as error:  # whatever it is, it is this row's
+            except Exception as error:  # any error concerns this row only
                 fail(number, error)
         for text, items in groups.items():
             self._paint(text, items, done, fail)
@@ -263,7 +265,7 @@ class BatchPainter:
             )
 
     def _prepare(self, text: str) -> "_Prepared":
-        """What is kept for rows of the same options."""
+        """The prepared options, networks and styles for rows with the same options."""
         if text in self._prepared:
             self._prepared.move_to_end(text)
             return self._prepared[text]
@@ -292,9 +294,9 @@ class _Prepared:
     """Options, networks and encoded styles of rows that have the same options.
 
     Attributes:
-        styles: what was read and encoded last.
-        files: how they are written.
-        max_memory: bytes that the process may take, or None for the usual share.
+        styles: the styles that were read and encoded last.
+        files: the options for writing files.
+        max_memory: how many bytes the process may use, or None for the default share.
     """
 
     def __init__(
@@ -342,13 +344,13 @@ class _Prepared:
         except NstjaxError as error:
             if not self._is_share:
                 raise
-            # Nobody gave the amount that it speaks of.
+            # The user did not give the amount that the message mentions.
             remedy = ", fewer --workers, or a larger --max-memory for each"
             text = str(error).replace(" or a larger --max-memory", remedy)
             raise NstjaxError(text) from error
 
 
-# What copies of painters became in this process: engines may send one with each batch.
+# The painters in this process, by copy: engines may send a copy with each batch.
 _painters: dict[str, BatchPainter] = {}
 
 
@@ -365,23 +367,23 @@ def _rows_of(columns: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def _options_of(row: Mapping[str, Any]) -> str:
-    """A row's options as JSON, the same for the same options.
+    """A row's options as canonical JSON.
 
     Raises:
-        NstjaxError: if they are no options.
+        NstjaxError: if they are not options.
     """
     options = row.get("options")
-    # A missing value is NaN to pandas.
+    # In pandas, a missing value is NaN.
     if options is None or options == "" or isinstance(options, float):
         return "{}"
     try:
         given = json.loads(options) if isinstance(options, str) else dict(options)
-        # Engines give every row the columns that any row has.
+        # Engines give every row all columns that occur in any row.
         kept = {name: value for name, value in given.items() if value is not None}
         return json.dumps(kept, sort_keys=True, default=os.fspath)
     except (ValueError, TypeError, AttributeError) as error:
         raise NstjaxError(
-            f'{options!r} are no options; give a JSON object such as {{"alpha": 0.5}}'
+            f'{options!r} are not options; give a JSON object such as {{"alpha": 0.5}}'
         ) from error
 
 
@@ -389,7 +391,7 @@ def _styles_of(
     row: Mapping[str, Any], default: tuple[str, ...] | None
 ) -> tuple[str, ...]:
     given = row.get("style")
-    # Engines give a row without one NaN, or an empty list.
+    # Engines use NaN, or an empty list, for a missing style.
     absent = given is None or isinstance(given, float)
     if absent or (isinstance(given, Sized) and not len(given)):
         if default is None:

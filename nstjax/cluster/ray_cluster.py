@@ -1,4 +1,4 @@
-"""A Ray cluster for as long as a command runs: joined, or started on this machine."""
+"""Joins a Ray cluster, or starts one on this machine, while a command runs."""
 
 import contextlib
 import logging
@@ -14,9 +14,9 @@ from nstjax.errors import NstjaxError
 from nstjax.interrupts import SIGNALS, Stopped
 from nstjax.io.silence import silent_stderr
 
-# Only names of files pass through a local cluster's object store.
+# Small, since only file names pass through a local cluster's object store.
 _STORE_BYTES = 300_000_000
-# Seconds to wait for an answer of a cluster's head.
+# Seconds to wait for a response from a cluster's head.
 _PATIENCE = 10
 
 
@@ -27,21 +27,23 @@ def joined(
     """Joins a cluster.
 
     Args:
-        address: of its head, such as ``host:6379`` or ``ray://host:10001``; "auto"
-            for the one that RAY_ADDRESS names, as in Ray's own jobs, and where it names
-            none, one of this machine's cores that ends with the command.
-        most: workers that can be of use; memory and cores are shared out among no more.
-        workers: how many shall paint; by default as many as it has CPUs, or GPUs.
+        address: the address of its head, such as ``host:6379`` or ``ray://host:10001``;
+            "auto" for the one that RAY_ADDRESS names, as in Ray's own jobs, or else a
+            local one on this machine's cores that ends with the command.
+        most: the largest useful number of workers; memory and cores are shared among at
+            most these.
+        workers: how many should paint; by default as many as the cluster has CPUs, or
+            GPUs.
 
     Yields:
-        How many workers there may be, and what each reserves, for `stylize_dataset`.
+        The number of workers, and what each reserves, for `stylize_dataset`.
 
     Raises:
         NstjaxError: if it cannot be joined.
     """
     if workers is not None:
         workers = min(workers, most)
-    # Read by Ray when it is imported: nothing is sent to its makers.
+    # Read by Ray when it is imported, so that no usage statistics are sent.
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     os.environ.setdefault("RAY_DATA_LOG_LEVEL", "CRITICAL")
@@ -56,12 +58,12 @@ def joined(
     how: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.CRITICAL}
     try:
         try:
-            # Its C++ prints too much about its own settings.
+            # Its C++ code prints too much about its settings.
             with silent_stderr():
                 _connect(ray, address, workers, how)
-        except SystemExit as error:  # so Ray answers SIGTERM until it has started
+        except SystemExit as error:  # Ray's reaction to SIGTERM until it has started
             raise Stopped(signal.SIGTERM) from error
-        # Ray's own would end the driver before it has saved anything.
+        # Ray's own handler would end the driver before it has saved anything.
         if threading.current_thread() is threading.main_thread():
             for number, handler in handlers.items():
                 signal.signal(number, handler)
@@ -74,7 +76,7 @@ def _connect(ray: Any, address: str, workers: int | None, how: dict[str, Any]) -
     if address == "auto":
         address = os.environ.get("RAY_ADDRESS", "local")
     if address == "local":
-        # Not one that somebody else has running here, which may end before this does.
+        # Not another user's cluster on this machine, which may end before this run.
         ray.init(
             address="local",
             num_cpus=max(_cores(), workers or 0),
@@ -85,21 +87,21 @@ def _connect(ray: Any, address: str, workers: int | None, how: dict[str, Any]) -
         )
         return
     try:
-        # Ray itself waits for minutes.
+        # Ray itself would wait for minutes.
         host, port = address.removeprefix("ray://").rsplit(":", 1)
         socket.create_connection((host, int(port)), timeout=_PATIENCE).close()
         ray.init(address=address, **how)
     except (OSError, ValueError, RuntimeError) as error:
         raise NstjaxError(
-            f"there is no Ray cluster at {address} that can be joined "
+            f"the Ray cluster at {address} cannot be joined "
             f"({' '.join(str(error).split())}); check --cluster"
         ) from error
 
 
 def _shares(ray: Any, workers: int | None, most: int) -> tuple[int, dict[str, float]]:
-    """How many workers, and what each reserves: of GPUs where there are any."""
+    """The number of workers, and what each reserves: GPUs, if there are any."""
     kind = "GPU" if ray.cluster_resources().get("GPU") else "CPU"
-    # Of each machine that has any.
+    # For each machine that has any.
     nodes = [node["Resources"].get(kind, 0) for node in ray.nodes() if node["Alive"]]
     nodes = [int(amount) for amount in nodes if amount >= 1]
     count = workers or min(sum(nodes), most)
@@ -112,15 +114,15 @@ def _shares(ray: Any, workers: int | None, most: int) -> tuple[int, dict[str, fl
     if not nodes or count > sum(nodes):
         raise NstjaxError(
             f"the cluster has {sum(nodes)} CPUs, too few for {count or 'any'} workers; "
-            "choose fewer with --workers, or join machines that have some"
+            "choose fewer with --workers, or add machines to the cluster"
         )
-    # No more than one machine has.
+    # At most as many as one machine has.
     cores = min(sum(nodes) // count, min(nodes))
     return count, {"cpus_per_worker": cores, "memory_share": cores / min(nodes)}
 
 
 def _cores() -> int:
-    """Cores that this process may use."""
+    """The number of cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

@@ -1,4 +1,4 @@
-"""What became of every picture: a folder of JSON lines that a later run reads."""
+"""The outcome of every picture, in a folder of JSON lines that later runs read."""
 
 import json
 import time
@@ -8,20 +8,20 @@ from typing import Any
 from nstjax.cluster import files
 from nstjax.errors import NstjaxError
 
-# A part is written when it has so many records, or is so many seconds old.
+# A part is written when it has this many records, or is this many seconds old.
 _MOST_RECORDS = 1000
 _MOST_SECONDS = 5.0
 _PREFIX, _SUFFIX = "part-", ".jsonl"
 
 
 def read_results(folder: str) -> dict[str, dict[str, Any]]:
-    """Reads what became of every picture of a run.
+    """Reads the outcome of every picture of a run.
 
     Args:
         folder: the run's ``results``, or its URL.
 
     Returns:
-        Each picture's newest record by its output: ``content``, ``output``,
+        Each picture's newest record, by output: ``content``, ``output``,
         ``status`` ("done" or "failed"), ``message``, ``seconds``, ``worker``.
 
     Raises:
@@ -35,15 +35,16 @@ def read_results(folder: str) -> dict[str, dict[str, Any]]:
                 found[record["output"]] = record
             except (ValueError, KeyError, TypeError) as error:
                 raise NstjaxError(
-                    f"{path} is no part of a run's results; move it elsewhere"
+                    f"{path} is not part of a run's results; move it elsewhere"
                 ) from error
     return found
 
 
 class Results:
-    """Appends records to a folder, part by part, each of them all or nothing.
+    """Appends records to a folder in parts, each of which is written atomically.
 
-    What a killed driver had not written yet, the next one finds as pictures that exist.
+    Records that a killed driver had not written are recovered by the next one, which
+    finds the existing pictures.
 
     Args:
         folder: the folder, or its URL.
@@ -66,14 +67,14 @@ class Results:
         self.flush()
 
     def add(self, records: Iterable[Mapping[str, Any]]) -> None:
-        """Keeps records, and writes them if it is time."""
+        """Adds records, and writes them if it is time."""
         self._waiting += [json.dumps(record) + "\n" for record in records]
         old = time.monotonic() - self._written >= _MOST_SECONDS
         if old or len(self._waiting) >= _MOST_RECORDS:
             self.flush()
 
     def flush(self) -> None:
-        """Writes what is kept."""
+        """Writes the added records."""
         self._written = time.monotonic()
         if self._waiting:
             path = f"{self._folder}/{_PREFIX}{self._next:06d}{_SUFFIX}"

@@ -1,4 +1,4 @@
-"""A whole run: what is left to paint, who paints it, and what became of it."""
+"""A whole run: finds the remaining work, distributes it, and records the outcome."""
 
 import contextlib
 import logging
@@ -22,16 +22,16 @@ from nstjax.io.images import read_size
 Row = Mapping[str, Any]
 Record = Mapping[str, Any]
 
-# Rows that a worker gets at a time, at most; what it has not painted when it dies is
-# tried again row by row.
+# The most rows that a worker gets at a time; if it dies, its unpainted rows are tried
+# again one by one.
 _MOST_ROWS = 64
-# Few enough for every worker to get some, in multiples of a batch.
+# Few enough that every worker gets some, in multiples of a batch.
 _SHARES, _MULTIPLE = 4, 8
-# Headers that are read at the same time.
+# How many headers are read at the same time.
 _READERS = 16
 _SET_ASIDE = (
-    "two workers died while it was painted, so that it was set aside; look for memory "
-    "that ran out, paint it by itself, or give the same command again"
+    "two workers died while painting it, so it was skipped; check whether memory ran "
+    "out, paint it by itself, or repeat the command"
 )
 
 
@@ -46,24 +46,25 @@ def paint_rows(
     on_start: Callable[[int, int], None],
     **options: Any,
 ) -> None:
-    """Paints rows on a Ray cluster, each once, and keeps what became of them.
+    """Paints rows on a Ray cluster, each once, and records the outcomes.
 
-    What an earlier run has done is left out. Rows whose worker dies are tried once
-    more, one by one and by other workers; those that kill another are set aside.
+    Pictures of an earlier run are skipped. Rows whose worker dies are tried once more,
+    one by one, by other workers; those that kill another worker are skipped.
 
     Args:
         rows: from `nstjax.cluster.read_manifest`.
         address: see `nstjax.cluster.ray_cluster.joined`.
         results: the folder of the records, or its URL.
-        workers: how many paint; by default as many as the cluster has CPUs or GPUs.
-        overwrite: whether what is there is painted again.
-        on_record: told of every picture that is done or has failed.
-        on_start: told how many pictures are left to paint, and how many workers do.
+        workers: the number of workers; by default as many as the cluster has CPUs or
+            GPUs.
+        overwrite: whether existing pictures are painted again.
+        on_record: called for every picture that is done or has failed.
+        on_start: called with the numbers of remaining pictures and of workers.
         **options: see `nstjax.cluster.BatchPainter`.
 
     Raises:
-        NstjaxError: if the cluster cannot be joined, another run is at work on the
-            same results, or they cannot be written.
+        NstjaxError: if the cluster cannot be joined, another run uses the same results,
+            or they cannot be written.
     """
     with _alone(results), Results(results) as kept:
         left, there = _left(rows, results, overwrite)
@@ -83,7 +84,7 @@ def paint_rows(
 
 
 def _twice(rows: Sequence[Row], how: dict[str, Any]) -> Iterator[Record]:
-    """Paints rows, and what a dying worker left once more, one by one."""
+    """Paints rows, and those left by dying workers once more, one by one."""
     rows_at_once = math.ceil(len(rows) / (_SHARES * how["workers"] * _MULTIPLE))
     rows_at_once = min(_MOST_ROWS, rows_at_once * _MULTIPLE)
     for size in (rows_at_once, 1):
@@ -101,9 +102,9 @@ def _twice(rows: Sequence[Row], how: dict[str, Any]) -> Iterator[Record]:
 
 
 def _painted(rows: Sequence[Row], size: int, how: dict[str, Any]) -> Iterator[Record]:
-    """The records of rows that workers are given `size` at a time.
+    """The records of rows, given to workers `size` at a time.
 
-    Those of a worker that died are missing.
+    Records of workers that died are missing.
     """
     data = ray_data()
     context = data.DataContext.get_current()
@@ -127,18 +128,18 @@ def _painted(rows: Sequence[Row], size: int, how: dict[str, Any]) -> Iterator[Re
     try:
         for batch in batches:
             yield from batch.to_pylist()
-    except Exception as error:  # whatever Ray raises, no picture is its cause
+    except Exception as error:  # errors from Ray are not caused by a picture
         reason = str(error).strip().splitlines() or [type(error).__name__]
         raise NstjaxError(
-            f"the cluster cannot go on ({reason[-1]}); mend it, and give the same "
-            "command again"
+            f"the cluster cannot continue ({reason[-1]}); repair it and repeat the "
+            "command"
         ) from error
 
 
 def _left(
     rows: Sequence[Row], results: str, overwrite: bool
 ) -> tuple[list[Row], list[Record]]:
-    """The rows to paint, and records of those that are there without any."""
+    """The rows to paint, and records for existing pictures that have none."""
     if overwrite:
         return list(rows), []
     done = {
@@ -161,13 +162,14 @@ def _left(
 
 
 def _measured(rows: Sequence[Row]) -> Iterable[Row]:
-    """Rows with "width" and "height", read where the manifest has none."""
+    """Rows with "width" and "height", which are read if the manifest has none."""
 
     def measure(row: Row) -> Row:
         if row.get("width") and row.get("height"):
             return row
         width, height = 0, 0
-        # Workers say why a picture cannot be read; remote ones take a connection each.
+        # Workers report why a picture cannot be read; remote ones take a connection
+        # each.
         if not files.is_remote(row["content"]):
             with contextlib.suppress(Exception):
                 width, height = read_size(row["content"])
@@ -178,14 +180,14 @@ def _measured(rows: Sequence[Row]) -> Iterable[Row]:
 
 
 def _likeness(row: Row) -> tuple[Any, ...]:
-    """Sorts rows so that those that are painted together are neighbours."""
+    """A sort key that puts rows that are painted together next to each other."""
     size = (-row["width"] * row["height"], row["width"])
     return row["options"], row["style"], *size
 
 
 @contextlib.contextmanager
 def _alone(results: str) -> Iterator[None]:
-    """Keeps a second run away from the same results, where they are local."""
+    """Prevents a second run with the same results, if they are local."""
     if files.is_remote(results):
         yield
         return
@@ -195,7 +197,8 @@ def _alone(results: str) -> Iterator[None]:
         lock.acquire()
     except filelock.Timeout as error:
         raise NstjaxError(
-            f"another run is at work on {results}; wait for it, or name another folder "
+            f"another run is using {results}; wait for it to end, or name another "
+            "folder "
             "with --results"
         ) from error
     except OSError as error:

@@ -1,13 +1,13 @@
-"""The papers' claims, each with a verdict out of the measured figures.
+"""The papers' claims, each with a verdict from the measured figures.
 
-A claim says that a figure of one method is lower, or higher, than that of
-another. It holds if the means over pairs say so, and so do more than half of the
-pairs by themselves; else it does not. It is not measured without both methods,
-or the judge. Only pairs of which both methods have a picture count.
+A claim says that a figure of one method is lower, or higher, than that of another. It
+holds if it is true of the means over pairs and of more than half of the individual
+pairs. It is not measured if one of the methods, or the judge, is missing. Only pairs
+for which both methods have a picture count.
 
-The claim on depth compares reductions of the depth error, 1 - error with the
-depth loss / error without: that in per-image optimisation is little if it is
-below a tenth, and AdaIN's is more if it is larger.
+The claim on depth compares reductions of the depth error, 1 - error with the depth loss
+/ error without: the reduction in per-image optimisation is little if it is below a
+tenth, and AdaIN's is more if it is larger.
 
 References:
     "Style Transfer: Laplacian, Depth loss and AdaIN" (a to d).
@@ -25,11 +25,11 @@ from nstjax.evaluation.metrics import Column, Figures, Measured
 from nstjax.methods.table import METHODS
 
 HOLDS, FAILS, UNMEASURED = "holds", "does not hold", "not measured"
-# The reduction of the depth error that is still little.
+# The largest reduction of the depth error that counts as little.
 _LITTLE = 0.1
 GATYS_BUDGETS = (50, 100)
 
-# Whether a claim holds of two numbers.
+# Whether a claim holds for two numbers.
 Holds = Callable[[float, float], bool]
 
 _PAIRS_OF_METHODS = (("lapstyle", "gatys"), ("adain-lap", "adain"))
@@ -37,14 +37,14 @@ _PAIRS_OF_METHODS = (("lapstyle", "gatys"), ("adain-lap", "adain"))
 
 @dataclasses.dataclass(frozen=True)
 class Verdict:
-    """A claim and what became of it.
+    """A claim and its verdict.
 
     Attributes:
         part: the letter of the claim that this is a part of.
         claim: in words.
         verdict: `HOLDS`, `FAILS` or `UNMEASURED`.
         first, second: the two numbers that were compared; None if not measured.
-        share: of the pairs for which it holds by themselves.
+        share: the fraction of the individual pairs for which it holds.
         pairs: how many were compared.
     """
 
@@ -76,14 +76,14 @@ def judge_claims(figures: Measured, columns: Sequence[Column]) -> list[Verdict]:
 
 
 def _comparisons() -> Iterator[tuple[str, str, str, str, str, Holds]]:
-    """Part, claim, metric, the two variants, and when it holds; all but depth."""
+    """Part, claim, metric, the two variants, and when it holds; except depth."""
     for first, second in _PAIRS_OF_METHODS:
         claim = f"{first} keeps more detail than {second}"
         yield "a", claim, "lap4", first, second, operator.lt
         yield "a", claim, "edge_f1", first, second, operator.gt
         yield "a", claim, "ssim", first, second, operator.gt
     for first, second in _PAIRS_OF_METHODS:
-        claim = f"{first} loses brush strokes against {second}"
+        claim = f"{first} loses more brush strokes than {second}"
         yield "b", claim, "style", first, second, operator.gt
         yield "b", claim, "texture", first, second, operator.gt
     for method in METHODS.values():
@@ -110,18 +110,18 @@ def _depth(figures: Measured, columns: Sequence[Column]) -> Iterator[Verdict]:
     for column in found:
         in_gatys = _reductions(figures, column.key, "gatys-depth", "gatys")
         in_adain = _reductions(figures, column.key, "adain-depth", "adain")
-        words = f"reduction of {column.key}, by {{}}"
+        words = f"reduction of {column.key} by {{}}"
         limit = dict.fromkeys(in_gatys.by_pair, _LITTLE)
         yield _decide(
             "c",
-            f"{little} ({words.format('gatys-depth, against a tenth')})",
+            f"{little} ({words.format('gatys-depth, compared with a tenth')})",
             in_gatys,
             _Side(_LITTLE, limit),
             operator.lt,
         )
         yield _decide(
             "c",
-            f"{more} ({words.format('adain-depth against gatys-depth')})",
+            f"{more} ({words.format('adain-depth, compared with gatys-depth')})",
             in_adain,
             in_gatys,
             operator.gt,
@@ -130,7 +130,7 @@ def _depth(figures: Measured, columns: Sequence[Column]) -> Iterator[Verdict]:
 
 @dataclasses.dataclass(frozen=True)
 class _Side:
-    """One side of a comparison: over all pairs, and pair by pair."""
+    """One side of a comparison: over all pairs, and for each pair."""
 
     overall: float | None
     by_pair: Mapping[str, float]
@@ -155,7 +155,7 @@ def _compare(
 
 
 def _sides(figures: Measured, key: str, first: str, second: str) -> tuple[_Side, _Side]:
-    """A column of two variants, of the pairs of which both have a picture."""
+    """A column of two variants, for the pairs for which both have a picture."""
     mine, other = figures.get(first, {}), figures.get(second, {})
     pairs = [pair for pair in mine if pair in other]
     return _side(mine, key, pairs), _side(other, key, pairs)
@@ -167,7 +167,7 @@ def _side(figures: Mapping[str, Figures], key: str, pairs: Sequence[str]) -> _Si
 
 
 def _reductions(figures: Measured, key: str, with_loss: str, without: str) -> _Side:
-    """1 - error with / error without: of the means, and of every pair."""
+    """1 - error with / error without: for the means, and for every pair."""
     after, before = _sides(figures, key, with_loss, without)
     if after.overall is None or not before.overall:
         return _Side(None, {})

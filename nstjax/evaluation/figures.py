@@ -14,7 +14,7 @@ from nstjax.io.images import read_image, write_image
 from nstjax.io.resizing import resize_image
 from nstjax.methods.images import to_pil
 
-# Pixels: a cell's side, between cells, and a label's height.
+# In pixels: a cell's side, the gap between cells, and a label's height.
 _CELL, _GAP, _LABEL = 256, 6, 26
 _FONT_SIZE = 17
 # A crop's side, as a fraction of the picture's.
@@ -34,8 +34,8 @@ def comparison(
 
     Args:
         rows: pictures of any size.
-        columns: what stands over each column.
-        labels: what stands beside each row.
+        columns: the heading of each column.
+        labels: the label next to each row.
 
     Returns:
         The sheet, [H, W, 3] in [0, 1].
@@ -61,10 +61,10 @@ def comparison(
 def close_up(
     style: np.ndarray, content: np.ndarray, results: Sequence[np.ndarray]
 ) -> list[Cells]:
-    """Figure 4's two rows for a pair: the pictures, and the same place enlarged.
+    """Figure 4's two rows for a pair: the pictures, and an enlarged detail.
 
-    The place is the square of a quarter of the side in which the content has the
-    most detail: the largest mean square of its Laplacian.
+    The detail is the square, with a quarter of the side, in which the content has the
+    largest mean square of its Laplacian.
 
     Args:
         style, content: [S, S, 3].
@@ -85,20 +85,20 @@ def busiest_square(content: np.ndarray) -> tuple[int, int, int]:
     side = max(8, round(_CROP * min(content.shape[:2])))
     energy = np.square(pooled_laplacian(content, pool=1))
     means = uniform_filter(energy, side, mode="constant")
-    # Only squares that lie in the picture; the filter's window ends before the
-    # middle where its side is even.
+    # Only squares within the picture; for even sides, the filter's window ends before
+    # the middle.
     height, width = content.shape[:2]
     middle = side // 2
     inside = means[
         middle : middle + height - side - 1, middle : middle + width - side - 1
     ]
     top, left = np.unravel_index(np.argmax(inside), inside.shape)
-    # The response begins one pixel into the picture.
+    # The response starts one pixel inside the picture.
     return int(top) + 1, int(left) + 1, side
 
 
 def _write(draw: ImageDraw.ImageDraw, middle: float, text: str) -> None:
-    """Writes a label around a column, smaller where it would not fit a cell."""
+    """Writes a label centred on a column, smaller if it would not fit a cell."""
     font = ImageFont.load_default(_FONT_SIZE)
     scale = _CELL / max(_CELL, draw.textlength(text, font))
     font = ImageFont.load_default(_FONT_SIZE * scale)
@@ -119,10 +119,10 @@ def _to_cell(picture: np.ndarray) -> Image.Image:
 def draw_figures(
     folder: Folder, methods: Mapping[str, str], pairs: Sequence[Pair]
 ) -> list[Path]:
-    """Writes figures 1 and 4 of the pairs' pictures, in place of earlier ones.
+    """Writes figures 1 and 4 from the pairs' pictures, replacing earlier ones.
 
     Args:
-        folder: where the pictures are and the figures go.
+        folder: the folder of the pictures, where the figures are written.
         methods: figure 1's columns, the variant to show of each method; figure 4
             needs gatys and lapstyle.
         pairs: the rows.

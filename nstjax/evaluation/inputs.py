@@ -1,12 +1,12 @@
-"""What an evaluation takes: pictures, methods, and the networks that judge.
+"""The inputs of an evaluation: pictures, methods, and the networks that judge.
 
-Each picture is scaled, Lanczos, until its shorter side has the size, and its
-middle is cut out and rounded to 8 bits, as results are. Embedded colour profiles
-are ignored. Contents and styles are treated alike, so that no method gains by it.
+Each picture is scaled (Lanczos) so that its shorter side has the given size, cropped to
+the central square and rounded to 8 bits, like results. Embedded colour profiles are
+ignored. Contents and styles are treated alike, so that no method gains from it.
 
-A method flatters itself before a judge that it was trained or optimises against.
-Networks are told apart by the SHA-256 of their files, and the published teachers of
-bundled networks by their weights, since it is the user who converts those.
+A judge favours methods that were trained on it or optimise against it. Networks are
+identified by the SHA-256 of their files, and the published teachers of bundled networks
+by their weights, since users convert those themselves.
 """
 
 import dataclasses
@@ -45,10 +45,10 @@ class Input:
     """A content or a style.
 
     Attributes:
-        label: what tables and files call it.
+        label: its name in tables and files.
         source: the file, or the example's name.
         image: float32 [size, size, 3] in [0, 1].
-        sha256: of the image's numbers.
+        sha256: the hash of the image's numbers.
     """
 
     label: str
@@ -70,7 +70,7 @@ class Pair:
 
     @property
     def name(self) -> str:
-        """For people and tables."""
+        """The pair's name for display."""
         return f"{self.content.label} in {self.style.label}"
 
 
@@ -81,28 +81,27 @@ def read_inputs(
 
     Args:
         arguments: files, folders and names of examples.
-        size: side of the squares, in pixels.
-        on_unreadable: told, in a sentence, of each picture that is left out.
+        size: the side of the squares, in pixels.
+        on_unreadable: called with a sentence for each skipped picture.
 
     Returns:
         The pictures that could be read, in the order given.
 
     Raises:
-        NstjaxError: if an argument stands for nothing, two pictures have one
-            name, the size is too small, or no picture could be read.
+        NstjaxError: if an argument names nothing, two pictures have the same name, the
+            size is too small, or no picture could be read.
     """
     if size < LEAST_SIDE:
         raise NstjaxError(
-            f"--size must be at least {LEAST_SIDE}, of which lap16 sees three cells, "
-            f"not {size}"
+            f"--size must be at least {LEAST_SIDE}, three cells of lap16, not {size}"
         )
     sources = [source for argument in arguments for source in list_pictures(argument)]
     labels = picture_labels(sources)
     for label, count in Counter(labels).items():
         if count > 1:
             raise NstjaxError(
-                f"two pictures are both called {label}, so that their results could "
-                "not be told apart; rename one"
+                f"two pictures are both called {label}, so their results could not be "
+                "told apart; rename one"
             )
     inputs = []
     for label, source in zip(labels, sources, strict=True):
@@ -118,7 +117,7 @@ def read_inputs(
 
 
 def prepare_picture(source: str, size: int) -> np.ndarray:
-    """Reads a picture as the protocol wants it, float32 [size, size, 3].
+    """Reads a picture as the protocol requires, float32 [size, size, 3].
 
     Raises:
         NstjaxError: if it cannot be read.
@@ -139,18 +138,18 @@ def hash_pixels(image: np.ndarray) -> str:
     return hashlib.sha256(np.ascontiguousarray(image, np.float32).tobytes()).hexdigest()
 
 
-# Simonyan & Zisserman's VGG-19, as `nstjax weights get vgg19` brings it.
+# Simonyan & Zisserman's VGG-19, as fetched by `nstjax weights get vgg19`.
 TRUE_VGG19 = "7b8ab704a8bc5280862ed47d2409f657b352346b4ced33aa6fe3706d10ed9bad"
-# Simonyan & Zisserman's VGG-16, LPIPS' trunk, too, as `nstjax weights get vgg16` brings
-# it.
+# Simonyan & Zisserman's VGG-16, also LPIPS' trunk, as fetched by
+# `nstjax weights get vgg16`.
 TRUE_VGG16 = "61807707bcb56dc5665ae8dd102d8fbe1593f3ed03bc2c9e248cb307e5a3e449"
-# FastDepth as openmv pruned it.
+# FastDepth, pruned by openmv.
 PRUNED_FAST_DEPTH = "ccc42ee955cddf586298fda833f1e4975a3d2d2690167b7734ff731e186bfd9b"
 # See the networks' cards in ``nstjax/weights/bundled/``.
 _TEACHERS = {
     "vgg19-slim": (TRUE_VGG19,),
     "depth-slim": (PRUNED_FAST_DEPTH,),
-    # By way of depth-slim, which it was trained against.
+    # Through depth-slim, which it was trained against.
     "adain-depth-slim": (PRUNED_FAST_DEPTH,),
 }
 # Networks whose features a bundled painter was trained against.
@@ -165,13 +164,13 @@ LOSS, TEACHER, UNSEEN = "loss network", "teacher of its network", "none"
 
 @dataclasses.dataclass(frozen=True)
 class Network:
-    """A weight file that can be read, before anything is done with it.
+    """A weight file that can be read, before it is used.
 
     Attributes:
-        argument: what the user, or a method's options, call it.
-        sha256: of the file.
-        digest: of the weights themselves, however they are stored.
-        metadata: what the file says about itself.
+        argument: its name in the user's or a method's options.
+        sha256: the hash of the file.
+        digest: the hash of the weights, however they are stored.
+        metadata: the file's metadata.
     """
 
     argument: str
@@ -185,7 +184,7 @@ class Network:
         return self.metadata.kind == "painter"
 
 
-# Kinds of files that serve as what a method asks for.
+# The kinds of files that can be used for each kind of network.
 _KINDS = {"encoder": tuple(vgg.KINDS), "decoder": ("decoder", "painter")}
 
 
@@ -197,7 +196,7 @@ def open_network(argument: str, *, kind: str) -> Network:
         kind: "encoder", "decoder", "depth" or "lpips".
 
     Raises:
-        NstjaxError: if there is no such file, or it holds another network.
+        NstjaxError: if the file does not exist, or holds another network.
     """
     path = weights_path(argument)
     params, metadata = load_weights(path)
@@ -206,7 +205,7 @@ def open_network(argument: str, *, kind: str) -> Network:
         raise NstjaxError(
             f"{argument} holds a {metadata.kind}, but {needed} is needed here"
         )
-    # LPIPS' network may be a method's encoder, in a file of its own.
+    # LPIPS' network may be a method's encoder, in another file.
     digest = digest_of(params["trunk"] if kind == "lpips" else params)
     return Network(argument, sha256_of(path), digest, metadata)
 
@@ -222,11 +221,11 @@ def digest_of(params: Mapping[str, Any]) -> str:
 
 
 def part_of_judge(judge: Network, networks: Sequence[Network]) -> str:
-    """What a judge was to a method.
+    """The judge's role for a method.
 
     Args:
         judge: the judging network.
-        networks: the method's own.
+        networks: the method's networks.
 
     Returns:
         `LOSS`, if the method optimises against it, encodes with it, or has a
@@ -248,7 +247,7 @@ def part_of_judge(judge: Network, networks: Sequence[Network]) -> str:
 
 
 def open_judges(arguments: Iterable[str], *, kind: str) -> dict[str, Network]:
-    """The judges by the name that tables call them by.
+    """The judges, by their names in tables.
 
     Args:
         arguments: names or files.
@@ -279,9 +278,9 @@ class Variant:
     """A method with its settings.
 
     Attributes:
-        name: what tables and files call it.
+        name: its name in tables and files.
         options: from `nstjax.methods.options.method_options`.
-        networks: by role, "encoder", "decoder" and "depth" as far as it has them.
+        networks: by role, "encoder", "decoder" and "depth", as far as it has them.
     """
 
     name: str
@@ -306,24 +305,23 @@ def make_variants(
     """Makes the variants of an evaluation, and checks that they can run.
 
     Args:
-        methods: names out of `nstjax.methods.table.METHODS`.
-        iterations: in place of the presets', for methods that optimise.
-        gatys_evaluations: budgets at which Gatys is compared with AdaIN: so many
-            evaluations at full size and none before, from the content.
-        depth_models: names or files of depth networks, with each of which
-            gatys-depth paints besides its own; the variants are named after both.
-        encoders: names or files of encoders, against each of which methods that
-            optimise paint besides their own; the variants are named after both.
-        decoders: further decoders of methods of one pass, ``METHOD=FILE``; each
-            paints with the one of `encoders` that it was trained for, or else with
-            the method's own.
+        methods: names from `nstjax.methods.table.METHODS`.
+        iterations: replaces the presets' for methods that optimise.
+        gatys_evaluations: budgets at which Gatys is compared with AdaIN: that many
+            evaluations at full size only, starting from the content.
+        depth_models: names or files of depth networks, with each of which gatys-depth
+            also paints; the variants are named after both.
+        encoders: names or files of encoders, with each of which methods that optimise
+            also paint; the variants are named after both.
+        decoders: further decoders of feed-forward methods, ``METHOD=FILE``; each uses
+            the one of `encoders` that it was trained for, or else the method's own.
 
     Returns:
         The methods' own variants, and those of Gatys for the budgets.
 
     Raises:
-        NstjaxError: for an unknown method, one whose network is missing, further
-            networks without a method for them, or one of them given twice.
+        NstjaxError: if a method is unknown or its network is missing, or a further
+            network has no method or is given twice.
     """
     if len(set(methods)) < len(methods):
         raise NstjaxError("--methods names a method twice; name each once")
@@ -332,8 +330,8 @@ def make_variants(
         known = METHODS.get(method) if method in methods and file else None
         if known is None or not known.in_one_pass:
             raise NstjaxError(
-                f"--decoder {decoder} is not METHOD=FILE with a method of one pass "
-                "that --methods names, such as adain=decoder.safetensors"
+                f"--decoder {decoder} is not METHOD=FILE with a feed-forward method "
+                "from --methods, such as adain=decoder.safetensors"
             )
     own = []
     for method in methods:
@@ -371,7 +369,7 @@ def make_variants(
 def _with_networks(
     method: str, role: str, networks: Sequence[str], changed: Mapping[str, Any]
 ) -> Iterator[Variant]:
-    """Variants with each of some networks in place of the method's own."""
+    """Variants with each of some networks instead of the method's own."""
     option = {"depth": "depth_model", "encoder": "encoder"}[role]
     names: set[str] = set()
     for network in networks:
@@ -388,7 +386,7 @@ def _with_networks(
 def _with_decoders(
     method: str, decoders: Sequence[str], encoders: Sequence[str]
 ) -> Iterator[Variant]:
-    """Variants of a method of one pass with its decoders among some."""
+    """Variants of a feed-forward method with those of the decoders that are for it."""
     names = {method}
     for file in (f for m, _, f in (d.partition("=") for d in decoders) if m == method):
         decoder = open_network(file, kind="decoder")
@@ -411,7 +409,7 @@ def _with_decoders(
 
 
 def budget_name(evaluations: int) -> str:
-    """The name of Gatys' variant with so many evaluations."""
+    """The name of Gatys' variant with a number of evaluations."""
     return f"gatys-{evaluations}"
 
 

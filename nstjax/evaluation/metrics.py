@@ -1,9 +1,8 @@
-"""Metrics, each with the columns that it fills, and measuring by them.
+"""Metrics, the columns that they fill, and measuring with them.
 
-A metric describes every content and every style once, however many pictures are
-made of them, and then compares results with these descriptions. Each figure is
-measured once and kept in the evaluation's folder.
-Pictures are float32 [H, W, 3], RGB in [0, 1], all of one size.
+A metric describes every content and style only once and compares results with these
+descriptions. Each figure is measured once and kept in the evaluation's folder. Pictures
+are float32 [H, W, 3], RGB in [0, 1], all of the same size.
 """
 
 import hashlib
@@ -25,9 +24,9 @@ from nstjax.io.images import read_image
 from nstjax.io.weights import sha256_of
 
 LOWER, HIGHER, NEITHER = "lower", "higher", ""
-# Between a metric's name and its judge's in a column's key.
+# The separator between a metric's name and its judge's in a column's key.
 JUDGED_BY = "@"
-# Rows of the tables that nobody has to paint: the best content and the best style.
+# Rows of the tables without a method: the best content and the best style.
 CONTENT_ITSELF, STYLE_ITSELF = "content-itself", "style-itself"
 BASELINES = (CONTENT_ITSELF, STYLE_ITSELF)
 
@@ -40,8 +39,8 @@ class Column(NamedTuple):
     """One figure of a picture.
 
     Attributes:
-        key: its name in tables, such as "lap4", or "style@vgg19-slim" where a
-            network judges.
+        key: its name in tables, such as "lap4", or "style@vgg19-slim" if a network
+            judges.
         better: `LOWER`, `HIGHER` or `NEITHER`.
     """
 
@@ -63,13 +62,13 @@ class Metric(NamedTuple):
     """A group of figures that are measured together.
 
     Attributes:
-        title: what the group is, for people.
-        identity: says all that its figures depend on besides the pictures;
-            figures measured under another identity are measured again.
-        columns: what it measures.
-        of_content: what it needs of a content.
-        of_style: what it needs of a style.
-        measure: from a result and those two, a figure for each column's key.
+        title: the group's title, for display.
+        identity: describes everything that the figures depend on, except the pictures;
+            figures with another identity are measured again.
+        columns: the columns that it measures.
+        of_content: computes what it needs from a content.
+        of_style: computes what it needs from a style.
+        measure: computes a figure for each column's key from a result and those two.
     """
 
     title: str
@@ -81,17 +80,17 @@ class Metric(NamedTuple):
 
 
 def nothing(picture: np.ndarray) -> None:
-    """For a metric that needs no contents, or no styles."""
+    """For metrics that need no contents, or no styles."""
     del picture
 
 
 def itself(picture: np.ndarray) -> np.ndarray:
-    """For a metric that compares pictures as they are."""
+    """For metrics that compare the pictures themselves."""
     return picture
 
 
 def judged(metric: str, judge: str) -> str:
-    """A column's key for a metric that a network judges."""
+    """The column's key of a metric with a judge."""
     return f"{metric}{JUDGED_BY}{judge}"
 
 
@@ -106,13 +105,11 @@ def load_metric(place: str) -> Function:
             found, too.
 
     Raises:
-        NstjaxError: if it cannot be imported, or is no function.
+        NstjaxError: if it cannot be imported, or is not a function.
     """
     module, colon, name = place.partition(":")
     if not (module and colon and name.isidentifier()):
-        raise NstjaxError(
-            f"--metric takes package.module:function, which {place!r} is not"
-        )
+        raise NstjaxError(f"--metric takes package.module:function, not {place!r}")
     if os.getcwd() not in sys.path:
         sys.path.append(os.getcwd())
     try:
@@ -124,18 +121,18 @@ def load_metric(place: str) -> Function:
             "module's name and that it is installed or in this folder"
         ) from error
     if not callable(metric):
-        raise NstjaxError(f"the metric {place} is no function")
+        raise NstjaxError(f"the metric {place} is not a function")
     return metric
 
 
 def make_custom_metric(place: str) -> Metric:
-    """A metric of one function of result, content and style, [H, W, 3] each.
+    """A metric from a function of result, content and style, [H, W, 3] each.
 
-    Its values are measured again where the function's file has changed.
+    Its values are measured again if the function's file has changed.
 
     Raises:
-        NstjaxError: from `load_metric`; and in measuring, if the function fails or
-            returns anything but a finite number.
+        NstjaxError: from `load_metric`; and when measuring, if the function fails or
+            does not return a finite number.
     """
     metric = load_metric(place)
     name = place.partition(":")[2]
@@ -151,7 +148,9 @@ def make_custom_metric(place: str) -> Metric:
                 f"({type(error).__name__}: {' '.join(str(error).split())})"
             ) from error
         if not math.isfinite(value):
-            raise NstjaxError(f"the metric {place} returned {value}, no finite number")
+            raise NstjaxError(
+                f"the metric {place} returned {value}, which is not a finite number"
+            )
         return {name: value}
 
     return Metric(
@@ -179,19 +178,19 @@ def measure_all(
     *,
     on_measured: Callable[[int], object],
 ) -> dict[str, dict[str, Figures]]:
-    """Measures the results that are there.
+    """Measures the existing results.
 
-    Contents are encoded one after the other, styles once and for all.
+    Contents are encoded one after the other, styles only once.
 
     Args:
-        folder: the evaluation's.
-        pairs: by variant (or one of `BASELINES`), those to measure; pairs without
-            a picture are left out.
-        metrics: what to measure.
-        on_measured: told of pictures that have been measured, or were before.
+        folder: the evaluation's folder.
+        pairs: the pairs to measure, by variant (or one of `BASELINES`); pairs without a
+            picture are skipped.
+        metrics: the metrics to measure.
+        on_measured: called for pictures that are, or were already, measured.
 
     Returns:
-        By variant and the pair's name, the figures.
+        The figures, by variant and the pair's name.
     """
     by_content: dict[str, list[tuple[str, Pair]]] = {}
     for variant, pairs_of_variant in pairs.items():
@@ -200,7 +199,7 @@ def measure_all(
     of_style = _Prepared("of_style")
     measured: dict[str, dict[str, Figures]] = {variant: {} for variant in pairs}
     for some in by_content.values():
-        # Forgotten with the content, for they are large.
+        # Discarded with the content, since they are large.
         of_content = _Prepared("of_content")
         for variant, pair in some:
             figures = _measure(folder, variant, pair, metrics, of_content, of_style)
@@ -211,7 +210,7 @@ def measure_all(
 
 
 class _Prepared:
-    """What metrics need of contents, or of styles, each computed once."""
+    """What metrics need from contents, or from styles, each computed once."""
 
     def __init__(self, attribute: str) -> None:
         self._attribute = attribute
@@ -232,7 +231,7 @@ def _measure(
     of_content: _Prepared,
     of_style: _Prepared,
 ) -> Figures | None:
-    """A result's figures, from its file where they are known; None without it."""
+    """A result's figures, from its file if known; None without a result."""
     if variant in BASELINES:
         end = pair.content if variant == CONTENT_ITSELF else pair.style
         sha256, load = end.sha256, lambda: end.image
@@ -257,7 +256,7 @@ def _measure(
             figures = metric.measure(
                 result, of_content(metric, pair.content), of_style(metric, pair.style)
             )
-            # Without the judge's name, which may be another one next time.
+            # Without the judge's name, which may change.
             found[metric.identity] = {
                 column.metric: figures[column.key] for column in metric.columns
             }

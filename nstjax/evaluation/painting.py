@@ -1,18 +1,17 @@
-"""An evaluation's folder, and making the pictures that it lacks.
+"""An evaluation's folder, and painting the missing pictures.
 
     run.json                            the protocol, to refuse another one
     pictures/VARIANT/STYLE/CONTENT.png
     records/VARIANT/STYLE/CONTENT.json  what it was made of, seconds, memory
     measured/VARIANT/STYLE/CONTENT.json what was measured of it
 
-A record is written just before its picture, so that a picture without a record
-is somebody else's.
+A record is written just before its picture, so a picture without a record does not
+belong to the evaluation.
 
-Each variant's pictures are made in a process of its own. A process's peak memory
-is then its variant's, compiled programs included, and none finds what another has
-compiled or left in the allocator. The process that asks never starts jax before
-the last picture is made, so that on an accelerator the memory is the painter's
-alone.
+Each variant's pictures are painted in a separate process. So a process's peak memory is
+that of its variant, including compiled programs, and no process can use what another
+has compiled or left in the allocator. The parent process does not start jax before the
+last picture is painted, so the painter has an accelerator's memory to itself.
 """
 
 import contextlib
@@ -41,7 +40,7 @@ from nstjax.methods import plan as planning
 
 _FORMAT = 1
 MISSING, DONE, OTHER = "missing", "done", "other"
-# Seconds that a painter has to end, once asked to.
+# Seconds that a painter has to end when asked to.
 _PATIENCE = 20
 
 
@@ -50,7 +49,7 @@ class Folder:
     """An evaluation's folder.
 
     Attributes:
-        path: where it is; it need not exist yet.
+        path: its path; it need not exist yet.
     """
 
     path: Path
@@ -60,11 +59,11 @@ class Folder:
         return self._file("pictures", variant, pair, ".png")
 
     def record(self, variant: str, pair: Pair) -> Path:
-        """The file that says how a result was made."""
+        """The file that records how a result was made."""
         return self._file("records", variant, pair, ".json")
 
     def figures(self, variant: str, pair: Pair) -> Path:
-        """The file of what was measured of a result."""
+        """The file of a result's measurements."""
         return self._file("measured", variant, pair, ".json")
 
     def _file(self, kind: str, variant: str, pair: Pair, suffix: str) -> Path:
@@ -72,7 +71,7 @@ class Folder:
         return folder / f"{pair.content.label}{suffix}"
 
     def claim(self, protocol: Mapping[str, Any], *, overwrite: bool) -> None:
-        """Makes the folder, or checks that it holds this evaluation.
+        """Creates the folder, or checks that it holds this evaluation.
 
         Raises:
             NstjaxError: if it holds another one, or anything else.
@@ -87,13 +86,13 @@ class Folder:
             if changed and not overwrite:
                 raise NstjaxError(
                     f"{self.path} holds an evaluation with other settings: {changed}; "
-                    "choose another --output, or give --overwrite to change that one"
+                    "choose another --output, or replace its results with --overwrite"
                 )
             if not changed:
                 return
         elif self.path.is_dir() and any(self.path.iterdir()) and not overwrite:
             raise NstjaxError(
-                f"{self.path} holds something else than an evaluation; choose another "
+                f"{self.path} holds something other than an evaluation; choose another "
                 "--output"
             )
         write_json(file, protocol)
@@ -102,7 +101,7 @@ class Folder:
 def read_records(
     folder: Folder, variant: str, pairs: Sequence[Pair]
 ) -> list[dict[str, Any]]:
-    """The records of the pairs of which there are pictures."""
+    """The records of the pairs that have pictures."""
     return [
         read_json(folder.record(variant, pair))
         for pair in pairs
@@ -111,7 +110,7 @@ def read_records(
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """Reads one of the folder's JSON files; one that is damaged counts as empty."""
+    """Reads one of the folder's JSON files; a damaged file counts as empty."""
     try:
         data = json.loads(path.read_text())
     except (OSError, ValueError):
@@ -120,19 +119,20 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def write_json(path: Path, data: Mapping[str, Any]) -> None:
-    """Writes one of the folder's JSON files, in place of an earlier one."""
+    """Writes one of the folder's JSON files, replacing an earlier one."""
     text = json.dumps(data, indent=1, sort_keys=True, allow_nan=False) + "\n"
     write_atomically(path, text, overwrite=True)
 
 
 @dataclasses.dataclass(frozen=True)
 class Task:
-    """One picture to make.
+    """A picture to paint.
 
     Attributes:
         content, style: sources, for `nstjax.evaluation.inputs.prepare_picture`.
         picture, record: the files to write.
-        request: all that the picture depends on, as JSON data; the record holds it.
+        request: everything that the picture depends on, as JSON data, which is stored
+            in the record.
     """
 
     content: str
@@ -151,18 +151,18 @@ def find_tasks(
     seed: int,
     overwrite: bool,
 ) -> dict[str, list[Task]]:
-    """The pictures still to be made, by variant.
+    """The pictures that remain to be painted, by variant.
 
     Args:
-        folder: where they go.
-        variants: what makes them.
-        pairs: what of, by variant.
-        size: of the square pictures.
-        seed: of all randomness.
-        overwrite: whether pictures of other settings are made again.
+        folder: the folder for them.
+        variants: the variants.
+        pairs: the pairs, by variant.
+        size: the side of the square pictures.
+        seed: the seed of all random numbers.
+        overwrite: whether pictures with other settings are painted again.
 
     Raises:
-        NstjaxError: if there are such pictures, and they are to be kept.
+        NstjaxError: if there are such pictures, and they may not be replaced.
     """
     tasks: dict[str, list[Task]] = {}
     others = []
@@ -191,7 +191,7 @@ def find_tasks(
         raise NstjaxError(
             f"{len(others)} pictures, such as {others[0]}, were made with other "
             "options, weights or inputs, or have changed since; choose another "
-            "--output, or --overwrite makes them again"
+            "--output, or make them again with --overwrite"
         )
     return tasks
 
@@ -199,11 +199,11 @@ def find_tasks(
 def state_of(
     folder: Folder, variant: str, pair: Pair, request: Mapping[str, Any]
 ) -> str:
-    """Whether a result is there.
+    """The state of a result.
 
     Returns:
-        `DONE`; `MISSING`; or `OTHER` where the picture was made with other
-        options, weights or inputs, or has been changed since.
+        `DONE`; `MISSING`; or `OTHER` if the picture was made with other options,
+        weights or inputs, or has changed since.
     """
     picture, record = folder.picture(variant, pair), folder.record(variant, pair)
     if not picture.is_file():
@@ -225,19 +225,19 @@ def paint_all(
     on_picture: Callable[[], object],
     on_failure: Callable[[str], None],
 ) -> None:
-    """Makes a variant's pictures in a new process, and waits for it.
+    """Paints a variant's pictures in a new process, and waits for it.
 
-    Ctrl-C ends both; a picture is either written or it is not.
+    Ctrl-C ends both; pictures are written atomically.
 
     Args:
         tasks: the pictures.
-        options: the variant's.
-        size: of the square pictures.
-        seed: of all randomness.
-        on_evaluations: told how many evaluations of how many are done, of the
-            picture being made.
-        on_picture: told when one is written.
-        on_failure: told, in a sentence, of a picture that could not be made.
+        options: the variant's options.
+        size: the side of the square pictures.
+        seed: the seed of all random numbers.
+        on_evaluations: called with the numbers of finished and of all evaluations of
+            the current picture.
+        on_picture: called when a picture is written.
+        on_failure: called with a sentence for each picture that could not be painted.
 
     Raises:
         NstjaxError: if the variant cannot run at all, or its process dies.
@@ -269,7 +269,8 @@ def paint_all(
         painter.join(_PATIENCE)
         raise NstjaxError(
             f"the process that paints with {options['method']} ended early (status "
-            f"{painter.exitcode}; memory may have run out); the same command goes on"
+            f"{painter.exitcode}; memory may have run out); repeat the command to "
+            "continue"
         ) from None
     finally:
         if not finished:
@@ -283,7 +284,7 @@ def paint_all(
 
 @contextlib.contextmanager
 def _ignoring_interrupts() -> Iterator[None]:
-    """For the start of a process that inherits this, since its parent ends it."""
+    """For starting a process that inherits this, since its parent ends it."""
     try:
         before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     except ValueError:  # not in the main thread, where no signal arrives
@@ -297,10 +298,10 @@ def _ignoring_interrupts() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _postponing_termination() -> Iterator[None]:
-    """For writing: who asks this process to end waits for what is being written.
+    """For writing: a request to end the process waits until the file is written.
 
-    At all other times SIGTERM ends it at once. An exception raised by a signal
-    could surface anywhere, also where the interpreter is already on its way out.
+    At all other times, SIGTERM ends it at once. An exception raised by a signal could
+    surface anywhere, even while the interpreter is exiting.
     """
     asked = []
     signal.signal(signal.SIGTERM, lambda *_: asked.append(True))
@@ -314,11 +315,11 @@ def _postponing_termination() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _ending_unheard() -> Iterator[None]:
-    """For a process that reports to another: if that was killed, it ends quietly."""
+    """For a process that reports to a parent: if that was killed, it ends quietly."""
     try:
         yield
     except BrokenPipeError as error:
-        # Its frames hold what was to be sent, whose buffer Python 3.13 complains about
+        # Its frames hold the unsent data, and Python 3.13 complains about the buffer
         # when all of them are collected at once.
         error.__traceback__ = None
         sys.exit(1)
@@ -332,7 +333,7 @@ def _paint(
     seed: int,
     connection: Connection,
 ) -> None:
-    """The painter's process."""
+    """The main function of the painter's process."""
     try:
         networks = planning.load_networks(options)
     except NstjaxError as error:
@@ -340,7 +341,7 @@ def _paint(
         return
     first = True
     for task in tasks:
-        # What cannot be made is missing, and no older picture is taken for it.
+        # If it fails, the picture is missing, so that no older one is used instead.
         task.picture.unlink(missing_ok=True)
         try:
             record = _paint_one(task, options, networks, size, seed, connection)
@@ -362,7 +363,7 @@ def _paint_one(
     seed: int,
     connection: Connection,
 ) -> tuple[np.ndarray, float, str]:
-    """Makes one picture; returns it with its seconds and how it ended."""
+    """Paints one picture; returns it with its seconds and the reason for ending."""
     plan = planning.make_plan(
         prepare_picture(task.content, size),
         [prepare_picture(task.style, size)],
@@ -385,8 +386,8 @@ def _paint_one(
 def _write(
     task: Task, image: np.ndarray, seconds: float, reason: str, *, first: bool
 ) -> None:
-    # The record goes first and holds the picture's hash, so that a crash between
-    # the two leaves a record without a picture, which is nobody's loss.
+    # The record is written first and contains the picture's hash, so a crash between
+    # the two leaves a record without a picture, which does no harm.
     task.picture.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=task.picture.parent) as folder:
         draft = Path(folder) / task.picture.name
@@ -405,10 +406,10 @@ def _write(
 
 
 def _peak_memory() -> int | None:
-    """The most bytes of memory that this process has held, if the system tells."""
+    """The peak memory of this process in bytes, if the system reports it."""
     status = Path("/proc/self/status")
     if status.is_file():
-        # Unlike getrusage, this knows nothing of the process that started this one.
+        # Unlike getrusage, this does not include the parent process.
         for line in status.read_text().splitlines():
             if line.startswith("VmHWM:"):
                 return int(line.split()[1]) * 1024
@@ -421,5 +422,5 @@ def _peak_memory() -> int | None:
 
 
 def _device_memory() -> int | None:
-    """The most bytes of an accelerator's memory in use so far; None on CPUs."""
+    """The peak memory of an accelerator in bytes; None on CPUs."""
     return (jax.local_devices()[0].memory_stats() or {}).get("peak_bytes_in_use")

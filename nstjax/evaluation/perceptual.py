@@ -1,6 +1,6 @@
-"""Metrics by a network: VGG-19's features, LPIPS, depth.
+"""Metrics that use a network: VGG-19's features, LPIPS, depth.
 
-The functions that make the metrics say what each figure is.
+The functions that make the metrics explain each figure.
 """
 
 import functools
@@ -25,40 +25,40 @@ from nstjax.weights.pretrained import Depth, Encoder, Lpips
 
 _STYLE_LAYERS = tuple(f"relu{block}_1" for block in range(1, 6))
 _VGG_CONTENT_LAYER = "relu4_1"
-# The definition has none; nothing is differentiated here.
+# The definition has no epsilon, and nothing is differentiated here.
 _EPS = 1e-12
 
 
 class StyleTarget(NamedTuple):
-    """What is compared of a style, by layer."""
+    """The compared statistics of a style, by layer."""
 
     statistics: Mapping[str, Statistics]
     grams: Mapping[str, Array]
 
 
 def judge_layers(spec: vgg.VGGSpec) -> tuple[str, tuple[str, ...]]:
-    """The layer at which an encoder judges content, and those for style."""
+    """The layer at which an encoder judges content, and its layers for style."""
     style = tuple(layer for layer in _STYLE_LAYERS if layer in spec.layers)
     deepest = [layer for layer in style if layer <= _VGG_CONTENT_LAYER]
     return deepest[-1], style
 
 
 def make_feature_metric(encoder: Encoder, *, name: str) -> Metric:
-    """Likeness to content and style by the features of a VGG-19.
+    """Similarity to content and style by the features of a VGG-19.
 
-    The figures are relative, so that they hold for any encoder and picture size:
+    The figures are relative, so they are comparable for all encoders and picture sizes:
 
         content: ||f(result) - f(content)||^2 / ||f(content)||^2 at relu4_1, the
-            content loss of Gatys et al. over the content's own energy.
+            content loss of Gatys et al. divided by the content's own energy.
         style: the mean over relu1_1, relu2_1 ... relu5_1 of (||mu - mu_s||^2 +
             ||sigma - sigma_s||^2) / (||mu_s||^2 + ||sigma_s||^2), with each channel's
-            mean and deviation over positions: AdaIN's style loss over the style's
+            mean and deviation over positions: AdaIN's style loss divided by the style's
             own energy.
         gram: the mean over the same layers of ||G - G_s||^2 / ||G_s||^2, with
             G = F^T F / (H W): the style loss of Gatys et al., relative.
 
-    An encoder that ends before relu4_1 judges content at the deepest of these
-    layers that it has, and style at those that it has.
+    An encoder that ends before relu4_1 judges content at the deepest of these layers
+    that it has, and style at all that it has.
 
     References:
         Gatys et al., 2015, https://arxiv.org/abs/1508.06576, equations 1, 3, 4.
@@ -66,7 +66,7 @@ def make_feature_metric(encoder: Encoder, *, name: str) -> Metric:
 
     Args:
         encoder: the judge.
-        name: what tables call it.
+        name: its name in tables.
     """
     content_layer, layers = judge_layers(encoder.spec)
     keys = [judged(metric, name) for metric in ("content", "style", "gram")]
@@ -98,7 +98,7 @@ def _vgg_features(params: Params, image: Array, *, spec: vgg.VGGSpec) -> Feature
 
 @jax.jit
 def describe_style(features: Features) -> StyleTarget:
-    """What results are compared to: of a style's features [1, H, W, C], by layer."""
+    """The statistics to compare results with, from a style's features, by layer."""
     return StyleTarget(
         {name: channel_mean_std(x, eps=_EPS) for name, x in features.items()},
         _grams(features),
@@ -149,7 +149,7 @@ def encode(network: Lpips, picture: np.ndarray) -> Features:
 def compare_contents(
     network: Lpips, result: Features, content: Features
 ) -> dict[str, float]:
-    """lpips, and content16 with VGG-16, of what `encode` gave."""
+    """lpips, and content16 with VGG-16, from the results of `encode`."""
     figures = {"lpips": lpips_from_features(network.params, result, content)[0]}
     if network.spec.trunk == "vgg16":
         mine, wanted = (x[_LPIPS_CONTENT_LAYER] for x in (result, content))
@@ -158,27 +158,27 @@ def compare_contents(
 
 
 def compare_styles(result: Features, style: StyleTarget) -> dict[str, float]:
-    """style16 and gram16 of what `encode` gave of a result, with VGG-16."""
+    """style16 and gram16 with VGG-16, from the result of `encode`."""
     means, grams = _compare_styles(result, style)
     return {"style16": float(means), "gram16": float(grams)}
 
 
 def make_perceptual_metric(network: Lpips, *, name: str) -> Metric:
-    """Likeness to content and style by LPIPS' network, and LPIPS itself.
+    """Similarity to content and style by LPIPS' network, and LPIPS itself.
 
-    The bundled painters were trained against VGG-16; no bundled network was against
+    The bundled painters were trained against VGG-16, but no bundled network against
     AlexNet. At the layers that LPIPS compares (relu1_2, 2_2, 3_3, 4_3, 5_3 of VGG-16;
     relu1 to relu5 of AlexNet):
 
-        lpips: LPIPS of result and content, see `nstjax.models.lpips`.
+        lpips: LPIPS between result and content, see `nstjax.models.lpips`.
         content16: ||f - f_c||^2 / ||f_c||^2 at relu4_3.
         style16: the mean over layers of (||mu - mu_s||^2 + ||sd - sd_s||^2) /
             (||mu_s||^2 + ||sd_s||^2), with each channel's mean and deviation over
             positions.
         gram16: the mean over layers of ||G - G_s||^2 / ||G_s||^2, G = F^T F / (H W).
 
-    The last three are measured with VGG-16 only; energies are divided by with a floor,
-    `nstjax.losses`' own, of next to nothing for its features.
+    The last three are measured with VGG-16 only; the energies in denominators have the
+    floor of `nstjax.losses`, which is negligible for its features.
 
     References:
         Zhang et al., 2018, https://arxiv.org/abs/1801.03924 (LPIPS).
@@ -187,7 +187,7 @@ def make_perceptual_metric(network: Lpips, *, name: str) -> Metric:
 
     Args:
         network: the judge.
-        name: what tables call it.
+        name: its name in tables.
     """
     trunk = network.spec.trunk
     deep = trunk == "vgg16"
@@ -213,20 +213,20 @@ def make_perceptual_metric(network: Lpips, *, name: str) -> Metric:
 
 
 def make_depth_metric(depth: Depth, *, name: str) -> Metric:
-    """Whether what is near in the content is near in the result, to a depth network.
+    """How well a depth network finds the content's depth in the result.
 
         depth_error: mean absolute difference of the two disparity maps, each divided
             by its mean: the depth loss of "Style Transfer: Laplacian, Depth loss and
             AdaIN", `nstjax.losses.depth.depth_loss` with the norm "l1".
-        depth_rank: Spearman's correlation of the two maps' pixels, by SciPy, which asks
-            only which of two points is nearer; 0 for a constant map.
+        depth_rank: Spearman's rank correlation of the two maps' pixels, from SciPy,
+            which depends only on which of two points is nearer; 0 for a constant map.
 
     References:
         Godard et al., 2019, https://arxiv.org/abs/1806.01260 (the network).
 
     Args:
         depth: the judge.
-        name: what tables call it.
+        name: its name in tables.
     """
     error, rank = (judged(metric, name) for metric in ("depth_error", "depth_rank"))
 

@@ -1,6 +1,6 @@
-"""Metrics of pixels, without a network: detail, strokes, noise, colours.
+"""Pixel metrics, without a network: detail, strokes, noise, colours.
 
-The functions that make the metrics say what each figure is.
+The functions that make the metrics explain each figure.
 """
 
 import functools
@@ -42,12 +42,12 @@ _CANNY = {
     "high_threshold": 0.95,
     "use_quantiles": True,
 }
-# A content without any detail makes every detail infinitely wrong, nearly.
+# With a content without any detail, relative errors become nearly infinite.
 _LEAST_ENERGY = 1e-12
 
 
 class Detail(NamedTuple):
-    """What is compared: Laplacians, luminance [H, W], edges [H, W]."""
+    """The compared data: Laplacians, luminance [H, W], edges [H, W]."""
 
     laplacians: tuple[np.ndarray, ...]
     luminance: np.ndarray
@@ -55,11 +55,11 @@ class Detail(NamedTuple):
 
 
 def make_detail_metric() -> Metric:
-    """How much of the content's detail a result keeps, by no network.
+    """How much of the content's detail a result keeps, without a network.
 
         lap4, lap16: sum of squared differences of the 4-neighbour Laplacian of the
-            channels' mean after 4x4 (16x16) average pooling, over the sum of squares
-            of the content's own: the Laplacian loss of Li et al., relative.
+            channels' mean after 4x4 (16x16) average pooling, divided by the content's
+            own sum of squares: a relative version of the Laplacian loss of Li et al.
         ssim: mean structural similarity of the luminance (ITU-R BT.601), Gaussian
             weights of deviation 1.5, population covariances, by scikit-image.
         edge_f1: F measure of edges: the harmonic mean of precision, the share of the
@@ -94,7 +94,7 @@ def make_detail_metric() -> Metric:
 
 
 def describe_detail(picture: np.ndarray) -> Detail:
-    """The details of a picture [H, W, 3]."""
+    """The data to compare, from a picture [H, W, 3]."""
     grey = _grey(picture)
     return Detail(
         laplacians=tuple(pooled_laplacian(picture, pool) for pool in POOLS),
@@ -129,8 +129,8 @@ def compare_detail(result: Detail, content: Detail) -> dict[str, float]:
 def find_edges(grey: np.ndarray) -> np.ndarray:
     """The edges, bool [H, W], of a luminance [H, W] in [0, 1].
 
-    A picture that varies by less than a step of 8 bits has none: the quantiles of
-    its gradients are those of rounding.
+    A picture that varies by less than an 8-bit step has none, since the quantiles of
+    its gradients are those of rounding errors.
     """
     if np.ptp(grey) < 1 / 255:
         return np.zeros(grey.shape, bool)
@@ -144,11 +144,11 @@ def edge_f1(
 
     Args:
         edges: bool [H, W].
-        wanted: the same, of the content.
-        tolerance: pixels, Euclidean, that an edge may be off.
+        wanted: the same, from the content.
+        tolerance: how many pixels (Euclidean) an edge may be off.
 
     Returns:
-        0 to 1; 1 where neither has an edge, 0 where only one has.
+        0 to 1; 1 if neither has an edge, 0 if only one has.
     """
     if not (edges.any() and wanted.any()):
         return float(edges.any() == wanted.any())
@@ -164,17 +164,17 @@ _SCALES = (1.0, 2.0, 4.0)
 _ORDERS = ((0, 1), (1, 0), (0, 2), (1, 1), (2, 0))
 _DIRECTIONS = {3: 32, len(_SCALES) * len(_ORDERS): 64}
 _QUANTILES = 2048
-# A tenth of an 8-bit step: derivatives that vary less in the style do not vary.
+# A tenth of an 8-bit step: derivatives that vary less in the style count as constant.
 _LEAST_DEVIATION = 0.1 / 255
 
 
 class StyleTarget(NamedTuple):
-    """What is compared of a style: quantiles of projections, and units.
+    """The compared data of a style: quantiles of projections, and units.
 
     Attributes:
         color: [32, quantiles].
         texture: [64, quantiles].
-        deviations: of the derivatives, [15].
+        deviations: those of the derivatives, [15].
     """
 
     color: np.ndarray
@@ -183,11 +183,11 @@ class StyleTarget(NamedTuple):
 
 
 def make_wasserstein_metric() -> Metric:
-    """Likeness to the style's colours and strokes, by no network.
+    """Similarity to the style's colours and strokes, without a network.
 
-    Both figures are sliced Wasserstein distances of order 1: the mean, over fixed
-    unit directions, of the Wasserstein distance of the pixels' projections, which
-    for one dimension is the mean distance of equal quantiles.
+    Both figures are sliced Wasserstein distances of order 1: the mean, over fixed unit
+    directions, of the Wasserstein distance between the pixels' projections, which in
+    one dimension is the mean distance between equal quantiles.
 
         color: of the pixels' colours in CIE L*a*b* (D65, by scikit-image), over 32
             directions; the unit is that of a colour difference.
@@ -195,8 +195,8 @@ def make_wasserstein_metric() -> Metric:
             first and second derivatives of Gaussians of 1, 2 and 4 pixels, times the
             scale and its square. Directions in the space of derivatives are oriented
             filters at every angle (Freeman & Adelson), several scales mixed. Each
-            derivative is divided by its own deviation in the style, so that every
-            scale counts alike: 1 means off by about one deviation.
+            derivative is divided by its own deviation in the style, so that all scales
+            count equally: 1 means a distance of about one deviation.
 
     The directions are drawn once, with a seed that never changes. Departure from
     Bonneel et al.: projections are compared at 2048 quantiles, not at every pixel.
@@ -218,7 +218,7 @@ def make_wasserstein_metric() -> Metric:
 
 
 def describe_style(style: np.ndarray) -> StyleTarget:
-    """What `compare_style` needs of a style [H, W, 3]."""
+    """The data that `compare_style` needs from a style [H, W, 3]."""
     responses = derivatives(style)
     deviations = np.maximum(responses.std(axis=0), _LEAST_DEVIATION)
     return StyleTarget(
@@ -239,7 +239,7 @@ def project(samples: np.ndarray) -> np.ndarray:
     """Quantiles of samples [N, D] along the fixed directions: [directions, 2048]."""
     projections = np.sort(directions(samples.shape[1]) @ samples.T, axis=1)
     count = projections.shape[1]
-    # The i-th of N sorted samples stands at the quantile (i + 1/2) / N.
+    # The i-th of N sorted samples is the quantile (i + 1/2) / N.
     positions = (np.arange(_QUANTILES) + 0.5) / _QUANTILES * count - 0.5
     positions = np.clip(positions, 0, count - 1)
     below = positions.astype(int)
@@ -276,24 +276,25 @@ _LEAST_STYLE_ENERGY = 1e-8
 
 
 def make_noise_metric() -> Metric:
-    """Restlessness where the content is flat, such as in a clear sky, and grids.
+    """Noise where the content is flat, such as in a clear sky, and grids.
 
-    The energy of high frequencies is the mean square of what a 3x3 mean takes away,
-    over blocks of 4x4 pixels; a block is flat as far as the content has little of it
-    (`nstjax.losses.artifacts.flatness`).
+    The energy of high frequencies is the mean square of the difference from a 3x3 mean,
+    over blocks of 4x4 pixels; a block is flat to the degree that the content has little
+    of it (`nstjax.losses.artifacts.flatness`).
 
         flat_noise: the square root of the mean, over the flat blocks, of the energy
             beyond the style's own mean energy, in steps of an 8-bit channel. It is
             the root of the term that the bundled decoders are trained with,
             `nstjax.losses.artifacts.flat_noise_loss`: 0 where the result is no rougher
             than the style anywhere.
-        flat_ratio: the mean energy over the flat blocks over the style's mean energy:
-            1 where flat blocks are as rough as the painting, 0 where they are smooth.
+        flat_ratio: the mean energy over the flat blocks divided by the style's mean
+            energy: 1 where flat blocks are as rough as the painting, 0 where they are
+            smooth.
         grid: the share of all high-frequency energy that repeats every 8 pixels, as
             decoders' patterns do (`nstjax.losses.artifacts.checkerboard_loss`), in
             per cent; 0 for a picture that is too small to tell.
 
-    No network takes part, and the definitions are this project's.
+    No network is used; the definitions are this project's.
     """
 
     def measure(
@@ -327,12 +328,12 @@ def _measure_noise(result: Array, content: Array, style: Array) -> tuple[Array, 
     return noise, ratio, 100 * checkerboard_loss(result) if large else jnp.zeros(())
 
 
-# A tenth of an 8-bit step: a luminance of less contrast has no edges.
+# A tenth of an 8-bit step: a luminance with less contrast has no edges.
 _LEAST_EDGES = 0.1 / 255
 
 
 def palette(result: np.ndarray, style: np.ndarray) -> float:
-    """How far the colours of pictures [H, W, 3] are apart, in levels of 255."""
+    """The distance between the colours of pictures [H, W, 3], on a scale of 255."""
     mine, wanted = (project(picture.reshape(-1, 3)) for picture in (result, style))
     return 255 * float(np.abs(mine - wanted).mean())
 
@@ -343,7 +344,7 @@ def chroma(picture: np.ndarray) -> float:
 
 
 def fringe(result: np.ndarray) -> float:
-    """Edges of the opponent colours over those of the luminance, of [H, W, 3]."""
+    """The ratio of edges in opponent colours to those in luminance, of [H, W, 3]."""
     red, green, blue = np.moveaxis(result, -1, 0)
     colours = _edges(red - green) + _edges((red + green) / 2 - blue)
     grey = _edges(_grey(result))
@@ -351,7 +352,7 @@ def fringe(result: np.ndarray) -> float:
 
 
 def flat(result: np.ndarray, content: np.ndarray) -> float:
-    """How restless a result [H, W, 3] is where the content is flat."""
+    """How noisy a result [H, W, 3] is where the content is flat."""
     weights = np.asarray(
         flatness(content[None])  # type: ignore[arg-type]  # NumPy's rounding is kept
     )[0, ..., 0]
@@ -365,7 +366,7 @@ def flat(result: np.ndarray, content: np.ndarray) -> float:
 
 
 def make_color_metric() -> Metric:
-    """The style's colours, and colours that nobody asked for, by no network.
+    """The style's colours, and unwanted colours, without a network.
 
         palette: sliced Wasserstein distance of order 1 between the pixels of result and
             style as points of RGB, in levels of 255: the mean, over 32 fixed
@@ -373,8 +374,8 @@ def make_color_metric() -> Metric:
         chroma: mean chroma in CIE L*a*b* (D65) beyond the style's mean; for a style of
             greys, that is how coloured the result is.
         fringe: root mean square of the 4-neighbour Laplacian of the opponent colours
-            R - G and (R + G) / 2 - B, together, over that of the luminance: coloured
-            edges beside grey ones.
+            R - G and (R + G) / 2 - B, together, divided by that of the luminance:
+            coloured edges compared with grey ones.
         flat: root mean square of the luminance's Laplacian, in levels of 255, over the
             blocks of 4x4 pixels that are flat in the content: those with a
             `nstjax.losses.artifacts.flatness` above a half, or the flattest tenth if
@@ -397,7 +398,7 @@ def make_color_metric() -> Metric:
         }
 
     return Metric(
-        title="Colours: the style's, and those that nobody asked for",
+        title="Colours: those of the style, and unwanted ones",
         identity="colors 1",
         columns=tuple(
             Column(key, LOWER) for key in ("palette", "chroma", "fringe", "flat")

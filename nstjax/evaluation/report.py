@@ -30,32 +30,32 @@ from nstjax.evaluation.metrics import (
 from nstjax.evaluation.painting import Folder, write_json
 from nstjax.io.files import write_atomically
 
-# Marks a report of this command, which it may write again.
+# Marks a report of this command, which may be overwritten.
 _MARK = "<!-- written by nstjax evaluate -->"
 _PACKAGES = ("jax", "jaxlib", "flax", "numpy", "scipy", "scikit-image", "pillow")
 _ITSELF = (
-    "`content-itself` and `style-itself` are the two ends: the content picture, and "
-    "the style picture, taken for the result."
+    "`content-itself` and `style-itself` are the two extremes: the content picture "
+    "and the style picture, measured as if they were results."
 )
 _ARROWS = {LOWER: " ↓", HIGHER: " ↑"}
-# What is less is rounding.
+# Smaller values are rounding errors.
 _LEAST = 1e-6
-# What a judge was to a method: by judge, then by variant.
+# The roles of judges: by judge, then by variant.
 Parts = Mapping[str, Mapping[str, str]]
 
 
 @dataclasses.dataclass(frozen=True)
 class Cost:
-    """What pictures of a variant cost, measured as they were made.
+    """The cost of a variant's pictures, measured while painting them.
 
     Attributes:
-        first: seconds of the first picture of a process, which compiles; the
-            median, where an evaluation was stopped and went on.
-        seconds: median of the others; None if there are none.
-        memory: peak bytes of a process's memory.
-        device_memory: peak bytes of an accelerator's; None on CPUs.
-        diverged: pictures whose loss stopped being a finite number; their last
-            good state is what was kept.
+        first: seconds of the first picture of a process, including compilation; the
+            median if an evaluation was stopped and continued.
+        seconds: the median of the others; None if there are none.
+        memory: the peak memory of a process, in bytes.
+        device_memory: the peak memory of an accelerator, in bytes; None on CPUs.
+        diverged: the number of pictures whose loss was no longer finite, for which the
+            last good state was kept.
     """
 
     first: float | None
@@ -70,10 +70,10 @@ class Row:
     """A variant's line in the tables.
 
     Attributes:
-        name: the variant's.
-        pairs: how many pictures were measured.
-        means: over those pictures, by column.
-        cost: None for what nobody painted.
+        name: the variant's name.
+        pairs: the number of measured pictures.
+        means: the means over those pictures, by column.
+        cost: None for baselines, which were not painted.
     """
 
     name: str
@@ -88,9 +88,9 @@ def summarise(
     """Makes a variant's row.
 
     Args:
-        name: the variant's.
-        figures: by pair; every pair has the same columns.
-        records: of its pictures; none for what nobody painted.
+        name: the variant's name.
+        figures: the figures by pair; every pair has the same columns.
+        records: those of its pictures; none for baselines.
     """
     columns = next(iter(figures.values()), {})
     means = {
@@ -117,14 +117,14 @@ def _largest(records: Sequence[Mapping[str, Any]], name: str) -> int | None:
 
 
 def metric_table(metric: Metric, rows: Sequence[Row], parts: Parts) -> str:
-    """One metric's columns, a line for each method; the best method's in bold.
+    """One metric's columns, with a row for each method and the best one in bold.
 
-    Methods that lack pairs of the others say how many they have, and do not compete.
+    Methods that lack some pairs show how many they have, and do not compete.
 
     Args:
-        metric: whose columns are shown.
-        rows: of methods, and of what nobody painted.
-        parts: what the judges were to the methods, for a metric with a judge.
+        metric: the metric whose columns are shown.
+        rows: the rows of methods and baselines.
+        parts: the judges' roles for the methods, for a metric with a judge.
     """
     judge = metric.columns[0].judge
     header = [
@@ -132,7 +132,7 @@ def metric_table(metric: Metric, rows: Sequence[Row], parts: Parts) -> str:
         *(column.metric + _ARROWS.get(column.better, "") for column in metric.columns),
     ]
     if judge:
-        header.append("the judge's part in it")
+        header.append("the judge's role")
     best = {column.key: _best(column, rows) for column in metric.columns}
     lines = []
     for row in rows:
@@ -149,7 +149,7 @@ def metric_table(metric: Metric, rows: Sequence[Row], parts: Parts) -> str:
 
 
 def cost_table(rows: Sequence[Row]) -> str:
-    """Seconds and memory of what was painted."""
+    """Seconds and memory of the painted variants."""
     painted = [(row, row.cost) for row in rows if row.cost is not None]
     devices = any(cost.device_memory is not None for _, cost in painted)
     header = ["", "pictures", "s, first", "s, others", "peak memory, MB"]
@@ -187,7 +187,7 @@ def _markdown(header: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
 
 
 def number(value: float | None) -> str:
-    """Three significant digits, or a dash for what is not known."""
+    """Three significant digits, or a dash if unknown."""
     if value is None:
         return "–"
     if abs(value) < _LEAST:
@@ -198,7 +198,7 @@ def number(value: float | None) -> str:
 
 
 def summary_csv(rows: Sequence[Row], columns: Sequence[Column], parts: Parts) -> str:
-    """A line for each method with everything that is known of it."""
+    """A row for each method with all of its values."""
     header = ["method", "pairs", *(column.key for column in columns)]
     costs = ("first", "seconds", "memory", "device_memory", "diverged")
     header += [f"cost_{name}" for name in costs]
@@ -214,7 +214,7 @@ def summary_csv(rows: Sequence[Row], columns: Sequence[Column], parts: Parts) ->
 
 
 def pairs_csv(figures: Measured, columns: Sequence[Column]) -> str:
-    """A line for each picture."""
+    """A row for each picture."""
     header = ["method", "pair", *(column.key for column in columns)]
     return _csv(
         header,
@@ -265,17 +265,17 @@ def _escape(text: str) -> str:
 
 @dataclasses.dataclass(frozen=True)
 class Results:
-    """All that a report tells.
+    """The content of a report.
 
     Attributes:
-        command: as it was given.
+        command: the command that was given.
         note: a paragraph of the user's, or "".
         protocol: what was compared, by name.
-        rows: the methods', then those of what nobody painted.
-        metrics: what was measured.
-        parts: what the judges were to the methods.
-        verdicts: on the claims.
-        left_out: pictures that could not be read or made, in sentences.
+        rows: those of methods, then those of baselines.
+        metrics: the metrics that were measured.
+        parts: the judges' roles for the methods.
+        verdicts: the verdicts on the claims.
+        left_out: sentences about pictures that could not be read or painted.
     """
 
     command: str
@@ -292,8 +292,8 @@ def _write_text(results: Results, figures: Sequence[str]) -> str:
     """The report.
 
     Args:
-        results: what it tells.
-        figures: addresses of the figures, as seen from the report.
+        results: its content.
+        figures: the figures' addresses, relative to the report.
     """
     protocol = results.protocol
     size = protocol["size"]
@@ -301,9 +301,10 @@ def _write_text(results: Results, figures: Sequence[str]) -> str:
         f"# Results\n\n{_MARK}\n",
         f"    {results.command}\n",
         f"{len(protocol['contents'])} contents in {len(protocol['styles'])} styles, "
-        f"{size} x {size} pixels; means over pairs. Arrows say what is better; the "
-        "best method is in bold; a number in brackets says that a line has only so "
-        f"many pairs. {_ITSELF} What each figure is, `docs/evaluation.md` says.\n",
+        f"{size} x {size} pixels; means over pairs. Arrows show whether lower or "
+        "higher is better, and the best method is in bold. A number in brackets is "
+        f"the number of pairs of a row that lacks some. {_ITSELF} "
+        "`docs/evaluation.md` explains each figure.\n",
     ]
     if results.note:
         parts.append(f"{results.note}\n")
@@ -312,12 +313,12 @@ def _write_text(results: Results, figures: Sequence[str]) -> str:
         parts.append(f"## {metric.title}\n\n{table}")
     parts.append(
         "## Seconds and memory\n\nMedians. The first picture of a process includes "
-        "compilation. Memory is the peak of a process that makes one method's pictures "
+        "compilation. Memory is the peak of a process that paints with one method "
         f"only.\n\n{cost_table(results.rows)}"
     )
     parts.append(
-        "## The papers' claims\n\nA claim holds if the means say so and so do more "
-        "than half of the pairs by themselves.\n\n"
+        "## The papers' claims\n\nA claim holds if it holds for the means over pairs "
+        "and for more than half of the individual pairs.\n\n"
         f"{verdict_table(results.verdicts)}"
     )
     parts += [f"![{Path(figure).stem}]({figure})\n" for figure in figures]
@@ -343,16 +344,17 @@ def _to_json(results: Results) -> dict[str, Any]:
 
 
 def check_report(path: Path, *, overwrite: bool) -> None:
-    """Checks that a report may be written: over an earlier report, or nothing.
+    """Checks that a report may be written: it is new, or replaces an earlier report.
 
     Raises:
-        NstjaxError: if something else is there, or there is no such folder.
+        NstjaxError: if the file is something else, or its folder does not exist.
     """
     if path.is_dir() or not path.parent.is_dir():
         raise NstjaxError(f"{path} cannot be written; name a file in a folder")
     if path.exists() and not overwrite and _MARK not in _start_of(path):
         raise NstjaxError(
-            f"{path} exists and is no report of this command; choose another name or "
+            f"{path} exists and is not a report of this command; choose another name "
+            "or "
             "pass --overwrite"
         )
 
@@ -393,13 +395,13 @@ def write_results(
     *,
     report: Path | None,
 ) -> None:
-    """Writes the tables and the report, in place of earlier ones.
+    """Writes the tables and the report, replacing earlier ones.
 
     Args:
-        folder: where they go.
-        results: what they tell.
-        measured: by method, pair and column.
-        figures: the drawn figures' files.
+        folder: the folder for them.
+        results: their content.
+        measured: the figures by method, pair and column.
+        figures: the files of the drawn figures.
         report: a further file for the report.
     """
     columns = [column for metric in results.metrics for column in metric.columns]
@@ -411,7 +413,7 @@ def write_results(
         write_atomically(folder.path / name, text, overwrite=True)
     for place in [folder.path / "report.md", *([report] if report else [])]:
         links = [os.path.relpath(figure, place.parent) for figure in figures]
-        # A link that leads out of the report's folder would soon be a dead one.
+        # Links that lead out of the report's folder would easily break.
         links = [Path(x).as_posix() for x in links if not x.startswith(os.pardir)]
         text = _write_text(results, links)
         write_atomically(place, text, overwrite=True)

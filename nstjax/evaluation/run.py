@@ -58,22 +58,22 @@ class Settings:
         contents, styles: files, folders and names of examples.
         methods: names.
         output: the evaluation's folder.
-        size: side of the square pictures.
-        seed: of all randomness.
-        iterations: of methods that optimise; None for the presets'.
+        size: the side of the square pictures.
+        seed: the seed of all random numbers.
+        iterations: those of methods that optimise; None for the presets'.
         depth_models: further depth networks that gatys-depth paints with.
         encoders: further encoders that methods that optimise paint with.
-        decoders: further decoders of methods of one pass, ``METHOD=FILE``.
+        decoders: further decoders of feed-forward methods, ``METHOD=FILE``.
         judges, depth_judges, lpips: names or files of networks; `lpips` None for
             those that have been fetched.
-        metrics: places of the user's own.
+        metrics: the user's own, as ``package.module:function``.
         figure_pairs: rows of figures 1 and 4.
         budget_pairs: pairs on which AdaIN is compared with Gatys' budgets.
         report: a further file for the report, or None.
-        overwrite: whether results of other settings may be replaced.
+        overwrite: whether results with other settings may be replaced.
         quiet: whether to show no progress.
         note: a paragraph of the user's for the report, or "".
-        command: as the user gave it.
+        command: the user's command.
     """
 
     contents: Sequence[str]
@@ -100,18 +100,17 @@ class Settings:
 
 
 def evaluate(settings: Settings, *, tell: Callable[[str], None]) -> list[str]:
-    """Makes what is missing of an evaluation.
+    """Computes the missing parts of an evaluation.
 
     Args:
         settings: what to evaluate.
         tell: takes messages for the user.
 
     Returns:
-        A sentence for each picture that could not be read or made.
+        A sentence for each picture that could not be read or painted.
 
     Raises:
-        NstjaxError: for anything that cannot be used, before any work is done as
-            far as that can be known.
+        NstjaxError: if anything cannot be used, if possible before any work is done.
     """
     own, budgets = make_variants(
         settings.methods,
@@ -204,7 +203,7 @@ def evaluate(settings: Settings, *, tell: Callable[[str], None]) -> list[str]:
 def _protocol(
     settings: Settings, contents: Sequence[Input], styles: Sequence[Input]
 ) -> dict[str, Any]:
-    """What makes two evaluations the same; methods and judges may be added."""
+    """The settings that identify an evaluation; methods and judges may be added."""
     return {
         "size": settings.size,
         "seed": settings.seed,
@@ -278,13 +277,15 @@ def _check_names(
     depth_judges: Mapping[str, Network],
     metrics: Sequence[Metric],
 ) -> None:
-    """Raises NstjaxError unless every column has a name of its own."""
+    """Raises NstjaxError unless all columns have different names."""
     keys = [column.key for metric in metrics for column in metric.columns]
     for key in keys:
         if keys.count(key) > 1:
             raise NstjaxError(f"two metrics are called {key}; rename the --metric")
     if both := set(judges) & set(depth_judges):
-        raise NstjaxError(f"two judges are called {both.pop()}; convert one anew")
+        raise NstjaxError(
+            f"two judges are called {both.pop()}; convert one of them again"
+        )
 
 
 def _make_judges(
@@ -292,7 +293,7 @@ def _make_judges(
     depth_judges: Mapping[str, Network],
     perceptual: Mapping[str, Network],
 ) -> list[Metric]:
-    """The metrics of networks, which are loaded here: this starts jax."""
+    """The metrics that use networks, which are loaded here, starting jax."""
     return [
         *(
             make_feature_metric(load_encoder(network.argument), name=name)

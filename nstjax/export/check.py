@@ -1,4 +1,4 @@
-"""Whether ONNX files compute what their functions in JAX do."""
+"""Checks that ONNX files compute the same as their functions in JAX."""
 
 from collections.abc import Mapping, Sequence
 
@@ -9,11 +9,11 @@ from nstjax.errors import NstjaxError
 from nstjax.export.graph import need
 from nstjax.export.models import Model
 
-# Of the largest difference, over the array's largest number where that is above 1:
-# pictures are in [0, 1], features of the original VGG-19 go to thousands.
+# The largest allowed difference, divided by the array's largest number if that is above
+# 1: pictures are in [0, 1], features of the original VGG-19 reach thousands.
 TOLERANCE = 1e-4
 _UNOPTIMISED = {"xla_backend_optimization_level": 0}
-# Height and width of the pictures to try: odd, and no multiples of 8.
+# Height and width of the test pictures: odd, and not multiples of 8.
 _CONTENT, _STYLE = (75, 53), (64, 96)
 
 
@@ -24,11 +24,11 @@ def check_models(
 
     Args:
         models: from `nstjax.export.models.make_models`.
-        files: the bytes of each one's ONNX file by its name.
+        files: the bytes of each model's ONNX file, by its name.
 
     Returns:
-        The largest difference in any output, over the output's largest number where
-        that is above 1, by name.
+        The largest difference in any output, by name, divided by the output's largest
+        number if that is above 1.
 
     Raises:
         NstjaxError: if one exceeds `TOLERANCE`, or onnxruntime is not installed.
@@ -40,10 +40,10 @@ def check_models(
         "alpha": np.array([0.7], np.float32),
     }
     found = {}
-    # What encoders give is what decoders take.
+    # The outputs of encoders are the inputs of decoders.
     for model in sorted(models, key=lambda model: len(model.inputs)):
         arrays = [known[tensor.name] for tensor in model.inputs]
-        # Compiled at once, for it runs only once.
+        # Compiled as a whole, since it runs only once.
         function = jax.jit(model.function, compiler_options=_UNOPTIMISED)
         expected = [np.asarray(x) for x in function(*arrays)]
         names = [tensor.name for tensor in model.outputs]
@@ -56,8 +56,9 @@ def check_models(
         found[model.name] = max(_difference(a, b) for a, b in pairs)
         if not found[model.name] <= TOLERANCE:
             raise NstjaxError(
-                f"{model.name} comes out {found[model.name]:.1g} away from JAX's in "
-                f"onnxruntime, more than {TOLERANCE:g}; try another version of onnx or "
+                f"{model.name} in onnxruntime differs from JAX by "
+                f"{found[model.name]:.1g}, more than {TOLERANCE:g}; try another "
+                "version of onnx or "
                 "onnxruntime"
             )
     return found

@@ -1,4 +1,4 @@
-"""A method as files that need neither Python nor this package."""
+"""Writes a method as files that need neither Python nor this package."""
 
 import hashlib
 import json
@@ -27,16 +27,16 @@ def export_networks(
 ) -> None:
     """Writes a method's functions to a folder, and a card that describes them.
 
-    ONNX files are compared with JAX first. Nothing is written before all is made; the
-    card comes last, with the hash of every file.
+    ONNX files are first compared with JAX. Nothing is written before everything is
+    ready; the card is written last, with the hash of every file.
 
     Args:
-        folder: made where it is missing.
+        folder: the folder, which is created if missing.
         networks: from `nstjax.methods.networks.load_networks`.
         method: its name, for the card.
         form: "onnx" or "stablehlo".
         overwrite: whether existing files may be replaced.
-        tell: told what has been written.
+        tell: called with a line for each written file.
 
     Raises:
         NstjaxError: if the networks cannot be exported, a package is missing, the
@@ -75,7 +75,7 @@ def _as_onnx(models: tuple[Model, ...]) -> tuple[dict[str, bytes], dict[str, Any
 def _as_stablehlo(models: tuple[Model, ...]) -> dict[str, bytes]:
     from nstjax.export.stablehlo import to_stablehlo
 
-    need("flatbuffers")  # of jax, to write what it exports
+    need("flatbuffers")  # which jax needs for exporting
     files = {}
     for model in models:
         exported = to_stablehlo(model)

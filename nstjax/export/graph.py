@@ -1,4 +1,4 @@
-"""A small builder of ONNX graphs: each operation is a call that names its result."""
+"""A small builder of ONNX graphs, with one call for each operation."""
 
 import importlib
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ import numpy as np
 
 from nstjax.errors import NstjaxError
 
-# Understood by every runtime of 2023 and later.
+# Supported by all runtimes since 2023.
 _OPSET = 18
 _IR_VERSION = 8
 
@@ -30,13 +30,13 @@ def need(package: str) -> ModuleType:
 
 
 class Graph:
-    """An ONNX graph that grows by one operation after the other.
+    """An ONNX graph that is built operation by operation.
 
-    Values are known by their names. Sizes that are strings are free, and equal where
-    they have the same name.
+    Values are identified by name. Sizes that are strings are free, and equal if they
+    have the same name.
 
     Args:
-        name: of the graph.
+        name: the graph's name.
 
     Raises:
         NstjaxError: if the package onnx is not installed.
@@ -61,7 +61,7 @@ class Graph:
         self._outputs.append(self._describe(name, shape))
 
     def constant(self, value: Any) -> str:
-        """An array; one of float32 that is float16 without loss is kept as such."""
+        """Adds an array; float32 arrays are stored as float16 if that is lossless."""
         array = np.asarray(value)
         half = array.astype(np.float16) if array.dtype == np.float32 else array
         if array.size > 1 and half.dtype != array.dtype and (half == array).all():
@@ -69,14 +69,14 @@ class Graph:
         return self._keep(array)
 
     def add(self, operator: str, *inputs: str, **attributes: Any) -> str:
-        """Adds an operation of one output; returns that output's name."""
+        """Adds an operation with one output; returns the output's name."""
         name = self._new_name(operator)
         node = self._onnx.helper.make_node(operator, inputs, [name], **attributes)
         self._nodes.append(node)
         return name
 
     def model(self) -> bytes:
-        """The whole as an ONNX file, checked by onnx's own rules."""
+        """The graph as an ONNX file, checked by onnx."""
         helper = self._onnx.helper
         graph = helper.make_graph(
             self._nodes, self._name, self._inputs, self._outputs, self._constants

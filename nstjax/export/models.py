@@ -1,7 +1,7 @@
-"""What is exported of a method of one pass: four functions, in JAX and in ONNX.
+"""The four exported functions of a feed-forward method, in JAX and in ONNX.
 
-Both forms of a function take and give the same arrays: pictures and features NHWC,
-means and deviations [B, C] by level. Heights and widths are free.
+Both forms of a function have the same inputs and outputs: pictures and features in
+NHWC, means and deviations [B, C] by level. Heights and widths are free.
 """
 
 import dataclasses
@@ -22,12 +22,12 @@ from nstjax.types import Array, Features
 
 @dataclasses.dataclass(frozen=True)
 class Tensor:
-    """A float32 array that goes into a model or comes out.
+    """A float32 input or output of a model.
 
     Attributes:
-        name: in the file.
+        name: its name in the file.
         shape: sizes; those that are free are terms, such as "height" or "4*rows".
-        holds: what it is, with its range.
+        holds: its meaning and range.
     """
 
     name: str
@@ -40,11 +40,11 @@ class Model:
     """A function that is exported.
 
     Attributes:
-        name: of its file.
-        does: in one sentence.
-        inputs, outputs: in order.
-        function: in JAX, of `inputs`; gives `outputs`.
-        build: adds the same to a graph, of its inputs' names; gives its outputs'.
+        name: the name of its file.
+        does: a description.
+        inputs, outputs: its inputs and outputs, in order.
+        function: maps `inputs` to `outputs` in JAX.
+        build: adds the same to a graph, given the inputs' names; returns the outputs'.
     """
 
     name: str
@@ -72,16 +72,16 @@ def make_models(networks: Networks) -> tuple[Model, ...]:
     """The painter, its two halves, and the style encoder.
 
     Args:
-        networks: of a method that paints with AdaIN.
+        networks: those of a method that paints with AdaIN.
 
     Raises:
-        NstjaxError: if they paint with anything else.
+        NstjaxError: if they have another transform.
     """
     if networks.transform != "adain":
         raise NstjaxError(
-            "what can be exported paints with AdaIN: adain, adain-lap, adain-depth; "
-            "Style-Swap compares every patch with every other, which no graph of free "
-            "size can hold"
+            "only the methods that paint with AdaIN can be exported: adain, adain-lap "
+            "and adain-depth; Style-Swap compares every patch with every other, which "
+            "a graph for any picture size cannot do"
         )
     params, spec = networks.params, networks.spec
     levels = tuple(spec.strides)
@@ -113,9 +113,11 @@ def make_models(networks: Networks) -> tuple[Model, ...]:
         )
 
     alpha = Tensor("alpha", (1,), "strength, from 0 to 1")
-    sides = f"RGB in [0, 1], sides of {LEAST_SIDE} pixels and more"
+    sides = f"RGB in [0, 1], sides of {LEAST_SIDE} pixels or more"
     content = picture("content", f"pictures, {sides}")
-    style = picture("style", f"style pictures, {sides}; up to 512 the best", "styles")
+    style = picture(
+        "style", f"style pictures, {sides}; best at up to 512 pixels", "styles"
+    )
     painted = "painted pictures, RGB in [0, 1]"
 
     def encode(image: Array) -> tuple[Array, ...]:
@@ -188,7 +190,7 @@ def make_models(networks: Networks) -> tuple[Model, ...]:
         Model(
             "painter",
             "Paints pictures, given the means and deviations of a style for each; in "
-            "ONNX files one style will do for all of a batch.",
+            "ONNX files, one style can serve a whole batch.",
             (content, *told),
             (picture("painted", painted),),
             paint,
@@ -196,8 +198,8 @@ def make_models(networks: Networks) -> tuple[Model, ...]:
         ),
         Model(
             "style_encoder",
-            "Takes of a style picture all that the painter needs. Weighted means of "
-            "several styles' numbers blend the styles.",
+            "Computes from a style picture all that the painter needs. To blend "
+            "styles, pass weighted means of their numbers.",
             (style,),
             statistics("styles"),
             encode_style,
@@ -205,8 +207,8 @@ def make_models(networks: Networks) -> tuple[Model, ...]:
         ),
         Model(
             "encoder",
-            "The painter's first half, for a picture that is painted more than once. "
-            f"Sides are continued by reflection to multiples of {spec.multiple}.",
+            "The painter's first half, for pictures that are painted more than once. "
+            f"Sides are padded by reflection to multiples of {spec.multiple}.",
             (content,),
             features(),
             encode,
@@ -214,8 +216,8 @@ def make_models(networks: Networks) -> tuple[Model, ...]:
         ),
         Model(
             "decoder",
-            "The painter's second half: what the encoder gave, painted. To be cut to "
-            "the content's height and width.",
+            "The painter's second half: paints from the encoder's output. Crop the "
+            "result to the content's height and width.",
             (*features(), *told),
             (
                 Tensor(
@@ -229,9 +231,9 @@ def make_models(networks: Networks) -> tuple[Model, ...]:
 
 
 def continued(image: Array, multiple: int) -> Array:
-    """Pictures whose sides are continued by reflection to multiples of a number.
+    """Pads the sides of pictures by reflection to multiples of a number.
 
-    Unlike `jnp.pad`, for sides that are symbols, too.
+    Unlike `jnp.pad`, this also works for symbolic sides.
     """
     for axis in (1, 2):
         side = image.shape[axis]

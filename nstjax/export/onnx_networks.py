@@ -1,8 +1,8 @@
 """The networks of AdaIN as ONNX operations.
 
-Inside, features are NCHW, as ONNX has them. Weights are those of `nstjax.models`, whose
-functions these graphs repeat in ONNX's terms; `nstjax.export.check` holds both to the
-same results. Heights and widths stay free.
+Internally, features are NCHW, as in ONNX. Weights are those of `nstjax.models`, whose
+functions these graphs reproduce in ONNX; `nstjax.export.check` verifies that both give
+the same results. Heights and widths are free.
 """
 
 from collections.abc import Mapping
@@ -16,16 +16,16 @@ from nstjax.models import painter
 from nstjax.ops.preprocess import input_map
 from nstjax.types import Params
 
-# Of the three taps in a row of a kernel, those that fall on either pixel of a small
-# picture, for the first and the second pixel of its double.
+# For the first and second upsampled pixel, which of a kernel row's three taps fall on
+# each of two pixels of the small picture.
 _PHASES = np.array([[[1, 0, 0], [0, 1, 1]], [[1, 1, 0], [0, 0, 1]]], dtype=np.float32)
 # The names of a level's mean and deviation, each [B, C], by level.
 Moments = Mapping[str, tuple[str, str]]
 
 
 def encode(g: Graph, image: str, params: Params, spec: OnePassSpec) -> dict[str, str]:
-    """As `nstjax.methods.feedforward.encode`: [B, H, W, 3] to features by level."""
-    # Reflection to a multiple: ONNX's Mod has the divisor's sign, as Python's has.
+    """Like `nstjax.methods.feedforward.encode`: [B, H, W, 3] to features by level."""
+    # Reflection to a multiple: ONNX's Mod has the divisor's sign, like Python's.
     sizes = g.add("Shape", image)
     multiples = g.constant(np.array([1, spec.multiple, spec.multiple, 1]))
     after = g.add("Mod", g.add("Neg", sizes), multiples)
@@ -65,19 +65,19 @@ def paint(
     params: Params,
     spec: OnePassSpec,
 ) -> str:
-    """AdaIN and the decoder: features to pictures [B, H, W, 3], cut to [0, 1].
+    """AdaIN and the decoder: features to pictures [B, H, W, 3], clipped to [0, 1].
 
     Args:
-        g: the graph that grows.
+        g: the graph to add to.
         features: from `encode`.
-        style: from `measure`, or inputs of its shapes.
+        style: from `measure`, or inputs of the same shapes.
         alpha: strength, [1].
-        params, spec: the networks'.
+        params, spec: those of the networks.
     """
     restyled, towards = {}, {}
     for level, (mean, deviation) in measure(g, features, spec).items():
         its_mean, its_deviation = style[level]
-        # AdaIN is a scale and a shift of each channel, which is one pass over them.
+        # AdaIN is a scale and a shift of each channel, computed in one pass.
         ratio = g.add("Div", its_deviation, deviation)
         shift = g.add("Sub", its_mean, g.add("Mul", mean, ratio))
         change = g.add("Sub", ratio, _number(g, 1))
@@ -97,7 +97,7 @@ def paint(
 
 
 def cut(g: Graph, pixels: str, image: str) -> str:
-    """Pictures [B, H, W, 3] cut to the height and width of others."""
+    """Crops pictures [B, H, W, 3] to the height and width of others."""
     starts, axes = g.constant(np.array([0, 0])), g.constant(np.array([1, 2]))
     size = g.add("Shape", image, start=1, end=3)
     return g.add("Slice", pixels, starts, size, axes)
@@ -173,7 +173,7 @@ def _encode_by_vgg(
         if (block := name[len("conv")]) != before:
             before = block
             kind = "MaxPool" if vgg.pooling == "max" else "AveragePool"
-            # Sides are multiples of all poolings, so that nothing is rounded.
+            # Sides are divisible by all poolings, so nothing is rounded.
             x = g.add(kind, x, kernel_shape=[2, 2], strides=[2, 2])
         x = g.add("Relu", _convolve(g, x, weights[name], padding=vgg.padding))
     return {layer: x}
@@ -211,14 +211,14 @@ def _double_and_convolve(g: Graph, x: str, weights: Params) -> str:
     """Nearest x2 upsampling, reflection and a 3x3 convolution.
 
     Each of the four output phases is a 2x2 convolution of the small picture with sums
-    of taps, at 4/9 of the multiplications. (JAX compiles sooner what
-    `nstjax.ops.convolution` does in its place.)
+    of taps, with 4/9 of the multiplications. (JAX compiles the form of
+    `nstjax.ops.convolution` faster.)
     """
     kernel, *bias = _arrays(g, weights)
     phases = []
     for i, rows in enumerate(_PHASES):
         for j, columns in enumerate(_PHASES):
-            # Summed by what loads the file, so that the file stays small.
+            # Summed when the file is loaded, so that the file stays small.
             taps = g.add("MatMul", g.constant(rows), kernel)
             taps = g.add("MatMul", taps, g.constant(columns.T))
             margins = g.constant(np.array([0, 0, 1 - i, 1 - j, 0, 0, i, j]))
@@ -228,7 +228,7 @@ def _double_and_convolve(g: Graph, x: str, weights: Params) -> str:
 
 
 def _arrays(g: Graph, weights: Params) -> list[str]:
-    """A convolution's kernel, as ONNX has it, and its bias, if there is one."""
+    """A convolution's kernel, in ONNX's order, and its bias, if any."""
     kernel = np.asarray(weights["kernel"]).transpose(3, 2, 0, 1)
     return [
         g.constant(kernel),

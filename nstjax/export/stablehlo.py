@@ -1,4 +1,4 @@
-"""Functions as StableHLO, by `jax.export`, for CPUs, GPUs and TPUs alike."""
+"""Exports functions as StableHLO with `jax.export`, for CPUs, GPUs and TPUs."""
 
 import jax
 import jax.numpy as jnp
@@ -8,7 +8,7 @@ from nstjax.export.models import Model, Tensor
 from nstjax.methods.base import LEAST_SIDE
 from nstjax.ops.cpu.forms import plain_forms
 
-# Rows and columns are those of a grid of 8 pixels and more.
+# Rows and columns are those of a grid of 8 or more pixels.
 _LEAST = {"height": LEAST_SIDE, "width": LEAST_SIDE} | dict.fromkeys(
     ("rows", "columns"), LEAST_SIDE // 8
 )
@@ -18,7 +18,7 @@ _PLATFORMS = ("cpu", "cuda", "rocm", "tpu")
 def to_stablehlo(model: Model) -> export.Exported:
     """Traces a function with free sizes.
 
-    Its `serialize()` is what `jax.export.deserialize` reads; its
+    `jax.export.deserialize` reads the result of its `serialize()`; its
     `mlir_module_serialized` is portable StableHLO, which needs no JAX.
     """
     terms = " ".join(str(size) for tensor in model.inputs for size in tensor.shape)
@@ -27,7 +27,7 @@ def to_stablehlo(model: Model) -> export.Exported:
     )
 
     def describe(tensor: Tensor) -> jax.ShapeDtypeStruct:
-        # Symbols do not broadcast: here, every picture has a style of its own.
+        # Symbolic sizes do not broadcast, so every picture has its own style here.
         sizes = ", ".join(str(size).replace("styles", "batch") for size in tensor.shape)
         return jax.ShapeDtypeStruct(
             export.symbolic_shape(sizes, scope=scope), jnp.float32

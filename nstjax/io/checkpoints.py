@@ -1,8 +1,8 @@
-"""Training checkpoints: the one place that knows orbax.
+"""Training checkpoints, stored with orbax.
 
-Saving is asynchronous and atomic: a run killed at any moment, also in the
-middle of a save, finds its last complete checkpoint. The newest few and the
-best one are kept.
+Saving is asynchronous and atomic: a run that is killed at any moment, even while
+saving, finds its last complete checkpoint. The newest few checkpoints and the best one
+are kept.
 """
 
 from collections.abc import Mapping
@@ -21,10 +21,10 @@ class Checkpoints:
     """Checkpoints of one run in one folder. Use as a context manager.
 
     Args:
-        folder: where they are, or will be.
-        keep: how many of the newest, besides the best one.
-        clean: whether to delete what an interrupted save left. orbax does that in
-            the background, and complains where the process ends before it is done.
+        folder: the folder of the checkpoints.
+        keep: how many of the newest to keep, in addition to the best one.
+        clean: whether to delete the remains of an interrupted save. orbax does that in
+            the background, and complains if the process ends before it is done.
     """
 
     def __init__(
@@ -34,12 +34,12 @@ class Checkpoints:
         policy = managers.AnyPreservationPolicy(
             [
                 managers.LatestN(keep),
-                # Sorted downwards, the last n of it: the lowest.
+                # Sorted in descending order, so the last n are the lowest.
                 managers.BestN(
                     get_metric_fn=_validation,
                     reverse=True,
                     n=1,
-                    # Only what a deletion cut off leaves has none.
+                    # Only the remains of an interrupted deletion have none.
                     keep_checkpoints_without_metrics=False,
                 ),
             ]
@@ -64,7 +64,7 @@ class Checkpoints:
 
     @property
     def latest_step(self) -> int | None:
-        """The newest complete checkpoint's step, None where there is none."""
+        """The step of the newest complete checkpoint, or None."""
         return self._manager.latest_step()
 
     @property
@@ -86,12 +86,12 @@ class Checkpoints:
         """Reads a state of the same structure, shapes and shardings as `like`.
 
         Raises:
-            NstjaxError: if the checkpoint does not fit, as after a change of
+            NstjaxError: if the checkpoint does not fit, for example after a change of
                 the network's widths.
         """
         abstract = jax.tree.map(ocp.utils.to_shape_dtype_struct, like)
-        # Compared here: what orbax leaves unfinished when it finds a misfit
-        # itself complains when the process ends.
+        # Compared here: if orbax finds the mismatch itself, what it leaves unfinished
+        # complains when the process ends.
         saved = self._manager.item_metadata(step)[_STATE]
         if saved is None or _shapes(saved) != _shapes(abstract):
             raise NstjaxError(

@@ -1,4 +1,4 @@
-"""Training examples out of pictures: scaled, cut and mirrored at random."""
+"""Makes training examples from pictures: scales, crops and flips them at random."""
 
 import dataclasses
 
@@ -9,7 +9,7 @@ from nstjax.errors import NstjaxError
 from nstjax.io.decoding import decode_pixels, read_orientation, turn_upright
 from nstjax.io.levels import to_uint8
 
-# Modes that one quick conversion turns into RGB as `decode_pixels` would.
+# Modes that a quick conversion turns into RGB like `decode_pixels`.
 _PLAIN_MODES = ("RGB", "L", "CMYK", "YCbCr")
 
 
@@ -18,15 +18,15 @@ class Crop:
     """How a picture becomes a training example.
 
     Attributes:
-        size: side of the square that is cut out, in pixels.
-        short_side: what the shorter side is scaled to before (512 and a size
-            of 256 are the published ones); smaller pictures are enlarged.
+        size: the side of the square crop, in pixels.
+        short_side: the shorter side that the picture is first scaled to (512, with a
+            size of 256, is published); smaller pictures are enlarged.
         largest_scale: scale augmentation: the shorter side is scaled to
             between `short_side` and this many times it, log-uniformly.
         flip: whether half of the crops are mirrored left to right.
 
     Raises:
-        NstjaxError: if the square does not fit or the scale shrinks.
+        NstjaxError: if the square does not fit or the largest scale is below 1.
     """
 
     size: int
@@ -45,11 +45,11 @@ class Crop:
     def box(
         self, width: int, height: int, random: np.random.Generator | None
     ) -> tuple[float, float, float, float]:
-        """Chooses the region to cut from a picture of the given size.
+        """Chooses the region to crop from a picture of the given size.
 
         Returns:
-            Left, upper, right, lower in the picture's own pixels: the middle
-            one at the base scale where `random` is None.
+            Left, upper, right, lower in the picture's own pixels; if `random` is None,
+            the centre at the base scale.
         """
         scale = min(width, height) / self.short_side
         if random is None:
@@ -66,14 +66,14 @@ class Crop:
 def cut(
     image: Image.Image, crop: Crop, random: np.random.Generator | None
 ) -> np.ndarray:
-    """Scales and cuts a picture in one resampling (bicubic, antialiased).
+    """Scales and crops a picture with a single resampling (bicubic, antialiased).
 
     Args:
-        image: any Pillow picture that `decode_pixels` takes; is drawn upright
-            and on white. Colour profiles of RGB, grey and CMYK pictures are
-            ignored, for speed.
-        crop: what to cut.
-        random: where to cut; None cuts the middle.
+        image: any Pillow picture that `decode_pixels` accepts; it is turned upright and
+            put on white. Colour profiles of RGB, grey and CMYK pictures are ignored,
+            for speed.
+        crop: how to crop.
+        random: a generator for the position; None crops the centre.
 
     Returns:
         uint8 array [size, size, 3].
@@ -86,10 +86,10 @@ def cut(
     cropped = image.convert("RGB").resize(
         (crop.size, crop.size),
         Image.Resampling.BICUBIC,
-        # Rounding may put an edge a hair outside, which Pillow refuses.
+        # Rounding may put an edge slightly outside, which Pillow refuses.
         box=tuple(np.clip(box, 0, limits)),
     )
-    # A square stays one, so that it is enough to turn what was cut.
+    # A square stays a square, so it is enough to turn the crop.
     array = turn_upright(np.asarray(cropped), read_orientation(image))
     if crop.flip and random is not None and random.random() < 0.5:
         array = array[:, ::-1]
@@ -97,7 +97,7 @@ def cut(
 
 
 def _is_plain(image: Image.Image) -> bool:
-    # Pillow turns a TIFF upright only when it loads it, after its size is read.
+    # Pillow turns a TIFF upright when loading it, after its size has been read.
     return (
         image.format != "TIFF"
         and image.mode in _PLAIN_MODES
@@ -106,11 +106,11 @@ def _is_plain(image: Image.Image) -> bool:
 
 
 def _draft(image: Image.Image, *, shrink: float) -> float:
-    """Lets a JPEG be decoded at a reduced size where that is still large enough.
+    """Decodes a JPEG at a reduced size, if that is still large enough.
 
     Returns:
-        What coordinates have to be multiplied by. The new size is rounded up,
-        so its ratio to the old one is not quite that.
+        The factor for coordinates. The new size is rounded up, so its ratio to the old
+        size differs slightly.
     """
     if shrink < 2:
         return 1.0

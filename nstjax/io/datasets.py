@@ -1,7 +1,7 @@
-"""Training pictures: folders and prepared TFDS directories, by way of grain.
+"""Training pictures: folders and prepared TFDS directories, read with grain.
 
-The order is a function of the seed alone, so that a run can be resumed at any
-batch, with any number of reading threads or hosts, and see the same pictures.
+The order depends on the seed only, so a run can be resumed at any batch, with any
+number of reading threads or hosts, and gets the same pictures.
 """
 
 import dataclasses
@@ -27,16 +27,16 @@ from nstjax.io.images import PICTURE_SUFFIXES
 if TYPE_CHECKING:
     import grain
 
-# Pictures in a row that may be unreadable before it is taken for an error.
+# How many consecutive pictures may be unreadable before it counts as an error.
 _MOST_CORRUPT_IN_A_ROW = 100
-# Ends the name of the entry that lists the pictures skipped for another entry; and
-# what stands between their names, and in no file's.
+# The suffix of the entry that lists the pictures skipped for another entry, and the
+# separator of their names, which no file name contains.
 _SKIPPED = "/skipped"
 _SEPARATOR = "\0"
 
 
 class Source(Protocol):
-    """Random access to pictures, as grain wants it."""
+    """Random access to pictures, as grain needs it."""
 
     def __len__(self) -> int: ...
 
@@ -46,16 +46,15 @@ class Source(Protocol):
 def open_source(path: str | Path) -> Source:
     """Opens a folder of pictures or a prepared TFDS directory.
 
-    A folder is searched with its subfolders, hidden ones excepted. A TFDS
-    directory is one that holds ``dataset_info.json``, as written by ``nstjax
-    prepare-data`` or by ``download_and_prepare`` with the file format
-    array_record; its train split is used.
+    A folder is searched with its subfolders, except hidden ones. A TFDS directory
+    contains ``dataset_info.json``, as written by ``nstjax prepare-data`` or by
+    ``download_and_prepare`` with the file format array_record; its train split is used.
 
     Returns:
         A sequence of paths, or of TFDS examples with the key "image".
 
     Raises:
-        NstjaxError: if there is no such folder or no picture in it.
+        NstjaxError: if the folder does not exist or has no pictures.
     """
     path = Path(path).expanduser()
     if not os.path.isdir(path):
@@ -76,8 +75,8 @@ def open_source(path: str | Path) -> Source:
 def find_pictures(folder: Path) -> list[Path]:
     """The pictures in a folder and its subfolders by suffix, sorted.
 
-    Symbolic links are followed, each folder once. Hidden files and folders are left
-    out; pictures of formats that are not read, with a warning that counts them.
+    Symbolic links are followed, each folder once. Hidden files and folders are skipped,
+    and so are pictures of unsupported formats, with a warning that counts them.
     """
     files: list[Path] = []
     skipped: list[Path] = []
@@ -101,8 +100,8 @@ def split_source(source: Source, *, every: int) -> tuple[Source, Source]:
     """Splits off every `every`-th picture for validation.
 
     Returns:
-        The training part and the validation part. A source too short to
-        split, or `every` of 0, is used for both.
+        The training part and the validation part. If the source is too short to split,
+        or `every` is 0, it is used for both.
     """
     indices = np.arange(len(source))
     held_out = indices % every == 0 if every else np.zeros(len(source), bool)
@@ -113,7 +112,7 @@ def split_source(source: Source, *, every: int) -> tuple[Source, Source]:
 
 @dataclasses.dataclass(frozen=True)
 class Subset:
-    """Some of a source's pictures, each as often as `indices` names it."""
+    """A selection of a source's pictures, by `indices`, which may repeat."""
 
     source: Source
     indices: np.ndarray
@@ -134,12 +133,12 @@ def open_picture(item: Any) -> Image.Image:
     return images.open_picture(io.BytesIO(item) if isinstance(item, bytes) else item)
 
 
-# What makes an example of a source's item; random is None in validation.
+# Makes an example from a source's item; random is None in validation.
 Load = Callable[[Any, np.random.Generator | None], np.ndarray]
 
 
 def picture_loader(crop: Crop) -> Load:
-    """A `Load` that cuts one square out of a picture."""
+    """A `Load` that crops a square from a picture."""
 
     def load(item: Any, random: np.random.Generator | None) -> np.ndarray:
         with open_picture(item) as image:
@@ -150,7 +149,7 @@ def picture_loader(crop: Crop) -> Load:
 
 @dataclasses.dataclass(frozen=True)
 class Stream:
-    """One named entry of a batch: a source and what is made of its items."""
+    """One named entry of a batch: a source, and how to make examples from its items."""
 
     source: Source
     load: Load
@@ -170,24 +169,25 @@ def make_batches(
     """Endless shuffled batches.
 
     Args:
-        streams: entries of a batch by name; each shuffles on its own.
-        batch_size: examples of all hosts together.
-        seed: of the order and of the crops.
-        start: number of batches to skip; the rest is as if they had been read.
-        threads: that read ahead, two batches each; 0 reads on demand.
-        workers: processes with so many threads each, which read whole batches in
-            turn; 0 for threads of this process, which share one interpreter: more
-            than four of them hardly help.
+        streams: the entries of a batch by name, which are shuffled separately.
+        batch_size: the number of examples on all hosts together.
+        seed: the seed of the order and the crops.
+        start: the number of batches to skip; the rest is as if they had been read.
+        threads: the number of threads that read ahead, two batches each; 0 reads on
+            demand.
+        workers: the number of processes, each with that many threads, which read whole
+            batches in turn; 0 uses threads of this process, which share one
+            interpreter: more than four hardly help.
         rows: the first row of every batch that this host reads, and the row after its
-            last; all by default.
-        corrupt: is given the names of pictures that could not be read and were
-            replaced by the next readable one.
+            last; by default all rows.
+        corrupt: receives the names of pictures that could not be read and were replaced
+            by the next readable one.
 
     Yields:
         ``{name: uint8 [rows, H, W, C]}``. Close the generator to end its workers.
 
     Raises:
-        NstjaxError: when read, if a hundred pictures in a row are unreadable.
+        NstjaxError: while iterating, if a hundred consecutive pictures are unreadable.
     """
     import grain
 
@@ -197,7 +197,7 @@ def make_batches(
             grain.MapDataset.range(len(stream.source))
             .seed(int(np.random.SeedSequence([seed, number]).generate_state(1)[0]))
             .shuffle()
-            .repeat()  # each time in another order
+            .repeat()  # in a different order each time
             .random_map(_ReadAs(name, stream))
         )
         parents.append(dataset)
@@ -212,7 +212,7 @@ def make_batches(
     if workers:
         from absl import flags
 
-        # grain asks for flags of its own, which only programs made with absl parse.
+        # grain reads its own flags, which only absl programs parse.
         if not flags.FLAGS.is_parsed():
             flags.FLAGS.mark_as_parsed()
         reading = reading.mp_prefetch(
@@ -225,9 +225,9 @@ def make_batches(
 def fixed_batches(
     streams: Mapping[str, Stream], *, batch_size: int, count: int
 ) -> list[dict[str, np.ndarray]]:
-    """The first `count` batches in order with middle crops, for validation.
+    """The first `count` batches in order with central crops, for validation.
 
-    Short sources start over, so that every batch is full.
+    Short sources are repeated, so that every batch is full.
     """
     return [
         {
@@ -246,8 +246,7 @@ def _read(
     """An example, and the names of pictures before it that could not be read."""
     length = len(stream.source)
     skipped: list[str] = []
-    # A substitute rather than a gap: batches keep their numbers, so that
-    # resuming stays exact.
+    # A substitute instead of a gap: batches keep their numbers, so resuming is exact.
     for offset in range(min(length, _MOST_CORRUPT_IN_A_ROW)):
         number = (index + offset) % length
         item = None
@@ -275,8 +274,8 @@ def _name_of(item: Any, number: int) -> str:
 class _ReadAs:
     """Reads a numbered example into a batch's entry of one name.
 
-    The names of skipped pictures travel in an entry beside it, since a worker has no
-    other way to tell.
+    The names of skipped pictures are passed in a separate entry, since a worker has no
+    other way to report them.
     """
 
     name: str
@@ -305,20 +304,20 @@ def _without_skipped(
 
 
 def _begin_worker(number: int, count: int) -> None:
-    """Makes a worker end when its run does, however that ends, and not before."""
+    """Makes a worker end exactly when its run does, however that ends."""
     del number, count
-    # Every process of the terminal gets a Ctrl-C; the run decides what comes of it.
-    # That a terminal was closed, too.
+    # Every process of the terminal gets Ctrl-C, but the run decides how to react.
+    # The same for a closed terminal.
     for number in set(SIGNALS) - {signal.SIGTERM}:
         signal.signal(number, signal.SIG_IGN)
-    warnings.simplefilter("ignore")  # what Pillow thinks of damaged files
+    warnings.simplefilter("ignore")  # Pillow's warnings about damaged files
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 
 def _end_with_parent() -> None:
-    # A run that is killed cannot tell its workers, which would wait for ever.
+    # A run that is killed cannot tell its workers, which would wait forever.
     parent = multiprocessing.parent_process()
-    assert parent is not None  # workers alone run this
+    assert parent is not None  # only workers run this
     parent.join()
     os._exit(1)
 
@@ -329,7 +328,7 @@ def _merge(entries: Sequence[Mapping[str, np.ndarray]]) -> dict[str, np.ndarray]
 
 @dataclasses.dataclass(frozen=True)
 class _HostRows:
-    """The examples of one host, out of all hosts' batches."""
+    """The examples of one host from the batches of all hosts."""
 
     dataset: Any
     batch_size: int

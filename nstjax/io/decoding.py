@@ -1,4 +1,4 @@
-"""From an opened Pillow picture to upright sRGB pixels in [0, 1]."""
+"""Decodes an opened Pillow picture to upright sRGB pixels in [0, 1]."""
 
 import io
 from collections.abc import Sequence
@@ -27,7 +27,7 @@ _MODES_OF_PROFILE = {
     "GRAY": (("1", "L", "LA"), "L"),
     "CMYK": (("CMYK",), "CMYK"),
 }
-# What Pillow multiplies grey of fewer bits with, by its names for them.
+# Pillow's factors for grey with fewer bits, by its names for them.
 _GREY_FACTORS = {"L;2": 85, "L;4": 17}
 _SRGB = ImageCms.createProfile("sRGB")
 
@@ -41,41 +41,41 @@ def decode_pixels(
 ) -> np.ndarray:
     """Decodes a picture: first frame, upright, sRGB.
 
-    Grey of 9 to 16 bits keeps its precision; other channels of 16 bits are
-    cut to their upper 8, which is all that Pillow reads. An embedded ICC
-    profile is converted to sRGB (perceptual intent, 8 bits); without one,
-    the numbers are taken for sRGB and CMYK is converted without colour
-    management. What is transparent is blended with a background, in sRGB values
-    as web browsers do. TIFF files go through `nstjax.io.tiff` first.
+    Grey of 9 to 16 bits keeps its precision; other 16-bit channels are reduced to their
+    upper 8 bits, which is all that Pillow reads. An embedded ICC profile is converted
+    to sRGB (perceptual intent, 8 bits); without one, the numbers are assumed to be
+    sRGB, and CMYK is converted without colour management. Transparent areas are blended
+    with a background in sRGB values, as in web browsers. TIFF files go through
+    `nstjax.io.tiff` first.
 
     Args:
         image: an opened Pillow picture; it is loaded here.
         color_managed: False ignores profiles.
-        background: the grey or (red, green, blue) in [0, 1] behind what is
-            transparent; white by default.
-        keep_alpha: whether the opacity is returned, too, where there is any.
+        background: the grey or (red, green, blue) in [0, 1] behind transparent areas;
+            white by default.
+        keep_alpha: whether to return the opacity, too, if there is any.
 
     Returns:
-        float32 array [H, W, 3] in [0, 1]; or [H, W, 4], whose colours are those before
-        the background and whose last channel is the opacity.
+        float32 array [H, W, 3] in [0, 1]; or [H, W, 4], with colours on the background
+        and the opacity in the last channel.
 
     Raises:
-        NstjaxError: if the colour mode is none of grey, palette, RGB, YCbCr
-            and CMYK, or white is unknown (32-bit integers, floating point). The
-            message lacks the file's name, which the caller puts before it.
+        NstjaxError: if the colour mode is not grey, palette, RGB, YCbCr or CMYK, or
+            white is unknown (32-bit integers, floating point). The caller puts the
+            file's name before the message.
         Exception: whatever Pillow raises for a damaged file, which is nearly
             anything.
     """
     _scale_transparent_colour(image)
     image.load()
-    # After load(), for Pillow itself turns TIFF files when it loads them and
-    # then drops the tag.
+    # After load(), since Pillow itself turns TIFF files when loading them and then
+    # drops the tag.
     orientation = read_orientation(image)
     profile = image.info.get("icc_profile") if color_managed else None
     if image.mode.startswith("I;16"):
         samples = _decode_deep_grey(image)[..., None]
     else:
-        # Applies the profile to the very numbers of the file.
+        # Applies the profile to the numbers in the file.
         samples, profile = _decode_8_bits(image, profile), None
     return compose(
         samples,
@@ -97,14 +97,14 @@ def compose(
     background: float | Sequence[float] = 1.0,
     keep_alpha: bool = False,
 ) -> np.ndarray:
-    """Turns samples into what `decode_pixels` returns.
+    """Converts samples to the result of `decode_pixels`.
 
     Args:
         samples: [H, W, N] in [0, 1]: grey, RGB or CMYK for N of 1, 3 or 4.
         alpha: opacity [H, W, 1] in [0, 1], or None.
-        premultiplied: whether the samples have been multiplied with it.
+        premultiplied: whether the samples were multiplied by it.
         profile: an ICC profile of the samples.
-        orientation: EXIF's.
+        orientation: the EXIF orientation.
         background, keep_alpha: see `decode_pixels`.
     """
     if profile:
@@ -126,12 +126,12 @@ def compose(
 
 
 def read_orientation(image: Image.Image) -> int:
-    """The EXIF orientation of a loaded picture, 1 to 8; 1 where none is told."""
+    """The EXIF orientation of a loaded picture, 1 to 8; 1 if not stated."""
     try:
         return image.getexif().get(ExifTags.Base.Orientation, 1)
     except Exception:
-        # Damaged EXIF raises nearly anything, and is no reason to refuse a
-        # picture whose pixels are in order.
+        # Damaged EXIF can raise almost anything, and is no reason to refuse a picture
+        # with intact pixels.
         return 1
 
 
@@ -148,13 +148,13 @@ def turn_upright(pixels: np.ndarray, orientation: int) -> np.ndarray:
 
 
 def _decode_deep_grey(image: Image.Image) -> np.ndarray:
-    """Grey of 9 to 16 bits to [H, W]."""
+    """Decodes grey of 9 to 16 bits to [H, W]."""
     bits, white_is_zero = 16, False
     if image.format == "TIFF":
         from PIL.TiffImagePlugin import TiffImageFile
 
         assert isinstance(image, TiffImageFile)
-        # Pillow neither scales 12 bits up nor turns white-is-zero round.
+        # Pillow neither scales 12 bits up nor inverts white-is-zero.
         bits = image.tag_v2.get(ExifTags.Base.BitsPerSample, (16,))[0]
         white_is_zero = image.tag_v2.get(ExifTags.Base.PhotometricInterpretation) == 0
     pixels = np.asarray(image) / np.float32(2**bits - 1)
@@ -162,7 +162,7 @@ def _decode_deep_grey(image: Image.Image) -> np.ndarray:
 
 
 def _decode_8_bits(image: Image.Image, profile: bytes | None) -> np.ndarray:
-    """Anything else to sRGB, [H, W, 3], its alpha left out."""
+    """Decodes anything else to sRGB, [H, W, 3], without alpha."""
     if image.mode in ("I", "F", "LAB"):
         raise NstjaxError(
             f"has Pillow's colour mode {image.mode}, which is not supported; save it "
@@ -170,7 +170,7 @@ def _decode_8_bits(image: Image.Image, profile: bytes | None) -> np.ndarray:
         )
     managed = _convert_to_srgb(image, profile) if profile else None
     if managed is None:
-        # convert() would copy what it has nothing to do with.
+        # convert() would copy even if it has nothing to do.
         managed = image if image.mode == "RGB" else image.convert("RGB")
     return to_float(np.asarray(managed))
 
@@ -192,7 +192,7 @@ def _alpha(image: Image.Image) -> np.ndarray | None:
 def _scale_transparent_colour(image: Image.Image) -> None:
     """Corrects the transparent colour of an unloaded PNG file that has one.
 
-    Pillow scales samples to 8 bits, but not the one colour that is transparent.
+    Pillow scales samples to 8 bits, but not the transparent colour.
     """
     if not isinstance(image, ImageFile.ImageFile) or image.format != "PNG":
         return
@@ -221,10 +221,10 @@ def _convert_to_srgb(image: Image.Image, profile: bytes) -> Image.Image | None:
             source,
             _SRGB,
             outputMode="RGB",
-            # The usual grid of a grey or CMYK transform is off by some levels
-            # in the shadows.
+            # The default grid of a grey or CMYK transform is off by some levels in the
+            # shadows.
             flags=ImageCms.Flags.HIGHRESPRECALC,
         )
     except (ImageCms.PyCMSError, OSError, KeyError):
-        # As with EXIF, the pixels are worth more than what is said of them.
+        # As with EXIF, the pixels matter more than their metadata.
         return None

@@ -1,23 +1,23 @@
-"""Settings that differ, said so that nobody has to look for them."""
+"""Describes the settings that differ between two runs."""
 
 import json
 from collections.abc import Collection, Mapping
 from typing import Any
 
 _ABSENT = object()
-# Longer values are cut in messages.
+# Longer values are shortened in messages.
 _LONGEST = 40
 
 
 def describe_differences(
     before: Mapping[str, Any], now: Mapping[str, Any], *, ignored: Collection[str] = ()
 ) -> str:
-    """Names what differs, with both values, such as "steps (10 before, 20 now)".
+    """Lists the differences with both values, such as "steps (10 before, 20 now)".
 
-    A weight that one of them lacks counts as 0: losses that came later had none.
+    A weight that one of them lacks counts as 0, since newer losses had none.
 
     Args:
-        before, now: JSON data by name; mappings in it are compared leaf by leaf.
+        before, now: JSON data by name; mappings are compared entry by entry.
         ignored: names that may differ.
 
     Returns:
@@ -34,9 +34,9 @@ def describe_differences(
 
 
 def as_json(data: Any) -> Any:
-    """Data as they come back from a JSON file: tuples are lists.
+    """Data as they would be read from a JSON file: tuples become lists.
 
-    What JSON does not know, such as a path, becomes its text.
+    Types that JSON lacks, such as paths, become text.
     """
     return json.loads(json.dumps(data, default=str))
 
@@ -52,7 +52,7 @@ def _leaves(data: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def _part_lists(name: str, old: dict[str, Any], new: dict[str, Any]) -> None:
-    """Puts the items in the place of long lists, which would be cut alike."""
+    """Replaces long lists by their items, since shortened lists would look alike."""
     items = old[name], new[name]
     if all(isinstance(x, list) and len(str(x)) > _LONGEST for x in items):
         if len(items[0]) == len(items[1]):

@@ -1,4 +1,4 @@
-"""What a photograph's EXIF says of when, where and by what it was taken."""
+"""Reads when, where and with what a photograph was taken from its EXIF data."""
 
 import os
 
@@ -7,9 +7,9 @@ from PIL import ExifTags, Image
 from nstjax.io.images import open_picture
 
 _Base = ExifTags.Base
-# The date, the camera and how it was set, and whose picture it is. Not orientation,
-# size and thumbnail, which are another picture's now; nor serial numbers and makers'
-# notes, which may tell more than one means to.
+# The date, the camera and its settings, and the author. Not orientation, size and
+# thumbnail, which no longer apply; nor serial numbers and makers' notes, which may
+# reveal too much.
 _KEPT = (
     *(_Base.DateTime, _Base.Make, _Base.Model, _Base.Artist, _Base.Copyright),
     _Base.ImageDescription,
@@ -24,15 +24,15 @@ _KEPT_OF_EXPOSURE = (
 
 
 def read_exif(path: str | os.PathLike, *, location: bool) -> bytes | None:
-    """What can be kept of a picture's EXIF, for `nstjax.io.images.write_image`.
+    """The EXIF data of a picture to keep, for `nstjax.io.images.write_image`.
 
     Args:
         path: a picture file.
-        location: whether to keep where it was taken, too.
+        location: whether to keep the location, too.
 
     Returns:
         EXIF data without orientation, thumbnail, serial numbers and makers' notes;
-        None where there is nothing to keep, or it is damaged.
+        None if there is nothing to keep, or the data are damaged.
     """
     try:
         with open_picture(path) as image:
@@ -52,5 +52,5 @@ def read_exif(path: str | os.PathLike, *, location: bool) -> bytes | None:
                 kept[ifd] = values
         return kept.tobytes() if len(kept) else None
     except Exception:
-        # Damaged EXIF raises nearly anything, and the picture is worth more.
+        # Damaged EXIF can raise almost anything, and the picture matters more.
         return None

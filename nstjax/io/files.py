@@ -1,4 +1,4 @@
-"""Writing files all or nothing, and never over another by accident."""
+"""Writes files atomically, and never overwrites others by accident."""
 
 import contextlib
 import hashlib
@@ -11,13 +11,13 @@ from pathlib import Path
 
 from nstjax.errors import NstjaxError
 
-# In bytes; what all common file systems allow.
+# In bytes; all common file systems allow this.
 LONGEST_NAME = 255
-# Characters of a name that its temporary file's begins with.
+# How many characters of a name its temporary file's name starts with.
 _PREFIX = 32
-# Random characters that its temporary file's ends with, in base 64.
+# How many random base-64 characters the temporary file's name ends with.
 _RANDOM = 8
-# Temporary files that have not taken their place yet, and temporary folders.
+# Temporary files that are not yet moved to their place, and temporary folders.
 _unfinished: set[str] = set()
 
 
@@ -26,13 +26,13 @@ def write_atomically(
 ) -> None:
     """Writes a file so that it is either absent (or as before) or complete.
 
-    Missing parent folders are made. Text is written as UTF-8, except for names of
-    files that are none, which are written as they are. What a symbolic link points
-    to is written, and the link stays.
+    Missing parent folders are created. Text is written as UTF-8, except for file names
+    that are not valid UTF-8, which are written unchanged. For a symbolic link, its
+    target is written, and the link is kept.
 
     Raises:
-        NstjaxError: if the file exists and `overwrite` is false, or the
-            operating system refuses.
+        NstjaxError: if the file exists and `overwrite` is false, or it cannot be
+            written.
     """
     if isinstance(data, str):
         data = data.encode(errors="surrogateescape")
@@ -41,10 +41,10 @@ def write_atomically(
 
 
 def fit_name(stem: str, ending: str) -> str:
-    """A file's name, ``stem + ending``, cut where file systems would refuse it.
+    """A file's name, ``stem + ending``, shortened if file systems would refuse it.
 
-    What is cut is replaced by a hash of the whole stem, so that names stay apart
-    and the same stem always gives the same name.
+    The removed part is replaced by a hash of the whole stem, so that names remain
+    distinct and the same stem always gives the same name.
     """
     if len(os.fsencode(stem + ending)) <= LONGEST_NAME:
         return stem + ending
@@ -60,10 +60,9 @@ def fit_name(stem: str, ending: str) -> str:
 def written_atomically(
     path: str | os.PathLike, *, overwrite: bool = False
 ) -> Iterator[Path]:
-    """Gives an empty file beside `path`, which takes its place when all is written.
+    """Yields an empty file next to `path`, which replaces it when it is written.
 
-    Otherwise as `write_atomically`; without an error the file is complete, with
-    one it is gone.
+    Otherwise like `write_atomically`; after an error, the temporary file is removed.
     """
     path = Path(path)
     refuse_to_overwrite(path, overwrite=overwrite)
@@ -71,10 +70,11 @@ def written_atomically(
     try:
         target = Path(os.path.realpath(path))
         target.parent.mkdir(parents=True, exist_ok=True)
-        # A part of the name, for a whole one may be as long as names can be.
+        # Part of the name, since the whole may have the maximal length already.
         name = f".{target.name[:_PREFIX]}.{secrets.token_urlsafe(_RANDOM // 4 * 3)}"
         made = str(target.parent / name)
-        # Not by mkstemp, whose files are private: it gets the mode any new file gets.
+        # Not with mkstemp, whose files are private: the file gets the usual mode of new
+        # files.
         os.close(os.open(made, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
         temporary = made
         _unfinished.add(temporary)
@@ -97,7 +97,7 @@ def written_atomically(
 
 @contextlib.contextmanager
 def temporary_folder() -> Iterator[Path]:
-    """A folder for as long as the block runs, or the process."""
+    """A folder that exists until the block, or the process, ends."""
     with tempfile.TemporaryDirectory(prefix="nstjax-") as folder:
         _unfinished.add(folder)
         try:
@@ -107,7 +107,7 @@ def temporary_folder() -> Iterator[Path]:
 
 
 def remove_unfinished() -> None:
-    """Removes what is being written, where the process is about to end."""
+    """Removes unfinished files before the process ends."""
     for temporary in tuple(_unfinished):
         if os.path.isdir(temporary):
             shutil.rmtree(temporary, ignore_errors=True)
@@ -117,9 +117,9 @@ def remove_unfinished() -> None:
 
 
 def remove_leftovers(paths: Iterable[str | os.PathLike]) -> None:
-    """Removes what processes that were killed had begun to write of these files.
+    """Removes unfinished versions of these files that killed processes left.
 
-    Nothing else may be writing any of them.
+    No other process may be writing any of them.
     """
     prefixes: dict[str, set[str]] = {}
     for path in paths:

@@ -1,7 +1,7 @@
-"""Picture files: PNG, JPEG, WebP, TIFF and others in, these four out.
+"""Reads picture files (PNG, JPEG, WebP, TIFF and others) and writes these four.
 
-In memory a picture is a float32 array [H, W, 3], RGB, sRGB-encoded, values
-in [0, 1].
+In memory, a picture is a float32 array [H, W, 3], RGB, sRGB-encoded, with values in
+[0, 1].
 """
 
 import contextlib
@@ -41,13 +41,13 @@ _FORMATS = {
 OUTPUT_SUFFIXES = tuple(_FORMATS)
 _HEIF_SUFFIXES = (".heic", ".heif")
 _HAS_HEIF = importlib.util.find_spec("pillow_heif") is not None
-# Files of a folder that are taken for pictures.
+# Suffixes of the files in a folder that count as pictures.
 PICTURE_SUFFIXES = (
     *OUTPUT_SUFFIXES,
     *(".avif", ".bmp", ".gif"),
     *(_HEIF_SUFFIXES if _HAS_HEIF else ()),
 )
-# Pictures, too, but of formats that are not read.
+# Pictures of unsupported formats.
 _OTHER_SUFFIXES = (
     *(() if _HAS_HEIF else _HEIF_SUFFIXES),
     *(".jxl", ".jp2", ".j2k", ".svg", ".psd", ".pdf", ".dng", ".cr2", ".cr3", ".nef"),
@@ -61,23 +61,23 @@ _READ = (
     *("a PNG picture", "a JPEG picture", "a TIFF picture", "a WebP picture"),
     *("an AVIF picture", "a BMP picture", "a GIF picture", *_HEIF),
 )
-# What of these can be transparent.
+# Those of them that can be transparent.
 _WITH_ALPHA = ("PNG", "WEBP", "TIFF")
 CHROMA = ("4:4:4", "4:2:2", "4:2:0")
-# The deepest layer in use, relu5_1, has one position for 16 pixels of a side.
+# The deepest layer in use, relu5_1, has one position for every 16 pixels of a side.
 MIN_SIDE = 16
 # 11,585 x 11,585 pixels; as float32 they take 1.6 GB.
 MAX_PIXELS = 2**27
-# Rows that are rounded at a time when a picture is written.
+# The number of rows that are rounded at a time when a picture is written.
 _STRIP_ROWS = 256
 # zlib's Z_RLE.
 _PNG_RUNS = 3
-# The longest sides that the formats themselves can hold.
+# The longest sides that the formats allow.
 _LONGEST_SIDE = {"JPEG": 65_500, "WEBP": 16_383}
-# Pillow refuses PNG files with more than 1 MiB of text or of a colour profile, as
-# those of printers and displays can be.
+# Pillow refuses PNG files with more than 1 MiB of text or colour profile; profiles of
+# printers and displays can be that large.
 PngImagePlugin.MAX_TEXT_CHUNK = max(PngImagePlugin.MAX_TEXT_CHUNK, 2**24)
-# What it has to say is said in errors; without a handler it would print it.
+# Its messages are repeated in errors; without a handler it would print them.
 logging.getLogger("PIL").addHandler(logging.NullHandler())
 silence_libtiff()
 
@@ -91,32 +91,31 @@ def read_image(
     background: float | Sequence[float] = 1.0,
     keep_alpha: bool = False,
 ) -> np.ndarray:
-    """Reads a picture file; its content decides what it is, not its suffix.
+    """Reads a picture file, whose content decides its format, not its suffix.
 
-    EXIF orientation is applied, an embedded ICC profile converted to sRGB and
-    transparency blended with white; see `nstjax.io.decoding` for the details.
-    Of several frames or pages the first is read.
+    EXIF orientation is applied, an embedded ICC profile is converted to sRGB, and
+    transparency is blended with white; see `nstjax.io.decoding` for details. If there
+    are several frames or pages, the first is read.
 
     Args:
-        path: a PNG, JPEG, WebP, TIFF, AVIF, BMP or GIF file, or a HEIC one where
-            pillow-heif is installed: grey, palette, RGB or CMYK, with or without
-            alpha, up to 16 bits per channel.
-        min_side: the least height and width, in pixels.
-        max_pixels: the most pixels. More are refused from the file's header,
-            before anything is decoded. Pillow's own limit (about 179 million)
-            holds besides.
-        color_managed: False takes the numbers for sRGB, whatever the profile.
-        background: the grey or (red, green, blue) in [0, 1] behind what is
-            transparent; white by default.
-        keep_alpha: whether the opacity is returned, too, where there is any.
+        path: a PNG, JPEG, WebP, TIFF, AVIF, BMP or GIF file, or a HEIC file if
+            pillow-heif is installed: grey, palette, RGB or CMYK, with or without alpha,
+            up to 16 bits per channel.
+        min_side: the smallest height and width, in pixels.
+        max_pixels: the most pixels, checked in the file's header before anything is
+            decoded. Pillow's own limit (about 179 million) also applies.
+        color_managed: False treats the numbers as sRGB, ignoring profiles.
+        background: the grey or (red, green, blue) in [0, 1] behind transparent areas;
+            white by default.
+        keep_alpha: whether to return the opacity, too, if there is any.
 
     Returns:
-        float32 array [H, W, 3], RGB, sRGB-encoded, in [0, 1]; or [H, W, 4], whose
-        colours are those before the background and whose last channel is the opacity.
+        float32 array [H, W, 3], RGB, sRGB-encoded, in [0, 1]; or [H, W, 4], with
+        colours on the background and the opacity in the last channel.
 
     Raises:
-        NstjaxError: if there is no such file, it is no such picture, is
-            damaged or incomplete, too small or too large.
+        NstjaxError: if the file does not exist, is not a supported picture, is damaged
+            or incomplete, or is too small or too large.
     """
     path = Path(path)
 
@@ -159,16 +158,16 @@ def read_pil(
     background: float | Sequence[float] = 1.0,
     keep_alpha: bool = False,
 ) -> np.ndarray:
-    """Reads a picture that PIL has opened or made as its file would be read.
+    """Reads a PIL picture in the same way as a file.
 
-    It is turned upright, and what is transparent lies before a background.
+    It is turned upright, and transparent areas are put on a background.
 
     Args:
         image: the picture.
         background, keep_alpha: see `read_image`.
 
     Returns:
-        What `read_image` returns.
+        The same as `read_image`.
 
     Raises:
         NstjaxError: if it cannot be used as a picture.
@@ -183,18 +182,18 @@ def read_pil(
 
 
 def open_picture(file: str | os.PathLike | BinaryIO) -> Image.Image:
-    """Opens a picture whose upper 8 bits per channel will do, such as for training.
+    """Opens a picture of which the upper 8 bits per channel suffice, as for training.
 
     Args:
         file: a path, or a file that is open for reading.
 
     Returns:
-        A Pillow picture of one of `formats_of`. Pixels are not decoded yet,
-        except for the kinds of TIFF files that Pillow cannot decode right.
+        A Pillow picture of one of `formats_of`. Pixels are not decoded yet, except for
+        the kinds of TIFF files that Pillow cannot decode correctly.
 
     Raises:
         Exception: whatever Pillow or tifffile raises for a damaged file, and
-            NstjaxError for a kind that is not read.
+            NstjaxError for an unsupported kind.
     """
     if isinstance(file, str | os.PathLike):
         with open(file, "rb") as opened:
@@ -209,7 +208,7 @@ def open_picture(file: str | os.PathLike | BinaryIO) -> Image.Image:
 
 
 def read_size(path: str | os.PathLike) -> tuple[int, int]:
-    """The (width, height) in a picture file's header, before it is turned upright.
+    """The (width, height) in a picture file's header, before turning it upright.
 
     Raises:
         Exception: as `open_picture` does.
@@ -222,7 +221,7 @@ def read_size(path: str | os.PathLike) -> tuple[int, int]:
 
 
 def formats_of(file: BinaryIO) -> tuple[str, ...]:
-    """Pillow's names for what an open file may be; its position is 0 afterwards.
+    """Pillow's names of the possible formats of a file; its position is then 0.
 
     Raises:
         NstjaxError: if it is a HEIC picture, and pillow-heif is not installed.
@@ -230,7 +229,7 @@ def formats_of(file: BinaryIO) -> tuple[str, ...]:
     file.seek(0)
     head = file.read(HEAD_BYTES)
     file.seek(0)
-    # An AVIF file may have HEIF's general brand, but names its own among others.
+    # An AVIF file may have HEIF's general brand, but also lists its own.
     kind = name_kind(head)
     if kind not in _HEIF or b"avif" in head[:64]:
         return PICTURE_FORMATS
@@ -238,18 +237,17 @@ def formats_of(file: BinaryIO) -> tuple[str, ...]:
         import pillow_heif
     except ImportError as error:
         raise NstjaxError(
-            f"is {kind}, which is read where pillow-heif is installed; "
-            "'pip install pillow-heif' does that"
+            f"is {kind}, which needs pillow-heif; run 'pip install pillow-heif'"
         ) from error
     pillow_heif.register_heif_opener()
     return ("HEIF",)
 
 
 def _ignore_pillow_s_warnings() -> None:
-    """Puts a filter before all others, where it is not there already.
+    """Puts a filter before all others, unless it is already there.
 
-    It stays: filters belong to the whole process, so that `warnings.catch_warnings`
-    here would undo what another thread does to them meanwhile.
+    It stays: filters belong to the whole process, so `warnings.catch_warnings` would
+    undo changes that another thread makes in the meantime.
     """
     module = r"PIL\."
     if warnings.filters[:1] != [("ignore", None, Warning, re.compile(module), 0)]:
@@ -257,7 +255,7 @@ def _ignore_pillow_s_warnings() -> None:
 
 
 def _seekable(path: Path) -> BinaryIO:
-    """Opens a file; what a pipe holds is read first."""
+    """Opens a file; the content of a pipe is read first."""
     file = open(path, "rb")
     if file.seekable():
         return file
@@ -270,7 +268,7 @@ def _why_unreadable(path: Path, error: Exception) -> str:
         return str(error)
     if isinstance(error, FileNotFoundError):
         if path.is_symlink():
-            return "is a link to a file that does not exist; remove or mend it"
+            return "is a link to a file that does not exist; remove or repair it"
         return "does not exist; check the picture's name"
     if isinstance(error, IsADirectoryError):
         return "is a folder, not a picture; name a file in it"
@@ -280,18 +278,18 @@ def _why_unreadable(path: Path, error: Exception) -> str:
         wanted = "an intact PNG, JPEG, WebP, TIFF, AVIF, BMP or GIF file"
         kind = name_kind_of(path)
         if kind and kind not in _READ:
-            return f"is {kind}, which is not read; give {wanted}"
+            return f"is {kind}, which is not supported; give {wanted}"
         if kind == "a TIFF picture":
             return (
-                f"is {kind} of a kind that is not read, or damaged; save it as grey, "
+                f"is damaged, or {kind} of an unsupported kind; save it as grey, "
                 "RGB or CMYK with 8 or 16 bits per channel"
             )
         return (
-            f"is not a picture that can be read, or damaged; give {wanted} with at "
+            f"is damaged, or not a supported picture; give {wanted} with at "
             "most 16 bits per channel"
         )
     if isinstance(error, Image.DecompressionBombError):
-        assert Image.MAX_IMAGE_PIXELS is not None  # or nothing had been too large
+        assert Image.MAX_IMAGE_PIXELS is not None  # otherwise nothing is too large
         return _too_large(2 * Image.MAX_IMAGE_PIXELS)
     if isinstance(error, OSError) and error.errno:
         return f"cannot be read ({error.strerror}); check the file and its permissions"
@@ -302,25 +300,22 @@ def _why_unreadable(path: Path, error: Exception) -> str:
 
 
 def _too_large(max_pixels: int) -> str:
-    return (
-        f"has more than {max_pixels:,} pixels, the most that is read; make it smaller"
-    )
+    return f"has more than {max_pixels:,} pixels, which is the limit; make it smaller"
 
 
 def list_images(path: str | os.PathLike) -> list[Path]:
-    """Lists the pictures that a path stands for.
+    """Lists the pictures that a path names.
 
     Args:
-        path: a file, which stands for itself whatever its name, or a folder,
-            which stands for the files directly in it whose suffix is one of
-            `PICTURE_SUFFIXES` in any case, links to nothing among them; hidden files
-            are left out.
+        path: a file with any name, or a folder, which means the files directly in it
+            with one of `PICTURE_SUFFIXES` in any case, including broken links; hidden
+            files are skipped.
 
     Returns:
         One or more paths, a folder's sorted by name.
 
     Raises:
-        NstjaxError: if there is nothing there, or the folder has no picture.
+        NstjaxError: if the path does not exist, or the folder has no pictures.
     """
     path = Path(path)
     try:
@@ -329,7 +324,7 @@ def list_images(path: str | os.PathLike) -> list[Path]:
             return [path]
         visible = sorted(f for f in path.iterdir() if not f.name.startswith("."))
         named = [f for f in visible if f.suffix.lower() in PICTURE_SUFFIXES]
-        # A link to nothing is listed, to be told of as it is read.
+        # A broken link is listed, and reported when it is read.
         files = [f for f in named if f.is_file() or not f.exists()]
     except OSError as error:
         raise NstjaxError(
@@ -345,13 +340,13 @@ def list_images(path: str | os.PathLike) -> list[Path]:
 
 
 def warn_of_skipped(folder: Path, files: Iterable[Path]) -> None:
-    """Says how many pictures of a folder are left out for their formats, if any."""
+    """Warns about the pictures in a folder that are skipped for their formats."""
     counts = Counter(file.suffix.lower() for file in files)
     found = [f"{counts[s]} {s}" for s in _OTHER_SUFFIXES if counts[s]]
     if found:
         warnings.warn(
-            f"left out of {folder}: {', '.join(found)}, which are not read; save them "
-            f"as one of {', '.join(PICTURE_SUFFIXES)}{_heif_remedy(counts)}",
+            f"left out of {folder}: {', '.join(found)}, which are not supported; save "
+            f"them as one of {', '.join(PICTURE_SUFFIXES)}{_heif_remedy(counts)}",
             NstjaxWarning,
             stacklevel=3,
         )
@@ -369,26 +364,26 @@ def check_output(
     overwrite: bool = False,
     size: tuple[int, int] | None = None,
 ) -> None:
-    """Checks that a picture could be written, before minutes go into making it.
+    """Checks that a picture can be written, before spending minutes on painting it.
 
-    Nothing is left behind: missing folders are not made here.
+    Nothing is left behind; missing folders are not created.
 
     Args:
-        path: the file that `write_image` shall write later.
+        path: the file that `write_image` will write later.
         overwrite: whether an existing file may be replaced.
         size: the picture's (height, width), if known.
 
     Raises:
-        NstjaxError: if the suffix is none of `OUTPUT_SUFFIXES`, the file
-            exists and may not be replaced, the folder cannot be made or
-            written in, or the format cannot hold a picture of that size.
+        NstjaxError: if the suffix is not one of `OUTPUT_SUFFIXES`, the file exists and
+            may not be replaced, the folder cannot be created or written to, or the
+            format does not allow a picture of that size.
     """
     path = Path(path)
     file_format = _format_of(path)
     longest_side = _LONGEST_SIDE.get(file_format)
     if size and longest_side and max(size) > longest_side:
         raise NstjaxError(
-            f"{path} cannot hold {size[1]} x {size[0]} pixels ({file_format} ends at "
+            f"{path} cannot hold {size[1]} x {size[0]} pixels ({file_format} allows "
             f"{longest_side} a side); choose .png or .tif"
         )
     try:
@@ -400,7 +395,7 @@ def check_output(
         folder = Path(os.path.realpath(path)).parent
         while not os.path.lexists(folder) and folder != folder.parent:
             folder = folder.parent
-        # The only sure test of permissions, quotas and read-only disks.
+        # The only reliable test of permissions, quotas and read-only disks.
         with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as error:
@@ -418,20 +413,20 @@ def write_image(
     chroma: str = "4:4:4",
     exif: bytes | None = None,
 ) -> None:
-    """Writes a picture, all of it or nothing, in the format of its suffix.
+    """Writes a picture atomically, in the format of its suffix.
 
-    Values are clipped to [0, 1] and rounded to the nearest of 256 levels. No
-    profile is embedded; readers take such files for sRGB.
+    Values are clipped to [0, 1] and rounded to the nearest of 256 levels. No profile is
+    embedded; readers assume sRGB.
 
     Args:
         path: the file to write; its suffix is one of `OUTPUT_SUFFIXES`.
-            Missing folders are made.
+            Missing folders are created.
         image: array [H, W, 3], RGB, sRGB-encoded, in [0, 1]; or [H, W, 4], whose last
-            channel is the opacity, where `holds_alpha`.
+            channel is the opacity, if `holds_alpha`.
         overwrite: whether an existing file may be replaced.
-        quality: 1 to 100, for JPEG and WebP; PNG and TIFF lose nothing.
-        chroma: a JPEG's samples of colour, one of `CHROMA`: as many as of lightness,
-            half as many, or a quarter.
+        quality: 1 to 100, for JPEG and WebP; PNG and TIFF are lossless.
+        chroma: a JPEG's chroma subsampling, one of `CHROMA`: full resolution, half or a
+            quarter.
         exif: from `nstjax.io.exif.read_exif`.
 
     Raises:
@@ -444,39 +439,39 @@ def write_image(
     pixels = np.asarray(image, np.float32)
     channels = (3, 4) if file_format in _WITH_ALPHA else (3,)
     if pixels.ndim != 3 or pixels.shape[2] not in channels:
-        raise ValueError(f"a picture has the shape [H, W, 3], not {pixels.shape}")
+        raise ValueError(f"a picture must have the shape [H, W, 3], not {pixels.shape}")
     check_output(path, overwrite=overwrite, size=pixels.shape[:2])
     if not 1 <= quality <= 100:
         raise NstjaxError(f"the quality must be from 1 to 100, not {quality}")
     levels = _to_levels(pixels)
     if levels is None:
         raise NstjaxError(
-            f"the picture for {path} holds numbers that are not finite; it is not "
+            f"the picture for {path} holds numbers that are not finite, so it is not "
             "written"
         )
     with written_atomically(path, overwrite=overwrite) as temporary:
         saving = _save_options(file_format, quality, chroma)
         if exif:
             saving["exif"] = exif
-            # With libtiff, which compresses, Pillow cannot write all of it.
+            # Pillow cannot write all of it through libtiff, which compresses.
             saving.pop("compression", None)
         Image.fromarray(levels).save(temporary, file_format, **saving)
 
 
 def holds_alpha(path: str | os.PathLike) -> bool:
-    """Whether the format of a file to write can be transparent.
+    """Whether the format of an output file supports transparency.
 
     Raises:
-        NstjaxError: if the suffix is none of `OUTPUT_SUFFIXES`.
+        NstjaxError: if the suffix is not one of `OUTPUT_SUFFIXES`.
     """
     return _format_of(Path(path)) in _WITH_ALPHA
 
 
 def loses_detail(path: str | os.PathLike) -> tuple[bool, bool]:
-    """Whether the format of a file to write has a quality, and whether a chroma.
+    """Whether the format of an output file has a quality and a chroma setting.
 
     Raises:
-        NstjaxError: if the suffix is none of `OUTPUT_SUFFIXES`.
+        NstjaxError: if the suffix is not one of `OUTPUT_SUFFIXES`.
     """
     file_format = _format_of(Path(path))
     return file_format in ("JPEG", "WEBP"), file_format == "JPEG"
@@ -485,7 +480,7 @@ def loses_detail(path: str | os.PathLike) -> tuple[bool, bool]:
 def _to_levels(pixels: np.ndarray) -> np.ndarray | None:
     """Pixels as uint8, or None if one of them is not finite."""
     levels = np.empty(pixels.shape, np.uint8)
-    # In strips: copies of a large picture would be the most memory of all.
+    # In strips, since copies of a large picture would take the most memory of all.
     for first in range(0, len(pixels), _STRIP_ROWS):
         strip = pixels[first : first + _STRIP_ROWS]
         if not np.isfinite(strip).all():
@@ -506,12 +501,12 @@ def _format_of(path: Path) -> str:
 
 def _save_options(file_format: str, quality: int, chroma: str) -> dict[str, object]:
     if file_format == "JPEG":
-        # Full colour resolution by default: brush strokes differ in hue as sharply as
+        # Full colour resolution by default: brush strokes have edges in hue as sharp as
         # in lightness.
         return {"quality": quality, "subsampling": CHROMA.index(chroma)}
     if file_format == "WEBP":
         return {"quality": quality}
     if file_format == "TIFF":
         return {"compression": "tiff_lzw"}
-    # Runs only: no larger for painted pictures, and written three times as fast.
+    # Run-length encoding only: no larger for painted pictures, and three times as fast.
     return {"compress_type": _PNG_RUNS}

@@ -1,8 +1,8 @@
-"""Training pairs: a photo and a map of labels, cut alike, the photo repainted.
+"""Training pairs: a photo and a label map with the same crop; photos are repainted.
 
-The map says something about every pixel, such as how near it is. It stays true
-when the photo's colours change or when it is painted, which is how a network
-that is trained on photos learns to look at pictures.
+The map labels every pixel, for example with its disparity. It remains valid if the
+photo's colours change or the photo is painted; in this way, a network that is trained
+on photos learns to handle paintings.
 """
 
 import dataclasses
@@ -19,30 +19,31 @@ from nstjax.io.decoding import decode_pixels
 from nstjax.io.levels import to_float, to_uint8
 
 _LUMINANCE = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601
-# Below one step of an 8-bit channel, colours do not vary.
+# Below one step of an 8-bit channel, colours count as constant.
 _LEAST_VARIANCE = (1 / 255) ** 2
-# Brush strokes are details up to this many pixels of a 224-pixel view.
+# Brush strokes are details of up to this many pixels in a 224-pixel view.
 _STROKE_SIZES = (4, 12)
-# How much of its own details a repainted photo keeps, and of the style's it gets.
+# How much of its own details a repainted photo keeps, and how much it gets of the
+# style's.
 _DETAIL_SHARES = ((0.3, 1.0), (0.0, 0.8))
 
 
 class PairSource:
-    """Photos of a folder with their labels, and painted versions of them.
+    """Photos of a folder with their labels and painted versions.
 
     Attributes:
-        painted: how many painted versions there are.
+        painted: the number of painted versions.
 
     Args:
         photos: a folder, searched with its subfolders.
         labels: a folder with a picture of the same relative path for each.
-        painted: a folder of painted versions, or "". They are called like the
-            photo or like it with an underscore and anything behind, as
-            ``stylize.py`` calls what it makes of folders.
+        painted: a folder of painted versions, or "". They are named like the photo,
+            optionally followed by an underscore and anything else, as ``stylize.py``
+            names its outputs for folders.
 
     Raises:
         NstjaxError: if there are no photos, a label is missing, or a painted
-            version belongs to no photo.
+            version does not belong to a photo.
     """
 
     def __init__(
@@ -78,8 +79,8 @@ def _match_painted(
     stems = {photo.stem for photo in photos}
     if len(stems) != len(photos):
         raise NstjaxError(
-            "painted versions are told by their photos' names, but some photos have "
-            "the same name; rename them"
+            "painted versions are matched to photos by name, but some photos share a "
+            "name; rename them"
         )
     found: dict[str, list[Path]] = {}
     for picture in find_pictures(Path(folder).expanduser()):
@@ -97,12 +98,12 @@ def _match_painted(
 
 @dataclasses.dataclass(frozen=True)
 class View:
-    """What a training example shows of a photo.
+    """The part of a photo that a training example shows.
 
     Attributes:
-        size: (height, width) in pixels, whatever the photo's aspect ratio.
-        min_crop_scale: the least fraction of the photo's sides to be shown.
-        largest_share: the largest.
+        size: (height, width) in pixels, regardless of the photo's aspect ratio.
+        min_crop_scale: the smallest fraction of the photo's sides to show.
+        largest_share: the largest fraction.
         flip: whether half of the views are mirrored left to right.
     """
 
@@ -121,8 +122,8 @@ class View:
     def box(self, random: np.random.Generator | None) -> np.ndarray:
         """Left, upper, right, lower as fractions of the photo's sides.
 
-        Width and height are drawn apart, so the aspect ratio varies. The whole
-        photo where `random` is None.
+        Width and height are drawn separately, so the aspect ratio varies. The whole
+        photo if `random` is None.
         """
         if random is None:
             return np.array([0.0, 0.0, 1.0, 1.0])
@@ -133,14 +134,14 @@ class View:
 
 @dataclasses.dataclass(frozen=True)
 class Repainting:
-    """How the photo of a training pair is changed; fractions are of all examples.
+    """How the photo of a training pair is changed; fractions refer to all examples.
 
     Attributes:
         jitter: strength of random brightness, contrast, saturation, hue and
             gamma; 0 for none.
-        painted_share: that show a painted version of the photo, where one is.
-        transfer_share: of the others: that take on the colours, and a part of
-            the brush strokes, of one of `styles`.
+        painted_share: the fraction that shows a painted version, if there is one.
+        transfer_share: the fraction of the others that takes on the colours, and part
+            of the brush strokes, of one of `styles`.
         styles: pictures, or None.
     """
 
@@ -153,14 +154,14 @@ class Repainting:
 def pair_loader(view: View, repainting: Repainting, *, labelled: bool = True) -> Load:
     """A `Load` that makes an example of a `PairSource`'s item.
 
-    It returns uint8 [H, W, 4]: RGB, then the label. Without `random` it is the
-    photo as it is.
+    It returns uint8 [H, W, 4]: RGB, then the label. Without `random`, the photo is
+    unchanged.
 
     Args:
-        view: what is shown.
-        repainting: how it is changed.
-        labelled: False to put the photo as it is in the label's place, which makes
-            [H, W, 6]; then the items of any source of pictures will do.
+        view: the part that is shown.
+        repainting: how the photo is changed.
+        labelled: False to use the unchanged photo instead of the label, which makes
+            [H, W, 6]; then any source of pictures can be used.
     """
 
     def load(item: Any, random: np.random.Generator | None) -> np.ndarray:
@@ -214,7 +215,7 @@ def _cut(file: Any, view: View, box: np.ndarray, mode: str) -> np.ndarray:
 def _repaint(
     pixels: np.ndarray, view: View, styles: Source, random: np.random.Generator
 ) -> np.ndarray:
-    """Gives a photo the colours of a style picture, and traces of its strokes."""
+    """Gives a photo the colours of a style picture and some of its strokes."""
     file = styles[int(random.integers(len(styles)))]
     part = View(view.size, min_crop_scale=0.4).box(random)
     style = to_float(_cut(file, view, part, "RGB"))
@@ -239,7 +240,7 @@ def _match_colors(pixels: np.ndarray, style: np.ndarray) -> np.ndarray:
 
 
 def _smooth(pixels: np.ndarray, size: int) -> np.ndarray:
-    """Loses details below a size, by way of a smaller picture."""
+    """Removes details below a size, by reducing and enlarging the picture."""
     height, width = pixels.shape[:2]
     small = (max(width // max(size, 1), 1), max(height // max(size, 1), 1))
     image = Image.fromarray(to_uint8(pixels))

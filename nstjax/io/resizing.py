@@ -15,22 +15,22 @@ def fit_size(
     short_side: int | None = None,
     long_side: int | None = None,
 ) -> tuple[int, int]:
-    """Scales a size, up or down, until one side has the length asked for.
+    """Scales a size up or down so that one side has a given length.
 
     The other side keeps the aspect ratio, rounded to the nearest pixel
     (halves up) and never below 1.
 
     Args:
         height, width: the size to scale, in pixels.
-        short_side: what the shorter side becomes.
-        long_side: what the longer side becomes; only one of the two may be
-            given. With neither the size stays.
+        short_side: the new length of the shorter side.
+        long_side: the new length of the longer side; only one of the two may be given.
+            Without either, the size does not change.
 
     Returns:
         (height, width).
 
     Raises:
-        NstjaxError: if the length asked for is below 1.
+        NstjaxError: if the length is below 1.
         ValueError: if both are given.
     """
     if short_side is not None and long_side is not None:
@@ -56,20 +56,20 @@ def resize_image(
 ) -> np.ndarray:
     """Resizes a picture to exactly (height, width).
 
-    Works on the sRGB values; when it reduces, the filter widens with the factor,
-    so that nothing aliases. Overshoot is clipped.
+    It works on the sRGB values; when it reduces, the filter widens with the factor to
+    avoid aliasing. Overshoot is clipped.
 
     Args:
         image: array [H, W, C] in [0, 1].
         size: height and width of the result.
-        resampling: one of `RESAMPLINGS`; "lanczos" is of order 3.
+        resampling: one of `RESAMPLINGS`; "lanczos" has order 3.
 
     Returns:
-        float32 array [height, width, C] in [0, 1]; `image` itself if it has that
-        size and type.
+        float32 array [height, width, C] in [0, 1]; `image` itself if it already has
+        that size and dtype.
 
     Raises:
-        NstjaxError: for an unknown resampling.
+        NstjaxError: if the resampling is unknown.
     """
     if resampling not in RESAMPLINGS:
         raise NstjaxError(
@@ -80,7 +80,7 @@ def resize_image(
         return np.asarray(image, np.float32)
     filter_ = Image.Resampling[resampling.upper()]
     result = np.empty((height, width, image.shape[2]), np.float32)
-    # One channel at a time, for pictures may fill much of the memory.
+    # One channel at a time, since pictures may fill much of the memory.
     for number in range(image.shape[2]):
         channel = np.ascontiguousarray(image[..., number], np.float32)
         resized = Image.fromarray(channel).resize((width, height), filter_)

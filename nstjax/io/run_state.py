@@ -1,8 +1,8 @@
-"""State files: what an interrupted run needs to go on.
+"""State files, from which an interrupted run continues.
 
-A safetensors file. Its tensors are the leaves of any pytree of arrays, named
-by their path, and the arrays of the run's trace. Its metadata hold the options
-of the run, so that a file is not continued with others, and a checksum.
+They are safetensors files. The tensors are the leaves of a pytree of arrays, named by
+their path, and the arrays of the run's trace. The metadata contain the options of the
+run, so that a run is not continued with others, and a checksum.
 """
 
 import json
@@ -33,17 +33,17 @@ def save_run_state(
     options: Mapping[str, Any],
     trace: Mapping[str, np.ndarray] | None = None,
 ) -> None:
-    """Writes a state file, all of it or nothing, in place of an earlier one.
+    """Writes a state file atomically, replacing an earlier one.
 
     Args:
         path: the file to write.
         state: a pytree of arrays, such as `nstjax.optimize.engine.RunState`.
-        options: JSON data by name: all that the run's result depends on, such
-            as the method's options and hashes of pictures and weights.
+        options: JSON data by name: everything that the result depends on, such as the
+            method's options and hashes of pictures and weights.
         trace: arrays by name, of any length.
 
     Raises:
-        NstjaxError: if the operating system refuses.
+        NstjaxError: if the file cannot be written.
     """
     tensors = _named_leaves(state) | {
         f"{_TRACE}{name}": array for name, array in (trace or {}).items()
@@ -63,13 +63,13 @@ def load_run_state(
         path: the file to read.
         like: a pytree with the structure, shapes and dtypes of the state, such
             as ``jax.eval_shape(start, x)``; no values are needed.
-        options: those of the run that shall go on.
+        options: those of the run to continue.
 
     Returns:
         The state, of NumPy arrays in the structure of `like`, and the trace.
 
     Raises:
-        NstjaxError: if the file is missing, damaged, no state file, or was
+        NstjaxError: if the file is missing, damaged, not a state file, or was
             written by a run with other options or another kind of state.
     """
     path = Path(path)
@@ -93,10 +93,10 @@ def load_run_state(
 
 
 def read_run_options(path: str | os.PathLike) -> dict[str, Any]:
-    """Reads the options a state file was written with, and no more.
+    """Reads only the options that a state file was written with.
 
     Raises:
-        NstjaxError: if the file is missing, damaged or no state file.
+        NstjaxError: if the file is missing, damaged or not a state file.
     """
     about, _ = _read(Path(path), with_tensors=False)
     return about["options"]
@@ -122,7 +122,7 @@ def _named_leaves(tree: Any) -> dict[str, Any]:
 
 
 def _contiguous(tensor: Any) -> np.ndarray:
-    # Unlike ascontiguousarray this keeps scalars scalars.
+    # Unlike ascontiguousarray, this keeps scalars.
     return np.require(np.asarray(tensor), requirements="C")
 
 
@@ -142,12 +142,12 @@ def _shapes(tensors: Mapping[str, Any]) -> dict[str, tuple]:
 
 
 def _check_options(path: Path, saved: Any, options: Mapping[str, Any]) -> None:
-    # Through JSON, since that is how the saved ones went: tuples become lists.
+    # Through JSON, like the saved options: tuples become lists.
     wanted = json.loads(json.dumps(dict(options)))
     if different := describe_differences(saved, wanted):
         raise NstjaxError(
             f"{path} belongs to a run with other options: {different}; give the same "
-            "ones again, or begin anew with --overwrite in place of --resume"
+            "ones again, or start again with --overwrite instead of --resume"
         )
 
 

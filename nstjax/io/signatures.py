@@ -1,8 +1,8 @@
-"""What a file is, by its first bytes, in words for messages about wrong files."""
+"""Recognises files by their first bytes, for messages about wrong files."""
 
 import os
 
-# How much of a file `name_kind` wants to see.
+# How many bytes of a file `name_kind` needs.
 HEAD_BYTES = 512
 _HEADS = {
     b"GIF87a": "a GIF picture",
@@ -40,7 +40,7 @@ _HEADS = {
     b"\x08\x09\x12": "an ONNX model",
     b"\x08\x0a\x12": "an ONNX model",
 }
-# Weights that no first bytes tell, by what their names end in.
+# Weights that cannot be recognised by their first bytes, by suffix.
 _SUFFIXES = {
     ".t7": "a Lua Torch file",
     ".net": "a Lua Torch file",
@@ -61,7 +61,7 @@ _EXPORT = (
 )
 _WAYS_OUT = {
     "a web page": "its download failed; fetch it again",
-    "a Git LFS pointer": "fetch what it stands for with 'git lfs pull'",
+    "a Git LFS pointer": "fetch the file itself with 'git lfs pull'",
     "a gzip archive": "unpack it",
     "a 7z archive": "unpack it",
     "an xz archive": "unpack it",
@@ -86,10 +86,10 @@ def name_kind(head: bytes) -> str | None:
     """Names the kind of a file, such as "a GIF picture".
 
     Args:
-        head: its first bytes, `HEAD_BYTES` of them if there are so many.
+        head: its first `HEAD_BYTES` bytes, or fewer if it is shorter.
 
     Returns:
-        The kind with its article, or None if it is not one of those known.
+        The kind with its article, or None if it is unknown.
     """
     for magic, kind in _HEADS.items():
         if head.startswith(magic):
@@ -109,11 +109,11 @@ def name_kind(head: bytes) -> str | None:
 
 
 def explain_weights(path: str | os.PathLike) -> str | None:
-    """What a file that holds no weights that are read is, and the way out.
+    """Says what a file without supported weights is, and what to do.
 
     Returns:
-        Such as "is an ONNX model, not weights; export ...", or None where nothing
-        is known about it.
+        For example "is an ONNX model, not ...; export ...", or None if the kind is
+        unknown.
     """
     kind = name_kind_of(path)
     try:
@@ -127,11 +127,11 @@ def explain_weights(path: str | os.PathLike) -> str | None:
     if kind is None:
         return None
     ways = (way for start, way in _WAYS_OUT.items() if kind.startswith(start))
-    return f"is {kind}, not weights that are read; {next(ways, _EXPORT)}"
+    return f"is {kind}, not a supported weight file; {next(ways, _EXPORT)}"
 
 
 def name_kind_of(path: str | os.PathLike) -> str | None:
-    """`name_kind` of a file; None also where it cannot be read."""
+    """`name_kind` of a file; None also if it cannot be read."""
     try:
         with open(path, "rb") as file:
             return name_kind(file.read(HEAD_BYTES))

@@ -1,4 +1,4 @@
-"""Keeps C libraries from standard error, where they write past Python."""
+"""Keeps C libraries from writing to standard error."""
 
 import contextlib
 import ctypes
@@ -10,13 +10,13 @@ from PIL import _imaging
 
 
 def silence_libtiff() -> None:
-    """Lets the libtiff that Pillow reads with print nothing of damaged files.
+    """Keeps Pillow's libtiff from printing messages about damaged files.
 
-    What matters of them, Pillow raises. Where libtiff's functions cannot be reached,
-    as where it is a part of Pillow's own library (Windows), it prints as ever.
+    Pillow raises what matters. If libtiff's functions cannot be reached, as when it is
+    part of Pillow's own library (Windows), it still prints.
     """
     with contextlib.suppress(OSError, AttributeError):
-        # Symbols are looked up in the libraries that this one is linked to, too.
+        # Symbols are also looked up in the libraries that this one is linked to.
         library = ctypes.CDLL(_imaging.__file__)
         for name in ("TIFFSetErrorHandler", "TIFFSetWarningHandler"):
             set_handler = getattr(library, name)
@@ -27,10 +27,10 @@ def silence_libtiff() -> None:
 
 @contextlib.contextmanager
 def silent_stderr() -> Iterator[None]:
-    """Lets what the whole process writes to standard error go nowhere."""
+    """Discards everything that the process writes to standard error."""
     try:
         kept = os.dup(2)
-    except OSError:  # there is none
+    except OSError:  # standard error is closed
         yield
         return
     with contextlib.suppress(OSError, ValueError, AttributeError):

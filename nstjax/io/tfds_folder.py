@@ -1,7 +1,7 @@
 """Folders of pictures as TFDS datasets in array_record files, without TensorFlow.
 
-One file in place of a hundred thousand reads faster from network disks and
-spinning ones, and any TFDS dataset with a feature "image" reads the same way.
+One file instead of a hundred thousand reads faster from network disks and spinning
+disks, and any TFDS dataset with a feature "image" can be read in the same way.
 """
 
 import contextlib
@@ -20,7 +20,7 @@ from nstjax.io.decoding import decode_pixels
 from nstjax.io.images import open_picture
 from nstjax.io.levels import to_uint8
 
-# What TFDS reads back as [H, W, 3] from the file's own bytes.
+# The formats that TFDS decodes to [H, W, 3] from the file's own bytes.
 _KEPT_FORMATS = ("JPEG", "PNG")
 _JPEG_QUALITY = 95
 
@@ -28,20 +28,19 @@ _JPEG_QUALITY = 95
 class PictureFolder(tfds.core.GeneratorBasedBuilder):
     """Pictures as ``{"image": [H, W, 3] uint8, "filename": text}``, one split.
 
-    JPEG and PNG files in RGB are taken over byte for byte, others recoded.
+    JPEG and PNG files in RGB are copied byte for byte; others are re-encoded.
 
     Args:
         files: the pictures.
         source: the folder that file names are given relative to.
-        short_side: larger pictures are scaled to this shorter side; 0 keeps
-            them as they are.
-        on_unreadable: called with every file that is left out.
+        short_side: larger pictures are scaled to this shorter side; 0 keeps their size.
+        on_unreadable: called with every skipped file.
         options: `tfds.core.DatasetBuilder`'s.
     """
 
     VERSION = tfds.core.Version("1.0.0")
-    # Where checksums of downloads would lie. To find it out, TFDS 4.9.10 needs a
-    # package that it does not declare (tensorflow/datasets issue 11212).
+    # The place of checksums of downloads. To find it, TFDS 4.9.10 needs a package that
+    # it does not declare (tensorflow/datasets issue 11212).
     code_path = None
 
     def __init__(
@@ -81,7 +80,7 @@ class PictureFolder(tfds.core.GeneratorBasedBuilder):
             except Exception:  # Pillow raises nearly anything for damaged files
                 self._on_unreadable(file)
                 continue
-            # Bytes, for names need not be text.
+            # Bytes, since names need not be valid text.
             name = os.fsencode(file.relative_to(self._source).as_posix())
             yield name, {"image": io.BytesIO(data), "filename": name}
 
@@ -89,14 +88,14 @@ class PictureFolder(tfds.core.GeneratorBasedBuilder):
 def prepare_folder(
     files: list[Path], source: Path, destination: Path, *, short_side: int = 0
 ) -> tuple[int, list[Path]]:
-    """Writes pictures as one TFDS directory, all of it or nothing.
+    """Writes pictures as one TFDS directory, atomically.
 
     Args:
         files, source, short_side: see `PictureFolder`.
-        destination: the directory; what `tfds.builder_from_directory` takes.
+        destination: the directory, for `tfds.builder_from_directory`.
 
     Returns:
-        The number of pictures written, and the files left out as unreadable.
+        The number of pictures written, and the unreadable files that were skipped.
 
     Raises:
         NstjaxError: if the destination exists or cannot be written, or no
@@ -118,7 +117,7 @@ def prepare_folder(
                 data_dir=folder,
                 file_format="array_record",
             )
-            # Its talk of downloading would only confuse.
+            # Its messages about downloading would be confusing.
             with contextlib.redirect_stdout(io.StringIO()):
                 builder.download_and_prepare()
             os.rename(builder.data_dir, destination)
@@ -130,7 +129,7 @@ def prepare_folder(
     except Exception as error:
         if len(unreadable) == len(files):
             raise NstjaxError(f"no picture in {source} can be read") from error
-        # array_record, in C++, raises nearly anything where a disk is full.
+        # array_record, in C++, can raise almost anything if a disk is full.
         reason = " ".join(str(error).split()) or type(error).__name__
         raise NstjaxError(
             f"{destination} cannot be written ({reason[:200]}); make room, or choose "
@@ -143,12 +142,12 @@ def open_prepared(directory: Path) -> Any:
     """Opens the train split of a TFDS directory written as array_record.
 
     Returns:
-        A sequence of examples, the value of "image" in each an encoded
-        picture's bytes: the reader decodes no more of it than it needs.
+        A sequence of examples; the value of "image" in each is the bytes of an encoded
+        picture, so that the reader decodes only as much as it needs.
 
     Raises:
-        NstjaxError: if the directory cannot be read, which holds for the
-            file format tfrecord, or has no feature "image".
+        NstjaxError: if the directory cannot be read, as with the file format tfrecord,
+            or has no feature "image".
     """
     try:
         builder = tfds.builder_from_directory(str(directory))

@@ -1,7 +1,7 @@
 """TIFF files of the kinds that Pillow misreads or refuses, decoded by tifffile.
 
-These are samples of 16 bits (of which Pillow keeps the upper 8, and garbles planes
-that are not compressed), grey with alpha, and colour tables.
+These are 16-bit samples (Pillow keeps only the upper 8 bits and garbles uncompressed
+planes), grey with alpha, and colour tables.
 """
 
 import logging
@@ -16,12 +16,12 @@ from nstjax.io.decoding import compose
 
 MAGIC_NUMBERS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _PALETTE = 3
-# How many samples are colours, by PhotometricInterpretation: white is zero, black
-# is zero, RGB, CMYK.
+# The number of colour samples, by PhotometricInterpretation: white is zero, black is
+# zero, RGB, CMYK.
 _COLOURS = {0: 1, 1: 1, 2: 3, 5: 4}
 _WHITE_IS_ZERO = 0
 _YCBCR = 6
-# None, Deflate by its two numbers, PackBits and LZMA, which tifffile decodes by
+# None, Deflate with its two numbers, PackBits and LZMA, which tifffile can decode by
 # itself.
 _UNCOMPRESSED = 1
 _DECODED = (_UNCOMPRESSED, 8, 32946, 32773, 34925)
@@ -29,7 +29,7 @@ _UNSIGNED, _UNTYPED = 1, 4
 _ASSOCIATED, _UNASSOCIATED = 1, 2
 _ORIENTATION_TAG, _SUBSAMPLING_TAG, _PROFILE_TAG = 274, 530, 34675
 
-# What it has to say is said in errors; without a handler it would print it.
+# Its messages are repeated in errors; without a handler it would print them.
 logging.getLogger("tifffile").addHandler(logging.NullHandler())
 
 
@@ -41,20 +41,20 @@ def decode_tiff(
     background: float | Sequence[float] = 1.0,
     keep_alpha: bool = False,
 ) -> np.ndarray | None:
-    """Decodes the first page of a TIFF file that should not be left to Pillow.
+    """Decodes the first page of a TIFF file that Pillow would not decode correctly.
 
     Args:
         file: an open file; its position is 0 afterwards.
-        check_size: is given (width, height) before anything is decoded, and
-            raises if that is not wanted.
+        check_size: called with (width, height) before anything is decoded; it may
+            raise.
         color_managed, background, keep_alpha: see `nstjax.io.decoding.decode_pixels`.
 
     Returns:
-        What `decode_pixels` would return; None for files that Pillow reads right,
-        or whose headers tifffile cannot make sense of.
+        The same as `decode_pixels`; None for files that Pillow reads correctly, or
+        whose headers tifffile does not understand.
 
     Raises:
-        NstjaxError: for kinds that neither library reads right.
+        NstjaxError: for kinds that neither library reads correctly.
         Exception: whatever tifffile raises for a damaged file.
     """
     if not _is_tiff(file):
@@ -75,15 +75,15 @@ def decode_tiff(
         )
     if kind.subsampled and page.compression == _UNCOMPRESSED:
         raise NstjaxError(
-            "is an uncompressed TIFF file with fewer samples of colour than of "
-            "lightness (YCbCr), which is not read; save it as RGB"
+            "is an uncompressed TIFF file with subsampled colour (YCbCr), which is "
+            "not supported; save it as RGB"
         )
     if kind.photometric == _PALETTE:
         check_size(page.imagewidth, page.imagelength)
         indices, alpha = _palette_indices(file), None
         table = np.asarray(page.colormap)
-        # Many programs write values of 8 bits where the standard wants 16, which
-        # others make of 8 by multiplying with 256 or with 257.
+        # Many programs write 8-bit values where the standard requires 16 bits, which
+        # others make from 8 by multiplying by 256 or 257.
         table = table if table.max() < 256 else table >> 8
         samples = (table.T / np.float32(255))[indices]
     elif kind.photometric in _COLOURS and (
@@ -124,14 +124,14 @@ def tiff_size(file: BinaryIO) -> tuple[int, int] | None:
 
 
 def _is_tiff(file: BinaryIO) -> bool:
-    """Looks at the beginning of an open file; its position is 0 afterwards."""
+    """Checks the beginning of an open file; its position is 0 afterwards."""
     magic = file.read(4)
     file.seek(0)
     return magic in MAGIC_NUMBERS
 
 
 class _Kind:
-    """The facts of a page that decide who can read it."""
+    """The properties of a page that decide which library can read it."""
 
     def __init__(self, page) -> None:
         self.bits = set(np.atleast_1d(page.bitspersample).tolist())
@@ -145,7 +145,7 @@ class _Kind:
 
 
 def _check_pillow_reads(kind: _Kind, page) -> None:
-    """Raises NstjaxError for what Pillow would read wrong."""
+    """Raises NstjaxError for kinds that Pillow would read incorrectly."""
     white_is_zero = kind.photometric == _WHITE_IS_ZERO and kind.bits == {16}
     if kind.samples == 2 or white_is_zero:
         what = "grey with alpha" if kind.samples == 2 else "16 bits, white is zero"
@@ -177,8 +177,7 @@ def _read_samples(page, kind: _Kind) -> tuple[np.ndarray, np.ndarray | None]:
     samples, rest = data[..., :colours], data[..., colours : colours + 1]
     if kind.photometric == _WHITE_IS_ZERO:
         samples = 1 - samples
-    # Where the file does not say what a further sample is, it is alpha, as for
-    # Pillow.
+    # If the file does not say what a further sample is, it is alpha, as in Pillow.
     what = page.extrasamples[0] if page.extrasamples else _UNASSOCIATED
     has_alpha = rest.shape[2] and what in (_ASSOCIATED, _UNASSOCIATED)
     return samples, rest if has_alpha else None

@@ -1,8 +1,8 @@
-"""Weight files: safetensors, with everything needed to use them inside.
+"""Weight files: safetensors that contain everything needed to use them.
 
 A file's tensors are named by their path in the params tree, such as
-``conv4_1/kernel``. Its metadata has one key, ``nstjax``, whose JSON says what
-network this is (kind and spec), where it came from and under which licence.
+``conv4_1/kernel``. The metadata have one key, ``nstjax``, whose JSON states the network
+(kind and spec), its origin and its licence.
 """
 
 import dataclasses
@@ -26,22 +26,22 @@ _FORMAT = 1
 
 
 class NoWeightsError(NstjaxError):
-    """A file is no weight file, or a damaged one."""
+    """Raised if a file is not a weight file, or is damaged."""
 
 
 @dataclasses.dataclass(frozen=True)
 class WeightsMetadata:
-    """What travels with a set of weights.
+    """The metadata stored with weights.
 
     Attributes:
-        kind: which network, such as "vgg19" or "decoder".
-        name: a short name for people, such as "vgg19-slim".
+        kind: the kind of network, such as "vgg19" or "decoder".
+        name: a short name for display, such as "vgg19-slim".
         spec: the network's spec as plain JSON data.
-        source: where the weights come from (publisher, URL or training run).
-        licence: SPDX name or a sentence.
-        origin_sha256: hash of the file that was converted, else "".
-        recipe: how they were made: a command, or the converter's name.
-        notes: further facts by name (measured figures, partner weights).
+        source: the origin of the weights (publisher, URL or training run).
+        licence: the SPDX name or a sentence.
+        origin_sha256: the hash of the file that was converted, else "".
+        recipe: how the weights were made: a command, or the converter's name.
+        notes: further facts by name (measurements, partner weights).
     """
 
     kind: str
@@ -86,12 +86,12 @@ def save_weights(
     dtype: str = "float32",
     overwrite: bool = False,
 ) -> None:
-    """Writes a weight file, all of it or nothing.
+    """Writes a weight file atomically.
 
     Args:
         path: the file to write, by convention ending in ``.safetensors``.
         params: nested dicts of arrays.
-        metadata: what the file says about itself.
+        metadata: the metadata to store.
         dtype: "float32", or "float16" for half the size.
         overwrite: whether an existing file may be replaced.
 
@@ -101,7 +101,7 @@ def save_weights(
     """
     tensors = {}
     for name, value in flatten_params(params).items():
-        # Weights may fill the memory, so what has the right form is not copied.
+        # Weights may fill the memory, so arrays in the right form are not copied.
         with np.errstate(over="ignore"):  # reported as not finite just below
             tensor = np.asarray(np.asarray(value, np.float32), dtype, order="C")
         if not np.isfinite(tensor).all():
@@ -122,9 +122,9 @@ def load_weights(path: str | os.PathLike) -> tuple[dict[str, Any], WeightsMetada
     """Reads a weight file into float32 NumPy arrays.
 
     Raises:
-        NoWeightsError: if it is no safetensors file, was not written by
+        NoWeightsError: if it is not a safetensors file, was not written by
             `save_weights`, or is damaged.
-        NstjaxError: if the file is missing, or of a later release.
+        NstjaxError: if the file is missing, or from a later release.
     """
     path = Path(path)
     if not os.path.isfile(path):
@@ -159,7 +159,7 @@ def check_shapes(
     Args:
         params: nested dicts of arrays.
         expected: nested dicts of shapes.
-        where: the file or network the message is about.
+        where: the file or network, for the message.
 
     Raises:
         NstjaxError: listing missing, unexpected and wrongly shaped tensors.
@@ -194,13 +194,14 @@ def _parse_metadata(path: Path, text: str) -> WeightsMetadata:
         for field in dataclasses.fields(metadata):
             kind = str if field.type is str else dict
             if not isinstance(getattr(metadata, field.name), kind):
-                raise TypeError(f"{field.name} is no {kind.__name__}")
+                raise TypeError(f"{field.name} is not a {kind.__name__}")
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise NoWeightsError(
             f"{path} has damaged metadata; convert or export it again"
         ) from error
     if version != _FORMAT:
         raise NstjaxError(
-            f"{path} has format {version}, this release reads {_FORMAT}; update nstjax"
+            f"{path} has format {version}, but this release reads {_FORMAT}; update "
+            "nstjax"
         )
     return metadata

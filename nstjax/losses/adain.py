@@ -1,15 +1,15 @@
-"""AdaIN's losses: the target's features, the style's statistics.
+"""AdaIN's losses: on the target's features and on the style's statistics.
 
-The normalisations of the publications, with their style weights:
+The normalisations, with the style weights of the publications:
 
-    "mean": means of squares, of means and deviations alike. Style weight 10
+    "mean": mean squared differences, also of means and deviations. Style weight 10
         (irasin/Pytorch_AdaIN; naoto0804/pytorch-AdaIN).
-    "sum": the content's mean of squares; the style's squares summed over
-        channels and averaged over the batch. Style weight 1e-2 or 1e-1
+    "sum": the mean squared difference for the content; for the style, squares summed
+        over channels and averaged over the batch. Style weight 1e-2 or 1e-1
         (xunhuang1995/AdaIN-style, ``train.lua``).
-    "relative": every distance over the target's own size, so that weights
-        hold for any encoder and each layer counts alike.
-    "bounded": as "relative", but no picture counts for more than 1.
+    "relative": every distance divided by the target's own magnitude, so that weights
+        suit any encoder and every layer counts equally.
+    "bounded": like "relative", but no picture counts for more than 1.
 
 References:
     Huang & Belongie, 2017, https://arxiv.org/abs/1703.06868, equations 11 to 13.
@@ -38,22 +38,22 @@ from nstjax.types import Array
 
 ADAIN_NORMALISATIONS = ("mean", "sum", "relative", "bounded")
 
-# Keeps "relative" finite for a target without energy.
+# Keeps "relative" finite for a target that is zero.
 _FLOOR = 1e-4
 
 
 def adain_content_loss(features: Array, target: Array, *, normalisation: str) -> Array:
     """Distance of the result's features f(g(t)) to AdaIN's output t.
 
-    "Style Transfer: Laplacian, Depth loss and AdaIN" prints f(g(t) - t) for
-    f(g(t)) - t; this is the latter, as in equation 12 of Huang & Belongie. They
-    print its norm; their code, like all others, takes the mean of squares.
+    "Style Transfer: Laplacian, Depth loss and AdaIN" prints f(g(t) - t) where f(g(t)) -
+    t is meant; this computes the latter, as in equation 12 of Huang & Belongie. They
+    print its norm; their code, like all others, uses the mean square.
 
     Args:
         features: of shape [B, H, W, C].
         target: of the same shape.
-        normalisation: one of `ADAIN_NORMALISATIONS`; "relative" and "bounded" are
-            over the target's mean square.
+        normalisation: one of `ADAIN_NORMALISATIONS`; "relative" and "bounded" divide by
+            the target's mean square.
 
     Returns:
         A float32 scalar.
@@ -72,7 +72,7 @@ def adain_content_loss(features: Array, target: Array, *, normalisation: str) ->
     squares = jnp.square(features - target)
     if normalisation in ("mean", "sum"):
         return squares.mean()
-    # Not over the variance: a style of one plain colour leaves next to none.
+    # Not by the variance, which is nearly zero for a style of one plain colour.
     energy = jnp.square(target).mean(axis=(1, 2, 3))
     relative = squares.mean(axis=(1, 2, 3)) / (energy + _FLOOR)
     return (at_most_one(relative) if normalisation == "bounded" else relative).mean()
@@ -86,21 +86,21 @@ def adain_style_loss(
     eps: float,
     ddof: int = 0,
 ) -> Array:
-    """Distance of channel means and deviations to the style's, over layers.
+    """Distance of channel means and deviations from the style's, over layers.
 
     "Style Transfer: Laplacian, Depth loss and AdaIN" prints mu(sigma_i) -
-    mu(sigma_i) for the second term; it is sigma(phi_i(.)) - sigma(phi_i(.)), as
-    in equation 13 of Huang & Belongie. As in their code, squares stand for
-    the norms that they print.
+    mu(sigma_i) for the second term; it should be sigma(phi_i(.)) - sigma(phi_i(.)), as
+    in equation 13 of Huang & Belongie. As in their code, squares replace the norms that
+    they print.
 
     Args:
         features: the result's, [B, H, W, C], by layer.
-        target: the style's statistics, [B, 1, 1, C], by the same layers.
-        normalisation: one of `ADAIN_NORMALISATIONS`; "relative" and "bounded" are
-            over the squares of the style's own, and averaged over layers, which the
-            others sum.
-        eps: added to the variances. irasin adds 1e-6 to the deviations in
-            its place, whose gradient is infinite where a channel is constant.
+        target: the style's statistics, [B, 1, 1, C], of the same layers.
+        normalisation: one of `ADAIN_NORMALISATIONS`; "relative" and "bounded" divide by
+            the squares of the style's statistics and average over layers; the others
+            sum over layers.
+        eps: added to the variances. irasin adds 1e-6 to the deviations instead, whose
+            gradient is infinite where a channel is constant.
         ddof: 1 for torch's unbiased variance.
 
     Returns:
@@ -115,7 +115,10 @@ def adain_style_loss(
     """
     _check(normalisation)
     if set(features) != set(target):
-        raise ValueError(f"layers {sorted(features)} are not {sorted(target)}")
+        raise ValueError(
+            f"the features' layers {sorted(features)} differ from the "
+            f"target's, {sorted(target)}"
+        )
     check_floating(**features)
     total = jnp.zeros((), jnp.float32)
     for layer in sorted(features):
@@ -140,7 +143,7 @@ def adain_style_loss(
 
 
 def color_statistics(image: Array) -> Statistics:
-    """Mean and deviation of brightness, of blue to yellow and of red to green.
+    """Mean and deviation of brightness and of two opponent colours.
 
     Args:
         image: of shape [B, H, W, 3].
@@ -153,17 +156,17 @@ def color_statistics(image: Array) -> Statistics:
 
 
 def color_loss(image: Array, target: Statistics) -> Array:
-    """Distance of a picture's colours to the style's.
+    """Distance of a picture's colours from the style's.
 
-    In the shallowest features one deviation of red to green weighs little beside all
-    edges. This term, which is in no publication, compares the colours themselves.
+    In the shallowest features, edges outweigh differences in colour. This term, which
+    is not in any publication, compares the colours themselves.
 
     Args:
         image: the result, [B, H, W, 3], nominally in [0, 1].
         target: `nstjax.losses.adain.color_statistics` of the style, [B, 1, 1, 3].
 
     Returns:
-        Sum of squared differences of means and deviations, a float32 scalar.
+        The sum of squared differences of means and deviations, a float32 scalar.
 
     Raises:
         NstjaxError: for a picture of integers.
@@ -179,7 +182,7 @@ class Moments(Loss):
     """`adain_style_loss`, with a factor for each layer.
 
     Attributes:
-        style_layers: layers with factors; all normalisations sum over them.
+        style_layers: layers with their factors; all normalisations sum over them.
         normalisation: one of `ADAIN_NORMALISATIONS`.
         eps, ddof: see `adain_style_loss`.
     """
@@ -223,7 +226,7 @@ class Moments(Loss):
 
 @dataclasses.dataclass(frozen=True)
 class Color(Loss):
-    """`color_loss` to the style."""
+    """`color_loss` with the style as the target."""
 
     def target(self, content: Picture, style: Picture) -> Statistics:
         return color_statistics(style.image)

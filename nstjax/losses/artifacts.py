@@ -1,6 +1,6 @@
-"""Two penalties on how decoders paint flat places: noise, and a checkerboard.
+"""Two penalties on artefacts of decoders in flat areas: noise and a checkerboard.
 
-Neither is in a publication.
+Neither is in any publication.
 """
 
 import dataclasses
@@ -17,21 +17,21 @@ from nstjax.types import Array
 
 
 def flat_noise_loss(image: Array, content: Array, style: Array | None) -> Array:
-    """Fine noise where the content is flat, as far as the style has none of it.
+    """Fine noise where the content is flat, beyond the amount that the style has.
 
-    AdaIN's decoders are known to paint a restless pattern into clear skies.
-    This penalty, which is in no publication, is the local energy of
-    the picture's high frequencies (what a 3x3 mean takes away), beyond the
-    style's mean energy, where the content's own local energy is low.
+    AdaIN's decoders are known to paint a restless pattern into clear skies. This
+    penalty, which is not in any publication, is the local energy of the picture's high
+    frequencies (the difference from a 3x3 mean), beyond the style's mean energy, where
+    the content's own local energy is low.
 
     Args:
         image: the result, [B, H, W, 3], nominally in [0, 1], with sides of 6 pixels
             or more.
         content: of the same shape.
-        style: of any size, [B, H', W', 3]; None allows no noise.
+        style: of any size, [B, H', W', 3]; None penalises all noise.
 
     Returns:
-        The mean excess over the flat area, a float32 scalar.
+        The mean excess over the flat areas, a float32 scalar.
 
     Raises:
         NstjaxError: for pictures of integers.
@@ -49,18 +49,18 @@ def flat_noise_loss(image: Array, content: Array, style: Array | None) -> Array:
     return ((flat * excess).sum(axis=(1, 2, 3)) / area).mean()
 
 
-# Local energy of a content that counts as half flat: a deviation of 1/100
-# between neighbours, about the noise of a clear sky.
+# Local energy at which the content counts as half flat: a deviation of 1/100 between
+# neighbours, about the noise of a clear sky.
 _FLAT = 1e-4
 
 
 def flatness(content: Array) -> Array:
-    """How flat blocks of pictures [B, H, W, 3] are, 0 to 1; see `local_energy`."""
+    """How flat blocks of pictures [B, H, W, 3] are, from 0 to 1; see `local_energy`."""
     return _FLAT / (_FLAT + local_energy(content))
 
 
 def local_energy(image: Array) -> Array:
-    """Energy of high frequencies, what a 3x3 mean takes away, in blocks of 4x4 pixels.
+    """Energy of high frequencies (the difference from a 3x3 mean) in 4x4 blocks.
 
     Args:
         image: pictures of shape [B, H, W, 3].
@@ -73,8 +73,8 @@ def local_energy(image: Array) -> Array:
     return mean_over_blocks(squares[:, :rows, :columns], 4)
 
 
-# Pixels between two positions of relu4_1, the coarsest lattice that a decoder has, and
-# the side of the squares in which its repetitions are looked for.
+# Pixels between two positions of relu4_1, the coarsest grid of a decoder, and the side
+# of the squares in which its repetitions are measured.
 CHECKERBOARD_PERIOD = 8
 CHECKERBOARD_BLOCK = 32
 
@@ -82,22 +82,21 @@ CHECKERBOARD_BLOCK = 32
 def checkerboard_loss(image: Array) -> Array:
     """The part of a picture's fine detail that repeats from block to block.
 
-    A decoder computes pixels from feature positions by the same steps each time, and
-    tends to give the block of every position the same little pattern: a grid of dots
-    over flat places. In squares of `CHECKERBOARD_BLOCK` pixels this compares the
-    detail (what a 3x3 mean takes away) of every two different blocks of
-    `CHECKERBOARD_PERIOD` pixels: products of pixels at the same place in their
-    blocks, over the mean square of all detail.
-    That is what repeats at 8, 4 or 2 pixels; detail independent of the lattice has 0
-    on average.
+    A decoder computes the pixels of every feature position by the same steps, and tends
+    to paint the same small pattern in each block: a grid of dots over flat areas. In
+    squares of `CHECKERBOARD_BLOCK` pixels, this compares the detail (the difference
+    from a 3x3 mean) of every two different blocks of `CHECKERBOARD_PERIOD` pixels:
+    products of pixels at the same place in their blocks, divided by the mean square of
+    all detail. This measures what repeats every 8, 4 or 2 pixels; for detail that is
+    independent of the grid it is 0 on average.
 
     Args:
         image: pictures of shape [B, H, W, 3]; rows and columns beyond the last whole
             square are left out.
 
     Returns:
-        The mean over pictures, a float32 scalar from 0 to 1. Its gradient treats
-        the mean square as constant, so that adding other noise does not lower it.
+        The mean over pictures, a float32 scalar from 0 to 1. The gradient treats the
+        mean square as constant, so that other noise does not lower the loss.
 
     Raises:
         NstjaxError: for a picture of integers.
@@ -127,12 +126,12 @@ def checkerboard_loss(image: Array) -> Array:
     return jnp.maximum(fraction, 0).mean()
 
 
-# Of detail below an eighth of an 8-bit step nothing is to be seen.
+# Detail below an eighth of an 8-bit step is invisible.
 _LEAST_ENERGY = (1 / 8 / 255) ** 2
 
 
 def _detail(image: Array) -> Array:
-    """What a 3x3 mean takes away, [B, H - 2, W - 2, C], float32."""
+    """The difference from a 3x3 mean, [B, H - 2, W - 2, C], float32."""
     image = image.astype(jnp.float32)
     return image[:, 1:-1, 1:-1] - _mean3(image)
 
@@ -155,7 +154,7 @@ class FlatNoise(Loss):
 
 @dataclasses.dataclass(frozen=True)
 class PlainNoise(Loss):
-    """`flat_noise_loss` that allows none, which keeps plain places plain."""
+    """`flat_noise_loss` that allows no noise, which keeps plain areas plain."""
 
     uses_style: ClassVar[bool] = False
 

@@ -1,8 +1,8 @@
-"""What a loss is to per-image methods and to training: a target, and a distance to it.
+"""The interface of losses: a target, and a distance from it.
 
-A loss is a small frozen dataclass, whose fields are its options by the names of the
-configs' leaves. It says which features it needs, makes a target of content and style
-once, and compares any number of results with that.
+Per-image methods and training use the same losses. A loss is a small frozen dataclass
+whose fields are options named as in the configs. It states which features it needs,
+makes a target from content and style once, and compares any number of results with it.
 """
 
 import dataclasses
@@ -16,20 +16,20 @@ import jax.numpy as jnp
 from nstjax.errors import NstjaxError
 from nstjax.types import Array, Features
 
-# Encoder layers, such as "relu4_1", each with its factor within a term.
+# Encoder layers, such as "relu4_1", each with its factor in the term.
 Layers = tuple[tuple[str, float], ...]
 
 
 @dataclasses.dataclass(frozen=True)
 class Picture:
-    """Pictures of a batch, with what losses compare of them.
+    """A batch of pictures, with the features that losses compare.
 
     Attributes:
         image: [B, H, W, 3], RGB, nominally in [0, 1].
-        features: those layers that were asked for, [B, H', W', C] each.
-        disparity: [B, H', W', 1] if it was asked for.
-        key: for losses that draw something, new at every step of a training; None
-            to draw the same every time.
+        features: the requested layers, [B, H', W', C] each.
+        disparity: [B, H', W', 1], if requested.
+        key: a random key for losses that sample, new at every training step; None to
+            sample the same every time.
     """
 
     image: Array
@@ -43,8 +43,8 @@ class Loss:
     """A loss of a result, given its content and style.
 
     Attributes:
-        needs_depth: whether it compares the pictures' disparities.
-        uses_style: whether its target depends on the style.
+        needs_depth: whether the loss compares the pictures' disparities.
+        uses_style: whether the target depends on the style.
     """
 
     needs_depth: ClassVar[bool] = False
@@ -52,22 +52,22 @@ class Loss:
 
     @classmethod
     def from_options(cls, options: Mapping[str, Any]) -> Self:
-        """Takes the fields out of a larger set of options by name.
+        """Picks the fields from a larger set of options by name.
 
         Raises:
-            NstjaxError: if one is out of range.
+            NstjaxError: if an option is out of range.
         """
         names = [field.name for field in dataclasses.fields(cls)]
         return cls(**{name: options[name] for name in names if name in options})
 
     @property
     def layers_of_content(self) -> tuple[str, ...]:
-        """The layers whose features of the content `target` needs."""
+        """The layers of the content that `target` needs."""
         return ()
 
     @property
     def layers_of_style(self) -> tuple[str, ...]:
-        """The same of the style. `loss` has the result's features of both."""
+        """The layers of the style that `target` needs; `loss` gets both sets."""
         return ()
 
     def target(self, content: Picture, style: Picture) -> Any:
@@ -84,14 +84,14 @@ class Loss:
         styles: Sequence[Picture],
         blend: Sequence[float] | None,
     ) -> list[tuple[float, Any]]:
-        """The targets for one style or several, each with its weight.
+        """The targets for one or several styles, with their weights.
 
-        The loss is the weighted sum of those to all targets.
+        The loss is the weighted sum of the losses for all targets.
 
         Args:
             content: the content.
             styles: one or more.
-            blend: the weight of each style, 1 together; None if none were given.
+            blend: the weight of each style, summing to 1; None if none were given.
         """
         if not self.uses_style:
             return [(1.0, self.target(content, styles[0]))]
@@ -104,17 +104,17 @@ class Loss:
 def blend_weights(
     blend: Sequence[float] | None, styles: Sequence[Any]
 ) -> Sequence[float]:
-    """The styles' weights: those given, or all the same."""
+    """The styles' weights: those given, or equal ones."""
     return [1 / len(styles)] * len(styles) if blend is None else blend
 
 
 def layer_pairs(
     name: str, layers: Mapping[str, float] | Iterable[tuple[str, float]]
 ) -> Layers:
-    """Layers with factors in either way to write them, without those of factor 0.
+    """Layers with factors, from either notation, without those of factor 0.
 
     Raises:
-        NstjaxError: for a factor that is negative or not finite.
+        NstjaxError: if a factor is negative or not finite.
     """
     items: Any = layers.items() if hasattr(layers, "items") else layers
     pairs = tuple((str(layer), float(weight)) for layer, weight in items)
@@ -141,8 +141,8 @@ def check_choice(name: str, value: Any, allowed: Sequence[str]) -> None:
 
 
 def at_most_one(errors: Array) -> Array:
-    """Errors of which each above 1 counts as 1 and has the gradient of ``log(error)``.
+    """Limits errors to 1; those above it keep the gradient of ``log(error)``.
 
-    So that the relative error to a target of next to nothing does not outdo all others.
+    This keeps the relative error for a nearly zero target from dominating the others.
     """
     return errors / jnp.maximum(jax.lax.stop_gradient(errors), 1)

@@ -1,8 +1,8 @@
-"""Distances between disparity maps: of a picture to its content, and of training.
+"""Distances between disparity maps, for style transfer and for training.
 
 References:
     Ranftl et al., 2019, https://arxiv.org/abs/1907.01341 (MiDaS: losses that
-    know neither scale nor shift).
+    invariant to scale and shift).
 """
 
 import dataclasses
@@ -20,31 +20,31 @@ DEPTH_NORMS = ("l1", "l2")
 
 # Keeps the quotient finite for a disparity map that is zero everywhere.
 _EPS = 1e-7
-# The same for one that is constant. In training a network's first maps nearly
-# are, and their reciprocal must stay bounded.
+# The same for a constant map. At the start of training a network's maps nearly are, and
+# their reciprocal must stay bounded.
 _LEAST_DEVIATION = 1e-2
 
 
 def depth_loss(disparity: Array, target: Array, *, norm: str) -> Array:
     """Distance of two disparity maps, each divided by its own mean.
 
-    A single camera gives disparity up to a factor, which the division takes
-    out: a departure from "Style Transfer: Laplacian, Depth loss and AdaIN", which
-    compares the maps as they are. The mean over pixels makes the loss independent of
-    the picture's size.
+    From a single camera, disparity is known up to a factor, which the division removes:
+    a departure from "Style Transfer: Laplacian, Depth loss and AdaIN", which compares
+    the maps directly. The mean over pixels makes the loss independent of the picture's
+    size.
 
     Args:
-        disparity: maps of shape [B, H, W, 1], not negative.
+        disparity: non-negative maps of shape [B, H, W, 1].
         target: the content's, of the same shape.
-        norm: "l1" for the mean absolute difference, "l2" for the mean squared
-            one. That paper writes a norm and does not say which.
+        norm: "l1" for the mean absolute difference, "l2" for the mean squared one. The
+            paper does not say which norm it uses.
 
     Returns:
         A scalar, averaged over the batch.
 
     Raises:
         NstjaxError: for arrays of integers.
-        ValueError: for another norm.
+        ValueError: for an unknown norm.
     """
     check_floating(disparity=disparity, target=target)
     _check_pair(disparity, target)
@@ -57,11 +57,11 @@ def depth_loss(disparity: Array, target: Array, *, norm: str) -> Array:
 
 
 def scale_shift_invariant_loss(disparity: Array, target: Array) -> Array:
-    """Mean absolute difference after both maps are brought to one scale and shift.
+    """Mean absolute difference after normalising both maps in scale and shift.
 
-    Departures from MiDaS: a map's shift is its mean and its scale the mean
-    absolute deviation from it, where MiDaS takes the median for the mean, which
-    needs a sort; and all residuals count, where MiDaS drops the largest fifth.
+    Departures from MiDaS: a map's shift is its mean and its scale the mean absolute
+    deviation from it, whereas MiDaS uses the median instead of the mean, which needs a
+    sort; and all residuals count, whereas MiDaS drops the largest fifth.
 
     Args:
         disparity: maps of shape [B, H, W, 1].
@@ -75,16 +75,16 @@ def scale_shift_invariant_loss(disparity: Array, target: Array) -> Array:
 
 
 def gradient_matching_loss(disparity: Array, target: Array, *, levels: int) -> Array:
-    """MiDaS' second term: edges lie where the target has them.
+    """MiDaS' second term, which aligns edges with the target's.
 
-    Differences of neighbours of the residual, absolute, at several resolutions,
-    each of them every second pixel of the one before; the maps are brought to
-    one scale and shift first, as in `scale_shift_invariant_loss`.
+    It sums absolute differences between neighbours in the residual at several
+    resolutions, each of which keeps every second pixel of the one before. The maps are
+    first normalised in scale and shift, as in `scale_shift_invariant_loss`.
 
     Args:
         disparity: maps of shape [B, H, W, 1].
         target: of the same shape.
-        levels: how many resolutions; 4 in MiDaS.
+        levels: the number of resolutions; 4 in MiDaS.
 
     Returns:
         A scalar, averaged over pixels and the batch and summed over levels.
@@ -101,12 +101,11 @@ def gradient_matching_loss(disparity: Array, target: Array, *, levels: int) -> A
 
 
 def cross_entropy_loss(disparity: Array, target: Array) -> Array:
-    """Cross entropy of two maps, each pixel taken for a probability of being near.
+    """Cross entropy of two maps, each pixel read as a probability of being near.
 
-    The losses that know neither scale nor shift leave a network free to drive
-    its sigmoid to the ends, from where no gradient leads back. This one's
-    gradient for the sigmoid's argument is the plain difference of the maps,
-    wherever it stands.
+    The losses that are invariant to scale and shift allow a network to saturate its
+    sigmoid, from where no gradient leads back. The gradient of this loss with respect
+    to the sigmoid's argument is simply the difference of the maps.
 
     Args:
         disparity: maps of shape [B, H, W, 1], in (0, 1).
@@ -117,7 +116,7 @@ def cross_entropy_loss(disparity: Array, target: Array) -> Array:
         entropy, so that equal maps give 0.
     """
     _check_pair(disparity, target)
-    # Resizing can leave a map of ones a rounding error above 1.
+    # After resizing, a map of ones can exceed 1 by a rounding error.
     target = jnp.clip(target, 0, 1)
 
     def entropy(of: Array) -> Array:
@@ -127,10 +126,10 @@ def cross_entropy_loss(disparity: Array, target: Array) -> Array:
 
 
 def rank_correlation(disparity: Array, target: Array) -> Array:
-    """Spearman's correlation of the pixels' ranks: which of two is nearer.
+    """Spearman's rank correlation of the pixels: how well the order in depth agrees.
 
-    No monotonous change of a map matters. Equal pixels share the mean of their
-    ranks. Not to be differentiated.
+    Monotonic changes of a map have no effect. Equal pixels share their mean rank. Do
+    not differentiate this function.
 
     Args:
         disparity: maps of shape [B, H, W, 1].
@@ -150,7 +149,7 @@ def rank_correlation(disparity: Array, target: Array) -> Array:
 
 
 def _ranks(values: Array) -> Array:
-    """Ranks around 0, over their number, of a vector."""
+    """A vector's ranks, centred at 0 and divided by their number."""
     ordered = jnp.sort(values)
     below, not_above = (
         jnp.searchsorted(ordered, values, side=side, method="sort")
@@ -167,7 +166,7 @@ def _check_pair(disparity: Array, target: Array) -> None:
 
 
 def _centred(disparity: Array) -> Array:
-    """A map minus its mean, over its mean absolute deviation."""
+    """A map minus its mean, divided by its mean absolute deviation."""
     centred = disparity - disparity.mean(axis=(1, 2, 3), keepdims=True)
     deviation = jnp.abs(centred).mean(axis=(1, 2, 3), keepdims=True)
     return centred / jnp.maximum(deviation, _LEAST_DEVIATION)
@@ -179,7 +178,7 @@ def _mean_normalised(disparity: Array) -> Array:
 
 @dataclasses.dataclass(frozen=True)
 class Depth(Loss):
-    """`depth_loss` of the result's disparity to the content's.
+    """`depth_loss` between the result's disparity and the content's.
 
     Attributes:
         depth_norm: see `depth_loss`.

@@ -1,7 +1,7 @@
 """Content and style losses on features, as in Gatys et al.
 
-Every loss takes a batch, is computed for each picture by itself and averaged
-over the batch, so that no picture's loss depends on its neighbours.
+Every loss takes a batch, is computed separately for each picture and averaged over the
+batch, so no picture's loss depends on the others.
 
 References:
     Gatys et al., 2015, https://arxiv.org/abs/1508.06576.
@@ -36,13 +36,13 @@ STYLE_NORMALISATIONS = ("mean", "gatys", "relative", "bounded")
 # Keeps a "relative" loss finite where the target is zero everywhere; far
 # below the mean square of any feature or Gram matrix of a real picture.
 _EPS = 1e-8
-# Least deviation that `NormalisedContent` divides a channel by, as a fraction of the
-# mean one: channels that hardly fire would count like all others.
+# The smallest deviation that `NormalisedContent` divides a channel by, as a fraction of
+# the mean deviation: otherwise nearly inactive channels would count like all others.
 _LEAST_DEVIATION = 0.1
 
 
 def content_loss(features: Array, target: Array, *, normalisation: str) -> Array:
-    """Squared distance of two feature maps.
+    """Squared distance between two feature maps.
 
     Args:
         features: F of shape [B, H, W, C].
@@ -50,7 +50,7 @@ def content_loss(features: Array, target: Array, *, normalisation: str) -> Array
         normalisation: "mean", the mean of (F - P)^2
             (leongatys/PytorchNeuralStyleTransfer, jcjohnson/neural-style);
             "half_sum", half its sum (the paper's equation 1; grows with the
-            picture); "relative", its sum over that of P^2 (independent of the
+            picture); "relative", its sum divided by that of P^2 (independent of the
             picture's size and of the encoder's scale).
 
     Returns:
@@ -80,7 +80,7 @@ def content_loss(features: Array, target: Array, *, normalisation: str) -> Array
 
 
 def style_loss(gram: Array, target: Array, *, normalisation: str) -> Array:
-    """Squared distance of two Gram matrices.
+    """Squared distance between two Gram matrices.
 
     Args:
         gram: G of shape [B, N, N], from `nstjax.ops.stats.gram_matrix`, for N
@@ -91,8 +91,8 @@ def style_loss(gram: Array, target: Array, *, normalisation: str) -> Array:
             jcjohnson/neural-style with Grams over C * H * W); "gatys", the
             paper's equation 4, 1 / (4 N^2 M^2) times the sum of (G - A)^2,
             which expects Grams already divided by their M = H * W; "relative",
-            the sum of (G - A)^2 over that of A^2; "bounded", the same, of which no
-            picture's counts for more than 1.
+            the sum of (G - A)^2 divided by that of A^2; "bounded", the same, but at
+            most 1 for each picture.
 
     Returns:
         A scalar, averaged over the batch.
@@ -102,9 +102,9 @@ def style_loss(gram: Array, target: Array, *, normalisation: str) -> Array:
         ValueError: for an unknown normalisation.
 
     Note:
-        The paper has one M because its style picture has the content's size.
-        Dividing each Gram by its own M is the same there, and for other sizes
-        keeps the style's strength independent of the style picture's size.
+        The paper has a single M because its style picture has the content's size.
+        Dividing each Gram matrix by its own M is the same in that case; otherwise, it
+        makes the style's strength independent of the style picture's size.
 
     References:
         Gatys et al., 2015, https://arxiv.org/abs/1508.06576, equation 4.
@@ -135,10 +135,10 @@ def _relative(squares: Array, target: Array) -> Array:
 
 @dataclasses.dataclass(frozen=True)
 class Content(Loss):
-    """`content_loss` over layers: their features of the result to the content's.
+    """`content_loss` between the result's and the content's features, over layers.
 
     Attributes:
-        content_layers: layers with factors.
+        content_layers: layers with their factors.
         content_normalisation: see `content_loss`.
     """
 
@@ -178,11 +178,11 @@ class Content(Loss):
 class NormalisedContent(Loss):
     """Mean squared distance of instance-normalised features, averaged over layers.
 
-    It does not hold to the content's palette, as its features do. It is in no
-    publication.
+    Unlike the plain features, it does not bind the result to the content's palette. It
+    is not in any publication.
 
     Attributes:
-        content_layers: layers with factors.
+        content_layers: layers with their factors.
     """
 
     uses_style: ClassVar[bool] = False
@@ -219,7 +219,7 @@ class Gram(Loss):
     """`style_loss` over layers; several styles' Gram matrices are averaged.
 
     Attributes:
-        style_layers: layers with factors.
+        style_layers: layers with their factors.
         gram_normalisation: see `nstjax.ops.stats.gram_matrix`.
         style_normalisation: see `style_loss`.
     """

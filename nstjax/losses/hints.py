@@ -1,4 +1,4 @@
-"""How far a student's features are from a teacher's, for distillation.
+"""The distance of a student's features from a teacher's, for distillation.
 
 References:
     Romero et al., 2014, https://arxiv.org/abs/1412.6550.
@@ -16,14 +16,14 @@ from nstjax.types import Array, Params
 def hint_loss(
     linear_map: Params, feature: Array, target: Array, *, rectified: bool = False
 ) -> Array:
-    """What a linear map of a student's feature leaves of its teacher's.
+    """The part of a teacher's feature that a map of the student's does not explain.
 
     Args:
         linear_map: ``{"kernel": [C, D], "bias": [D]}``.
         feature: the student's, [B, H, W, C].
         target: the teacher's, [B, H, W, D].
-        rectified: whether the target is what a ReLU left, none of it negative.
-            Where it is 0, any mapped value up to 0 then explains it as well: the
+        rectified: whether the target is the output of a ReLU and so not negative. Where
+            it is 0, any mapped value of 0 or less then counts as exact, since the
             student's next layer has a ReLU, too.
 
     Returns:
@@ -43,8 +43,8 @@ def unexplained_variance(prediction: Array, target: Array) -> Array:
         target: of the same shape.
 
     Returns:
-        Sum of squared errors over the target's sum of squared differences to
-        each channel's mean, a float32 scalar.
+        The sum of squared errors divided by the target's sum of squared differences
+        from each channel's mean, a float32 scalar.
     """
     chex.assert_equal_shape([prediction, target])
     prediction, target = (x.astype(jnp.float32) for x in (prediction, target))

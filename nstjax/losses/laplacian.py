@@ -1,4 +1,4 @@
-"""The Laplacian loss: the picture keeps the content's edges and details.
+"""The Laplacian loss, which keeps the content's edges and details.
 
 References:
     Li et al., 2017, https://arxiv.org/abs/1707.01253;
@@ -21,8 +21,8 @@ from nstjax.types import Array
 LAPLACIAN_REDUCTIONS = ("mean", "sum", "relative")
 
 # "relative" adds this to the mean square of the target's response, for pictures
-# in [0, 1], where a photograph has 0.1 to 1 (channels summed, any pool): a
-# content without edges asks for none, but not with an infinite weight.
+# in [0, 1], where a photograph has 0.1 to 1 (channels summed, any pool): a content
+# without edges then does not get an infinite weight.
 _FLOOR = 1e-2
 
 
@@ -61,19 +61,19 @@ def laplacian_loss(
     channels: str,
     reduction: str,
 ) -> Array:
-    """Squared distance of a picture's Laplacians to the content's.
+    """Squared distance of a picture's Laplacians from the content's.
 
     Args:
-        image: pictures of shape [B, H, W, C], in the scale of the content that
-            gave the targets.
+        image: pictures of shape [B, H, W, C], on the scale of the content that the
+            targets were made from.
         targets: from `laplacian_targets`, with the same pools and channels.
         pools: sides of the pooling windows.
-        weights: factor of each pool's distance.
+        weights: the factor of each pool's distance.
         channels: "sum" or "each", see `laplacian_response`.
         reduction: "mean" over the response (``lap_style.lua``); "sum", as the
-            papers write it (grows with the picture); "relative", the mean over
-            the target's own mean square (plus a small floor), which makes one
-            weight fit every pool and picture and is for pictures in [0, 1].
+            papers write it (grows with the picture); "relative", the mean divided by
+            the target's own mean square (plus a small floor), which makes one weight
+            suit every pool and picture and is for pictures in [0, 1].
 
     Returns:
         A scalar: the weighted sum over the pools, averaged over the batch.
@@ -107,11 +107,11 @@ def laplacian_loss(
 
 @dataclasses.dataclass(frozen=True)
 class Laplacian(Loss):
-    """`laplacian_loss` to the content, of `pixel_scale` times the pictures.
+    """`laplacian_loss` between `pixel_scale` times the pictures and the content.
 
     Attributes:
         lap_pools: sides of the pooling windows.
-        lap_pool_weights: each pool's factor within the term.
+        lap_pool_weights: each pool's factor in the term.
         lap_channels: see `nstjax.ops.laplacian.laplacian_response`.
         lap_reduction: see `laplacian_loss`.
         pixel_scale: 256 in the Torch references, whatever the pixels' domain.
@@ -149,7 +149,7 @@ class Laplacian(Loss):
         for pool in self.lap_pools:
             if not isinstance(pool, int) or isinstance(pool, bool) or pool < 1:
                 raise NstjaxError(
-                    f"lap_pools must be whole numbers from 1 up, not {pool!r}"
+                    f"lap_pools must be whole numbers of 1 or more, not {pool!r}"
                 )
 
     def target(self, content: Picture, style: Picture) -> tuple[Array, ...]:

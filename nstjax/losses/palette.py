@@ -1,8 +1,8 @@
-"""The colours of a picture, wherever they lie, against a style's.
+"""Comparisons of a picture's colours with a style's, regardless of position.
 
 Features of the shallowest layers encode colour, but edges dominate their statistics.
-These terms compare the colours themselves.
-Neither is in a publication on style transfer.
+These terms compare the colours themselves. Neither is in any publication on style
+transfer.
 
 References:
     Rabin et al., 2011 (sliced Wasserstein distances of point clouds).
@@ -31,18 +31,18 @@ def palette_loss(
     directions: int = 8,
     samples: int | None = 4096,
 ) -> Array:
-    """Sliced squared Wasserstein-2 distance of two pictures' colours.
+    """Sliced squared Wasserstein-2 distance between two pictures' colours.
 
-    Colours are projected to random directions of RGB, where the distance of two
-    distributions is that of their sorted values.
+    Colours are projected onto random directions in RGB, where the distance between two
+    distributions is that between their sorted values.
 
     Args:
         image: the result, [B, H, W, 3], nominally in [0, 1].
         style: of any size, [B, H', W', 3].
-        key: a random key, for the directions and the pixels that are drawn.
-        directions: how many.
-        samples: pixels drawn of each picture, with replacement; None for all pixels of
-            the result, and as many quantiles of the style's.
+        key: a random key, for the directions and the sampled pixels.
+        directions: the number of directions.
+        samples: the number of pixels drawn from each picture, with replacement; None
+            for all pixels of the result and as many quantiles of the style's.
 
     Returns:
         The mean over directions and pictures, a float32 scalar.
@@ -71,7 +71,7 @@ def palette_loss(
 
 
 def _quantiles(values: Array, count: int) -> Array:
-    """So many quantiles of sorted values [..., N], the same where N is `count`."""
+    """`count` quantiles of sorted values [..., N]; all of them if N is `count`."""
     number = values.shape[-1]
     if number == count:
         return values
@@ -83,11 +83,11 @@ def _quantiles(values: Array, count: int) -> Array:
 
 
 def fringe_loss(image: Array, style: Array) -> Array:
-    """Detail in colour over detail in brightness, beyond the style's own ratio.
+    """The ratio of detail in colour to detail in brightness, beyond the style's own.
 
-    Decoders are tempted to put coloured fringes along edges. This compares mean
-    squares of the Laplacian of the opponent colours R - G and (R + G) / 2 - B to that
-    of the grey picture.
+    Decoders tend to put coloured fringes along edges. This divides the mean squares of
+    the Laplacian of the opponent colours R - G and (R + G) / 2 - B by that of the grey
+    picture.
 
     Args:
         image: the result, [B, H, W, 3], nominally in [0, 1].
@@ -106,7 +106,7 @@ def fringe_loss(image: Array, style: Array) -> Array:
     return jnp.maximum(excess, 0).mean()
 
 
-# Detail in brightness below an 8-bit step is no detail.
+# Detail in brightness below an 8-bit step does not count.
 _LEAST_DETAIL = (1 / 255) ** 2
 
 
@@ -126,7 +126,7 @@ def _laplacian_energy(image: Array) -> Array:
 
 @dataclasses.dataclass(frozen=True)
 class Palette(Loss):
-    """`palette_loss`, of pixels drawn anew for each key, and of all without one."""
+    """`palette_loss`, with new samples for each key; of all pixels without a key."""
 
     def target(self, content: Picture, style: Picture) -> tuple[Array, Array | None]:
         return style.image, style.key
@@ -134,7 +134,7 @@ class Palette(Loss):
     def loss(self, result: Picture, target: Any) -> Array:
         style, key = target
         if key is None:
-            # Ones drawn once would be the only ones that move.
+            # If they were drawn only once, no other pixels would change.
             return palette_loss(
                 result.image, style, key=jax.random.key(0), samples=None
             )

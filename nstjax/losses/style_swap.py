@@ -1,4 +1,4 @@
-"""The Style-Swap loss: the picture takes on the swapped features.
+"""The Style-Swap loss, which matches the swapped features.
 
 References:
     Chen & Schmidt, 2016, https://arxiv.org/abs/1612.04337;
@@ -28,17 +28,17 @@ _EPS = 1e-8
 def swap_loss(
     features: Array, target: Array, *, normalisation: str, gradient: str
 ) -> Array:
-    """Squared distance of a picture's features to the swapped ones.
+    """Squared distance of a picture's features from the swapped ones.
 
     Args:
         features: of shape [B, H, W, C].
         target: of the same shape, from `nstjax.transforms.style_swap`.
         normalisation: see `nstjax.losses.gatys.content_loss`.
-        gradient: "plain" for the loss's own; "unit_l1" for the same direction
+        gradient: "plain" for the loss's own gradient; "unit_l1" for the same direction
             with absolute values that sum to 1 for each picture (times the loss's
-            weight, over the batch's size), which is what the reference sends back
-            through VGG. It is then no gradient of any loss: the step's balance to the
-            other terms does not change as the picture gets nearer.
+            weight, divided by the batch size), which is what the reference propagates
+            back through VGG. This is not the gradient of any loss: its balance with the
+            other terms does not change as the picture approaches the target.
 
     Returns:
         A scalar, averaged over the batch.
@@ -74,9 +74,9 @@ def _forward(features, target, normalisation):
 def _backward(normalisation, gradient, cotangent):
     del normalisation
     norm = jnp.abs(gradient).sum(axis=(1, 2, 3), keepdims=True)
-    # An average over the batch, as the value is.
+    # An average over the batch, like the value.
     scale = cotangent / len(gradient)
-    # Nothing goes to the target, which is a constant of the optimisation.
+    # No gradient for the target, which is constant during the optimisation.
     return scale * gradient / (norm + _EPS), jnp.zeros_like(gradient)
 
 
@@ -85,10 +85,10 @@ _with_unit_gradient.defvjp(_forward, _backward)
 
 @dataclasses.dataclass(frozen=True)
 class Swap(Loss):
-    """`swap_loss` to the content's features rebuilt from the styles' patches.
+    """`swap_loss`, with the content's features rebuilt from style patches as target.
 
-    Of several styles all patches are to choose from. With a blend the target is the
-    weighted sum of those that each style has by itself.
+    With several styles, patches are chosen from all of them. With a blend, the target
+    is the weighted sum of the targets of the individual styles.
 
     Attributes:
         swap_layer: the layer whose features are swapped for the style's.

@@ -1,7 +1,7 @@
-"""The losses by name, for per-image methods and for training alike.
+"""The losses by name, for per-image methods and for training.
 
-Each is a term ``NAME`` with the weight ``NAME_weight``. A new one is a class in a file
-of its own, a line here, and a leaf in ``configs/common.py`` (docs/add-a-loss.md).
+Each is a term ``NAME`` with the weight ``NAME_weight``. To add one, write a class in a
+file of its own, a line here and an entry in ``configs/common.py`` (docs/add-a-loss.md).
 """
 
 from collections.abc import Iterable, Mapping
@@ -39,7 +39,7 @@ LOSSES: dict[str, type[Loss]] = {
 
 
 class Term(NamedTuple):
-    """A loss with a name and a weight, which is positive."""
+    """A loss with its name and its positive weight."""
 
     name: str
     weight: float
@@ -49,16 +49,15 @@ class Term(NamedTuple):
 def make_terms(
     options: Mapping[str, Any], *, called: Mapping[str, str]
 ) -> tuple[Term, ...]:
-    """The terms that options give a weight above 0.
+    """The terms whose weight in the options is above 0.
 
     Args:
-        options: the leaves of a config.
-        called: what losses are called in `options` where that is not their name in
-            `LOSSES`, such as {"gram": "style"}. A loss whose name another one takes
-            is left out.
+        options: the entries of a config.
+        called: names of losses in `options` where they differ from those in `LOSSES`,
+            such as {"gram": "style"}. A loss whose name another one takes is left out.
 
     Raises:
-        NstjaxError: if an option of a loss, or its weight, is out of range.
+        NstjaxError: if a loss's option or weight is out of range.
     """
     terms = []
     for known, kind in LOSSES.items():
@@ -67,7 +66,7 @@ def make_terms(
             continue
         weight = options.get(f"{name}_weight", 0.0)
         check_weight(f"{name}_weight", weight)
-        # Those without a weight are made, too, so that their options are checked.
+        # Losses without a weight are made, too, so that their options are checked.
         loss = kind.from_options(options)
         for layers in ("content_layers", "style_layers"):
             if weight and not getattr(loss, layers, True):
@@ -83,9 +82,9 @@ def make_terms(
 def layers_needed(
     terms: Iterable[Term], *, content: bool = False, style: bool = False
 ) -> tuple[str, ...]:
-    """The layers that terms need of the content, or the style, or of both.
+    """The layers that terms need of the content, of the style, and of both.
 
-    Those of both are what they need of the result.
+    The terms need the layers of both from the result.
     """
     found: dict[str, None] = {}
     for term in terms:

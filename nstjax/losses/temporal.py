@@ -1,4 +1,4 @@
-"""The temporal loss of video: the distance of a frame to the last one, warped to it.
+"""The temporal loss of video: the distance of a frame from the warped last frame.
 
 References:
     Ruder, Dosovitskiy & Brox, 2016, https://arxiv.org/abs/1604.08610, equation 6.
@@ -12,16 +12,16 @@ from nstjax.types import Array
 
 
 def temporal_loss(image: Array, warped: Array, holds: Array) -> Array:
-    """The mean squared difference to the warped last frame, where that holds.
+    """The mean squared difference from the warped last frame, where that is reliable.
 
     Args:
         image: pictures [B, H, W, 3], in [0, 1].
-        warped: the last ones, warped to where they are now, of the same shape.
-        holds: how far `warped` can be trusted, [B, H, W, 1] in [0, 1].
+        warped: the last pictures, warped to the current positions, of the same shape.
+        holds: how reliable `warped` is, [B, H, W, 1] in [0, 1].
 
     Returns:
-        A scalar, averaged over the batch and all pixels, those with a `holds` of 0
-        included.
+        A scalar, averaged over the batch and all pixels, including those where `holds`
+        is 0.
 
     Raises:
         NstjaxError: for pictures of integers.

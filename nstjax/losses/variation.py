@@ -1,4 +1,4 @@
-"""Total variation: a penalty on differences between neighbouring pixels."""
+"""Total variation, which penalises differences between neighbouring pixels."""
 
 import dataclasses
 from typing import Any, ClassVar
@@ -14,30 +14,29 @@ TV_KINDS = ("mean_squares", "absolute", "sum_squares", "half_sum_squares")
 
 
 def total_variation_loss(image: Array, *, kind: str) -> Array:
-    """Differences of horizontal and of vertical neighbours, both added.
+    """Differences between horizontal and between vertical neighbours, added up.
 
     Args:
-        image: pictures of shape [B, H, W, C], in any scale; H and W must be 2
-            or more.
-        kind: which of the published forms, d being a difference:
+        image: pictures of shape [B, H, W, C], on any scale; H and W must be 2 or more.
+        kind: one of the published forms, d being a difference:
 
-            - "mean_squares": the mean of d^2, each direction's by itself.
-            - "absolute": the mean of abs(d), each direction's by itself
-              (Rudin et al., 1992, anisotropic).
+            - "mean_squares": the mean of d^2, separately for each direction.
+            - "absolute": the mean of abs(d), separately for each direction (Rudin et
+              al., 1992, anisotropic).
             - "sum_squares": the sum of d^2 (rtqichen/style-swap, weight 1e-7;
               irasin/Pytorch_Style_Swap, weight 1e-6 and summed over the batch).
-            - "half_sum_squares": half the sum of d^2 from every pixel that has
-              both a right and a lower neighbour, so without the last row and
-              column (jcjohnson/neural-style, askerlee/lapstyle; they add its
-              gradient but leave its value out of the loss they print).
+            - "half_sum_squares": half the sum of d^2 over the pixels that have both a
+              right and a lower neighbour, so without the last row and column
+              (jcjohnson/neural-style, askerlee/lapstyle; they add its gradient but
+              leave its value out of the loss they print).
 
     Returns:
-        A scalar, averaged over the batch. The sums grow with the picture, the
-        means do not.
+        A scalar, averaged over the batch. The sums grow with the picture; the means do
+        not.
 
     Raises:
         NstjaxError: for a picture of integers.
-        ValueError: for an unknown kind, or a picture of one row or column.
+        ValueError: if the kind is unknown, or a picture has only one row or column.
     """
     check_floating(image=image)
     chex.assert_rank(image, 4)
@@ -58,7 +57,7 @@ def total_variation_loss(image: Array, *, kind: str) -> Array:
 
 
 def range_loss(image: Array) -> Array:
-    """The mean squared distance of a picture's values to [0, 1].
+    """The mean squared distance of a picture's values from [0, 1].
 
     Args:
         image: pictures of shape [B, H, W, C].

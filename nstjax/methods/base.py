@@ -1,7 +1,7 @@
-"""What every method has in common: options, networks, a plan, and the painting.
+"""The interface of all methods: options, networks, a plan, and painting.
 
-A method is an instance of `Method`, and a line of `nstjax.methods.table`. This
-module imports nothing slow: options are checked before jax is.
+A method is an instance of `Method`, listed in `nstjax.methods.table`. This module
+imports nothing slow, so options are checked before jax is imported.
 """
 
 from __future__ import annotations
@@ -21,39 +21,39 @@ if TYPE_CHECKING:
     from nstjax.optimize.engine import RunState
     from nstjax.optimize.trace import Trace
 
-# What decoders are trained to paint.
+# The transforms that decoders are trained for.
 TRANSFORMS = ("adain", "style_swap")
 PRESERVE_COLOR = ("none", "luminance", "histogram")
 # Options of every method, with their defaults.
 COMMON_OPTIONS: Mapping[str, Any] = {"preserve_color": "none", "stroke_scale": None}
-# The shorter side, in pixels, of a style's picture whose strokes have the scale 1.
+# The shorter side, in pixels, of a style picture whose strokes have the scale 1.
 STROKE_SIDE = 512
-# The least side of which relu4_1 has enough positions for statistics.
+# The smallest side for which relu4_1 has enough positions for statistics.
 LEAST_SIDE = 32
 _LARGEST_STROKES = 4
 
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
-    """A picture to make, with everything read and checked.
+    """A picture to paint, with all inputs read and checked.
 
     Attributes:
-        method: what makes it.
-        options: the method's options, all of them.
+        method: the method that paints it.
+        options: all options of the method.
         content: [H, W, 3] in [0, 1].
-        styles: the same, one or several; or saved styles.
-        networks: what `Method.load` gave.
-        seed: of all randomness.
+        styles: one or several pictures like the content, or saved styles.
+        networks: the networks from `Method.load`.
+        seed: the seed of all random numbers.
         blend: each style's weight, or None for equal ones.
-        working_size: (height, width) at which the picture is made.
+        working_size: (height, width) at which the picture is painted.
         output_size: (height, width) of the result.
         masks: where each style goes, [H, W] in [0, 1], or None.
         init_image: a picture to start from, or None.
         alpha: the content's opacity, [H, W, 1] in [0, 1], or None.
-        depth: the depth network, if there is a depth term; else None.
+        depth: the depth network if there is a depth term, else None.
         tiling: how the picture is cut into tiles, or None.
-        time_limit: seconds after which a picture that is optimised is taken as it is,
-            or None.
+        time_limit: seconds after which an optimisation returns the current picture, or
+            None.
     """
 
     method: Method
@@ -74,7 +74,7 @@ class Plan:
 
     @property
     def style_pictures(self) -> tuple[np.ndarray, ...]:
-        """The styles, for a method that paints from pictures only.
+        """The styles, for a method that cannot use saved styles.
 
         Raises:
             NstjaxError: if one is a saved style.
@@ -85,8 +85,8 @@ class Plan:
         for style in self.styles:
             if isinstance(style, SavedStyle):
                 raise NstjaxError(
-                    f"the saved style {style.name} is none that the method "
-                    f"{self.method.name} can use; give its picture"
+                    f"the saved style {style.name} cannot be used by the method "
+                    f"{self.method.name}; give its picture"
                 )
             pictures.append(style)
         return tuple(pictures)
@@ -94,15 +94,15 @@ class Plan:
 
 @dataclasses.dataclass(frozen=True)
 class Progress:
-    """How far the optimisation of a picture is.
+    """The progress of a picture's optimisation.
 
     Attributes:
-        evaluations: of the objective so far, in all stages.
-        requested: how many there will be.
-        total: the objective's newest value.
+        evaluations: the evaluations of the objective so far, in all stages.
+        requested: how many there will be in all.
+        total: the objective's latest value.
         terms: its terms, unweighted.
-        image: gives the picture so far, [H, W, 3] in [0, 1], at the size that
-            is being worked on. To be called before the callback returns.
+        image: returns the current picture, [H, W, 3] in [0, 1], at the current working
+            size. Call it before the callback returns.
     """
 
     evaluations: int
@@ -114,12 +114,12 @@ class Progress:
 
 @dataclasses.dataclass(frozen=True)
 class Checkpoint:
-    """What an interrupted run needs to go on.
+    """What an interrupted run needs to continue.
 
     Attributes:
         stage: the stage it was in.
         state: the engine's state.
-        trace: everything evaluated so far.
+        trace: all evaluations so far.
     """
 
     stage: int
@@ -129,14 +129,15 @@ class Checkpoint:
 
 @dataclasses.dataclass(frozen=True)
 class Outcome:
-    """How a run ended.
+    """The result of a run.
 
     Attributes:
-        image: the picture, [H, W, 3] in [0, 1], of the size worked at.
-        trace: an entry for each evaluation that the solver reports; None of a
-            method that evaluates none.
+        image: the picture, [H, W, 3] in [0, 1], at the working size.
+        trace: an entry for each evaluation that the solver reports; None for methods
+            that do not optimise.
         reason: "finished", "interrupted", "time_limit", "not_finite" or "converged".
-        checkpoint: to go on from, if it was interrupted or its time was up; else None.
+        checkpoint: where to continue, if the run was interrupted or its time was up;
+            else None.
     """
 
     image: np.ndarray
@@ -146,23 +147,23 @@ class Outcome:
 
 
 OnProgress = Callable[[Progress], bool | None]
-# Told after every tile: how many are done, and how many there are in all.
+# Called after every tile with the number of finished tiles and of all tiles.
 OnTile = Callable[[int, int], None]
 
 
 class Method(abc.ABC):
-    """One way to paint a content in the style of other pictures.
+    """A way to paint a content in the style of other pictures.
 
-    Subclasses override what differs; all but `paint` has a default.
+    Subclasses override what differs; everything except `paint` has a default.
 
     Attributes:
-        name: what users call it.
+        name: the method's name for users.
         defaults: its options with their default values.
-        in_one_pass: whether it paints at once. A method that does not can be
-            watched, interrupted and resumed.
+        in_one_pass: whether the method is feed-forward. Other methods can be watched,
+            interrupted and resumed.
         takes_masks: whether styles can be confined to parts of the picture.
-        saves_styles: whether it paints from what is saved of a style.
-        paints_batches: whether pictures of one size are painted together.
+        saves_styles: whether the method can use saved styles.
+        paints_batches: whether pictures of the same size can be painted together.
     """
 
     defaults: Mapping[str, Any] = {}
@@ -180,13 +181,13 @@ class Method(abc.ABC):
         """All options of a run.
 
         Args:
-            preset: "best", "reference" or "paper", or another one of the config.
-            overrides: strings such as ``--config.lap_weight=3``, of methods
-                that have a config.
+            preset: "best", "reference" or "paper", or another preset of the config.
+            overrides: strings such as ``--config.lap_weight=3``, for methods that have
+                a config.
             changes: values by name; None leaves the default.
 
         Raises:
-            NstjaxError: for an unknown option, or a value out of range.
+            NstjaxError: if an option is unknown or a value is out of range.
         """
         if preset != "best":
             raise NstjaxError(f"the method {self.name} has no presets")
@@ -202,7 +203,7 @@ class Method(abc.ABC):
         """Loads the networks that the options name.
 
         Raises:
-            NstjaxError: if there are no such networks, or they do not fit.
+            NstjaxError: if a network does not exist or does not fit.
         """
         return None
 
@@ -210,7 +211,7 @@ class Method(abc.ABC):
         """Reads the file of a saved style.
 
         Raises:
-            NstjaxError: if the method paints from pictures only.
+            NstjaxError: if the method cannot use saved styles.
         """
         raise NstjaxError(
             f"{path} is a saved style, which the method {self.name} cannot use; give "
@@ -228,14 +229,14 @@ class Method(abc.ABC):
         """Checks a plan and completes it.
 
         Args:
-            plan: with everything that all methods need; its working size is
-                that of the result.
-            masks: what was read of the masks, each [H, W, 1] in [0, 1].
-            sized: whether a size was asked for.
-            max_memory: bytes that the process may take, or None.
+            plan: a plan with everything that all methods need; its working size is that
+                of the result.
+            masks: the masks that were read, each [H, W, 1] in [0, 1].
+            sized: whether the user gave a size.
+            max_memory: how many bytes the process may use, or None.
 
         Raises:
-            NstjaxError: for what the method cannot do.
+            NstjaxError: if the method does not support the plan.
         """
         if masks is not None:
             raise NstjaxError(f"the method {self.name} takes no mask; adain does")
@@ -251,14 +252,16 @@ class Method(abc.ABC):
         checkpoint: Checkpoint | None = None,
         on_tile: OnTile | None = None,
     ) -> Outcome:
-        """Makes a planned picture.
+        """Paints a planned picture.
 
         Args:
             plan: from `prepare`.
-            on_progress: told after every few evaluations; True stops the run.
-            tell_every: it is told at the multiples of this, too; 0 for none.
-            checkpoint: of an interrupted run of the same plan, to go on.
-            on_tile: told after every tile.
+            on_progress: called after every few evaluations; returning True stops the
+                run.
+            tell_every: `on_progress` is also called at multiples of this number; 0 for
+                none.
+            checkpoint: from an interrupted run of the same plan, to continue it.
+            on_tile: called after every tile.
         """
 
     def networks_used(self, plan: Plan) -> list[Any]:
@@ -266,7 +269,7 @@ class Method(abc.ABC):
         return []
 
 
-# Options that say what `Method.load` loads.
+# Options that decide what `Method.load` loads.
 NETWORK_OPTIONS = (
     "encoder",
     "decoder",
@@ -280,11 +283,11 @@ NETWORK_OPTIONS = (
 def merge_options(
     leaves: Mapping[str, Any], changes: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """The leaves, changed by name; a change to None changes nothing.
+    """The options with changes applied by name; None keeps an option's value.
 
     Raises:
-        NstjaxError: for an unknown name, a value of another kind than the leaf's, or
-            colours that cannot be kept so.
+        NstjaxError: if a name is unknown, a value is of another kind than the option's,
+            or out of range.
     """
     leaves = dict(leaves)
     for name, value in changes.items():
@@ -297,10 +300,10 @@ def merge_options(
             )
         if name == "method" and value != leaves["method"]:
             raise NstjaxError(
-                f"the options are those of {leaves['method']}; another method is no "
-                f"change of them, so name {value!r} where the method is chosen"
+                f"these are options of {leaves['method']}, and the method is not one "
+                f"of them; name {value!r} where the method is chosen"
             )
-        # What to start from can be a picture; it is read later.
+        # `init` can be a picture, which is read later.
         leaves[name] = value if name == "init" else like(name, value, leaves[name])
     if leaves["preserve_color"] not in PRESERVE_COLOR:
         raise NstjaxError(
@@ -316,7 +319,7 @@ def merge_options(
             )
         if changes.get("style_scale") is not None:
             raise NstjaxError(
-                "style_scale is a multiple of the content's size, stroke_scale of "
-                f"{STROKE_SIDE} pixels; give one of both"
+                "style_scale is relative to the content's size, stroke_scale to "
+                f"{STROKE_SIDE} pixels; give only one of them"
             )
     return leaves

@@ -1,4 +1,4 @@
-"""Many pictures in one process, several of one size and style at a time."""
+"""Paints many pictures in one process, several of the same size and style at a time."""
 
 import contextlib
 import time
@@ -17,21 +17,21 @@ from nstjax.methods.images import Style
 from nstjax.methods.memory.planner import largest_batch
 from nstjax.methods.styles import SavedStyle
 
-# Pictures that every device paints together, by its kind.
+# How many pictures each device paints together, by its kind.
 _EACH = {"cpu": 1}
 _EACH_ELSEWHERE = 8
-# Pictures that are read before their turn.
+# How many pictures are read ahead.
 _AHEAD = 2
 
 ReadStyles = tuple[np.ndarray | SavedStyle, ...]
 
 
 class Wanted(Protocol):
-    """A picture to make.
+    """A picture to paint.
 
     Attributes:
         content: a file, or the name of an example.
-        styles: the same, one or several to blend.
+        styles: the same for one style or several, which are blended.
     """
 
     @property
@@ -44,7 +44,7 @@ W = TypeVar("W", bound=Wanted)
 
 
 def default_batch_size() -> int:
-    """How many pictures are painted together where nobody says."""
+    """How many pictures are painted together by default."""
     return _EACH.get(jax.default_backend(), _EACH_ELSEWHERE) * jax.local_device_count()
 
 
@@ -59,28 +59,28 @@ def paint_many(
     batch_size: int,
     max_memory: int | None = None,
 ) -> None:
-    """Makes pictures of one method and one set of options.
+    """Paints pictures with one method and one set of options.
 
-    Those of one size and style are painted together, up to `batch_size`, and
-    written while the next are painted, in a thread. One that cannot be read, painted
-    or written is told of and left out.
+    Pictures of the same size and style are painted together, up to `batch_size`, and
+    written in a thread while the next are painted. Pictures that cannot be read,
+    painted or written are reported and skipped.
 
     Args:
-        wanted: what to make, in any order.
-        styles: of the networks that the plans are for.
-        plan: reads and checks what a picture needs; given its styles, read.
-        write: writes a picture [H, W, 3] as it was painted; called in that thread.
-        on_done: told in that thread of every picture as soon as it has been written,
-            with its share of the seconds of reading and painting.
-        on_failed: told of every other one, with what was raised, in either thread.
-        batch_size: more than memory allows is never painted together.
-        max_memory: bytes that the whole process may take, or None.
+        wanted: the pictures to paint, in any order.
+        styles: the cache for the networks of the plans.
+        plan: reads and checks what a picture needs, given its styles.
+        write: writes a painted picture [H, W, 3]; called in that thread.
+        on_done: called in that thread for every written picture, with its share of the
+            seconds for reading and painting.
+        on_failed: called in either thread for every other picture, with the exception.
+        batch_size: the most pictures to paint together, if memory allows.
+        max_memory: how many bytes the whole process may use, or None.
     """
 
     def put_down(item: W, planned: Plan, seconds: float, image: np.ndarray) -> None:
         try:
             write(item, planned, image)
-        except Exception as error:  # whatever it is, it is this picture's
+        except Exception as error:  # any error concerns this picture only
             on_failed(item, error)
         else:
             on_done(item, planned, seconds)
@@ -92,7 +92,7 @@ def paint_many(
         return styles.encode(planned)
 
     def plan_each() -> Iterator[tuple[W, Plan]]:
-        # Each is read, and its programs are compiled, while others are painted.
+        # Pictures are read, and their programs compiled, while others are painted.
         items = sorted(wanted, key=_likeness)
         futures = [reader.submit(plan_one, item) for item in items[:_AHEAD]]
         for number, item in enumerate(items):
@@ -104,7 +104,7 @@ def paint_many(
                 on_failed(item, error)
                 continue
             finally:
-                futures[number] = Future()  # lets go of the picture
+                futures[number] = Future()  # releases the picture
             yield item, planned
 
     waiting: list[Future] = []
@@ -121,10 +121,10 @@ def paint_many(
                 for item, _ in batch:
                     on_failed(item, error)
                 continue
-            # Of reading and painting; writing goes on beside the next ones.
+            # For reading and painting; writing overlaps with the next pictures.
             seconds = (time.perf_counter() - begun) / len(batch)
             begun = time.perf_counter()
-            # Painted pictures are not piled up faster than they can be written.
+            # Painting waits if pictures cannot be written as fast.
             for future in waiting:
                 future.result()
             waiting = [
@@ -136,7 +136,7 @@ def paint_many(
 
 
 class StyleCache:
-    """The styles of neighbouring pictures, read and encoded once for all of them.
+    """Reads and encodes the styles of consecutive pictures only once.
 
     Args:
         networks: from `nstjax.methods.plan.load_networks`.
@@ -164,26 +164,26 @@ class StyleCache:
         return self._read
 
     def encode(self, plan: Plan) -> Plan:
-        """A plan of the styles read last, with what AdaIN needs of them."""
+        """The plan with the styles that were read last encoded for AdaIN."""
         return self._encoded.encode(plan, name=lambda number, _: number)
 
 
 def _likeness(item: Wanted) -> tuple[tuple[str, ...], int, tuple[int, int]]:
-    """Sorts pictures so that those that can be painted together are neighbours.
+    """A sort key that puts pictures that can be painted together next to each other.
 
-    The largest come first, for their programs serve others, too.
+    The largest come first, since their programs can paint smaller pictures, too.
     """
     try:
         width, height = read_size(item.content)
     except Exception:
-        # An example's name; or a picture that will be refused when it is read.
+        # An example's name, or a file that will be refused when it is read.
         width = height = 0
     return item.styles, -width * height, (width, height)
 
 
 @contextlib.contextmanager
 def _impatient(pool: ThreadPoolExecutor) -> Iterator[ThreadPoolExecutor]:
-    """A pool that drops at the end what it has not begun."""
+    """A pool that drops pending work at the end."""
     try:
         yield pool
     finally:
@@ -193,13 +193,13 @@ def _impatient(pool: ThreadPoolExecutor) -> Iterator[ThreadPoolExecutor]:
 def _batches(
     planned: Iterator[tuple[W, Plan]], most: int, max_memory: int | None
 ) -> Iterator[list[tuple[W, Plan]]]:
-    """Whole batches, and single pictures where there are fewer of a kind.
+    """Yields full batches, and single pictures where there are too few.
 
-    Batches of other sizes would have to be compiled, each anew.
+    Every other batch size would need to be compiled.
 
     Args:
-        planned: pictures, those that can be painted together next to each other.
-        most: pictures of a batch.
+        planned: pictures, with those that can be painted together next to each other.
+        most: the number of pictures in a batch.
         max_memory: see `paint_many`.
     """
     batch: list[tuple[W, Plan]] = []

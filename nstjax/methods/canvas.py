@@ -1,7 +1,7 @@
-"""Shapes that pictures of many sizes share, so that they share compiled programs.
+"""Array shapes that pictures of different sizes share, to share compiled programs.
 
-A picture lies in the upper left part of a canvas; networks continue it where it ends
-(`nstjax.methods.feedforward.encode`), so that the result is that of the picture alone.
+A picture lies in the upper left part of a canvas. The networks pad it at its own border
+(`nstjax.methods.feedforward.encode`), so the result is the same as without a canvas.
 """
 
 import collections
@@ -9,41 +9,41 @@ from collections.abc import Callable, Hashable
 
 import numpy as np
 
-# So many lengths of sides to each doubling: 512, 544, 576, ..., 1024, 1088, ...
+# The number of side lengths per doubling: 512, 544, 576, ..., 1024, 1088, ...
 _SIDES_PER_DOUBLING = 16
-# The most that a canvas may have of the picture's pixels where programs are used often:
-# the time that is lost to what lies beyond the picture.
+# The largest ratio of a canvas's pixels to the picture's if programs are used often;
+# the excess is wasted time.
 LARGEST_SHARE = 1.3
-# The most pixels beyond the picture otherwise. Painting so many takes a twentieth of
-# the time of compiling.
+# The most pixels beyond the picture otherwise. Painting them takes a twentieth of the
+# time of compiling.
 _SPARE_PIXELS = 160_000
-# Painting so many pixels beyond pictures takes as long as compiling another canvas.
+# Painting this many pixels beyond pictures takes as long as compiling another canvas.
 _WORTH_COMPILING = 3_000_000
 
 
 class Thrift:
-    """Says when to compile another canvas instead of painting in larger ones.
+    """Decides when to compile another canvas instead of using larger ones.
 
-    Programs of a larger canvas are used until what was painted beyond the pictures has
-    taken as long as compiling would have. However many pictures come, that takes at
-    most twice the time of knowing their number beforehand.
+    Programs for a larger canvas are used until the time wasted beyond the pictures
+    equals the time of compiling. For any number of pictures, this takes at most twice
+    as long as if their number were known in advance.
     """
 
     def __init__(self) -> None:
         self._spent: collections.Counter[Hashable] = collections.Counter()
 
     def most_pixels(self, size: tuple[int, int], key: Hashable) -> float:
-        """The pixels that a canvas for pictures of a size may have."""
+        """The most pixels that a canvas for pictures of a size may have."""
         if self.is_worth_compiling(key):
             return LARGEST_SHARE * size[0] * size[1]
         return most_pixels(size)
 
     def is_worth_compiling(self, key: Hashable) -> bool:
-        """Whether as much has been spent as compiling takes."""
+        """Whether as much time has been wasted as compiling takes."""
         return self._spent[key] > _WORTH_COMPILING
 
     def spend(self, pixels: int, key: Hashable) -> None:
-        """Notes that so many pixels are computed in vain."""
+        """Records that this many pixels are computed in vain."""
         self._spent[key] += pixels
 
 
@@ -54,7 +54,7 @@ def most_pixels(size: tuple[int, int]) -> float:
 
 
 def least_canvas(size: tuple[int, int], multiple: int) -> tuple[int, int]:
-    """The smallest canvas for pictures of a size, as `choose_canvas` would compile."""
+    """The smallest canvas for pictures of a size, which `choose_canvas` compiles."""
     height, width = (_sides(side, multiple, side)[0] for side in size)
     return height, width
 
@@ -70,13 +70,13 @@ def choose_canvas(
 
     Args:
         size: the picture's (height, width).
-        multiple: what a canvas's sides are multiples of.
-        is_ready: whether there is a program for a canvas already.
-        most: the most pixels that such a canvas may have; by default `most_pixels`.
+        multiple: a number that the sides of canvases are multiples of.
+        is_ready: whether a program for a canvas exists already.
+        most: the most pixels that a ready canvas may have; by default `most_pixels`.
 
     Returns:
-        The smallest canvas that is ready and has no more pixels, or else the smallest
-        one.
+        The smallest ready canvas with at most that many pixels, or else the smallest
+        canvas.
     """
     most = most_pixels(size) if most is None else most
     height, width = size
@@ -96,11 +96,11 @@ def place(
     Args:
         image: [H, W, C].
         canvas: (height, width), both multiples of `multiple`.
-        multiple: of pixels that the picture is continued to, by reflection; beyond,
-            there are zeros.
+        multiple: the picture is padded by reflection to a multiple of this number of
+            pixels, and with zeros beyond.
 
     Returns:
-        [1, *canvas, C], and the (height, width) of the continued picture, [1, 2] int32.
+        [1, *canvas, C], and the (height, width) of the padded picture, [1, 2] int32.
     """
     height, width, channels = image.shape
     below, right = -height % multiple, -width % multiple
@@ -111,7 +111,7 @@ def place(
 
 
 def _sides(side: int, multiple: int, most: float) -> list[int]:
-    """Sides of canvases, from the least that holds a picture's up to the most."""
+    """Sides of canvases, from the smallest that holds a picture's up to `most`."""
     sides: list[int] = []
     while not sides or side <= most:
         step = 2 ** max(0, (side - 1).bit_length() - 1) // _SIDES_PER_DOUBLING

@@ -1,4 +1,4 @@
-"""Methods of one pass: encode, transform the features, decode."""
+"""Feed-forward methods: encode, transform the features, decode."""
 
 from __future__ import annotations
 
@@ -26,22 +26,22 @@ if TYPE_CHECKING:
     from nstjax.methods.networks import Networks
     from nstjax.methods.styles import SavedStyle
 
-# Options of Style-Swap in one pass; a config holds them where it optimises.
+# Options of feed-forward Style-Swap; a config has them for the optimising method.
 SWAP_OPTIONS: Mapping[str, Any] = {"patch_size": 3, "stride": 1}
 
 
 class DecoderMethod(Method):
-    """A method whose decoder was trained for one transform of features.
+    """A method whose decoder was trained for a transform of features.
 
     Args:
-        name: what users call it.
-        decoder: the decoder that it uses by default.
-        transform: what the decoder paints, one of `nstjax.methods.base.TRANSFORMS`.
+        name: the method's name for users.
+        decoder: the default decoder.
+        transform: the decoder's transform, one of `nstjax.methods.base.TRANSFORMS`.
     """
 
     takes_masks = True
     defaults = {
-        # "" for the painter's own, or for the bundled one.
+        # "" means the painter's own encoder, or the bundled one.
         "encoder": "",
         "alpha": 1.0,
         "style_scale": 1.0,
@@ -54,11 +54,11 @@ class DecoderMethod(Method):
         if transform not in TRANSFORMS:
             raise ValueError(
                 f"decoders paint {' or '.join(map(repr, TRANSFORMS))}, not "
-                f"{transform!r}; a method of another transform has a class of its own"
+                f"{transform!r}; a method with another transform needs its own class"
             )
         self.decoder = decoder
         self.transform = transform
-        # Style-Swap needs the style's picture, of which statistics say too little.
+        # Style-Swap needs the style's picture, not only statistics.
         self.saves_styles = self.paints_batches = transform == "adain"
 
     def options(
@@ -66,8 +66,8 @@ class DecoderMethod(Method):
     ) -> dict[str, Any]:
         if preset != "best":
             raise NstjaxError(
-                f"the method {self.name} has no presets: how its decoder was trained "
-                "makes the difference; name another one with --decoder"
+                f"the method {self.name} has no presets, because its settings are "
+                "trained into its decoder; choose another decoder with --decoder"
             )
         if overrides:
             raise NstjaxError(
@@ -81,8 +81,8 @@ class DecoderMethod(Method):
         for name, value in changes.items():
             if value is not None and name.endswith("_weight"):
                 raise NstjaxError(
-                    f"the method {self.name} has no {name}: its decoder keeps to the "
-                    "weights that it was trained with; choose adain-lap or "
+                    f"the method {self.name} has no {name}: the weights of the losses "
+                    "are trained into its decoder; choose adain-lap or "
                     f"adain-depth, train a decoder with --config.{name}, or use a "
                     "method that optimises"
                 )
@@ -130,7 +130,7 @@ class DecoderMethod(Method):
         if masks is not None:
             if plan.blend is not None:
                 raise NstjaxError(
-                    "styles are either blended or masked; leave out one of both"
+                    "styles are either blended or masked; leave out one of the two"
                 )
             placed = share_out(masks, styles=len(plan.styles), size=plan.working_size)
         pictures = [style for style in plan.styles if isinstance(style, np.ndarray)]

@@ -1,4 +1,4 @@
-"""What methods of one pass need of styles, encoded once for many pictures."""
+"""Styles encoded for feed-forward methods, once for many pictures."""
 
 import collections
 import dataclasses
@@ -11,15 +11,15 @@ from nstjax.methods import plan as planning
 from nstjax.methods.base import Plan
 from nstjax.methods.styles import SavedStyle
 
-# Those used last are kept; each takes a few KB.
+# The number of recently used styles that are kept; each takes a few KB.
 _MOST = 256
 
-# Of a style by its place in the plan, and its picture.
+# A style's name, from its index in the plan and its picture.
 Name = Callable[[int, np.ndarray], Hashable]
 
 
 class EncodedStyles:
-    """Encoded styles by name and size. Threads may share one."""
+    """A cache of encoded styles by name and size, which threads may share."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -27,11 +27,12 @@ class EncodedStyles:
         self._known = collections.OrderedDict()
 
     def encode(self, plan: Plan, *, name: Name) -> Plan:
-        """The plan with its styles encoded, if its method can do with that.
+        """The plan with its styles encoded, if its method can use encoded styles.
 
         Args:
             plan: from `nstjax.methods.plan.make_plan`.
-            name: tells styles apart, as long as this object is used.
+            name: gives each style a name that is unique for the lifetime of this
+                object.
         """
         if not planning.can_keep_styles(plan):
             return plan

@@ -1,8 +1,8 @@
-"""Transfer in one pass: encode, transform the features, decode.
+"""Feed-forward transfer: encode, transform the features, decode.
 
-Pure functions of networks' weights and pictures. Pictures may have any size:
-they are continued by reflection to a multiple of the pixels that one feature
-position stands for, and the result is cut back.
+Pure functions of weights and pictures. Pictures may have any size: they are padded by
+reflection to a multiple of the side that one feature position covers, and the result is
+cropped.
 """
 
 import operator
@@ -30,14 +30,13 @@ from nstjax.types import Array, Features, Params
 
 
 class Restyled(NamedTuple):
-    """Features that AdaIN has transformed, and what a decoder may be told of that.
+    """Features after AdaIN, with the styles that a decoder may need.
 
     Attributes:
         features: by level, each [B, H, W, C].
-        styles: the statistics that they were given, by level: of one style, or of each
-            of `weights`.
-        weights: how much of each of `styles` holds where, as `feature_mask` gives it;
-            or None.
+        styles: the statistics that the features were given, by level: of one style, or
+            one for each of `weights`.
+        weights: each style's weight at every position, from `feature_mask`; or None.
     """
 
     features: Features
@@ -53,11 +52,11 @@ def encode(
     Args:
         params: the networks' weights.
         image: pictures [B, H, W, 3], RGB in [0, 1], of any size.
-        spec: of `params`.
-        size: [B, 2] int32, the (height, width) of pictures that take up the upper left
-            part of `image` only, both and H and W multiples of `spec.multiple`. What
-            is found of them is what it would be without the rest, which has no
-            meaning. By default all of `image` is the picture.
+        spec: the spec of `params`.
+        size: [B, 2] int32, the (height, width) of pictures that fill only the upper
+            left part of `image`; they and H and W are multiples of `spec.multiple`.
+            Their features are the same as without the rest, whose features are
+            undefined. By default they fill `image`.
 
     Returns:
         Features by level, [B, ceil(H / m) m / s, ceil(W / m) m / s, C] for m =
@@ -79,14 +78,15 @@ def decode(
 ) -> Array:
     """Turns features into pictures of a size (height, width), in [0, 1].
 
-    `within` is that of the pictures in their upper left part, see `encode`.
+    `within` is the (height, width) of the pictures in the upper left part, see
+    `encode`.
     """
     image = spec.decode(params, *restyled, within)
     return jnp.clip(image[:, : size[0], : size[1]], 0, 1)
 
 
 def encode_style(params: Params, style: Array, *, spec: OnePassSpec) -> LevelStatistics:
-    """All that AdaIN takes of a style picture [B, H, W, 3], by level."""
+    """The statistics of a style picture [B, H, W, 3] that AdaIN uses, by level."""
     (found,) = content_statistics(encode(params, style, spec=spec), spec=spec)
     return found
 
@@ -107,14 +107,14 @@ def adain_transfer(
     Args:
         params: the networks' weights.
         content: pictures [B, H, W, 3], RGB in [0, 1].
-        styles: from `encode_style`; with masks one for each.
-        weights: each style's weight, summing to 1; equal by default. Not with
-            masks.
-        masks: where to paint in each style, [B, H, W, 1], summing to 1 at
-            most.
+        styles: from `encode_style`; one for each mask, if there are masks.
+        weights: each style's weight, summing to 1; equal by default. They cannot be
+            combined with masks.
+        masks: where to paint each style, [B, H, W, 1], with a sum of at most 1.
         alpha: strength from 0 (the content, reconstructed) to 1.
-        spec: of `params`.
-        size: of the pictures within `content`, see `encode`; masks are 0 beyond.
+        spec: the spec of `params`.
+        size: the (height, width) of the pictures in `content`, see `encode`; masks are
+            0 beyond.
 
     Returns:
         Pictures of the content's shape, in [0, 1].
@@ -152,16 +152,17 @@ def content_statistics(
     spec: OnePassSpec,
     size: Array | None = None,
 ) -> list[LevelStatistics]:
-    """What AdaIN takes of a content.
+    """The statistics of a content that AdaIN uses.
 
     Args:
         features: from `encode`.
-        feature_masks: masks, as `feature_mask` gives them; 0 beyond `size`.
-        spec: of the networks.
+        feature_masks: masks from `feature_mask`; 0 beyond `size`.
+        spec: the spec of the networks.
         size: see `encode`.
 
     Returns:
-        Those of the region of each of `feature_masks`, and last those of the whole.
+        The statistics of the region of each of `feature_masks`, then those of the
+        whole.
     """
 
     def measure(level: str, region: Array | None) -> Statistics:
@@ -192,10 +193,10 @@ def restyle(
     """The part of `adain_transfer` between encoding and decoding.
 
     Args:
-        features: from `encode`, or a part of them.
+        features: from `encode`, or part of them.
         styles, weights, alpha, spec: see `adain_transfer`.
-        own: the content's statistics, as `content_statistics` gives them.
-        feature_masks: masks, as `feature_mask` gives them.
+        own: the content's statistics from `content_statistics`.
+        feature_masks: masks from `feature_mask`.
     """
     if feature_masks is None:
         if weights is None:
@@ -209,7 +210,7 @@ def restyle(
             for level, value in features.items()
         }
         return Restyled(restyled, [_towards(own[0], style, alpha)])
-    # What no mask covers is painted as the whole would be at no strength.
+    # Areas that no mask covers are painted as with a strength of 0.
     *regions, whole = own
     restyled = {
         level: adain_regions(
@@ -233,7 +234,7 @@ def restyle(
 def _towards(
     own: LevelStatistics, style: LevelStatistics, alpha: float | Array
 ) -> LevelStatistics:
-    """The statistics that features have after AdaIN of a strength."""
+    """The statistics of features after AdaIN with a given strength."""
     return jax.tree.map(lambda mine, its: mine + alpha * (its - mine), own, dict(style))
 
 
@@ -251,12 +252,12 @@ def swap_features(
 
     Args:
         features: the content's from `encode`, of one level.
-        styles: each style's; patches are chosen among all of them, unless there are
-            weights or masks.
-        weights: each style's weight, summing to 1, of features that were swapped for
-            that style alone.
-        feature_masks: the same for every position, as `feature_mask` gives them; where
-            they sum to less than 1, the content makes up the rest.
+        styles: each style's features; patches are chosen from all of them, unless there
+            are weights or masks.
+        weights: each style's weight, summing to 1; features are then swapped for each
+            style separately and averaged.
+        feature_masks: the weights for every position, from `feature_mask`; where they
+            sum to less than 1, the content fills the rest.
         alpha: strength from 0 (the content, reconstructed) to 1.
         patch_size, stride: see `nstjax.transforms.style_swap`.
 
@@ -264,8 +265,7 @@ def swap_features(
         The features for `decode`, of the content's shape.
 
     Raises:
-        NstjaxError: if a picture is too small for a patch, or the sizes are out
-            of range.
+        NstjaxError: if a picture is too small for a patch, or a size is out of range.
         ValueError: if there are not as many weights or masks as styles.
 
     References:
@@ -295,16 +295,16 @@ def _pad(image: Array, multiple: int) -> Array:
     below, right = (-side % multiple for side in image.shape[1:3])
     if not (below or right):
         return image
-    # Reflection, as the networks themselves pad.
+    # Reflection, like the padding of the networks.
     return jnp.pad(image, ((0, 0), (0, below), (0, right), (0, 0)), mode="reflect")
 
 
 def feature_mask(mask: Array, *, spec: OnePassSpec) -> Array:
-    """A mask's means over the positions of the finest features.
+    """Averages a mask over the positions of the finest features.
 
     Args:
         mask: [B, H, W, 1], of any size.
-        spec: of the networks.
+        spec: the spec of the networks.
 
     Returns:
         [B, ceil(H / m) m / s, ceil(W / m) m / s, 1] for m = `spec.multiple` and s the
@@ -314,11 +314,11 @@ def feature_mask(mask: Array, *, spec: OnePassSpec) -> Array:
 
 
 def at_level(mask: Array, level: str, *, spec: OnePassSpec) -> Array:
-    """What `feature_mask` gave, at the size of a level's features."""
+    """Resizes the result of `feature_mask` to a level's features."""
     side = spec.strides[level] // min(spec.strides.values())
     return mean_over_blocks(mask, side)
 
 
 def uncovered(feature_masks: Sequence[Array]) -> Array:
-    """How much of every position no mask covers."""
+    """The part of every position that no mask covers."""
     return 1 - reduce(operator.add, feature_masks)

@@ -1,4 +1,4 @@
-"""The pictures of a run: how they are given, their sizes and their colours."""
+"""The pictures of a run: reading them, their sizes and their colours."""
 
 import os
 import warnings
@@ -21,21 +21,22 @@ from nstjax.models.depth import disparity
 from nstjax.ops.color import luminance_transfer, match_color
 from nstjax.weights.pretrained import Depth
 
-# A picture: a file, an example's name, a PIL picture, or an array [H, W, 3], of
-# floats in [0, 1] or of uint8.
+# A picture: a file, an example's name, a PIL picture, or an array [H, W, 3], uint8 or
+# floating-point in [0, 1].
 Picture = str | os.PathLike | np.ndarray | jax.Array | Image.Image
-# A style: the same; or a saved one, by its file or as `nstjax.methods.styles` gives it.
+# A style: the same, or a saved style: its file, or an object of
+# `nstjax.methods.styles`.
 Style = Picture | SavedStyle
 # A mask: the same as a picture, or an array [H, W].
 Mask = Picture
 
-# The mask that the depth network makes.
+# The mask that is made by the depth network.
 DEPTH_MASK = "depth"
-# The longer side at which depth is looked for: details of it are not needed.
+# The longer side at which depth is estimated, since its details are not needed.
 _DEPTH_SIDE = 640
-# The fraction of a mask below which it is likely to be a mistake.
+# If less than this fraction of a mask is set (or unset), it is probably a mistake.
 _LEAST_MASKED = 0.005
-# Pixels whose colours are worked on at a time.
+# The number of pixels whose colours are processed at a time.
 _STRIP = 2**22
 
 _disparity = jax.jit(disparity, static_argnames="spec")
@@ -49,12 +50,12 @@ def read_content(
 
     Args:
         picture: see `Picture`.
-        background: (red, green, blue) in [0, 1] behind what is transparent, which is
-            opaque then; None keeps the opacity, and paints it before white.
+        background: (red, green, blue) in [0, 1] to fill transparent areas with, so that
+            the result is opaque; None keeps the opacity and uses white.
 
     Returns:
-        The picture [H, W, 3] and its opacity [H, W, 1], float32 in [0, 1]; None for
-        the latter where all is opaque.
+        The picture [H, W, 3] and its opacity [H, W, 1], float32 in [0, 1]; the opacity
+        is None if all is opaque.
 
     Raises:
         NstjaxError: if it cannot be used as a picture.
@@ -113,12 +114,12 @@ def _check_array(picture: np.ndarray) -> np.ndarray:
 
 
 def _is_floating(array: np.ndarray) -> bool:
-    """Whether its numbers are floating-point, those of jax's own types among them."""
+    """Whether the dtype is floating-point, including jax's own types."""
     return jnp.issubdtype(array.dtype, jnp.floating)
 
 
 def _in_range(array: np.ndarray) -> bool:
-    """Whether its numbers are all in [0, 1]."""
+    """Whether all numbers are in [0, 1]."""
     # As Python's floats: jax's own types would warn about NaN.
     return 0 <= float(array.min()) and float(array.max()) <= 1
 
@@ -150,9 +151,9 @@ def _read_mask_file(path: str | os.PathLike) -> np.ndarray:
 
 
 def _from_pixels(pixels: np.ndarray, name: str) -> np.ndarray:
-    """A mask of pixels [H, W, 3] in which what is transparent is black.
+    """A mask from pixels [H, W, 3] whose transparent areas are black.
 
-    It is not there: strokes on a layer of their own.
+    Transparent means not painted, as with strokes on their own layer.
     """
     read = pixels.mean(axis=2, keepdims=True)
     if not _LEAST_MASKED < read.mean() < 1 - _LEAST_MASKED:
@@ -167,23 +168,24 @@ def _from_pixels(pixels: np.ndarray, name: str) -> np.ndarray:
 
 
 def is_depth_mask(mask: Mask) -> bool:
-    """Whether a mask is to be made from the content's depth, not read."""
+    """Whether a mask is made from the content's depth instead of being read."""
     return isinstance(mask, str) and mask == DEPTH_MASK and not os.path.exists(mask)
 
 
 def near_mask(content: np.ndarray, *, depth: Depth) -> np.ndarray:
-    """A mask of what is near in a content, with soft edges.
+    """A mask of the near parts of a content, with soft edges.
 
-    The logarithm of the disparity is split in two by Otsu's method: near and far
-    differ from each other as much as possible, and within themselves as little.
+    The logarithm of the disparity is split in two by Otsu's method: the difference
+    between near and far is as large as possible, and the differences within each as
+    small.
 
     Args:
         content: [H, W, 3] in [0, 1].
         depth: the network.
 
     Returns:
-        [H, W, 1]: 1 where it is as near as the mean of what is near, 0 where it is
-        as far as the mean of what is far, and linear between.
+        [H, W, 1]: 1 at the mean of the near parts and nearer, 0 at the mean of the far
+        parts and farther, and linear between.
     """
     from skimage.filters import threshold_otsu
 
@@ -206,20 +208,21 @@ def share_out(
     """Each style's weight at every position.
 
     Args:
-        masks: [H, W, 1] in [0, 1], one for each style; or one for two styles,
-            1 where the first goes.
+        masks: [H, W, 1] in [0, 1], one for each style; or one for two styles, 1 where
+            the first goes.
         styles: how many there are.
         size: (height, width) of the result.
 
     Returns:
-        A weight for each style, [H, W] of `size`, together 1 at most.
+        A weight for each style, [H, W] of `size`, with a sum of at most 1.
 
     Raises:
-        NstjaxError: if styles and masks do not fit.
+        NstjaxError: if the numbers of styles and masks do not match.
     """
     if not (len(masks) == styles or (len(masks) == 1 and styles == 2)):
         raise NstjaxError(
-            f"{styles} styles and {len(masks)} masks do not fit; give a mask for each "
+            f"{styles} styles and {len(masks)} masks do not match; give a mask for "
+            "each "
             "style, or one mask and two styles"
         )
     weights = [resize_image(mask, size)[..., 0] for mask in masks]
@@ -233,7 +236,7 @@ def recolour(style: np.ndarray | SavedStyle, content: np.ndarray) -> np.ndarray:
     """The style with the content's colours.
 
     Raises:
-        NstjaxError: for a saved style, which has none.
+        NstjaxError: for a saved style, which has no colours to change.
     """
     if isinstance(style, SavedStyle):
         raise NstjaxError(
@@ -256,16 +259,16 @@ def with_colours_of(content: np.ndarray, image: np.ndarray) -> np.ndarray:
 def output_size(
     height: int, width: int, size: int | tuple[int, int] | None
 ) -> tuple[int, int]:
-    """(height, width) of a result: as asked for, or the content's.
+    """The (height, width) of a result: the requested size, or the content's.
 
     Raises:
-        NstjaxError: if that is no size, or too small.
+        NstjaxError: if the size is invalid or too small.
     """
     if size is None:
         return height, width
     if isinstance(size, Sequence) and not isinstance(size, str):
         if len(size) != 2:
-            raise NstjaxError(f"a size is (height, width) in pixels, not {size!r}")
+            raise NstjaxError(f"a size must be (height, width) in pixels, not {size!r}")
         size = (whole_number("a height", size[0]), whole_number("a width", size[1]))
     else:
         longer = whole_number("a size", size)
@@ -281,7 +284,7 @@ def output_size(
 def disparity_pictures(
     content: np.ndarray, image: np.ndarray, *, depth: Depth
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The disparities of a content and of what was made of it, as pictures.
+    """The disparities of a content and of its result, as pictures.
 
     Args:
         content: the content, [H, W, 3] in [0, 1].
@@ -289,9 +292,9 @@ def disparity_pictures(
         depth: the network.
 
     Returns:
-        Both, [H, W, 3] in [0, 1], grey, bright where it is near. Each is divided
-        by its mean, as the depth loss does; black and white are then the
-        content's farthest and nearest point in both.
+        Both as grey pictures [H, W, 3] in [0, 1], brighter where nearer. Each is
+        divided by its mean, as in the depth loss; in both, black and white are the
+        farthest and nearest points of the content.
     """
     maps = []
     for picture in (content, image):
@@ -306,5 +309,5 @@ def disparity_pictures(
 
 
 def to_pil(image: np.ndarray) -> Any:
-    """A picture [H, W, 3] in [0, 1] as PIL has it, rounded to 8 bits."""
+    """Converts a picture [H, W, 3] in [0, 1] to PIL, rounded to 8 bits."""
     return Image.fromarray(to_uint8(image))

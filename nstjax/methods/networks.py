@@ -1,4 +1,4 @@
-"""The networks of methods of one pass, loaded and checked."""
+"""Loads and checks the networks of feed-forward methods."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,18 +17,18 @@ from nstjax.weights.pretrained import (
     load_encoder,
 )
 
-# Published encoders that decoders were trained with, as conversion names them.
+# Published encoders that decoders were trained with, as named by conversion.
 _VARIANTS = {"torchvision", "caffe", "normalised"}
 
 
 class Networks(NamedTuple):
-    """The networks of a transfer in one pass.
+    """The networks of a feed-forward transfer.
 
     Attributes:
-        params: their weights, for `nstjax.methods.feedforward`.
-        spec: theirs.
-        files: what they were loaded from: an encoder and a decoder, or a painter.
-        transform: what they paint, one of `nstjax.methods.base.TRANSFORMS`.
+        params: the weights, for `nstjax.methods.feedforward`.
+        spec: the spec of the weights.
+        files: the loaded files: an encoder and a decoder, or a painter.
+        transform: the transform, one of `nstjax.methods.base.TRANSFORMS`.
     """
 
     params: Mapping[str, Any]
@@ -38,7 +38,7 @@ class Networks(NamedTuple):
 
     @property
     def encoder_sha256(self) -> str:
-        """Of the file that styles are encoded with: the encoder's, or the painter's."""
+        """The hash of the file that encodes styles: the encoder's or the painter's."""
         return self.files[0].sha256
 
 
@@ -52,14 +52,15 @@ def load_networks(
     """Loads a decoder with the encoder it was made for, or a painter.
 
     Args:
-        encoder: a VGG-19's name or file; "" for the bundled one. A painter has its own.
-        decoder: a decoder's name or file, or a painter's.
-        transform: what it is to paint, one of `nstjax.methods.base.TRANSFORMS`.
+        encoder: the name or file of a VGG-19; "" for the bundled one. A painter has its
+            own encoder.
+        decoder: the name or file of a decoder or a painter.
+        transform: the required transform, one of `nstjax.methods.base.TRANSFORMS`.
         compute_dtype: see `nstjax.methods.specs.TransferSpec`.
 
     Raises:
-        NstjaxError: if there are no such networks, they do not belong together, or
-            were made for another transform.
+        NstjaxError: if a network does not exist, or they were not trained for each
+            other or for this transform.
     """
     loaded = load_decoder(decoder)
     notes = loaded.metadata.notes
@@ -68,9 +69,9 @@ def load_networks(
     if isinstance(loaded.spec, PainterSpec):
         if encoder:
             raise NstjaxError(
-                f"{loaded.metadata.name} encodes pictures itself, so that "
+                f"{loaded.metadata.name} encodes pictures itself, so "
                 f"--encoder={encoder} would change nothing; leave it out, or name a "
-                "decoder of that encoder with --decoder"
+                "decoder for that encoder with --decoder"
             )
         own = PainterTransferSpec(
             painter=loaded.spec, eps=eps, ddof=ddof, compute_dtype=compute_dtype
@@ -90,7 +91,7 @@ def load_networks(
 
 
 def check_transform(decoder: WeightsMetadata, transform: str) -> None:
-    """Raises NstjaxError for a decoder that was trained for another transform."""
+    """Raises NstjaxError if a decoder was trained for another transform."""
     made_for = decoder.notes.get("transform", transform)
     if made_for != transform:
         raise NstjaxError(
@@ -102,18 +103,18 @@ def check_transform(decoder: WeightsMetadata, transform: str) -> None:
 def check_encoder(
     decoder: WeightsMetadata, encoder: WeightsMetadata, encoder_sha256: str
 ) -> None:
-    """Raises NstjaxError for a decoder that was trained with another encoder."""
+    """Raises NstjaxError if a decoder was trained with another encoder."""
     if decoder.notes.get("encoder_sha256", encoder_sha256) != encoder_sha256:
         raise NstjaxError(
             f"the decoder {decoder.name} was trained with another encoder "
-            f"({decoder.notes.get('encoder')}) than {encoder.name}; give both, "
+            f"({decoder.notes.get('encoder')}) than {encoder.name}; give both "
             "--encoder and --decoder"
         )
-    # Converted files name the publisher's network, not a file.
+    # Converted files name the publisher's network instead of a file.
     wanted, variant = decoder.notes.get("encoder"), encoder.notes.get("variant")
     if {wanted, variant} <= _VARIANTS and wanted != variant:
         raise NstjaxError(
             f"the decoder {decoder.name} was trained with another VGG-19 ({wanted}) "
-            f"than {encoder.name} ({variant}); convert that one, and name it by "
+            f"than {encoder.name} ({variant}); convert that one and name it with "
             "--encoder"
         )

@@ -1,12 +1,12 @@
-"""What per-image methods minimise: a weighted sum of named terms.
+"""The objective of per-image methods: a weighted sum of named terms.
 
-An `ObjectiveSpec` says which of the losses of `nstjax.losses.table` are in it, each
-with its options. All that the content and style pictures contribute is computed once,
-by `make_targets`; `objective` then compares a picture with it, encoding the picture
-once however many terms look at its features. A term of weight 0 is left out
-altogether. Gatys' loss of Gram matrices is called "style" here, as everywhere.
+An `ObjectiveSpec` selects losses of `nstjax.losses.table`, each with its options.
+Everything that depends on the content and style pictures is computed once, by
+`make_targets`; `objective` then compares a picture with it, encoding the picture only
+once for all terms. Terms of weight 0 are left out. Gatys' loss on Gram matrices is
+called "style".
 
-Frames of a clip have one more term, "temporal".
+Frames of a clip have a further term, "temporal".
 """
 
 import dataclasses
@@ -26,8 +26,8 @@ from nstjax.ops.preprocess import IMAGENET_MEAN, from_network, to_network
 from nstjax.precision import check_compute_dtype
 from nstjax.types import Array, Params, Terms
 
-# The coordinates an optimiser works in: [0, 1] RGB; Caffe's BGR * 255 - mean;
-# ImageNet-normalised RGB; or whichever of them (or learned map) the encoder has.
+# The coordinates that an optimiser works in: RGB in [0, 1]; Caffe's BGR * 255 - mean;
+# ImageNet-normalised RGB; or the encoder's own (which may be a learned map).
 PIXEL_DOMAINS = ("unit", "caffe", "imagenet", "network")
 
 # disparity(params, image): [B, H, W, 3] in [0, 1] to [B, H', W', 1].
@@ -36,18 +36,17 @@ Disparity = Callable[[Params, Array], Array]
 
 @dataclasses.dataclass(frozen=True)
 class ObjectiveSpec:
-    """Which terms an objective has. Hashable, and plain data throughout.
+    """The terms of an objective; hashable plain data.
 
     Attributes:
         terms: the losses with their names and weights.
-        temporal_weight: the weight of the likeness to a clip's last frame.
-        feature_scale: activations are multiplied by this for the losses.
-            Published weights belong to networks of a certain scale; Caffe's
-            activations are 57 times those of the same VGG-19 for normalised input
-            (255 times a deviation of 0.225).
-        pixel_domain: one of `PIXEL_DOMAINS`. It changes the optimiser's
-            coordinates, so its path, but no term's value.
-        compute_dtype: what the encoder's convolutions compute in, one of
+        temporal_weight: the weight of the distance from a clip's last frame.
+        feature_scale: a factor for activations before the losses. Published weights
+            assume networks of a certain scale; Caffe's activations are 57 times those
+            of the same VGG-19 for normalised input (255 times a deviation of 0.225).
+        pixel_domain: one of `PIXEL_DOMAINS`. It changes the optimiser's coordinates and
+            so its path, but not the value of any term.
+        compute_dtype: the dtype of the encoder's convolutions, one of
             `nstjax.precision.COMPUTE_DTYPES`; everything else is float32.
     """
 
@@ -59,18 +58,18 @@ class ObjectiveSpec:
 
     @classmethod
     def from_options(cls, options: Mapping[str, Any]) -> "ObjectiveSpec":
-        """Makes the spec of a per-image config's leaves; others are passed over.
+        """Makes the spec from the entries of a per-image config, ignoring others.
 
-        Leaves that are missing have the values of ``configs/common.py``, but for
+        Missing entries have the values of ``configs/common.py``, except
         ``temporal_weight``, which is then 0.
 
         Raises:
-            NstjaxError: if one is out of range or no weight is positive.
+            NstjaxError: if an entry is out of range or no weight is positive.
         """
         options = {"content_weight": 1.0, "style_weight": 1.0, **options}
         terms = make_terms(options, called={"gram": "style"})
         if not terms:
-            # A picture by itself has no temporal term.
+            # A single picture has no temporal term.
             weights = [
                 name
                 for name in options
@@ -94,7 +93,7 @@ class ObjectiveSpec:
 
     @property
     def layers(self) -> tuple[str, ...]:
-        """The encoder layers that the picture's features are needed at."""
+        """The encoder layers that the terms need."""
         return layers_needed(self.terms, content=True, style=True)
 
     @property
@@ -114,31 +113,31 @@ def make_targets(
     disparity: Disparity | None = None,
     last: tuple[Array, Array] | None = None,
 ) -> dict[str, Any]:
-    """Computes all that `objective` compares a picture with.
+    """Computes everything that `objective` compares a picture with.
 
     Args:
         params: ``{"encoder": ..., "depth": ...}``, the networks' weights;
-            "depth" only where `spec` has a term that needs it.
+            "depth" only if `spec` has a term that needs it.
         content: pictures of shape [B, H, W, 3], RGB in [0, 1].
         style: pictures of shape [B, H', W', 3], RGB in [0, 1], of any size, or
             several such arrays; see `nstjax.losses.base.Loss.targets`.
         spec: the terms.
         encoder_spec: the spec of ``params["encoder"]``.
-        style_blend: a weight for each of several styles, in any scale; by
-            default all are equal.
-        disparity: the depth network, for a term that needs it.
-        last: the last frame warped to this one's place, and where it holds; see
-            `nstjax.losses.temporal.temporal_loss`. Without it there is no temporal
+        style_blend: a weight for each of several styles, on any scale; equal by
+            default.
+        disparity: the depth network, if a term needs it.
+        last: the last frame warped to the current one, and where it is reliable; see
+            `nstjax.losses.temporal.temporal_loss`. Without it, there is no temporal
             term, whatever its weight.
 
     Returns:
-        For each term its targets with their weights, and "temporal": both arrays of
+        For each term, its targets with their weights; for "temporal", both arrays of
         `last`.
 
     Raises:
-        NstjaxError: if a layer is beyond the weights, a picture too small, or
-            the blend does not fit the styles.
-        ValueError: for a depth term without `disparity`.
+        NstjaxError: if a layer is deeper than the weights, a picture is too small, or
+            the blend does not match the styles.
+        ValueError: if there is a depth term but no `disparity`.
     """
     styles = list(style) if isinstance(style, Sequence) else [style]
     weights = _blend_weights(style_blend, len(styles))
@@ -176,17 +175,17 @@ def objective(
     """Compares a picture with its targets.
 
     Args:
-        x: the picture, [B, H, W, 3], in `spec.pixel_domain`, of the content's
-            size; values out of range are allowed.
+        x: the picture, [B, H, W, 3], in `spec.pixel_domain`, with the content's size;
+            values out of range are allowed.
         params: as in `make_targets`.
         targets: from `make_targets`, with the same options.
         spec: the terms.
         encoder_spec: the spec of ``params["encoder"]``.
-        disparity: the depth network, for a term that needs it.
+        disparity: the depth network, if a term needs it.
 
     Returns:
-        The weighted sum of the terms, and each term by name, unweighted: both
-        scalars, averages over the batch.
+        The weighted sum of the terms, and each unweighted term by name; all are
+        scalars, averaged over the batch.
     """
     image = _to_unit(x, params, spec, encoder_spec)
     picture = Picture(
@@ -224,17 +223,17 @@ def noise_pixels(
     spec: ObjectiveSpec,
     encoder_spec: vgg.VGGSpec,
 ) -> Array:
-    """White Gaussian noise to start from.
+    """White Gaussian noise as a starting point.
 
-    It lies around 0, which is the mean colour, where the domain has a mean taken
-    off, as in the references; elsewhere around ImageNet's mean.
+    Its mean is 0, the mean colour, in domains that subtract a mean, as in the reference
+    code; in other domains it is ImageNet's mean.
 
     Args:
         key: a random key.
         shape: [B, H, W, 3].
         params: as in `make_targets`.
         deviation: the noise's standard deviation, in units of the domain.
-        spec: names the domain.
+        spec: determines the domain.
         encoder_spec: the spec of ``params["encoder"]``.
 
     Returns:
@@ -267,7 +266,7 @@ def _to_unit(x, params, spec, encoder_spec) -> Array:
 
 
 def _encode(x, image, params, spec, encoder_spec) -> dict[str, Array]:
-    """Features of the picture, given in the domain and in [0, 1]."""
+    """Features of a picture that is given both in the domain and in [0, 1]."""
     encoder, layers = params["encoder"], spec.layers
     if _domain(spec, encoder_spec) != encoder_spec.input_map:
         return _features(encoder, image, layers, spec, encoder_spec)
@@ -279,7 +278,7 @@ def _encode(x, image, params, spec, encoder_spec) -> dict[str, Array]:
 def _features(
     encoder, picture, layers, spec, encoder_spec, *, encode=vgg.features
 ) -> dict[str, Array]:
-    """A picture's activations in the scale of the losses."""
+    """A picture's activations, on the scale of the losses."""
     if not layers:
         return {}
     found = encode(

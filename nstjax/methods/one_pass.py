@@ -1,4 +1,4 @@
-"""Methods of one pass from end to end: a picture in, a painted one out."""
+"""Feed-forward methods from end to end: a picture in, a painted picture out."""
 
 import functools
 from collections.abc import Sequence
@@ -52,36 +52,36 @@ def transfer_picture(
     """Paints a picture with AdaIN, or Style-Swap's inverse network.
 
     Args:
-        content: picture [H, W, 3], RGB in [0, 1].
+        content: the picture [H, W, 3], RGB in [0, 1].
         styles: pictures of any size, or saved styles.
         networks: from `load_networks`.
         alpha: strength, 0 to 1.
-        style_scale: the style's shorter side, in multiples of the content's
-            (or of 512, if that is less), rounded a little: larger ones make larger
-            strokes.
-        stroke_scale: the same in multiples of 512 pixels, whatever the content's
-            size; in place of `style_scale`. Above 1 the picture is painted twice, at
-            first smaller.
-        blend: a weight for each style; equal by default. Style-Swap without
-            any chooses its patches among all styles.
+        style_scale: the style's shorter side, in multiples of the content's (or of 512,
+            if that is less), slightly rounded; larger values make larger strokes.
+        stroke_scale: the same in multiples of 512 pixels, independent of the content's
+            size; used instead of `style_scale`. Above 1, the picture is painted twice,
+            first at a smaller size.
+        blend: a weight for each style; equal by default. Without weights, Style-Swap
+            chooses patches from all styles.
         masks: where to paint each style, [H, W] in [0, 1].
-        patch_size, stride: of Style-Swap, in feature positions.
-        tiling: how to cut the picture, to the same result in less memory; by
-            default it is painted all at once.
-        on_tile: told after every tile how many are done, and of how many.
+        patch_size, stride: those of Style-Swap, in feature positions.
+        tiling: how to cut the picture into tiles, which gives the same result in less
+            memory; by default it is painted all at once.
+        on_tile: called after every tile with the number of finished tiles and of all
+            tiles.
 
     Returns:
         Picture [H, W, 3] in [0, 1].
 
     Raises:
-        NstjaxError: for pictures too small, or a saved style of another
+        NstjaxError: if a picture is too small, or a saved style is from another
             encoder.
     """
     params = networks.params
     height, width = content.shape[:2]
 
     def paint_at(size: tuple[int, int], **changes: Any) -> np.ndarray:
-        """The same at another size, brought back to the content's."""
+        """Paints at another size and scales the result to the content's size."""
         painted = transfer_picture(
             resize_image(content, size),
             styles,
@@ -102,15 +102,15 @@ def transfer_picture(
             stroke_scale=stroke_scale,
         )
     if stroke_scale is not None and stroke_scale > 1:
-        # No decoder paints larger strokes than it has seen. A smaller picture with
-        # those is enlarged, and painted once more at half the strength for what that
-        # blurred.
+        # Decoders cannot paint larger strokes than in their training. So a smaller
+        # picture is painted with those and enlarged, and then painted again at half the
+        # strength to restore the detail that this blurred.
         short = max(1, round(min(height, width) / stroke_scale))
         small = fit_size(height, width, short_side=short)
         large = paint_at(small, stroke_scale=1.0, tiling=tiling)
         share = np.full((1, 1, 1), alpha, np.float32)
         if masks is not None:
-            # Where no style goes, the content stays as sharp as it is.
+            # Where no style goes, the content stays sharp.
             share = share * np.clip(sum(masks), 0, 1, dtype=np.float32)[..., None]
         content = (1 - share) * content + share * large
         alpha = alpha / 2
@@ -140,7 +140,7 @@ def transfer_picture(
         covered = masks and [
             feature_mask(mask[None], spec=networks.spec) for mask in masks
         ]
-        # Swapping is of each size alone; encoding and decoding are of canvases.
+        # Swapping is compiled for each size; encoding and decoding use canvases.
         swapped = swap_features(
             features_of(content, networks),
             features,
@@ -181,7 +181,7 @@ def transfer_picture(
 def prepare_programs(
     size: tuple[int, int], *, networks: Networks, blend: Sequence[float]
 ) -> None:
-    """Loads or compiles what `transfer_picture` needs for a size and as many styles.
+    """Loads or compiles the programs that `transfer_picture` needs.
 
     Args:
         size: the content's (height, width).
@@ -194,7 +194,7 @@ def prepare_programs(
 
 
 def canvas_of(size: tuple[int, int], *, networks: Networks) -> tuple[int, int]:
-    """The least canvas of a size; pictures of one can be painted together."""
+    """The smallest canvas for a size; pictures with the same one can share a batch."""
     return least_canvas(size, networks.spec.multiple)
 
 
@@ -208,7 +208,7 @@ def _paint_together(
     masks: Sequence[np.ndarray] | None = None,
     mesh: Mesh | None = None,
 ) -> list[np.ndarray]:
-    """Paints contents [H, W, 3] of one canvas by a single program."""
+    """Paints contents [H, W, 3] of the same canvas with a single program."""
     multiple = networks.spec.multiple
     canvas = canvas_of(contents[0].shape[:2], networks=networks)
     placed, sizes = zip(*(place(x, canvas, multiple) for x in contents), strict=True)
@@ -241,15 +241,15 @@ def transfer_batch(
     stroke_scale: float | None = None,
     blend: Sequence[float] | None = None,
 ) -> list[np.ndarray]:
-    """Paints pictures of one canvas with AdaIN, all in the same styles.
+    """Paints pictures of the same canvas with AdaIN, all in the same styles.
 
-    The styles are encoded once, and the pictures shared out over all devices of this
-    process. Each comes out as `transfer_picture` makes it, up to rounding.
+    The styles are encoded once, and the pictures are distributed over all devices of
+    this process. The results equal those of `transfer_picture`, up to rounding.
 
     Args:
-        contents: pictures [H, W, 3], RGB in [0, 1], of one `canvas_of`, sides of at
-            least `LEAST_SIDE`.
-        styles: saved styles, or pictures, which are seen as for the first content.
+        contents: pictures [H, W, 3], RGB in [0, 1], with the same `canvas_of` and sides
+            of at least `LEAST_SIDE`.
+        styles: saved styles, or pictures, which are scaled for the first content.
         networks, alpha, style_scale, stroke_scale, blend: as for
             `transfer_picture`.
 
@@ -257,13 +257,13 @@ def transfer_batch(
         Pictures of the contents' shapes, in [0, 1].
 
     Raises:
-        NstjaxError: for another transform than AdaIN, or smaller pictures.
+        NstjaxError: if the transform is not AdaIN, or a picture is too small.
     """
     size = contents[0].shape[:2]
     least = min(min(content.shape[:2]) for content in contents)
     if networks.transform != "adain" or least < LEAST_SIDE:
         raise NstjaxError(
-            "pictures are painted together with AdaIN only, with sides of at least "
+            "only AdaIN paints pictures together, and their sides must be at least "
             f"{LEAST_SIDE} pixels"
         )
     mesh = make_data_mesh(jax.local_devices())
@@ -272,7 +272,7 @@ def transfer_batch(
         networks=networks,
         short_side=style_side(size, style_scale, stroke_scale),
     )
-    # Every device gets as many; some paint the last picture once more.
+    # All devices get the same number; some paint the last picture again.
     spare = -len(contents) % mesh.size
     images = _paint_together(
         [*contents, *[contents[-1]] * spare],
@@ -296,15 +296,15 @@ def transfer_frames(
     masks: Sequence[np.ndarray] | None = None,
     tiling: Tiling | None = None,
 ) -> np.ndarray:
-    """Paints frames with AdaIN, by statistics that are not each frame's own.
+    """Paints frames with AdaIN, with statistics that can differ from the frame's own.
 
     Args:
-        frames: [B, H, W, 3], RGB in [0, 1], sides of at least `LEAST_SIDE`; with
-            tiles a single one.
+        frames: [B, H, W, 3], RGB in [0, 1], with sides of at least `LEAST_SIDE`; with
+            tiles, a single frame.
         styles: from `make_style`.
         networks, alpha, blend, masks, tiling: as for `transfer_picture`.
-        on_statistics: given the frames' own statistics, with a leading axis of B;
-            what it returns is used.
+        on_statistics: maps the frames' own statistics, with a leading axis of B, to
+            those to use.
 
     Returns:
         Frames [B, H, W, 3] in [0, 1].

@@ -1,4 +1,4 @@
-"""Methods that optimise every picture, by the config of their name."""
+"""Methods that optimise every picture, with the config of the same name."""
 
 from __future__ import annotations
 
@@ -47,20 +47,20 @@ class OptimizationMethod(Method):
     def options_of(
         self, config: str, overrides: Sequence[str], changes: Mapping[str, Any]
     ) -> dict[str, Any]:
-        """`options`, from the leaves of a config file."""
+        """Like `options`, but from the entries of a config file."""
         if any(override.startswith("--config.method") for override in overrides):
             raise NstjaxError("choose a method with --method, not with --config.method")
         leaves = config_to_dict(load_config(config, overrides))
         if "method" not in leaves:
             raise NstjaxError(
-                f"{config} is no config of a method; use it with train.py"
+                f"{config} is not the config of a method; use it with train.py"
             )
         leaves = merge_options({**COMMON_OPTIONS, **leaves}, changes)
         for name in ("alpha", *SWAP_OPTIONS):
             if changes.get(name) is not None and not leaves["swap_weight"]:
                 raise NstjaxError(
-                    f"the option {name} says how patches are swapped, which the method "
-                    f"{leaves['method']} does not do; choose style-swap"
+                    f"the option {name} sets how patches are swapped, but the method "
+                    f"{leaves['method']} swaps none; choose style-swap"
                 )
         if leaves["iterations"] < 1:
             raise NstjaxError(
@@ -71,8 +71,8 @@ class OptimizationMethod(Method):
         for stage in leaves["stages"]:
             if not (isinstance(stage, tuple) and len(stage) == 2 and min(stage) > 0):
                 raise NstjaxError(
-                    "stages are pairs of a fraction of the sides and one of the "
-                    f"iterations, such as ((0.5, 1.0),), not {leaves['stages']!r}"
+                    "stages must be pairs (fraction of the sides, fraction of the "
+                    f"iterations), such as ((0.5, 1.0),), not {leaves['stages']!r}"
                 )
         rate = leaves["learning_rate"]
         if not (math.isfinite(rate) and rate > 0):
@@ -112,8 +112,8 @@ class OptimizationMethod(Method):
 
         options = for_encoder(plan.options, plan.networks.spec)
         super().prepare(plan, masks=masks, sized=sized, max_memory=max_memory)
-        # A size that is asked for is worked at; a preset's own rule is for
-        # pictures that may be of any size.
+        # If the user gives a size, the method works at that size; a preset's rule
+        # applies only without one.
         rule = {"size_rule": "content"} if sized else {}
         working = working_size(*plan.output_size, {**options, **rule})
         check_optimisation(
@@ -177,10 +177,10 @@ class OptimizationMethod(Method):
 
 
 def stroke_side(plan: Plan) -> float | None:
-    """The shorter side at which styles are seen for strokes of the scale asked for.
+    """The shorter side to scale styles to, for the requested stroke scale.
 
-    The picture is brought from the size worked at to that of the result, and its
-    strokes with it.
+    When the picture is scaled from the working size to the result's, its strokes are,
+    too.
     """
     scale = plan.options["stroke_scale"]
     if scale is None:

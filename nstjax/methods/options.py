@@ -1,4 +1,4 @@
-"""A run's options: a method's defaults or a config's leaves, and their changes."""
+"""A run's options: the defaults of a method or config, with changes."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -19,19 +19,19 @@ def method_options(
     """Collects a run's options.
 
     Args:
-        method: a name in `nstjax.methods.table.METHODS`; names the config unless
-            `config` does.
-        preset: one of the method's config.
-        config: a config file in place of the method's own.
+        method: a name in `nstjax.methods.table.METHODS`; it selects the config unless
+            `config` is given.
+        preset: a preset of the method's config.
+        config: a config file to use instead of the method's own.
         config_overrides: strings such as ``--config.lap_weight=3``.
-        options: further values by name; None leaves the config's.
+        options: further values by name; None keeps the config's.
 
     Returns:
         Every option by name, and the method's name as "method".
 
     Raises:
-        NstjaxError: for an unknown method, preset or option, or a value of
-            the wrong type.
+        NstjaxError: if a method, preset or option is unknown, or a value has the wrong
+            type.
     """
     if not isinstance(method, str) or method not in METHODS:
         raise NstjaxError(

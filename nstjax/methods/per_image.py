@@ -1,6 +1,6 @@
 """Per-image methods from end to end: a picture in, an optimised picture out.
 
-The options are those of configs such as ``configs/gatys.py``, by name.
+The options are the entries of configs such as ``configs/gatys.py``.
 """
 
 import dataclasses
@@ -32,16 +32,16 @@ from nstjax.weights.pretrained import Depth, Encoder
 OPTIMIZERS = ("adam", "lbfgs", "torch_lbfgs")
 INITS = ("content", "recoloured", "style", "noise", "adain")
 STAGE_STARTS = ("pixels", "picture")
-# Why a run ended, beside the reasons of `nstjax.optimize.driver`.
+# Reasons why a run ended, in addition to those of `nstjax.optimize.driver`.
 TIME_LIMIT = "time_limit"
 
-# Evaluations between two looks at the keyboard and the clock.
+# The number of evaluations between checks for Ctrl-C and the time limit.
 _CHUNK = 10
-# The shorter side below which relu5_1 has too few positions to be of use.
+# The shorter side below which relu5_1 has too few positions to be useful.
 _LEAST_SIDE = 64
 _LEAST_STYLE_SIDE = 16
-# Evaluations times pixels from which a faster program is worth compiling: in 40
-# evaluations of 512 x 512 pixels it saves what compiling it costs.
+# The product of evaluations and pixels from which a faster program is worth compiling:
+# 40 evaluations at 512 x 512 pixels save as much time as compiling costs.
 _LONG = 1e7
 _CAFFE_SCALE = 57.0
 
@@ -49,7 +49,7 @@ _CAFFE_SCALE = 57.0
 def working_size(height: int, width: int, options: Mapping[str, Any]):
     """The size (height, width) at which a picture is optimised.
 
-    Smaller pictures than VGG-19 can make sense of are enlarged.
+    Pictures that are too small for VGG-19 are enlarged.
 
     Raises:
         NstjaxError: for an unknown ``size_rule``.
@@ -69,11 +69,12 @@ def working_size(height: int, width: int, options: Mapping[str, Any]):
 
 
 def for_encoder(options: Mapping[str, Any], encoder: VGGSpec) -> Mapping[str, Any]:
-    """The options with what depends on the encoder filled in.
+    """The options, with the values that depend on the encoder filled in.
 
-    A ``feature_scale`` of 0 becomes 1 for Caffe's pixels and 57 for any others:
+    A ``feature_scale`` of 0 becomes 1 for Caffe's pixels and 57 for all others:
     activations of torchvision's VGG-19, for normalised input, are smaller by 255 times
-    a deviation of 0.225. Encoders whose channels were rescaled stay on another scale.
+    a deviation of 0.225. For encoders with rescaled channels, the scale remains
+    different.
 
     Raises:
         NstjaxError: for an unknown ``stage_start``.
@@ -90,10 +91,10 @@ def for_encoder(options: Mapping[str, Any], encoder: VGGSpec) -> Mapping[str, An
 
 
 def solver_state_images(options: Mapping[str, Any]) -> int:
-    """Arrays of a picture's size that the solver keeps besides the picture."""
+    """The number of arrays of the picture's size that the solver keeps."""
     if options["optimizer"] == "adam":
         return 2
-    # Differences of x and of gradients, and the last of each.
+    # The differences of x and of gradients, and the last x and gradient.
     return 2 * options["history"] + 4
 
 
@@ -115,34 +116,35 @@ def optimise_picture(
     tell_every: int = 0,
     checkpoint: Checkpoint | None = None,
 ) -> Outcome:
-    """Optimises a picture, coarse to fine where the options have stages.
+    """Optimises a picture, from coarse to fine if the options have stages.
 
     Args:
         content: picture [H, W, 3], RGB in [0, 1].
         styles: pictures of any size, blended if several.
-        options: a per-image config's leaves.
+        options: the entries of a per-image config.
         encoder: the network whose features are compared.
         size: (height, width) of the last stage.
         depth: the depth network, for options with a depth term.
-        seed: of the noise to start from.
+        seed: the seed of the initial noise.
         style_blend: a weight for each style; equal by default.
         stroke_side: the shorter side of the styles in the last stage, in
             pixels; by default the content's times ``options["style_scale"]``.
-        init_image: a picture to start from in place of ``options["init"]``.
-        last: of a clip's frame: the last one [H, W, 3], warped to where this one
-            shows it, and where that holds, [H, W] in [0, 1], both of `size`. Without
-            it there is no temporal term, whatever its weight; with it no stages.
-        time_limit: seconds from now, which stages share by what they cost; each takes
-            one evaluation at least. None for all evaluations.
-        on_progress: told after every few evaluations; True stops the run.
-        tell_every: it is told at the multiples of this, too; 0 for none.
-        checkpoint: of an interrupted run with the same arguments, to go on.
+        init_image: a picture to start from instead of ``options["init"]``.
+        last: for a clip's frame: the last frame [H, W, 3], warped to the current one,
+            and where that is reliable, [H, W] in [0, 1], both of `size`. Without it
+            there is no temporal term, whatever its weight; with it there are no stages.
+        time_limit: seconds from now, shared by the stages according to their costs;
+            each makes at least one evaluation. None for no limit.
+        on_progress: called after every few evaluations; returning True stops the run.
+        tell_every: `on_progress` is also called at multiples of this number; 0 for
+            none.
+        checkpoint: from an interrupted run with the same arguments, to continue it.
 
     Returns:
-        The outcome. Ctrl-C makes it an "interrupted" one.
+        The outcome; "interrupted" after Ctrl-C.
 
     Raises:
-        NstjaxError: for options that cannot be used.
+        NstjaxError: if an option cannot be used.
     """
     options = for_encoder(options, encoder.spec)
     spec = ObjectiveSpec.from_options(options)
@@ -243,7 +245,7 @@ def optimise_picture(
             chunk_size=_CHUNK,
             bounds=bounds,
             on_chunk=tell,
-            # The clock is read after every evaluation.
+            # The clock is checked after every evaluation.
             tell_every=tell_every if time_limit is None else 1,
             before=done,
             compiler_options=options_for_long_runs()
@@ -255,10 +257,10 @@ def optimise_picture(
         x = result.x
         timed_out = expired and result.reason == driver.INTERRUPTED
         reasons.append(TIME_LIMIT if timed_out else result.reason)
-        # A stage that diverged, or had its time, leaves its picture to the next one.
+        # A stage that diverged or ran out of time passes its picture to the next.
         if reasons[-1] == driver.INTERRUPTED:
             break
-    assert x is not None  # there is a last stage, if no other
+    assert x is not None  # there is always a last stage
     trace = concatenate(traces)
     reason, left = reasons[-1], None
     if reason in (driver.INTERRUPTED, TIME_LIMIT):
@@ -269,7 +271,7 @@ def optimise_picture(
 
 
 def _deadlines(stages: Sequence["Stage"], time_limit: float | None) -> list[float]:
-    """When each stage must end, of those to come; its cost is evaluated pixels."""
+    """When each remaining stage must end; costs are measured in evaluated pixels."""
     if time_limit is None:
         return [math.inf] * len(stages)
     costs = [math.prod(stage.size) * stage.evaluations for stage in stages]
@@ -282,19 +284,19 @@ def _deadlines(stages: Sequence["Stage"], time_limit: float | None) -> list[floa
 
 @dataclasses.dataclass(frozen=True)
 class Stage:
-    """A part of a run: its picture's (height, width), and its evaluations."""
+    """A part of a run: its picture's (height, width) and number of evaluations."""
 
     size: tuple[int, int]
     evaluations: int
 
 
 def make_stages(options: Mapping[str, Any], size: tuple[int, int]) -> list[Stage]:
-    """The stages of a run whose last one works at `size`.
+    """The stages of a run, of which the last works at `size`.
 
-    ``options["stages"]`` are the earlier ones, coarse to fine, as pairs of a
-    fraction of the last stage's sides and one of ``options["iterations"]``,
-    which the last stage gets as a whole. Stages that would repeat a size, or
-    be too small to be of use, are left out.
+    ``options["stages"]`` are the earlier stages, from coarse to fine, as pairs: a
+    fraction of the last stage's sides, and a fraction of ``options["iterations"]``. The
+    last stage gets all of the iterations. Stages that would repeat a size, or would be
+    too small to be useful, are left out.
     """
     stages = []
     for fraction, portion in options["stages"]:
@@ -308,7 +310,7 @@ def make_stages(options: Mapping[str, Any], size: tuple[int, int]) -> list[Stage
 def state_template(
     options: Mapping[str, Any], size: tuple[int, int], stage: int
 ) -> engine.RunState:
-    """Shapes and dtypes of the engine's state in a stage, to load one into."""
+    """Shapes and dtypes of the engine's state in a stage, for loading a state."""
     height, width = make_stages(options, size)[stage].size
     start = functools.partial(engine.start, solver=_make_solver(options))
     return jax.eval_shape(
@@ -318,9 +320,9 @@ def state_template(
 
 @dataclasses.dataclass(frozen=True)
 class _Objective:
-    """What is minimised, and how pictures get there and back.
+    """The objective, and the conversion of pictures to its domain and back.
 
-    Compiled functions belong to the specs: jax finds them again for equal ones.
+    Compiled functions depend on the specs, so jax reuses them for equal specs.
     """
 
     spec: ObjectiveSpec
@@ -349,7 +351,7 @@ class _Objective:
         return objectives.initial_pixels(image, params, **self._specs)
 
     def picture(self, x: AnyArray, params: Params) -> np.ndarray:
-        """The picture [H, W, 3] of pixels of the domain."""
+        """Converts pixels of the domain to a picture [H, W, 3]."""
         return np.asarray(self._to_unit(x, params)[0])
 
     @functools.partial(jax.jit, static_argnums=0)
@@ -369,8 +371,8 @@ class _Objective:
 
 def _make_solver(options: Mapping[str, Any]):
     name, rate = options["optimizer"], options["learning_rate"]
-    # Imported where they are needed: Optax takes a moment, and methods of one
-    # pass get types from here only.
+    # Imported where needed: Optax takes a moment to import, and feed-forward methods
+    # only need types from this module.
     if name == "adam":
         from nstjax.optimize.adam import adam
 
@@ -387,7 +389,7 @@ def _make_solver(options: Mapping[str, Any]):
 
 
 def _bounds(options: Mapping[str, Any], objective: _Objective, params: Params):
-    """What x is clamped to: the picture's range, in the domain's own pixels."""
+    """The bounds that x is clamped to: the picture's range, in the pixel domain."""
     if not options["clamp"]:
         return None
     domain = objective.spec.pixel_domain
@@ -403,7 +405,7 @@ def _bounds(options: Mapping[str, Any], objective: _Objective, params: Params):
 
 
 def _style_size(style: tuple[int, int], side: float) -> tuple[int, int]:
-    """A style's size with a shorter side of about `side`, and enough pixels."""
+    """A style's size with a shorter side of about `side`, but large enough for VGG."""
     return fit_size(*style, short_side=max(_LEAST_STYLE_SIDE, round(side)))
 
 
@@ -415,14 +417,14 @@ def _initial_picture(
     init_image: np.ndarray | None,
     size: tuple[int, int],
 ) -> np.ndarray:
-    """The picture [1, H, W, 3] that a run begins from."""
+    """The picture [1, H, W, 3] that a run starts from."""
     shares = [1.0] * len(styles) if blend is None else list(blend)
     if init_image is not None:
         return resize_image(init_image, size)[None]
     if options["init"] == "content":
         return content
     if options["init"] == "recoloured":
-        # Each style's colours, mixed as the styles are.
+        # The colours of all styles, mixed in the same way as the styles.
         recoloured = np.zeros_like(content)
         for style, share in zip(styles, shares, strict=True):
             if share:
@@ -436,10 +438,10 @@ def _initial_picture(
 
 
 def _to_levels(image: np.ndarray) -> np.ndarray:
-    """A picture as torchvision's ``ToPILImage`` makes 8 bits of it: cut off."""
+    """Converts a picture to 8 bits like torchvision's ``ToPILImage``: by truncation."""
     return np.floor(255 * image).astype(np.float32) / 255
 
 
 def _resize_pixels(x: Any, size: tuple[int, int]) -> Any:
-    """Enlarges pixels of any domain; they are not clipped on the way."""
+    """Enlarges pixels of any domain, without clipping."""
     return jax.image.resize(x, (1, *size, 3), "cubic")

@@ -1,4 +1,4 @@
-"""Pictures as commands name them: files, folders, examples; and their labels."""
+"""The pictures that command-line arguments name, and their labels."""
 
 import os
 import warnings
@@ -12,21 +12,21 @@ from nstjax.io.images import list_images
 
 
 def list_pictures(path: str) -> list[str]:
-    """The pictures that an argument stands for.
+    """The pictures that an argument names.
 
     Args:
         path: a file, a folder (the pictures directly in it), or the name of an
             example, see `nstjax.examples.is_meant`.
 
     Raises:
-        NstjaxError: if there is nothing there.
+        NstjaxError: if there is none.
     """
-    if not path:  # which would be the current folder
-        raise NstjaxError("an empty name stands for no picture; name one")
+    if not path:  # otherwise this would be the current folder
+        raise NstjaxError("a picture's name is empty; name a picture")
     if examples.is_meant(path):
         if os.path.isdir(path):
             warnings.warn(
-                f"{path} is taken for the example; {path}/ is the folder",
+                f"{path} means the example picture; write {path}/ for the folder",
                 NstjaxWarning,
                 stacklevel=2,
             )
@@ -35,12 +35,12 @@ def list_pictures(path: str) -> list[str]:
 
 
 def is_folder(path: str) -> bool:
-    """Whether an argument stands for the pictures of a folder."""
+    """Whether an argument names a folder of pictures."""
     return os.path.isdir(path) and not examples.is_meant(path)
 
 
 def picture_labels(paths: Sequence[str]) -> list[str]:
-    """Each file's stem, with its ending where another of `paths` has the same stem."""
+    """Each file's stem, with its suffix if another of `paths` has the same stem."""
     stems = [Path(path).stem for path in paths]
     counts = Counter(stems)
     return [

@@ -1,4 +1,4 @@
-"""From what a user gives to a picture: read, checked, painted, finished."""
+"""The steps from a user's input to a picture: read, check, paint, finish."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -60,10 +60,10 @@ def make_plan(
             `nstjax.api.stylize`.
         options: from `nstjax.methods.options.method_options`.
         background: see `nstjax.methods.images.read_content`.
-        networks: from `load_networks`, where they have been loaded already.
+        networks: from `load_networks`, if already loaded.
 
     Raises:
-        NstjaxError: for anything that cannot be used.
+        NstjaxError: if an argument cannot be used.
     """
     if not styles:
         raise NstjaxError("no style picture was given; name at least one")
@@ -75,7 +75,8 @@ def make_plan(
     method = method_of(options)
     if time_limit is not None and method.in_one_pass:
         raise NstjaxError(
-            f"a time limit is for methods that optimise; {method.name} paints at once"
+            f"a time limit is for methods that optimise; {method.name} paints in a "
+            "single pass"
         )
     if time_limit is not None and not number("the time limit", time_limit) > 0:
         raise NstjaxError(f"the time limit must be above 0 seconds, not {time_limit}")
@@ -86,8 +87,9 @@ def make_plan(
         for style in chosen:
             if isinstance(style, SavedStyle) and options.get(scale, usual) != usual:
                 raise NstjaxError(
-                    f"the saved style {style.name} has the strokes that it was saved "
-                    f"with; give its picture, or leave out --{scale.replace('_', '-')}"
+                    f"the saved style {style.name} keeps the strokes that it was "
+                    "saved with; give its picture, or leave out "
+                    f"--{scale.replace('_', '-')}"
                 )
     if options["preserve_color"] == "histogram":
         chosen = tuple(recolour(style, image) for style in chosen)
@@ -120,7 +122,7 @@ def _read_masks(
     if len(masks) != 1 or not is_depth_mask(masks[0]):
         return [read_mask(mask) for mask in masks]
     if not method_of(options).takes_masks:
-        # `prepare` says so.
+        # `prepare` raises the error.
         return []
     return [near_mask(content, depth=load_depth(options.get("depth_model", "slim")))]
 
@@ -128,7 +130,7 @@ def _read_masks(
 def read_styles(
     styles: Sequence[Style], *, networks: Any, options: Mapping[str, Any]
 ) -> tuple[np.ndarray | SavedStyle, ...]:
-    """Reads what `make_plan` would, for many plans of the same styles.
+    """Reads styles once, for many calls of `make_plan`.
 
     Args:
         styles: see `nstjax.api.stylize`.
@@ -136,7 +138,7 @@ def read_styles(
         options: from `nstjax.methods.options.method_options`.
 
     Raises:
-        NstjaxError: for a file that cannot be used.
+        NstjaxError: if a file cannot be used.
     """
     return tuple(_read_style(style, networks, options) for style in styles)
 
@@ -152,10 +154,10 @@ def _read_style(
 
 
 def check_blend(weights: Any, *, styles: int) -> tuple[float, ...]:
-    """Weights of so many styles to blend.
+    """Checks the weights for a number of styles to blend.
 
     Raises:
-        NstjaxError: if they are no such weights.
+        NstjaxError: if they are not valid weights.
     """
     blend = shares("the weights to blend", weights)
     if len(blend) != styles:
@@ -169,7 +171,7 @@ def load_networks(options: Mapping[str, Any]) -> Any:
     """Loads the networks that a method's options name.
 
     Raises:
-        NstjaxError: if there are no such networks, or they do not fit.
+        NstjaxError: if a network does not exist or does not fit.
     """
     return method_of(options).load(options)
 
@@ -182,7 +184,7 @@ def run(
     checkpoint: Checkpoint | None = None,
     on_tile: OnTile | None = None,
 ) -> Outcome:
-    """Makes a planned picture, see `nstjax.methods.base.Method.paint`."""
+    """Paints a planned picture, see `nstjax.methods.base.Method.paint`."""
     return plan.method.paint(
         plan,
         on_progress=on_progress,
@@ -193,23 +195,23 @@ def run(
 
 
 def finish(plan: Plan, image: np.ndarray) -> np.ndarray:
-    """Brings a picture [H, W, 3] to the size and the colours asked for.
+    """Applies the requested size and colours to a picture [H, W, 3].
 
-    The result is an array of its own, which can be written to.
+    The result is a new, writable array.
     """
     image = resize_image(image, plan.output_size)
     if plan.options["preserve_color"] == "luminance":
         content = resize_image(plan.content, plan.output_size)
         image = with_colours_of(content, image)
-    # What a program gave is jax's own, and cannot.
+    # Arrays from compiled programs belong to jax and are read-only.
     return np.require(image, requirements=["C", "O", "W"])
 
 
 def with_opacity(plan: Plan, image: np.ndarray, path: str | os.PathLike) -> np.ndarray:
     """A finished picture [H, W, 3], or [H, W, 4] with the content's opacity.
 
-    That is added where not all is opaque and the file that is to be written can hold
-    it.
+    The opacity is added if the content is not fully opaque and the format of the output
+    can store it.
     """
     if plan.alpha is None or not holds_alpha(path):
         return image
@@ -218,9 +220,9 @@ def with_opacity(plan: Plan, image: np.ndarray, path: str | os.PathLike) -> np.n
 
 
 def can_share(plan: Plan) -> bool:
-    """Whether the picture can be made together with others by `run_batch`.
+    """Whether the picture can be painted together with others by `run_batch`.
 
-    It must be painted whole, and the styles nobody's own.
+    It must be painted without tiles, and its styles must not depend on the content.
     """
     return (
         plan.method.paints_batches
@@ -233,7 +235,7 @@ def can_share(plan: Plan) -> bool:
 
 
 def can_keep_styles(plan: Plan) -> bool:
-    """Whether what is encoded of the styles serves other contents, too."""
+    """Whether the encoded styles can be reused for other contents."""
     return (
         plan.method.saves_styles
         and plan.options["preserve_color"] != "histogram"
@@ -242,13 +244,13 @@ def can_keep_styles(plan: Plan) -> bool:
 
 
 def style_side(plan: Plan) -> int:
-    """The shorter side at which a method of one pass encodes the plan's styles."""
+    """The shorter side at which a feed-forward method encodes the plan's styles."""
     scales = plan.options["style_scale"], plan.options["stroke_scale"]
     return saved_styles.style_side(plan.working_size, *scales)
 
 
 def encode_styles(plan: Plan) -> tuple[SavedStyle, ...]:
-    """What AdaIN needs of a plan's styles, for all plans of their `style_side`."""
+    """Encodes a plan's styles for AdaIN, for all plans with the same `style_side`."""
     return tuple(
         saved_styles.make_style(
             style,
@@ -262,14 +264,14 @@ def encode_styles(plan: Plan) -> tuple[SavedStyle, ...]:
 
 
 def program_shape(plan: Plan) -> tuple[int, int]:
-    """Pictures of one such shape are painted by one program, where they can share."""
+    """The shape of the program that paints a plan; it is the same within a batch."""
     if not can_share(plan):
         return plan.working_size
     return one_pass.canvas_of(plan.working_size, networks=plan.networks)
 
 
 def prepare_programs(plan: Plan) -> None:
-    """Compiles what painting a plan alone needs, where that can be done before."""
+    """Compiles the programs for painting a single plan, if possible in advance."""
     if can_share(plan):
         one_pass.prepare_programs(
             plan.working_size,
@@ -279,11 +281,11 @@ def prepare_programs(plan: Plan) -> None:
 
 
 def run_batch(plans: Sequence[Plan]) -> list[Outcome]:
-    """Makes planned pictures together, shared out over all devices.
+    """Paints planned pictures together, distributed over all devices.
 
     Args:
-        plans: of one `program_shape`, which `can_share`, and which agree in all
-            that is not the content's.
+        plans: plans with the same `program_shape` for which `can_share` holds, and
+            which differ only in their contents.
     """
     first = plans[0]
     images = one_pass.transfer_batch(

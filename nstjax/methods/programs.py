@@ -1,6 +1,6 @@
-"""Compiled programs of methods of one pass, each for pictures in a canvas.
+"""Compiled programs of feed-forward methods, each for pictures in a canvas.
 
-They encode, decode or paint one picture, and outlive the process.
+They encode, decode or paint one picture, and are cached on disk.
 """
 
 import contextlib
@@ -23,7 +23,7 @@ from nstjax.weights.store.programs import CachedJit
 
 
 class CanvasPrograms:
-    """Two programs, which encode and paint pictures within arrays of one shape."""
+    """The two programs that encode and paint pictures in arrays of a given shape."""
 
     def __init__(
         self, size: tuple[int, int], weights: tuple[float, ...], *, networks: Networks
@@ -34,22 +34,22 @@ class CanvasPrograms:
         self._size, self._least = size, least_canvas(size, multiple)
         most = self._functions.thrift.most_pixels(size, self._least)
         chosen, key = self._functions.chosen, (size, weights, most)
-        if key not in chosen:  # to ask for all that are ready takes a while
+        if key not in chosen:  # checking for all ready programs takes a while
             chosen[key] = choose_canvas(size, multiple, self._is_ready, most=most)
         self._shape = chosen[key]
 
     def _is_ready(self, shape: tuple[int, int]) -> bool:
-        # Hundreds of shapes are asked for, of which most have neither.
+        # Hundreds of shapes are checked, and most have neither program.
         return self._functions.encode_measured.is_ready(
             *self._encoding(shape)
         ) and self._functions.paint.is_ready(*self._painting(shape))
 
     def _encoding(self, shape: tuple[int, int]) -> tuple:
-        """The shapes of what the program that encodes is called with."""
+        """The shapes of the encoding program's arguments."""
         return self._networks.params, _array(1, *shape, 3), _size()
 
     def _painting(self, shape: tuple[int, int]) -> tuple:
-        """The same of the one that paints."""
+        """The shapes of the painting program's arguments."""
         params, spec = self._networks.params, self._networks.spec
         features = tuple(
             _array(1, *(side // stride for side in shape), spec.widths[level])
@@ -65,7 +65,7 @@ class CanvasPrograms:
 
     @contextlib.contextmanager
     def compiling(self) -> Iterator[None]:
-        """Prepares both programs side by side, and meanwhile does what is within."""
+        """Prepares both programs in parallel while the ``with`` block runs."""
         with ThreadPoolExecutor(2) as pool:
             both = (
                 self._functions.paint.prepare(pool, *self._painting(self._shape)),
@@ -80,7 +80,7 @@ class CanvasPrograms:
     def paint(
         self, content: np.ndarray, styles: Sequence[LevelStatistics], alpha: float
     ) -> np.ndarray:
-        """A picture [H, W, 3] in [0, 1] of a content of the same shape."""
+        """Paints a content; returns a picture [H, W, 3] in [0, 1]."""
         params, spec = self._networks.params, self._networks.spec
         beyond = math.prod(self._shape) - math.prod(self._size)
         self._functions.thrift.spend(beyond, self._least)
@@ -103,7 +103,7 @@ class CanvasPrograms:
 def encode(
     image: np.ndarray, networks: Networks, canvas: tuple[int, int] | None = None
 ) -> tuple[tuple[jax.Array, ...], tuple[jax.Array, ...]]:
-    """Features of a picture [H, W, 3] in a canvas, by level, and its statistics."""
+    """The features of a picture [H, W, 3] in a canvas, by level, and its statistics."""
     spec, function = networks.spec, programs_of(networks.spec).encode_measured
     if canvas is None:
         canvas, _ = encoding_canvas(image.shape[:2], networks)
@@ -114,7 +114,7 @@ def encode(
 def encoding_canvas(
     size: tuple[int, int], networks: Networks
 ) -> tuple[tuple[int, int], bool]:
-    """The canvas that a picture of a size is encoded in, and if it has its program."""
+    """The canvas for encoding a picture of a size, and whether its program is ready."""
     functions = programs_of(networks.spec)
 
     def is_ready(canvas: tuple[int, int]) -> bool:
@@ -126,13 +126,13 @@ def encoding_canvas(
     if key not in functions.chosen:
         canvas = choose_canvas(size, networks.spec.multiple, is_ready)
         if not is_ready(canvas):
-            return canvas, False  # what is ready may be another, later
+            return canvas, False  # another one may be ready later
         functions.chosen[key] = canvas
     return functions.chosen[key], True
 
 
 def features_of(image: np.ndarray, networks: Networks) -> Features:
-    """Features of a picture [H, W, 3] by level, cut to what is the picture's."""
+    """Features of a picture [H, W, 3] by level, cropped to the picture."""
     spec = networks.spec
     found, _ = encode(image, networks)
     rows, columns = (
@@ -142,11 +142,11 @@ def features_of(image: np.ndarray, networks: Networks) -> Features:
         level: np.asarray(value)[:, : rows // stride, : columns // stride]
         for (level, stride), value in zip(spec.strides.items(), found, strict=True)
     }
-    return on_host  # type: ignore[return-value]  # compiled programs take them alike
+    return on_host  # type: ignore[return-value]  # compiled programs accept both
 
 
 def decode(features: Features, size: tuple[int, int], networks: Networks) -> np.ndarray:
-    """The picture of a size, [H, W, 3], of features [1, h, w, C] of one level."""
+    """Decodes features [1, h, w, C] of one level to a picture [H, W, 3]."""
     spec, function = networks.spec, programs_of(networks.spec).decode
     ((_, value),) = features.items()
 
@@ -162,7 +162,7 @@ def decode(features: Features, size: tuple[int, int], networks: Networks) -> np.
 
 
 def by_level(numbers: Sequence[Any], spec: OnePassSpec) -> LevelStatistics:
-    """Statistics of a mean and a deviation of one level after another."""
+    """Groups a flat list of means and deviations into statistics by level."""
     pairs = zip(numbers[::2], numbers[1::2], strict=True)
     return {
         level: Statistics(*pair)
@@ -179,15 +179,15 @@ def _size() -> jax.ShapeDtypeStruct:
 
 
 class Programs(NamedTuple):
-    """What single pictures are painted by; the programs outlive the process.
+    """The programs for single pictures, which are cached on disk.
 
     Attributes:
-        encode_measured: features by level, then mean and deviation of one level after
-            another, of a picture in a canvas.
-        decode: a picture of features of one level.
-        paint: a picture of what `encode_measured` gave, and of styles' statistics.
-        thrift: says when a canvas of its own is worth it.
-        chosen: the canvases that were chosen, by what for.
+        encode_measured: maps a picture in a canvas to features by level, followed by
+            the mean and deviation of each level.
+        decode: maps features of one level to a picture.
+        paint: maps the output of `encode_measured` and styles' statistics to a picture.
+        thrift: decides when another canvas is worth compiling.
+        chosen: the canvases chosen so far, by purpose.
     """
 
     encode_measured: CachedJit
@@ -199,11 +199,11 @@ class Programs(NamedTuple):
 
 @functools.lru_cache(maxsize=8)
 def programs_of(spec: OnePassSpec) -> Programs:
-    """The programs of networks, the same object every time."""
+    """The programs for networks of a spec, cached."""
 
-    # Two programs, of which contents and styles share the first, and which compile
-    # side by side. Flat, as programs are kept: features by level, and then mean and
-    # deviation of one level after another.
+    # Two programs, which compile in parallel; contents and styles share the first.
+    # Results are flat, as cached programs require: features by level, then the mean and
+    # deviation of each level.
     def encode_measured(params, image, size):
         features = feedforward.encode(params, image, spec=spec, size=size)
         (own,) = feedforward.content_statistics(features, spec=spec, size=size)

@@ -1,8 +1,7 @@
-"""The networks of methods of one pass: how they encode, decode, and reach.
+"""The networks of feed-forward methods: encoding, decoding and receptive fields.
 
-Each spec has the same properties and functions, so that the rest of the methods asks
-none of them what it is. Features are named by their level, such as "relu4_1", and so
-are statistics of them.
+All specs have the same interface, so other modules need not distinguish them. Features
+and their statistics are keyed by level, such as "relu4_1".
 """
 
 import dataclasses
@@ -25,13 +24,13 @@ LevelStatistics = Mapping[str, Statistics]
 
 
 class Convolution(NamedTuple):
-    """A 3x3 convolution of a network, for what it costs and its receptive field.
+    """A 3x3 convolution of a network, for computing costs and receptive fields.
 
     Attributes:
-        before, after: its channels.
-        stride: pixels of a side that one position of its output stands for.
-        doubles: whether it works on a doubled input.
-        beside: channels of other arrays of its output's size that are alive.
+        before, after: its input and output channels.
+        stride: the side, in pixels, that one position of its output covers.
+        doubles: whether its input is upsampled first.
+        beside: channels of other arrays of its output's size that are alive then.
     """
 
     before: int
@@ -43,13 +42,13 @@ class Convolution(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class TransferSpec:
-    """A VGG-19 and a decoder of one of its activations.
+    """A VGG-19 and a decoder for one of its activations.
 
     Attributes:
         encoder, decoder: their specs.
         eps: added to variances.
         ddof: 1 for torch's unbiased variance.
-        compute_dtype: what convolutions compute in, one of
+        compute_dtype: the dtype of the convolutions, one of
             `nstjax.precision.COMPUTE_DTYPES`; the rest is float32.
 
     Raises:
@@ -74,12 +73,12 @@ class TransferSpec:
 
     @property
     def multiple(self) -> int:
-        """Pixels of a side that one position of the coarsest features stands for."""
+        """The side, in pixels, that one position of the coarsest features covers."""
         return 2 ** len(self.decoder.upsample_before)
 
     @property
     def strides(self) -> dict[str, int]:
-        """The same of the features of every level, finest first."""
+        """The same for the features of every level, finest first."""
         return {self.decoder.layer: self.multiple}
 
     @property
@@ -89,7 +88,7 @@ class TransferSpec:
 
     @property
     def encoder_convolutions(self) -> Iterator[Convolution]:
-        """What `encode` computes, in order."""
+        """The convolutions of `encode`, in order."""
         before, stride, previous_block = 3, 1, "1"
         widths = self.encoder.widths[: len(self.decoder.convolutions)]
         for name, width in zip(self.encoder.convolutions, widths, strict=False):
@@ -100,7 +99,7 @@ class TransferSpec:
 
     @property
     def decoder_convolutions(self) -> Iterator[Convolution]:
-        """What `decode` computes, in order."""
+        """The convolutions of `decode`, in order."""
         before, stride = self.decoder.input_width, self.multiple
         for name, width in zip(
             self.decoder.convolutions, self.decoder.widths, strict=True
@@ -118,8 +117,8 @@ class TransferSpec:
         Args:
             params: the networks' weights.
             image: [B, H, W, 3].
-            size: [B, 2] int32, the (height, width) of pictures that take up the upper
-                left part of `image` only, multiples of `multiple`, too; or None.
+            size: [B, 2] int32, the (height, width) of pictures that fill only the upper
+                left part of `image`, also multiples of `multiple`; or None.
         """
         return vgg.features(
             params["encoder"],
@@ -138,8 +137,8 @@ class TransferSpec:
         weights: Sequence[Array] | None,
         size: Array | None = None,
     ) -> Array:
-        """Pictures, not clipped, of features with `styles` where `weights` say so."""
-        del styles, weights  # all that this decoder is told is in the features
+        """Decodes features, with `styles` weighted by `weights`, without clipping."""
+        del styles, weights  # this decoder uses only the features
         return decoders.decode(
             params["decoder"],
             features[self.decoder.layer],
@@ -192,11 +191,11 @@ class PainterTransferSpec:
         """See `TransferSpec`."""
         for name, (before, after) in self.painter.decoder_convolutions.items():
             if name.endswith("_skip"):
-                continue  # beside the convolution that it is added to
+                continue  # computed together with the convolution that it is added to
             level = "half" if name == "pixels" else name.split("_")[0]
             stride = self.strides[level]
             if name == f"{level}_0" and stride < self.multiple:
-                # The encoder's features, what is made of them, and the sum.
+                # The encoder's features, their convolution, and the sum.
                 beside = self.painter.level_widths[level] + 2 * after
                 yield Convolution(before, after, stride, True, beside)
             else:

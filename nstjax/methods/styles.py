@@ -1,4 +1,4 @@
-"""What methods of one pass take of a style: measured, kept and read again."""
+"""Styles for feed-forward methods: measuring, saving and loading them."""
 
 import itertools
 import math
@@ -29,25 +29,25 @@ from nstjax.ops.stats import Statistics
 from nstjax.weights.store.statistics import recalled
 
 STYLE_SUFFIX = ".style"
-# A style's shorter side is that of the content, but no longer than this:
-# decoders have seen strokes of this scale.
+# A style's shorter side is that of the content, but at most this: decoders were trained
+# with strokes of this scale.
 _STYLE_SIDE = 512
-# The most windows of a content's canvas that a style is measured in.
+# The most windows of a content's canvas in which a style is measured.
 _MOST_WINDOWS = 3
 NO_SAVED_STYLES = (
-    "Style-Swap needs a style's picture, of which a saved style has statistics only; "
+    "Style-Swap needs a style's picture, but a saved style holds statistics only; "
     "give the picture"
 )
-_MAKING = "--save-style and nstjax.Painter.save_style make one of a picture"
+_MAKING = "make one from a picture with --save-style or nstjax.Painter.save_style"
 
 
 class SavedStyle(NamedTuple):
     """A style without its picture.
 
     Attributes:
-        statistics: what AdaIN takes of it, by level.
-        encoder: SHA-256 of the encoder they were computed by.
-        name: of the picture, for people.
+        statistics: the style's statistics for AdaIN, by level.
+        encoder: the SHA-256 of the encoder that computed them.
+        name: the picture's name, for display.
     """
 
     statistics: LevelStatistics
@@ -58,11 +58,11 @@ class SavedStyle(NamedTuple):
 def style_side(
     size: Sequence[int], style_scale: float, stroke_scale: float | None = None
 ) -> int:
-    """The shorter side at which styles are seen for a content of a size."""
+    """The shorter side to scale styles to, for a content of a given size."""
     if stroke_scale is not None:
         return max(LEAST_SIDE, round(STROKE_SIDE * min(stroke_scale, 1)))
     side = min(*size, _STYLE_SIDE) * style_scale
-    # Contents of nearly one size share a style's statistics.
+    # Contents of similar size share a style's statistics.
     step = 32 if side >= 256 else 8
     return max(LEAST_SIDE, step * round(side / step))
 
@@ -70,7 +70,7 @@ def style_side(
 def all_statistics(
     styles: Sequence[np.ndarray | SavedStyle], **how: Any
 ) -> list[LevelStatistics]:
-    """The statistics of saved styles, and of pictures by `encode_style`."""
+    """The statistics of saved styles, or of pictures encoded with `encode_style`."""
     return [
         style.statistics
         if isinstance(style, SavedStyle)
@@ -86,15 +86,15 @@ def encode_style(
     short_side: int = _STYLE_SIDE,
     content: tuple[int, int] | None = None,
 ) -> LevelStatistics:
-    """A style picture's statistics by level, seen at a size.
+    """A style picture's statistics by level, at a given size.
 
     Args:
         style: picture [H, W, 3], RGB in [0, 1].
         networks: from `load_networks`.
-        short_side: what its shorter side is scaled to.
-        content: the (height, width) of a content to paint it on. Where there is a
-            program that encodes that, and none for the style, the style is measured
-            in windows rather than that another is compiled.
+        short_side: the shorter side that it is scaled to.
+        content: the (height, width) of the content. If there is a program that encodes
+            the content, but none for the style, the style is measured in windows
+            instead of compiling another program.
     """
     image = scaled(style, short_side)
 
@@ -115,7 +115,7 @@ def encode_style(
 def _statistics_in_windows(
     image: np.ndarray, content: tuple[int, int], networks: Networks
 ) -> LevelStatistics | None:
-    """What `encode_style` finds, or None where windows would gain nothing."""
+    """The result of `encode_style`, or None if windows have no advantage."""
     spec, thrift = networks.spec, programs_of(networks.spec).thrift
     canvas, is_ready = encoding_canvas(image.shape[:2], networks)
     key = ("style", canvas)
@@ -156,9 +156,9 @@ def make_style(
     short_side: int | None = None,
     content: tuple[int, int] | None = None,
 ) -> SavedStyle:
-    """What is saved of a style picture [H, W, 3], by default of its largest size.
+    """Makes a saved style from a picture [H, W, 3], by default at its largest size.
 
-    `content` is that of `encode_style`.
+    See `encode_style` for `content`.
     """
     if networks.transform == "style_swap":
         raise NstjaxError(NO_SAVED_STYLES)
@@ -172,42 +172,42 @@ def make_style(
 
 
 def names_saved_style(path: str | os.PathLike) -> bool:
-    """Whether a file's name is that of a saved style."""
+    """Whether a file's name is a saved style's."""
     return os.path.splitext(path)[1].lower() == STYLE_SUFFIX
 
 
 def check_saving(path: Path, stroke_scale: float | None) -> None:
-    """Checks, before a style is seen, that it can be kept.
+    """Checks, before a style is encoded, that it can be saved.
 
     Raises:
-        NstjaxError: for another name than a saved style's, or strokes that no style
-            has.
+        NstjaxError: if the name is not a saved style's, or styles cannot be saved at
+            this stroke scale.
     """
     if (stroke_scale or 0) > 1:
         raise NstjaxError(
-            "a saved style keeps no strokes of a stroke_scale above 1, which are "
-            "painted in two passes; leave out one of both"
+            "a style cannot be saved with a stroke_scale above 1, which is painted in "
+            "two passes; leave out one of the two"
         )
     if not names_saved_style(path):
         raise NstjaxError(f"a saved style's name ends in {STYLE_SUFFIX}, not {path}")
 
 
 def save_style(path: str | Path, style: SavedStyle, *, overwrite: bool = False) -> None:
-    """Writes a style to a file that can be painted with again.
+    """Writes a style to a file for later use.
 
     Args:
-        path: the file, which ends in ".style" by custom.
+        path: the file, which by convention ends in ".style".
         style: from `make_style`.
         overwrite: whether an existing file may be replaced.
 
     Raises:
-        NstjaxError: if it is no saved style, cannot be written, or exists and may not
-            be replaced.
+        NstjaxError: if `style` is not a saved style, or the file cannot be written or
+            exists and may not be replaced.
     """
     if not isinstance(style, SavedStyle):
         raise NstjaxError(
-            "save_style writes what make_style gives to a file: save_style(path, "
-            f"style), where the style is no {type(style).__name__}"
+            "save_style(path, style) writes a style that make_style made, not a "
+            f"{type(style).__name__}"
         )
     params = {
         level: {"mean": np.asarray(value.mean), "std": np.asarray(value.std)}
@@ -229,13 +229,14 @@ def load_style(path: str | Path, *, networks: Networks) -> SavedStyle:
 
     Args:
         path: the file.
-        networks: those it is to be painted with, from `load_networks`.
+        networks: the networks to paint with, from `load_networks`.
 
     Returns:
-        The style, which can be given to `nstjax.stylize` in place of a picture.
+        The style, which can be passed to `nstjax.stylize` instead of a picture.
 
     Raises:
-        NstjaxError: if it is no style, or one of another encoder.
+        NstjaxError: if the file is not a saved style, or was saved with another
+            encoder.
     """
     if not os.path.isfile(path):
         raise NstjaxError(f"there is no saved style {path}; check its name")
@@ -243,7 +244,7 @@ def load_style(path: str | Path, *, networks: Networks) -> SavedStyle:
         params, metadata = load_weights(path)
     except NoWeightsError as error:
         kind = name_kind_of(path)
-        what = f"{kind}, not a saved style" if kind else "no saved style, or damaged"
+        what = f"{kind}, not a saved style" if kind else "not a saved style, or damaged"
         raise NstjaxError(f"{path} is {what}; {_MAKING}") from error
     if metadata.kind != "style":
         raise NstjaxError(

@@ -1,4 +1,4 @@
-"""Every method by name. A new one is a file of its own and a line here."""
+"""All methods by name. To add one, write a file of its own and a line here."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -25,11 +25,11 @@ METHODS: dict[str, Method] = {
 
 
 def method_of(options: Mapping[str, Any]) -> Method:
-    """The method whose options these are; a config may have a name of its own."""
+    """The method that these options belong to; a config may have its own name."""
     name = options["method"]
     return METHODS.get(name) or OptimizationMethod(name)
 
 
 def one_pass_names() -> str:
-    """The methods that paint in one pass, for sentences."""
+    """The names of the feed-forward methods, for messages."""
     return ", ".join(name for name, method in METHODS.items() if method.in_one_pass)

@@ -1,6 +1,6 @@
-"""Checks of single values that users give, in one sentence each.
+"""Checks of single values from users, with one-sentence errors.
 
-NumPy's numbers are numbers, too; what comes out are Python's own.
+NumPy's numbers are accepted, too, and converted to Python's.
 """
 
 import math
@@ -16,7 +16,7 @@ def whole_number(name: str, value: Any) -> int:
     """The value as an int.
 
     Raises:
-        NstjaxError: if it is no whole number; `name` says what it is.
+        NstjaxError: if it is not a whole number; `name` names it in the message.
     """
     if isinstance(value, bool) or not isinstance(value, numbers.Integral):
         raise NstjaxError(f"{name} must be a whole number, not {value!r}")
@@ -27,7 +27,7 @@ def number(name: str, value: Any) -> float:
     """The value as a float, which may be infinite or NaN.
 
     Raises:
-        NstjaxError: if it is no number; `name` says what it is.
+        NstjaxError: if it is not a number; `name` names it in the message.
     """
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
         raise NstjaxError(f"{name} must be a number, not {value!r}")
@@ -35,10 +35,10 @@ def number(name: str, value: Any) -> float:
 
 
 def shares(name: str, values: Any) -> tuple[float, ...]:
-    """Weights of what is mixed, some of which are above 0 and none below.
+    """Mixing weights, of which none is below 0 and at least one above.
 
     Raises:
-        NstjaxError: if they are no such numbers; `name` says what they are.
+        NstjaxError: if they are not such numbers; `name` names them in the message.
     """
     found = tuple(number(f"each of {name}", value) for value in _parts(name, values))
     if not all(0 <= value < math.inf for value in found) or not any(found):
@@ -50,7 +50,7 @@ def shares(name: str, values: Any) -> tuple[float, ...]:
 
 
 def like(name: str, value: Any, default: Any) -> Any:
-    """An option's value, of the kind that its default is.
+    """An option's value, checked to be of the same kind as its default.
 
     Raises:
         NstjaxError: if it is of another kind.
@@ -86,7 +86,7 @@ def _numbers(name: str, value: Any) -> tuple[Any, ...]:
 
 
 def _parts(name: str, value: Any) -> Sequence[Any]:
-    """Those of a sequence or an array."""
+    """The elements of a sequence or an array."""
     if isinstance(value, Sequence) and not isinstance(value, str):
         return value
     if not hasattr(value, "tolist") or not getattr(value, "ndim", 0):

@@ -1,10 +1,10 @@
-"""The one decoder: from a VGG activation back to a picture.
+"""The decoder: from a VGG activation back to a picture.
 
-A mirrored VGG: its convolutions bear the encoder's names in reverse order,
+A mirrored VGG: its convolutions have the encoder's names in reverse order,
 ``conv4_1, conv3_4, ..., conv1_1``, each with reflect padding and a ReLU, with
 nearest x2 upsampling where the encoder pools. The published decoders (AdaIN's,
 Style-Swap's, the invertors of universal style transfer, distilled slim ones)
-differ in data only, which is a `DecoderSpec` and is stored with the weights.
+differ only in their `DecoderSpec`, which is stored with the weights.
 
 References:
     Huang & Belongie, 2017, https://arxiv.org/abs/1703.06868.
@@ -38,9 +38,9 @@ class DecoderSpec:
         layer: the activation it starts from, such as "relu4_1".
         input_width: channels of that activation.
         widths: output channels of each of `convolutions`; the last is 3.
-        upsample_before: the convolutions that work on a doubled picture. One
-            for every pooling between the picture and `layer`, so that the
-            output has the picture's size (a multiple of 2 ** poolings).
+        upsample_before: the convolutions before which the features are upsampled: one
+            for every pooling between the picture and `layer`, so that the output has
+            the picture's size (a multiple of 2 ** poolings).
         last_linear: whether the last convolution has no ReLU.
         output_map: which pixels the last layer emits: "unit" for RGB in
             [0, 1], "imagenet" for pixels normalised by ImageNet's mean and
@@ -181,17 +181,16 @@ def decode(
     Args:
         params: ``{"conv4_1": {"kernel": [3, 3, 512, 256], "bias": [256]}, ...}``.
         features: the activation of `spec.layer`, of shape [B, H, W, C].
-        spec: what `params` belong to.
-        compute_dtype: what convolutions compute in, one of
+        spec: the spec of `params`.
+        compute_dtype: the dtype of the convolutions, one of
             `nstjax.precision.COMPUTE_DTYPES`; by default the features' dtype.
-        size: [B, 2] int32, the (height, width) of activations that take up the upper
-            left part of `features` only; by default all of it.
+        size: [B, 2] int32, the (height, width) of activations that fill only the upper
+            left part of `features`; by default they fill it.
 
     Returns:
-        Pictures of shape [B, H * 2**p, W * 2**p, 3] and the features' dtype, p
-        being the number of upsamplings; RGB, nominally in [0, 1] and not
-        clipped. An encoder that rounds odd sizes up makes them a little larger
-        than the original.
+        Pictures of shape [B, H * 2**p, W * 2**p, 3] with the features' dtype, p being
+        the number of upsamplings; RGB, nominally in [0, 1], not clipped. They are
+        slightly larger than the original if the encoder rounds odd sizes up.
 
     Raises:
         NstjaxError: if `features` is too small for reflect padding, or of integers.
@@ -240,7 +239,7 @@ def _check_layer(layer: str, blocks: tuple[int, ...]) -> None:
 
 
 def _module(spec: DecoderSpec):
-    # Imported here: Flax takes a tenth of a second, which runs by kept programs save.
+    # Imported here: Flax takes a tenth of a second, which cached programs save.
     from nstjax.models.modules.decoders import Decoder
 
     return Decoder(spec)

@@ -1,4 +1,4 @@
-"""Depth networks by their spec: monodepth2's shape, or FastDepth."""
+"""Depth networks of either kind, monodepth2's or FastDepth, chosen by their spec."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -18,11 +18,12 @@ def disparity(params: Params, image: Array, *, spec: DepthSpec) -> Array:
             `nstjax.models.fast_depth.forward`.
         image: pictures of shape [B, H, W, 3], RGB in [0, 1]; values outside are
             allowed.
-        spec: what `params` belong to.
+        spec: the spec of `params`.
 
     Returns:
-        Maps of shape [B, H, W, 1], large for what is near: in (0, 1) and known up to a
-        factor by monodepth2's shape, per metre and at most 10 by FastDepth.
+        Maps of shape [B, H, W, 1], larger where the scene is nearer: in (0, 1) and
+        known up to a factor from monodepth2's network, per metre and at most 10 from
+        FastDepth.
 
     Raises:
         NstjaxError: for a picture of integers.
@@ -40,7 +41,7 @@ def spec_from_dict(data: Mapping[str, Any]) -> DepthSpec:
     """Reads what either spec's ``to_dict`` wrote.
 
     Raises:
-        NstjaxError: if it is neither.
+        NstjaxError: if the data are neither.
     """
     if fast_depth.described_by(data):
         return fast_depth.FastDepthSpec.from_dict(data)

@@ -1,7 +1,7 @@
 """FastDepth: depth in metres from one picture, a MobileNet with a light decoder.
 
 It teaches the bundled depth network, judges depth in benchmarks, and can take that
-network's place. Its weights are a publisher's, pruned to widths that follow no rule.
+network's place. Its weights are the publisher's, pruned to irregular widths.
 
 References:
     Wofk et al., 2019, https://arxiv.org/abs/1903.03273, and its code,
@@ -24,14 +24,14 @@ from nstjax.types import Array, Params
 
 # The side of the square that every picture is resized to.
 SIZE = 224
-# Metres; smaller depths are taken for this: the last layer is a ReLU, which gives 0
-# now and then.
+# In metres. Smaller depths are raised to this, since the last layer is a ReLU, which
+# sometimes gives 0.
 LEAST_DEPTH = 0.1
 ENCODER_BLOCKS = tuple(f"block{number}" for number in range(1, 14))
 DECODER_BLOCKS = tuple(f"block{number}" for number in range(1, 6))
 
 _HALVING = ("block2", "block4", "block6", "block12")
-# Encoder blocks whose output is added in the decoder, by the block it follows.
+# Encoder blocks whose output is added in the decoder, by the decoder block before.
 _SKIPS = {"block2": "block5", "block3": "block3", "block4": "block1"}
 # The last encoder block of each size, 1/2 to 1/32 of the picture's sides.
 _STAGES = ("block1", "block3", "block5", "block11", "block13")
@@ -42,9 +42,9 @@ class FastDepthSpec:
     """The channels of a FastDepth.
 
     Attributes:
-        stem_width: of the first convolution.
-        encoder_widths: that each of the encoder's 13 blocks gives.
-        decoder_widths: that each of the decoder's 5 blocks gives.
+        stem_width: output channels of the first convolution.
+        encoder_widths: output channels of each of the encoder's 13 blocks.
+        decoder_widths: output channels of each of the decoder's 5 blocks.
     """
 
     stem_width: int
@@ -90,8 +90,8 @@ class DepthOutputs(NamedTuple):
         depth: in metres, at half the sides; the network itself ends by doubling
             each of its pixels.
         encoder: features at 1/2, 1/4, 1/8, 1/16 and 1/32 of the sides.
-        decoder: what its blocks give by level, before their pixels are doubled and
-            skips added; level i is at 1/2^i.
+        decoder: the decoder blocks' outputs by level, before upsampling and added
+            skips; level i is at 1/2^i.
     """
 
     depth: Array
@@ -100,7 +100,7 @@ class DepthOutputs(NamedTuple):
 
 
 def forward(params: Params, image: Array) -> DepthOutputs:
-    """Looks at pictures of any size, whatever their aspect ratio.
+    """Applies the network to pictures of any size and aspect ratio.
 
     Args:
         params: ``{"stem": {"kernel": [3, 3, 3, C], "bias": [C]}, "encoder":
@@ -124,12 +124,12 @@ def forward(params: Params, image: Array) -> DepthOutputs:
 
 
 class Activations(NamedTuple):
-    """What the network's layers give.
+    """The outputs of the network's layers.
 
     Attributes:
-        encoder: for each of `ENCODER_BLOCKS`, in order, what its 3x3 and its 1x1
-            convolution give, before the ReLU behind each.
-        decoder: the same for each of `DECODER_BLOCKS`, its 5x5 and its 1x1 one.
+        encoder: for each of `ENCODER_BLOCKS`, in order, the outputs of its 3x3 and its
+            1x1 convolution, before their ReLUs.
+        decoder: the same for each of `DECODER_BLOCKS`, with 5x5 and 1x1 convolutions.
         depth: see `DepthOutputs`.
     """
 
@@ -139,7 +139,7 @@ class Activations(NamedTuple):
 
 
 def activations(params: Params, image: Array) -> Activations:
-    """Looks at pictures as they are.
+    """Applies the network to pictures without resizing them.
 
     Args:
         params: see `forward`.
@@ -170,7 +170,7 @@ def inputs(part: str, block: str) -> set[tuple[str, str]]:
         block: one of the part's.
 
     Returns:
-        Pairs of part and block; none for the first block, which the stem precedes.
+        Pairs of part and block; none for the first block, whose input is the stem's.
     """
     blocks = {"encoder": ENCODER_BLOCKS, "decoder": DECODER_BLOCKS}[part]
     index = blocks.index(block)
@@ -184,11 +184,11 @@ def inputs(part: str, block: str) -> set[tuple[str, str]]:
 
 
 def disparity(params: Params, image: Array, *, spec: FastDepthSpec) -> Array:
-    """One over the depth, of pictures of any size, at their size.
+    """The reciprocal of the depth, for pictures of any size, at their size.
 
     Args:
         params, image: see `forward`.
-        spec: what `params` belong to.
+        spec: the spec of `params`.
 
     Returns:
         Disparities of shape [B, H, W, 1], per metre.
@@ -232,7 +232,7 @@ def _stem(x: Array, layer: Mapping[str, Array]) -> Array:
 def _separable(
     x: Array, block: Mapping[str, Params], stride: int
 ) -> tuple[Array, Array]:
-    """What a block's two convolutions give, before the ReLU behind each."""
+    """The outputs of a block's two convolutions, before their ReLUs."""
     layer = block["depthwise"]
     filtered = depthwise_conv(x, layer["kernel"], stride=stride) + layer["bias"]
     layer = block["pointwise"]

@@ -1,8 +1,8 @@
-"""LPIPS: how different two pictures look, by a network's features.
+"""LPIPS: how different two pictures look, measured by a network's features.
 
-The features of VGG-16 or AlexNet at five layers are scaled to unit length over
-their channels; their squared differences are weighted by channel with weights that
-were fitted to people's judgements.
+The features of VGG-16 or AlexNet at five layers are normalised to unit length over
+channels; their squared differences are weighted per channel by weights that were fitted
+to human judgements.
 
 References:
     Zhang et al., 2018, https://arxiv.org/abs/1801.03924, equation 1;
@@ -48,7 +48,7 @@ class Trunk:
     """A network whose features LPIPS compares.
 
     Attributes:
-        name: for people.
+        name: for display.
         convolutions: its convolutions, in order.
         layers: the activations that are compared, and the channels of each.
     """
@@ -117,7 +117,7 @@ def trunk_features(params: Params, image: Array, *, spec: LpipsSpec) -> Features
         params: ``{"trunk": {"conv1_1": {"kernel", "bias"}, ...}, "linear": ...}``.
         image: pictures of shape [B, H, W, 3], RGB in [0, 1]; the sides must be at
             least 16 pixels for VGG-16 and 31 for AlexNet.
-        spec: what `params` belong to.
+        spec: the spec of `params`.
 
     Returns:
         Activations [B, H', W', C] by layer, shallow to deep.
@@ -150,7 +150,7 @@ def lpips(params: Params, first: Array, second: Array, *, spec: LpipsSpec) -> Ar
         params: see `trunk_features`; ``{"linear": {"relu1_2": {"weight": [64]},
             ...}}`` are the weights of the channels.
         first, second: pictures of shape [B, H, W, 3], RGB in [0, 1].
-        spec: what `params` belong to.
+        spec: the spec of `params`.
 
     Returns:
         The distances, of shape [B].

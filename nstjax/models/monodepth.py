@@ -1,11 +1,11 @@
 """monodepth2's depth network: a ResNet and a decoder with skips, of any width.
 
-The published networks (ResNet-18 and 50) and slim ones differ in data only,
-which is a `MonodepthSpec` and is stored with the weights.
+The published networks (ResNet-18 and 50) and slim ones differ only in their
+`MonodepthSpec`, which is stored with the weights.
 
-There is no batch normalisation left in it: at inference it is a factor and an
-offset for each channel, which converters fold into the convolution before it.
-That saves two passes over every activation.
+There is no batch normalisation: at inference it is a factor and an offset for each
+channel, which converters fold into the preceding convolution. That saves two passes
+over every activation.
 
 References:
     Godard et al., 2019, https://arxiv.org/abs/1806.01260, and its code,
@@ -45,27 +45,27 @@ class MonodepthSpec:
     The defaults are monodepth2's, with the ResNet-18.
 
     Attributes:
-        block: a ResNet's unit: "basic", two 3x3 convolutions, or "bottleneck",
-            a 3x3 one between two of 1x1; or a MobileNet's, "separable": a 3x3
-            convolution of each channel by itself and one of 1x1, nothing added.
-            The first of these halves the size in place of the ResNet's pooling, and
-            the decoder's convolutions are such units, too, of 5x5 and with ReLU, as
-            FastDepth's (Wofk et al., 2019, https://arxiv.org/abs/1903.03273).
+        block: a ResNet's unit: "basic", two 3x3 convolutions, or "bottleneck", a 3x3
+            convolution between two 1x1 ones; or a MobileNet's, "separable": a 3x3
+            depthwise convolution and a 1x1 one, without a shortcut. With "separable",
+            the first unit halves the size instead of the ResNet's pooling, and the
+            decoder also consists of such units, with 5x5 kernels and ReLU, as in
+            FastDepth (Wofk et al., 2019, https://arxiv.org/abs/1903.03273).
         layers: units in each of the four stages.
         stem_width: channels of the first convolution.
         widths: channels of the 3x3 convolutions of each stage; of the 1x1 ones,
             if separable.
         decoder_widths: channels at the finest scale of the disparities, then at
             each coarser one down to scale 4.
-        scales: those that the network gives disparities for; scale s has 1/2^s
-            of the input's sides.
+        scales: the scales at which the network gives disparities; scale s has 1/2^s of
+            the input's sides.
         input_size: (height, width) that pictures are resized to, whatever their
             aspect ratio, as monodepth2 does.
-        flip_tta: whether `disparity` looks at a picture's mirror image, too, and
-            takes the mean, as Godard et al. evaluate their first network (2016,
-            https://arxiv.org/abs/1609.03677, "pp"; there each side's margin is from
-            one of the two, since networks that learn from stereo pairs see an
-            occluded strip along it).
+        flip_tta: whether `disparity` averages over the picture and its mirror image, as
+            Godard et al. evaluate their first network (2016,
+            https://arxiv.org/abs/1609.03677, "pp"; there the margin at each side comes
+            from one of the two, since networks trained on stereo pairs see an occluded
+            strip there).
     """
 
     block: str = "basic"
@@ -137,7 +137,7 @@ class MonodepthSpec:
             for name, value in dataclasses.asdict(self).items()
         }
         if not self.flip_tta:
-            # So that files say the same as before there was a choice.
+            # So that files are the same as before this option existed.
             del data["flip_tta"]
         return data
 
@@ -149,7 +149,7 @@ class MonodepthSpec:
             NstjaxError: if a field is missing, unknown or out of range.
         """
         data = dict(data)
-        # As files of before 0.2 call it.
+        # The name used in files written before 0.2.
         if "mirrored" in data:
             data["flip_tta"] = data.pop("mirrored")
         names = {field.name for field in dataclasses.fields(cls)}
@@ -162,12 +162,12 @@ class MonodepthSpec:
 
 
 class DepthOutputs(NamedTuple):
-    """What the network makes of pictures, on the way and in the end.
+    """The network's outputs and intermediate features.
 
     Attributes:
         disparities: by scale, see `disparities`.
-        encoder: the encoder's features, at 1/2 to 1/32 of the picture's sides.
-        decoder: the decoder's by level; level i is at 1/2^i.
+        encoder: the encoder's features, at 1/2 to 1/32 of the picture's size.
+        decoder: the decoder's features by level; level i is at 1/2^i.
     """
 
     disparities: dict[int, Array]
@@ -178,22 +178,22 @@ class DepthOutputs(NamedTuple):
 def disparities(
     params: Params, image: Array, *, spec: MonodepthSpec
 ) -> dict[int, Array]:
-    """Disparities of pictures of a size that the network takes.
+    """Disparities of pictures whose size the network accepts.
 
     Args:
         params: ``{"encoder": {"conv1": {"kernel": [7, 7, 3, 64], "bias": [64]},
             "layer1_0": {"conv1": ...}, ...}, "decoder": {"upconv4_0": ...}}``.
         image: pictures of shape [B, H, W, 3], RGB in [0, 1]; H and W multiples
             of 32, 64 or more. Values outside [0, 1] are allowed.
-        spec: what `params` belong to.
+        spec: the spec of `params`.
 
     Returns:
-        ``{scale: [B, H / 2^scale, W / 2^scale, 1]}``, values in (0, 1), large for
-        what is near; without a unit. monodepth2 takes a disparity d for a depth of
-        1 / (0.01 + 9.99 d), in the unit of its training.
+        ``{scale: [B, H / 2^scale, W / 2^scale, 1]}``, values in (0, 1), larger where
+        the scene is nearer, without a unit. In monodepth2, a disparity d means a depth
+        of 1 / (0.01 + 9.99 d), in the unit of its training.
 
     Raises:
-        NstjaxError: for another size.
+        NstjaxError: if the network does not accept the size.
     """
     return forward(params, image, spec=spec).disparities
 
@@ -205,13 +205,13 @@ def forward(params: Params, image: Array, *, spec: MonodepthSpec) -> DepthOutput
         params, image, spec: see `disparities`.
 
     Raises:
-        NstjaxError: for sizes that do not suit, see `disparities`.
+        NstjaxError: if the network does not accept the size, see `disparities`.
     """
     return _module(spec).apply({"params": params}, _pixels(image))
 
 
 def _module(spec: MonodepthSpec):
-    # Imported here: Flax takes a tenth of a second, which runs by kept programs save.
+    # Imported here: Flax takes a tenth of a second, which cached programs save.
     from nstjax.models.modules.monodepth import Monodepth
 
     return Monodepth(spec)
@@ -227,15 +227,14 @@ def _pixels(image: Array) -> Array:
 def disparity(params: Params, image: Array, *, spec: MonodepthSpec) -> Array:
     """The finest disparity of pictures of any size, at their size.
 
-    The picture is resized to the network's size with Lanczos, as by
-    ``test_simple.py`` of monodepth2, but unrounded and differentiably; the
-    disparity is resized back bilinearly, as there. With `flip_tta` it is the mean
-    over two views.
+    The picture is resized to the network's size with Lanczos, as in ``test_simple.py``
+    of monodepth2, but without rounding and differentiably; the disparity is resized
+    back bilinearly, as there. With `flip_tta` it is the mean over two views.
 
     Args:
         params: see `disparities`.
         image: pictures of shape [B, H, W, 3], RGB in [0, 1], of any size.
-        spec: what `params` belong to.
+        spec: the spec of `params`.
 
     Returns:
         Disparities of shape [B, H, W, 1], values in (0, 1).
@@ -255,10 +254,10 @@ def disparity(params: Params, image: Array, *, spec: MonodepthSpec) -> Array:
 def init_params(key: Array, spec: MonodepthSpec) -> dict[str, Any]:
     """Random weights of the spec's shapes.
 
-    He initialisation and zero biases. Residual branches begin closed, as networks
-    without normalisation need it (Zhang et al., 2019,
-    https://arxiv.org/abs/1901.09321), and disparities 0.5 everywhere: a sigmoid that
-    begins far from there is lost to training.
+    He initialisation and zero biases. Residual branches start at zero, as networks
+    without normalisation need (Zhang et al., 2019, https://arxiv.org/abs/1901.09321),
+    and disparities at 0.5 everywhere: a sigmoid that starts far from there does not
+    train.
     """
     params = he_normal(key, param_shapes(spec))
     ends = {"basic": "conv2", "bottleneck": "conv3"}
@@ -282,7 +281,7 @@ def param_shapes(spec: MonodepthSpec) -> dict[str, Any]:
 
 
 def check_size(size: tuple[int, int]) -> None:
-    """Raises NstjaxError unless both sides suit the network."""
+    """Raises NstjaxError unless the network accepts both sides."""
     if min(size) < 2 * _MULTIPLE or any(side % _MULTIPLE for side in size):
         raise NstjaxError(
             f"a depth network takes pictures whose sides are multiples of {_MULTIPLE}, "

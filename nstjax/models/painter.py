@@ -1,15 +1,15 @@
-"""The painter: an encoder and a decoder for AdaIN at several levels, trained as one.
+"""The painter: an encoder and a decoder for multi-level AdaIN, trained together.
 
-AdaIN's own decoder must invent a picture from relu4_1 alone. The painter restyles
-features at a half, a quarter ... of the picture's sides, each by AdaIN, and decodes all
-of them. The style's means and deviations also set a scale and a shift, within bounds,
-of every channel that the decoder computes. Its encoder is no VGG: it is trained
-together with the decoder, at a fraction of a slim VGG's cost, and nothing is computed
-at the picture's full size, whose pixels are folded 2 x 2 into channels.
+AdaIN's published decoder must reconstruct a picture from relu4_1 alone. The painter
+applies AdaIN to features at 1/2, 1/4, ... of the picture's size and decodes all of
+them. The style's means and deviations also determine a bounded scale and shift for
+every channel that the decoder computes. Its encoder is not a VGG: it is trained
+together with the decoder and costs a fraction of a slim VGG. Nothing is computed at the
+picture's full size, since blocks of 2 x 2 pixels are folded into channels.
 
-The decoder normalises nothing by statistics of its own features: each pixel depends on
-a neighbourhood and on statistics of the encoder's features alone, so that tiles of a
-picture come out as the whole does.
+The decoder does not normalise by statistics of its own features: each pixel depends
+only on a neighbourhood and on statistics of the encoder's features, so painting in
+tiles gives the same result as painting the whole picture.
 
 References:
     Huang & Belongie, 2017, https://arxiv.org/abs/1703.06868 (AdaIN, at relu4_1);
@@ -36,14 +36,14 @@ from nstjax.ops.stats import Statistics
 from nstjax.precision import cast_floating
 from nstjax.types import Array, Features, Params
 
-# The levels that there may be, each of half the sides of the one before.
+# All possible levels, each with half the sides of the one before.
 LEVELS = ("half", "quarter", "eighth")
 # Added to the variances of the encoder's features, whose scale is about 1: a channel
-# that hardly fires must not be amplified.
+# that is nearly always zero must not be amplified.
 EPS = 1e-3
-# The largest relative change that a style makes to a channel.
+# The largest relative change that a style can make to a channel.
 LARGEST_SCALE = 0.8
-# The bound of each number that a style's statistics are condensed to.
+# The bound on each number in a style's condensed statistics.
 LARGEST_STATISTIC = 4.0
 
 
@@ -52,10 +52,10 @@ class PainterSpec:
     """What distinguishes one painter from another.
 
     Attributes:
-        encoder_widths: channels of the encoder's convolutions at each of `levels`.
+        encoder_widths: channels of the encoder's convolutions at each level.
         decoder_widths: channels of the decoder's convolutions at the same levels, the
             coarsest first.
-        style_width: numbers that the style's statistics are condensed to.
+        style_width: how many numbers the style's statistics are condensed to.
     """
 
     encoder_widths: tuple[tuple[int, ...], ...] = ((32, 40), (40, 80))
@@ -91,7 +91,7 @@ class PainterSpec:
 
     @property
     def strides(self) -> dict[str, int]:
-        """Pixels of a side that one position of a level stands for."""
+        """The side, in pixels, that one position of each level covers."""
         return {level: 2**number for number, level in enumerate(self.levels, start=1)}
 
     @property
@@ -101,7 +101,7 @@ class PainterSpec:
 
     @property
     def level_widths(self) -> dict[str, int]:
-        """Channels of the encoder's features by level."""
+        """Channels of the encoder's features, by level."""
         return {
             level: widths[-1]
             for level, widths in zip(self.levels, self.encoder_widths, strict=True)
@@ -177,29 +177,30 @@ def encode(
         params: ``{"encoder": ..., "decoder": ..., "style": ...}``.
         image: pictures [B, H, W, 3], RGB in [0, 1]; H and W are multiples of
             `spec.multiple`, and at least twice that.
-        spec: what `params` belong to.
-        compute_dtype: what convolutions compute in, one of
+        spec: the spec of `params`.
+        compute_dtype: the dtype of the convolutions, one of
             `nstjax.precision.COMPUTE_DTYPES`; by default the picture's dtype.
-        size: [B, 2] int32, the (height, width) of pictures that take up the upper left
-            part of `image` only, such multiples, too; by default all of it.
+        size: [B, 2] int32, the (height, width) of pictures that fill only the upper
+            left part of `image`, also multiples of `spec.multiple`; by default they
+            fill it.
 
     Returns:
-        ``{"half": [B, H / 2, W / 2, C], "quarter": ...}`` after ReLUs, of the picture's
-        dtype.
+        ``{"half": [B, H / 2, W / 2, C], "quarter": ...}`` after ReLUs, with the
+        picture's dtype.
 
     Raises:
-        NstjaxError: if the picture is too small, or its sides are no such multiples.
+        NstjaxError: if the picture is too small, or its sides are not such multiples.
     """
     chex.assert_rank(image, 4)
     height, width = image.shape[1:3]
     step, least = spec.multiple, 2 * spec.multiple
     if any(side < least or side % step for side in (height, width)):
         raise NstjaxError(
-            f"this painter takes pictures whose sides are multiples of {step} from "
-            f"{least} on, not {width} x {height} pixels"
+            f"this painter takes pictures whose sides are multiples of {step}, "
+            f"{least} or more, not {width} x {height} pixels"
         )
     weights = params["encoder"]
-    # Centred, so that the first layer sees black as far as white.
+    # Centred, so that black and white are equally far from zero for the first layer.
     x = cast_floating(space_to_depth(2 * image - 1), compute_dtype)
     found: dict[str, Array] = {}
     for level, widths in zip(spec.levels, spec.encoder_widths, strict=True):
@@ -227,12 +228,12 @@ def decode(
 
     Args:
         params: see `encode`.
-        features: from `encode`, restyled by AdaIN.
-        styles: the statistics that AdaIN gave them, by level, each [B or 1, 1, 1, C]:
+        features: from `encode`, after AdaIN.
+        styles: the style statistics that AdaIN used, by level, each [B or 1, 1, 1, C];
             one style, or one for each of `weights`.
-        weights: how much of each style holds where, [B, H / 2, W / 2, 1], summing to
+        weights: each style's weight at every position, [B, H / 2, W / 2, 1], summing to
             1.
-        spec: what `params` belong to.
+        spec: the spec of `params`.
         compute_dtype: see `encode`.
         size: [B, 2] int32, the pictures' (height, width), see `encode`.
 
@@ -269,7 +270,7 @@ def decode(
                 skip = _convolve(layers[f"{level}_skip"], features[level], size=within)
                 y = skip + _convolve(layers[name], x, upsample=True, size=before)
             x = jax.nn.relu(styled(name, y))
-    # Zero is grey: a painter begins with that, not with black.
+    # Zero is grey, so an untrained painter paints grey, not black.
     pixels = depth_to_space(_convolve(layers["pixels"], x, size=within)) + 0.5
     return cast_floating(pixels, dtype)
 
@@ -278,7 +279,7 @@ def init_params(key: Array, spec: PainterSpec) -> dict[str, Any]:
     """Random weights of the spec's shapes (He's), which paint nearly grey pictures."""
     params = he_normal(key, param_shapes(spec))
     for name in spec.styled:
-        # Begins with no change of any channel.
+        # Starts without changing any channel.
         kernel = params["style"][name]["kernel"]
         params["style"][name]["kernel"] = jnp.zeros_like(kernel)
     last = params["decoder"]["pixels"]
@@ -292,7 +293,7 @@ def param_shapes(spec: PainterSpec) -> dict[str, Any]:
     def chain(convolutions: Mapping[str, tuple[int, int]]) -> dict[str, Any]:
         return {
             name: {"kernel": (3, 3, before, after)}
-            # A skip is added to a convolution that has a bias.
+            # No bias: a skip is added to a convolution that has one.
             | ({} if name.endswith("_skip") else {"bias": (after,)})
             for name, (before, after) in convolutions.items()
         }
@@ -324,7 +325,7 @@ def _convolve(
 
 
 def _condense(weights: Params, style: Mapping[str, Statistics]) -> Array:
-    """A style's statistics to a few numbers, [B, style_width], within bounds."""
+    """Condenses a style's statistics to a few bounded numbers, [B, style_width]."""
     numbers = [x[:, 0, 0] for level in LEVELS for x in style.get(level, ())]
     dense = weights["condense"]
     told = jnp.concatenate(numbers, axis=1) @ dense["kernel"] + dense["bias"]
@@ -332,5 +333,5 @@ def _condense(weights: Params, style: Mapping[str, Statistics]) -> Array:
 
 
 def _adjustment(weights: Params, told: Array) -> Array:
-    """The scale and shift of channels side by side, [B, 1, 1, 2 C]."""
+    """The scale and shift of the channels, concatenated: [B, 1, 1, 2 C]."""
     return (told @ weights["kernel"] + weights["bias"])[:, None, None]

@@ -1,4 +1,4 @@
-"""The shapes of weights, told without making the layers, and random ones."""
+"""The shapes of weights, computed without building the layers, and random weights."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -16,12 +16,12 @@ Shapes = dict[str, dict[str, tuple[int, ...]]]
 def chain_shapes(names: Sequence[str], widths: Sequence[int], before: int) -> Shapes:
     """The shapes of the weights of `Conv3x3` layers in a row.
 
-    Told without making the layers: tracing them takes a third of a second.
+    Computed without building the layers, whose tracing takes a third of a second.
 
     Args:
-        names: of the layers; those beyond the widths are left out.
-        widths: output channels of each.
-        before: input channels of the first.
+        names: the layers' names; those beyond the widths are left out.
+        widths: output channels of each layer.
+        before: input channels of the first layer.
     """
     inputs = (before, *widths[:-1])
     return {
@@ -33,8 +33,8 @@ def chain_shapes(names: Sequence[str], widths: Sequence[int], before: int) -> Sh
 def he_normal(key: Array, shapes: Mapping[str, Any]) -> dict[str, Any]:
     """Random weights: He initialisation of kernels, zero biases.
 
-    They are cut from one long draw, since XLA compiles a generator for each draw,
-    which takes it far longer than the drawing.
+    They are slices of one long draw, since XLA compiles a generator for each draw,
+    which takes far longer than drawing.
 
     Args:
         key: a jax.random key.

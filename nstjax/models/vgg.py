@@ -1,8 +1,8 @@
-"""The one VGG: VGG-19 and VGG-16 of every variant, cut at any layer.
+"""VGG-19 and VGG-16 in every variant, cut at any layer.
 
-Lineages (torchvision's, Caffe's, the normalised one of AdaIN, distilled slim
-ones) differ in data only: convolutions per block, channel widths, padding,
-pooling and input map. That data is a `VGGSpec`, which is stored with the weights.
+The variants (torchvision's, Caffe's, AdaIN's normalised one, distilled slim ones)
+differ only in the convolutions per block, channel widths, padding, pooling and input
+map. These make up the `VGGSpec`, which is stored with the weights.
 
 References:
     Simonyan & Zisserman, 2014, https://arxiv.org/abs/1409.1556 (configurations D
@@ -23,7 +23,7 @@ from nstjax.ops.resample import size_of
 from nstjax.precision import cast_floating, check_floating
 from nstjax.types import Array, Features, Params
 
-# Convolutions in each of the five blocks; a 2x2 pooling stands between blocks.
+# Convolutions in each of the five blocks, with a 2x2 pooling between blocks.
 BLOCKS = (2, 2, 4, 4, 4)
 VGG16_BLOCKS = (2, 2, 3, 3, 3)
 # The kinds of weight files (`nstjax.io.weights.WeightsMetadata.kind`) that hold a
@@ -42,7 +42,7 @@ def convolution_names(blocks: Sequence[int]) -> tuple[str, ...]:
 
 
 def full_widths(blocks: Sequence[int]) -> tuple[int, ...]:
-    """Output channels of each convolution, as Simonyan & Zisserman have them."""
+    """Output channels of each convolution, as in Simonyan & Zisserman."""
     return tuple(
         width
         for width, count in zip(_BLOCK_WIDTHS, blocks, strict=True)
@@ -61,11 +61,11 @@ class VGGSpec:
     """What distinguishes one VGG from another.
 
     Attributes:
-        widths: output channels of conv1_1, conv1_2, ... in order; as many as the
-            weights go deep.
+        widths: output channels of conv1_1, conv1_2, ... in order, for the convolutions
+            that the weights have.
         padding: "zero" or "reflect".
         pooling: "max" or "average".
-        rounding: "floor" or "ceil", for odd sizes before a pooling.
+        rounding: "floor" or "ceil", for pooling odd sizes.
         input_map: one of `nstjax.ops.preprocess.INPUT_MAPS`.
         blocks: convolutions in each of the five blocks: `BLOCKS`, which are
             VGG-19's, or `VGG16_BLOCKS`.
@@ -110,7 +110,7 @@ class VGGSpec:
 
     @property
     def name(self) -> str:
-        """What people call the network: "VGG-19" or "VGG-16"."""
+        """The network's usual name: "VGG-19" or "VGG-16"."""
         return "VGG-19" if self.blocks == BLOCKS else "VGG-16"
 
     @property
@@ -120,11 +120,11 @@ class VGGSpec:
 
     @property
     def layers(self) -> tuple[str, ...]:
-        """The activations these weights can give, shallow to deep."""
+        """The activations that these weights can compute, shallow to deep."""
         return tuple(name.replace("conv", "relu") for name in self.convolutions)
 
     def width(self, layer: str) -> int:
-        """Channels of a layer, such as 512 for "relu4_1" at full width."""
+        """The number of channels of a layer: 512 for "relu4_1" at full width."""
         return self.widths[self.layers.index(layer.replace("conv", "relu"))]
 
     def to_dict(self) -> dict[str, Any]:
@@ -158,27 +158,27 @@ def features(
     compute_dtype: str | None = None,
     size: Array | None = None,
 ) -> Features:
-    """Computes activations of a VGG, no deeper than the deepest one asked for.
+    """Computes activations of a VGG, up to the deepest requested layer.
 
     Args:
         params: ``{"conv1_1": {"kernel": [3, 3, 3, 64], "bias": [64]}, ...}``,
             and ``"conv0"`` where `spec.input_map` is "learned".
-        image: pictures of shape [B, H, W, 3], RGB in [0, 1]. Values outside
-            are allowed: optimisers leave the range on their way.
+        image: pictures of shape [B, H, W, 3], RGB in [0, 1]. Values outside are
+            allowed, since optimisers can leave the range.
         layers: names such as "relu4_1" (after the ReLU) or "conv4_1" (before).
         spec: the spec of `params`.
-        compute_dtype: what convolutions compute in, one of
+        compute_dtype: the dtype of the convolutions, one of
             `nstjax.precision.COMPUTE_DTYPES`; by default the picture's dtype.
-        size: [B, 2] int32, the (height, width) of pictures that take up the upper left
-            part of `image` only, multiples of all poolings as its sides are; they are
-            padded where they end. By default all of `image` is the picture.
+        size: [B, 2] int32, the (height, width) of pictures that fill only the upper
+            left part of `image`, divisible by all poolings like its sides; they are
+            padded at their own borders. By default they fill `image`.
 
     Returns:
-        Each named layer's activation [B, H', W', C], by name, of the picture's dtype.
+        Each named layer's activation [B, H', W', C], by name, with the picture's dtype.
 
     Raises:
-        NstjaxError: for an unknown layer, one beyond these weights, or a
-            picture too small to reach it or of integers.
+        NstjaxError: if a layer is unknown or deeper than these weights, or the picture
+            is too small to reach it or of integers.
     """
     check_floating(image=image)
     chex.assert_rank(image, 4)
@@ -198,13 +198,13 @@ def features_from_pixels(
     compute_dtype: str | None = None,
     size: Array | None = None,
 ) -> Features:
-    """The same as `features`, from pixels in the network's own domain."""
+    """Like `features`, from pixels in the network's own domain."""
     layers = (layers,) if isinstance(layers, str) else tuple(layers)
     chex.assert_rank(pixels, 4)
     chex.assert_axis_dimension(pixels, 3, 3)
     check_layers(layers, spec)
     _check_size(size_of(pixels), layers, spec)
-    # Layers cast their weights to the dtype of what comes in.
+    # Layers cast their weights to the dtype of their input.
     found = _module(spec, layers).apply(
         {"params": params}, cast_floating(pixels, compute_dtype), size
     )
@@ -251,7 +251,7 @@ def check_layers(layers: Iterable[str], spec: VGGSpec) -> None:
 
 
 def _module(spec: VGGSpec, layers: tuple[str, ...]):
-    # Imported here: Flax takes a tenth of a second, which runs by kept programs save.
+    # Imported here: Flax takes a tenth of a second, which cached programs save.
     from nstjax.models.modules.vgg import VGG
 
     return VGG(spec, layers)
@@ -259,7 +259,7 @@ def _module(spec: VGGSpec, layers: tuple[str, ...]):
 
 def _check_size(size: tuple[int, int], layers: tuple[str, ...], spec: VGGSpec) -> None:
     deepest = max(int(layer[len("relu")]) for layer in layers)
-    # Reflection needs two pixels, anything else one.
+    # Reflect padding needs two pixels, everything else one.
     least = 2 if spec.padding == "reflect" else 1
 
     def shrink(side: int) -> int:
@@ -268,7 +268,7 @@ def _check_size(size: tuple[int, int], layers: tuple[str, ...], spec: VGGSpec) -
         return side
 
     if any(shrink(side) < least for side in size):
-        # The least side that the halvings leave enough of.
+        # The smallest side that is still large enough after the halvings.
         halvings = 2 ** (deepest - 1)
         needed = (
             least * halvings if spec.rounding == "floor" else (least - 1) * halvings + 1

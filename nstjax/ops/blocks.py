@@ -1,11 +1,11 @@
-"""Blocks of 2x2 positions as channels of one position, and back. Arrays are NHWC."""
+"""Folds blocks of 2x2 positions into channels, and back. Arrays are NHWC."""
 
 from nstjax.lazy import chex
 from nstjax.types import Array
 
 
 def space_to_depth(x: Array) -> Array:
-    """Puts each 2x2 block's positions beside each other, row by row.
+    """Concatenates the channels of each 2x2 block's positions, row by row.
 
     Args:
         x: of shape [B, H, W, C], H and W even.

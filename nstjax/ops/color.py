@@ -1,12 +1,12 @@
 """Keeping the content's colours in the result.
 
-Two ways, both of Gatys et al. 2016, "Preserving Color in Neural Artistic
+There are two ways, both from Gatys et al. 2016, "Preserving Color in Neural Artistic
 Style Transfer" (https://arxiv.org/abs/1606.05897): the style picture takes on
 the content's colours before the transfer (`match_color`), or the result takes
 them on after it (`luminance_transfer`).
 
-Pictures are [..., H, W, 3] RGB in [0, 1] and worked on as they are encoded,
-in sRGB values.
+Pictures are [..., H, W, 3] RGB in [0, 1], and computations use the sRGB values without
+linearising them.
 """
 
 import jax.numpy as jnp
@@ -16,8 +16,8 @@ from nstjax.types import AnyArray, Array
 
 # The Y of YIQ and YUV (ITU-R BT.601).
 _LUMINANCE_WEIGHTS = (0.299, 0.587, 0.114)
-# One step of an 8-bit channel, squared: colours that vary by less along some
-# direction do not vary, and noise there is not to be amplified.
+# One step of an 8-bit channel, squared: if colours vary by less than this along some
+# direction, they count as constant there, so that noise is not amplified.
 _LEAST_VARIANCE = (1 / 255) ** 2
 
 
@@ -44,40 +44,39 @@ def opponent_colors(image: Array) -> tuple[Array, Array, Array]:
 def luminance_transfer(image: Array, content: Array) -> Array:
     """Combines a stylised picture's luminance with the content's colours.
 
-    Gatys et al. 2016, section 4: Y of YIQ from the one, I and Q from the
-    other. They stylise the luminance alone; here the picture may be stylised
-    in colour, and what is not its luminance is dropped.
+    Gatys et al. 2016, section 4: Y of YIQ from the first, I and Q from the second. They
+    stylise only the luminance; here the picture may be stylised in colour, and only its
+    luminance is used.
 
     Args:
         image: the stylised picture [..., H, W, 3].
         content: the content picture, of the same size.
 
     Returns:
-        Array [..., H, W, 3], clipped to [0, 1]; where it clips, the luminance
-        is not quite the stylised one.
+        Array [..., H, W, 3], clipped to [0, 1]; where values are clipped, the luminance
+        differs slightly from the stylised one.
     """
     chex.assert_equal_shape_suffix([image, content], 3)
-    # YIQ to RGB adds Y alike to all three channels, so that I and Q, which
-    # stay, need not be computed.
+    # YIQ to RGB adds Y equally to all three channels, so I and Q, which do not change,
+    # need not be computed.
     return jnp.clip(content + (luminance(image) - luminance(content)), 0, 1)
 
 
 def match_color(source: AnyArray, reference: AnyArray) -> Array:
-    """Gives a picture the colour mean and covariance of another.
+    """Gives a picture the colour mean and covariance of another picture.
 
     Gatys et al. 2016, section 3, who call it colour histogram matching: each
     pixel x becomes A x + b with b = mean(reference) - A mean(source) and
-    A = cov(reference)^(1/2) cov(source)^(-1/2), by symmetric square roots (Image
+    A = cov(reference)^(1/2) cov(source)^(-1/2), with symmetric square roots (Image
     Analogies; the paper's preference). This matches first and second moments, not
     the histograms themselves.
 
     Departures: covariances are floored at a variance of (1/255)^2 in every
-    direction, so that grey pictures, whose covariance is singular, give finite
-    results; and the result is clipped, after which the moments are no longer
-    exact where colours leave [0, 1].
+    direction, so that grey pictures, whose covariance is singular, give finite results;
+    and the result is clipped, so the moments are not exact if colours leave [0, 1].
 
-    It prepares pictures and is not meant to be differentiated: where two
-    eigenvalues coincide, the gradient of the decomposition is not finite.
+    This prepares pictures and is not meant to be differentiated: where two eigenvalues
+    coincide, the gradient of the decomposition is not finite.
 
     Args:
         source: the picture to change [..., H, W, 3], such as the style.
@@ -114,7 +113,7 @@ def _color_moments(image: AnyArray) -> tuple[Array, Array]:
 
 
 def _root_and_inverse(covariance: Array) -> tuple[Array, Array]:
-    """The symmetric square root of a covariance, and the inverse of that."""
+    """The symmetric square root of a covariance, and its inverse."""
     variances, directions = jnp.linalg.eigh(covariance)
     deviations = jnp.sqrt(variances)
     return _compose(deviations, directions), _compose(1 / deviations, directions)

@@ -1,8 +1,8 @@
-"""Convolutions in the forms that XLA compiles well on a CPU.
+"""Convolutions in forms that XLA compiles well on a CPU.
 
-Arrays are NHWC, kernels HWIO. Each function equals its plain textbook form
-(tests hold it to that), and is that form where `nstjax.ops.cpu.forms` says so; the
-detours are there for speed alone and each says which slow path it avoids.
+Arrays are NHWC, kernels HWIO. Each function equals its plain textbook form (tests check
+this), and uses that form if `nstjax.ops.cpu.forms` says so. The other forms exist only
+for speed, and each says which slow path it avoids.
 """
 
 from collections.abc import Callable
@@ -29,29 +29,29 @@ Convolve = Callable[[Array, Array, Padding], Array]
 _SAME: Padding = ((1, 1), (1, 1))
 _VALID: Padding = ((0, 0), (0, 0))
 # The fewest channels for which Winograd's form is faster; with fewer, its transforms
-# take what its products save. And it takes a second longer to compile, which a
-# convolution of fewer operations than these is not worth. With AVX-512 it gains only in
-# larger ones, and for fewer pixels than these the kernel's transform costs too much.
-# The larger blocks need more of them, for a transform of twice the size.
+# cost more than its products save. It also takes a second longer to compile, so a
+# convolution of fewer operations than these does not use it. With AVX-512, only larger
+# convolutions gain, and for fewer pixels than these the kernel's transform costs too
+# much. Larger blocks need more pixels, since their transform has twice the size.
 WINOGRAD_CHANNELS = 128
 _WINOGRAD_OPERATIONS, _WINOGRAD_PIXELS = (
     (4e9, 4096) if "avx512f" in instructions().split() else (2e9, 0)
 )
 _LARGE_BLOCK_PIXELS = 32768
-# Which of three source pixels each tap of an even and of an odd output pixel falls on.
+# For each tap of an even and of an odd output pixel, which of three source pixels it
+# falls on.
 _TAPS = np.array(
     [[[1, 0, 0], [0, 1, 1], [0, 0, 0]], [[0, 0, 0], [1, 1, 0], [0, 0, 1]]], np.float32
 )
-# Upsampling in the same manner compiles as fast as without.
+# Upsampling in the same way compiles as fast as without it.
 UPSAMPLING_CHANNELS = 64
 
 
 def _plain(x: Array, kernel: Array, padding: Padding) -> Array:
     if padding != _VALID or has_plain_convolutions():
         return _textbook(x, kernel, padding)
-    # YNNPACK runs a 3x3 convolution whose padding is all zero several times slower
-    # than one that pads any side, so one row and one column too many are padded and
-    # cropped away again.
+    # YNNPACK runs a 3x3 convolution whose padding is all zero several times slower than
+    # one that pads any side, so one extra row and column are padded and cropped again.
     return _textbook(x, kernel, ((0, 1), (0, 1)))[:, :-1, :-1]
 
 
@@ -73,7 +73,7 @@ def _fastest(x: Array, kernel: Array, padding: Padding) -> Array:
     def product(x: Array, kernel: Array) -> Array:
         return form(jnp.pad(x, ((0, 0), *padding, (0, 0))), kernel)
 
-    # Accelerators' libraries choose among such forms themselves.
+    # On accelerators, the libraries choose among such forms themselves.
     return lax.platform_dependent(
         x, kernel, cpu=product, default=partial(_plain, padding=padding)
     )
@@ -82,7 +82,7 @@ def _fastest(x: Array, kernel: Array, padding: Padding) -> Array:
 def _form_without_padding(
     x: Array, kernel: Array
 ) -> Callable[[Array, Array], Array] | None:
-    """A form made of matrix products that is faster on a CPU, if there is one."""
+    """A form based on matrix products that is faster on a CPU, or None."""
     if kernel.shape[:2] != (3, 3) or not _is_full(x):
         return None
     before, width = kernel.shape[2:]
@@ -105,7 +105,7 @@ def _suits_winograd(kernel: Array, pixels: int) -> bool:
 
 
 def _is_full(x: Array) -> bool:
-    """Whether its sums and differences lose nothing that matters."""
+    """Whether the dtype is precise enough for sums and differences of its values."""
     return x.dtype in (jnp.float32, jnp.float64)
 
 
@@ -120,10 +120,10 @@ def _convolve_forward(x, kernel, padding):
 
 def _convolve_backward(padding, residual, cotangent):
     x, kernel = residual
-    # The gradient for the input is an ordinary convolution with the kernel
-    # turned round. Autodiff writes it the same way, but inside a scan or a
-    # while loop the turned kernel is folded into the convolution, which then
-    # misses the fast path (3.6 to 4.4 times slower); the barrier forbids that.
+    # The gradient for the input is an ordinary convolution with the flipped kernel.
+    # Autodiff writes it the same way, but inside a scan or a while loop the flip is
+    # folded into the convolution, which then misses the fast path (3.6 to 4.4 times
+    # slower); the barrier prevents that.
     turned = lax.optimization_barrier(jnp.swapaxes(kernel[::-1, ::-1], 2, 3))
     height, width = kernel.shape[:2]
     (top, bottom), (left, right) = padding
@@ -155,14 +155,14 @@ def conv3x3(
         kernel: weights of shape [3, 3, C, D].
         padding: "zero" or "reflect" (the border pixel is not repeated, as in
             torch's ``ReflectionPad2d``).
-        size: [B, 2] int32, the (height, width) of pictures that take up the upper left
-            part of `x` only, and so of the output; by default all of it.
+        size: [B, 2] int32, the (height, width) of pictures that fill only the upper
+            left part of `x`, and of the output; by default they fill it.
 
     Returns:
         Output of shape [B, H, W, D].
 
     Raises:
-        ValueError: if `padding` is neither of the two.
+        ValueError: if `padding` is neither.
     """
     chex.assert_rank([x, kernel], 4)
     chex.assert_shape(kernel, (3, 3, x.shape[-1], None))
@@ -192,15 +192,15 @@ def conv3x3_valid(x: Array, kernel: Array) -> Array:
 def upsample_reflect_conv3x3(
     x: Array, kernel: Array, *, size: Array | None = None
 ) -> Array:
-    """Nearest x2 upsampling, reflect padding and a 3x3 convolution in one.
+    """Nearest x2 upsampling, reflect padding and a 3x3 convolution in one step.
 
-    Reflection of the upsampled border is repetition of the small picture's edge.
+    Reflecting the upsampled border is the same as repeating the small picture's edge.
 
     Args:
         x: input of shape [B, H, W, C].
         kernel: weights of shape [3, 3, C, D].
-        size: [B, 2] int32, the (height, width) of pictures that take up the upper left
-            part of `x` only, and twice that of the output; by default all of it.
+        size: [B, 2] int32, the (height, width) of pictures that fill only the upper
+            left part of `x`, and twice that of the output; by default they fill it.
 
     Returns:
         Output of shape [B, 2H, 2W, D].
@@ -244,13 +244,13 @@ _upsample.defvjp(_upsample_forward, _upsample_backward)
 def _upsample_by_rows(
     padded: Array, kernel: Array, convolve: Convolve = _convolve
 ) -> Array:
-    """The same by plain convolutions.
+    """The same, with plain convolutions.
 
     After nearest upsampling, the nine taps of the kernel fall on only four distinct
-    source pixels. Even and odd rows of the output are each a convolution of the small
-    picture with sums of taps, 2 x 3 to the channels of two columns: 2/3 of the
-    multiplications. A 2 x 2 kernel for each of the four phases makes 4/9, and takes
-    longer: with few channels to run, and to compile.
+    source pixels. Even and odd rows of the output are each a 2 x 3 convolution of the
+    small picture with sums of taps, which gives the channels of two columns: 2/3 of the
+    multiplications. A 2 x 2 kernel for each of the four phases needs only 4/9, but
+    takes longer to compile and, with few channels, to run.
     """
     batch, height, width, _ = padded.shape
     height, width = height - 2, width - 2
@@ -281,8 +281,8 @@ def _convolve_stride2_forward(x, kernel):
 def _convolve_stride2_backward(residual, cotangent):
     x, kernel = residual
     turned = lax.optimization_barrier(jnp.swapaxes(kernel[::-1, ::-1], 2, 3))
-    # An even side's last row is seen by one window only, an odd one's by one
-    # that reaches over the border.
+    # The last row of an even side belongs to one window only, that of an odd side also
+    # to one that extends over the border.
     padding = [(1, 2 - side % 2) for side in x.shape[1:3]]
     x_gradient = lax.conv_general_dilated(
         cotangent,
@@ -300,10 +300,10 @@ _convolve_stride2.defvjp(_convolve_stride2_forward, _convolve_stride2_backward)
 
 
 def conv3x3_stride2(x: Array, kernel: Array) -> Array:
-    """Convolves every second row and column, with zeros on all four sides.
+    """Convolves with stride 2, with zero padding on all four sides.
 
-    This is torch's padding of 1. ``SAME`` would put its zeros at the right and
-    at the bottom of an even side, half a position away.
+    This is torch's padding of 1. For even sides, ``SAME`` would pad only at the right
+    and the bottom, which shifts the result by half a position.
 
     Args:
         x: input of shape [B, H, W, C].
@@ -320,9 +320,9 @@ def conv3x3_stride2(x: Array, kernel: Array) -> Array:
 def conv7x7_stride2(x: Array, kernel: Array) -> Array:
     """A ResNet's first convolution: 7x7, stride 2, three zeros on every side.
 
-    Every 2x2 block of pixels becomes one position of four times the channels, on
-    which the kernel is 4x4 with stride 1. With few channels that is 2 times
-    faster for a batch's output and 2 to 7 times for the input's gradient.
+    Every 2x2 block of pixels becomes one position with four times the channels, where
+    the kernel is 4x4 with stride 1. With few channels that is 2 times faster for a
+    batch's output and 2 to 7 times for the input's gradient.
 
     Args:
         x: input of shape [B, H, W, C], H and W even.
@@ -338,7 +338,8 @@ def conv7x7_stride2(x: Array, kernel: Array) -> Array:
         raise ValueError(f"the sides must be even, not {height} and {width}")
     if forms.are_plain():
         return _textbook(x, kernel, ((3, 3), (3, 3)), stride=2)
-    # Tap i lies on row 2 * o + i - 3; an eighth in front starts with a block.
+    # Tap i lies on row 2 * o + i - 3; with an eighth tap in front, the kernel starts at
+    # a block.
     blocks = jnp.pad(kernel, ((1, 0), (1, 0), (0, 0), (0, 0)))
     blocks = blocks.reshape(4, 2, 4, 2, channels, -1).transpose(0, 2, 1, 3, 4, 5)
     blocks = blocks.reshape(4, 4, 4 * channels, -1)

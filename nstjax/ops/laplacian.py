@@ -1,6 +1,6 @@
 """The Laplacian of a picture after average pooling.
 
-The one filter used everywhere is the 4-neighbour Laplacian
+The filter is always the 4-neighbour Laplacian
 ``[[0, -1, 0], [-1, 4, -1], [0, -1, 0]]``.
 """
 
@@ -22,10 +22,9 @@ def laplacian_response(image: Array, *, pool: int, channels: str) -> Array:
     on a CPU the gradient of a window reduction is up to ten times slower.
 
     Args:
-        image: pictures of shape [B, H, W, C], in any scale.
-        pool: side p of the pooling window and its stride. Rows and columns
-            that fill no window are left out, as by torch's ``AvgPool2d(p)``.
-            1 does not pool.
+        image: pictures of shape [B, H, W, C], on any scale.
+        pool: side p of the pooling window and its stride. Rows and columns that do not
+            fill a window are left out, as in torch's ``AvgPool2d(p)``. 1 does not pool.
         channels: one of `LAPLACIAN_CHANNELS`.
 
     Returns:
@@ -35,7 +34,7 @@ def laplacian_response(image: Array, *, pool: int, channels: str) -> Array:
     Raises:
         NstjaxError: if fewer than 3 x 3 windows fit into the picture, or it is of
             integers.
-        ValueError: for another value of `channels` or a pool below 1.
+        ValueError: if `channels` is unknown or the pool is below 1.
 
     References:
         Li et al., 2017, https://arxiv.org/abs/1707.01253, section 3;

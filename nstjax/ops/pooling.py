@@ -17,23 +17,23 @@ def pool2x2(x: Array, *, kind: str, rounding: str) -> Array:
     Args:
         x: input of shape [B, H, W, C].
         kind: "max" or "average".
-        rounding: what becomes of an odd last row or column: "floor" drops
-            it, "ceil" pools it alone. An average over a cut block divides by
-            the positions that are there, as torch does.
+        rounding: how an odd last row or column is treated: "floor" drops
+            it, "ceil" pools it alone. The average over an incomplete block divides by
+            the positions that exist, as in torch.
 
     Returns:
-        Output of shape [B, H // 2, W // 2, C], halves rounded as asked.
+        Output of shape [B, H // 2, W // 2, C], halves rounded according to `rounding`.
 
     Raises:
-        ValueError: if an option is none of those named.
+        ValueError: if an option is not one of those named.
     """
     chex.assert_rank(x, 4)
     height, width = x.shape[1:3]
     if rounding == "floor":
         x = x[:, : height // 2 * 2, : width // 2 * 2]
     elif rounding == "ceil":
-        # Repeating the edge changes neither the maximum nor the mean of the
-        # positions that are there.
+        # Repeating the edge changes neither the maximum nor the mean of the positions
+        # that exist.
         if height % 2 or width % 2:
             x = jnp.pad(
                 x, ((0, 0), (0, height % 2), (0, width % 2), (0, 0)), mode="edge"
@@ -80,11 +80,11 @@ def mean_over_blocks(x: Array, side: int) -> Array:
     """Means over squares of `side` pixels, [B, H, W, C] to [B, H / side, W / side, C].
 
     Raises:
-        ValueError: if H or W is no multiple of `side`.
+        ValueError: if H or W is not a multiple of `side`.
     """
     chex.assert_rank(x, 4)
     batch, height, width, channels = x.shape
     if height % side or width % side:
-        raise ValueError(f"{height} x {width} is no multiple of {side}")
+        raise ValueError(f"{height} x {width} is not a multiple of {side}")
     blocks = x.reshape(batch, height // side, side, width // side, side, channels)
     return blocks.mean(axis=(2, 4))

@@ -1,8 +1,8 @@
-"""Input maps: from [0, 1] RGB to the pixels a network was trained on.
+"""Input maps: from RGB in [0, 1] to the pixels that a network was trained on.
 
-This is the only place that knows a mean, a deviation, a scale of 255 or the
-order BGR. Every map is affine, ``image @ matrix + bias`` on the channels, so
-that optimisers can work in a network's own pixels and come back exactly.
+Only this module deals with means, deviations, a scale of 255 or the order BGR. Every
+map is affine, ``image @ matrix + bias`` on the channels, so optimisers can work in a
+network's own pixels and convert back exactly.
 """
 
 import jax.numpy as jnp
@@ -13,14 +13,14 @@ from nstjax.types import AnyArray, Array, Params
 # torchvision's models: RGB, ImageNet's mean and standard deviation.
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
-# Caffe's VGG (Gatys et al., PytorchNeuralStyleTransfer): BGR, 255 times the
-# difference to this mean, here in the order BGR.
+# Caffe's VGG (Gatys et al., PytorchNeuralStyleTransfer): BGR, 255 times the difference
+# from this mean, here in the order BGR.
 CAFFE_MEAN_BGR = (0.40760392, 0.45795686, 0.48501961)
 # monodepth2's ResNet encoder: (x - 0.45) / 0.225 on every channel.
 MONODEPTH_MEAN, MONODEPTH_STD = 0.45, 0.225
 
-# "unit" is the identity; "learned" is the 1x1 convolution "conv0" that
-# travels with the weights.
+# "unit" is the identity; "learned" is the 1x1 convolution "conv0" that is stored with
+# the weights.
 INPUT_MAPS = ("imagenet", "caffe", "unit", "learned")
 
 
@@ -29,8 +29,8 @@ def input_map(name: str, params: Params | None = None) -> tuple[AnyArray, AnyArr
 
     Args:
         name: one of `INPUT_MAPS`.
-        params: the network's weights; needed for "learned" only, whose
-            ``conv0`` has a kernel of shape [1, 1, 3, 3].
+        params: the network's weights; needed for "learned" only, where the kernel of
+            ``conv0`` has the shape [1, 1, 3, 3].
 
     Raises:
         ValueError: for an unknown name, or "learned" without params.

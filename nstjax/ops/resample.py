@@ -1,6 +1,6 @@
 """Resizing inside a computation, so that gradients pass through it.
 
-Pictures that have yet to enter one are resized by `nstjax.io.resizing`.
+Pictures outside of compiled programs are resized by `nstjax.io.resizing`.
 """
 
 import jax
@@ -14,18 +14,18 @@ from nstjax.types import Array
 def resize(
     image: Array, size: tuple[int, int], *, method: str, antialias: bool = True
 ) -> Array:
-    """Resizes pictures; the same as ``jax.image.resize``, and faster on a CPU.
+    """Resizes pictures like ``jax.image.resize``, but faster on a CPU.
 
-    Each axis is one product of two matrices; ``jax.image.resize`` multiplies
-    the columns with as many small ones as there are rows.
+    Each axis takes one product of two matrices; ``jax.image.resize`` uses one small
+    product for each row when it resizes the columns.
 
     Args:
         image: pictures of shape [B, H, W, C].
         size: (height, width) of the result.
         method: "lanczos3", as Pillow's; "linear", as torch's bilinear with
             ``align_corners=False``; or another of ``jax.image.ResizeMethod``.
-        antialias: whether the filter widens where the picture shrinks, as in
-            Pillow; torch's does not by default.
+        antialias: whether the filter widens when the picture shrinks, as in Pillow; by
+            default, torch's does not.
 
     Returns:
         Array [B, height, width, C] of the same dtype. Not clipped: "lanczos3"
@@ -58,6 +58,6 @@ def _weights(before: int, after: int, method: str, antialias: bool) -> np.ndarra
 def _multiply(image: Array, weights: Array, axis: int) -> Array:
     first = jnp.moveaxis(image, axis, 0)
     flat = first.reshape(first.shape[0], -1)
-    # Highest precision, for pictures deserve more than eight bits of mantissa.
+    # Highest precision: pictures need more than eight bits of mantissa.
     product = jnp.matmul(weights, flat, precision="highest")
     return jnp.moveaxis(product.reshape(-1, *first.shape[1:]), 0, axis)

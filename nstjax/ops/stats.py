@@ -1,4 +1,4 @@
-"""Statistics of feature maps that throw positions away: moments and Grams."""
+"""Statistics of feature maps that discard positions: moments and Gram matrices."""
 
 from typing import NamedTuple
 
@@ -12,14 +12,14 @@ from nstjax.ops.cpu.sums import sum_over_positions
 from nstjax.precision import check_floating
 from nstjax.types import Array
 
-# What a Gram matrix is divided by: nothing (Gatys et al., 2015), positions
-# (leongatys/PytorchNeuralStyleTransfer), or positions and channels
+# What a Gram matrix is divided by: nothing (Gatys et al., 2015), the number of
+# positions (leongatys/PytorchNeuralStyleTransfer), or that of positions times channels
 # (jcjohnson/neural-style, askerlee/lapstyle).
 GRAM_NORMALISATIONS = ("none", "hw", "chw")
 
 
 class Statistics(NamedTuple):
-    """Each channel's mean and standard deviation, all that AdaIN takes of a style.
+    """Each channel's mean and standard deviation, all that AdaIN uses of a style.
 
     Attributes:
         mean: of shape [B, 1, 1, C].
@@ -35,8 +35,8 @@ def channel_mean_std(features: Array, *, eps: float, ddof: int = 0) -> Statistic
 
     Args:
         features: feature maps of shape [B, H, W, C].
-        eps: added to the variance, not to the deviation, so that the gradient
-            of a channel that is constant stays finite; must be positive.
+        eps: added to the variance, not to the deviation, so that the gradient of a
+            constant channel is finite; must be positive.
         ddof: 0 for the variance over H * W, 1 for torch's unbiased one, over
             H * W - 1.
 
@@ -80,8 +80,8 @@ def _mean_std_forward(features, eps, ddof):
 
 
 def _mean_std_backward(eps, ddof, residual, cotangent):
-    # Autodiff also sums what the squares owe to the mean, in two passes more; that is
-    # zero, as differences to the mean are.
+    # Autodiff also computes the gradient of the squares with respect to the mean, in
+    # two more passes; it is zero, since differences from the mean sum to zero.
     del eps
     features, (mean, std) = residual
     positions = features.shape[1] * features.shape[2]
@@ -94,12 +94,12 @@ _mean_std.defvjp(_mean_std_forward, _mean_std_backward)
 
 
 def gram_matrix(features: Array, *, normalisation: str) -> Array:
-    """Inner products of every two channels, summed over positions.
+    """Inner products of all pairs of channels, summed over positions.
 
     Args:
         features: feature maps of shape [B, H, W, C].
-        normalisation: one of `GRAM_NORMALISATIONS`: what the sums are divided
-            by, "none", "hw" (H * W) or "chw" (C * H * W).
+        normalisation: one of `GRAM_NORMALISATIONS`; the sums are divided by nothing
+            ("none"), H * W ("hw") or C * H * W ("chw").
 
     Returns:
         Symmetric matrices of shape [B, C, C].
@@ -141,8 +141,8 @@ def _products_forward(flat):
 
 
 def _products_backward(flat, cotangent):
-    # Autodiff treats the two factors as strangers and multiplies twice; as
-    # they are one array, one product does, at half to a third of the time.
+    # Autodiff treats the two factors as independent and multiplies twice; since they
+    # are the same array, one product is enough, in a third to half of the time.
     return (jnp.matmul(flat, cotangent + cotangent.swapaxes(1, 2)),)
 
 

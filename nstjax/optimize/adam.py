@@ -1,4 +1,4 @@
-"""Adam, as Optax has it."""
+"""Adam, from Optax."""
 
 import functools
 
@@ -20,9 +20,9 @@ def adam(
     """Makes Adam; one step is one evaluation, and it never says "converged".
 
     Args:
-        learning_rate: step size, in units of x.
-        beta1: decay of the mean of gradients.
-        beta2: decay of the mean of squared gradients.
+        learning_rate: the step size, in units of x.
+        beta1: the decay of the mean of gradients.
+        beta2: the decay of the mean of squared gradients.
         epsilon: added to the root of the latter.
 
     References:

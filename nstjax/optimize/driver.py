@@ -1,4 +1,4 @@
-"""The host's side of a run: chunk after chunk, with progress and Ctrl-C."""
+"""The host's side of a run: runs it in chunks, with progress and Ctrl-C."""
 
 import dataclasses
 import numbers
@@ -22,15 +22,15 @@ SETTLED = "converged"
 
 @dataclasses.dataclass(frozen=True)
 class Progress:
-    """How far a run is, told after every chunk.
+    """The progress of a run, reported after every chunk.
 
     Attributes:
-        evaluations: of the objective so far.
-        requested: how many there will be.
+        evaluations: the evaluations of the objective so far.
+        requested: how many there will be in all.
         total: the objective's total in the newest row of the trace.
-        terms: its terms there.
-        current: gives a copy of the current x. To be called before the
-            callback returns: the next chunk reuses the memory.
+        terms: its terms in that row.
+        current: returns a copy of the current x. Call it before the callback returns,
+            since the next chunk reuses the memory.
     """
 
     evaluations: int
@@ -40,7 +40,7 @@ class Progress:
     current: Callable[[], np.ndarray]
 
 
-# Told of every chunk; returning True asks the run to stop.
+# Called after every chunk; returning True asks the run to stop.
 OnChunk = Callable[[Progress], bool | None]
 
 
@@ -54,25 +54,25 @@ def drive(
     tell_every: int = 0,
     before: int = 0,
 ) -> tuple[RunState, list[Record]]:
-    """Advances a state chunk by chunk until all is done or somebody stops it.
+    """Advances a state in chunks until the run is finished or stopped.
 
     Args:
         advance: (state, until) -> (state, record), as `engine.advance` with
-            ``rows=chunk_size``; it may consume the state it is given.
-        state: where to begin; left untouched.
-        evaluations: of the whole run, those already made included.
+            ``rows=chunk_size``; it may consume its argument.
+        state: where to start; it is not changed.
+        evaluations: those of the whole run, including those already made.
         chunk_size: evaluations between two calls of `on_chunk`.
         on_chunk: see `OnChunk`.
         tell_every: chunks also end at every multiple of this; 0 for none.
-        before: evaluations of earlier runs that the multiples count, too.
+        before: evaluations of earlier runs, which count towards the multiples.
 
     Returns:
         The last state, and the records of all chunks, on the host.
 
     Raises:
-        NstjaxError: if a number is no whole one, or too small.
-        KeyboardInterrupt: on a second Ctrl-C while the first one waits for the
-            end of a chunk. A single one just ends the run.
+        NstjaxError: if a number is not a whole one, or too small.
+        KeyboardInterrupt: on a second Ctrl-C while the first waits for the end of a
+            chunk. A single Ctrl-C just ends the run.
     """
     # Of a fraction, the compiled loop would never make the last part.
     whole = all(isinstance(n, numbers.Integral) for n in (evaluations, chunk_size))
@@ -81,8 +81,8 @@ def drive(
             "a run has 0 or more evaluations, in chunks of 1 or more, both whole "
             f"numbers; got {evaluations} and {chunk_size}"
         )
-    # A copy, since `advance` may consume it, and leaf by leaf, since no two
-    # leaves may share their memory then.
+    # Copied because `advance` may consume it; leaf by leaf, because no two leaves may
+    # then share memory.
     state = jax.tree.map(
         lambda leaf: jnp.array(leaf, dtype=leaf.dtype, copy=True), state
     )
@@ -101,7 +101,7 @@ def drive(
                 records.append(record)
             if on_chunk is None:
                 continue
-            # A chunk makes a step at least.
+            # A chunk makes at least one step.
             last = record.steps - 1
             progress = Progress(
                 evaluations=int(state.evaluations),
@@ -119,7 +119,7 @@ def drive(
 
 
 def stop_reason(status: int, made: int, requested: int) -> str:
-    """Says why a run of this status and number of evaluations ended."""
+    """The reason why a run with this status and number of evaluations ended."""
     if status == NOT_FINITE:
         return DIVERGED
     if status == CONVERGED:

@@ -1,9 +1,9 @@
-"""The compiled loop: some evaluations of any objective with any solver.
+"""The compiled loop, which runs any solver on any objective.
 
-What is minimised arrives as ``objective(x, shared, targets) -> (total,
-terms)``: a pure function, differentiable in the array x, of a pytree `shared`
-(networks' weights) and a pytree `targets` (what one picture is compared with),
-that returns a scalar and its parts by name, each a scalar.
+The objective has the form ``objective(x, shared, targets) -> (total, terms)``: a pure
+function of an array x, in which it is differentiable, a pytree `shared` (networks'
+weights) and a pytree `targets` (what a picture is compared with). It returns a scalar
+and its named parts, each a scalar.
 """
 
 from collections.abc import Callable
@@ -19,22 +19,22 @@ from nstjax.optimize.solver import Clamp, ObjectiveOfX, Solver
 from nstjax.types import Array, Terms
 
 Objective = Callable[[Array, Any, Any], tuple[Array, Terms]]
-# The lowest and the highest x: scalars, or arrays that broadcast against x,
-# such as one number per channel.
+# The lowest and the highest x: scalars, or arrays that broadcast against x, such as one
+# number for each channel.
 Bounds = tuple[Any, Any]
 
 RUNNING, CONVERGED, NOT_FINITE = range(3)
 
 
 class RunState(NamedTuple):
-    """All that a run needs to go on; a plain pytree of arrays.
+    """All that a run needs to continue; a plain pytree of arrays.
 
     Attributes:
         x: the current x; always finite. Once the status is NOT_FINITE, the
             last x at which the total was finite.
         last_good: the last x at which the total was known to be finite.
         solver: the solver's own state.
-        evaluations: of the objective so far, int32.
+        evaluations: the evaluations of the objective so far, int32.
         status: RUNNING, CONVERGED or NOT_FINITE, int32.
     """
 
@@ -46,10 +46,10 @@ class RunState(NamedTuple):
 
 
 class Record(NamedTuple):
-    """What one call of `advance` saw, a row for each step of the solver.
+    """The trace of one call of `advance`, with a row for each step of the solver.
 
     Attributes:
-        steps: how many rows are filled, int32; the rest are zero.
+        steps: the number of filled rows, int32; the rest are zero.
         evaluations: evaluations of the run up to and including the row's,
             [R] int32.
         total: [R].
@@ -63,7 +63,7 @@ class Record(NamedTuple):
 
 
 def start(x: Array, *, solver: Solver, bounds: Bounds | None = None) -> RunState:
-    """Makes the state of a run that begins at x, moved into the bounds.
+    """Makes the state of a run that starts at x, clamped to the bounds.
 
     Raises:
         NstjaxError: if x is not an array of floating-point numbers.
@@ -72,11 +72,11 @@ def start(x: Array, *, solver: Solver, bounds: Bounds | None = None) -> RunState
     if dtype is None or not jnp.issubdtype(dtype, jnp.floating):
         raise NstjaxError(
             "x must be an array of floating-point numbers, not "
-            f"{type(x).__name__ if dtype is None else dtype}; of a picture of uint8, "
-            "divide by 255"
+            f"{type(x).__name__ if dtype is None else dtype}; "
+            "divide a uint8 picture by 255"
         )
-    # With its dtype named, x is not weakly typed. What the compiled loop returns never
-    # is, so that the second chunk would be compiled again otherwise.
+    # With an explicit dtype, x is not weakly typed. The results of the compiled loop
+    # never are, so otherwise the loop would be compiled again for the second chunk.
     x = clamp(jnp.asarray(x, jnp.result_type(x)), bounds)
     return RunState(
         x=x,
@@ -88,7 +88,7 @@ def start(x: Array, *, solver: Solver, bounds: Bounds | None = None) -> RunState
 
 
 def clamp(x: Array, bounds: Bounds | None) -> Array:
-    """Moves x into its bounds, if there are any."""
+    """Clamps x to its bounds, if there are any."""
     return x if bounds is None else jnp.clip(x, *bounds).astype(x.dtype)
 
 
@@ -103,21 +103,20 @@ def advance(
     solver: Solver,
     rows: int,
 ) -> tuple[RunState, Record]:
-    """Runs until a number of evaluations is reached, or the run has ended.
+    """Runs until a number of evaluations is reached or the run has ended.
 
-    A total that is not finite ends the run at the step that met it, and so
-    does an x that is not.
+    The run ends at the first step at which the total or x is not finite.
 
     Args:
-        state: where to begin.
+        state: where to start.
         shared: the objective's second argument.
-        targets: its third.
-        bounds: bounds of x, which it is clamped to after every update.
-        until: evaluations of the whole run to reach, scalar int32. A line
-            search is not broken off, so its solver may exceed this number.
-        objective: what to minimise.
-        solver: how.
-        rows: the most steps to make; the record has as many rows.
+        targets: its third argument.
+        bounds: the bounds that x is clamped to after every update.
+        until: the number of evaluations of the whole run to reach, scalar int32. Line
+            searches are completed, so a solver that uses them may exceed it.
+        objective: the objective to minimise.
+        solver: the solver to use.
+        rows: the most steps to make, and the number of rows of the record.
     """
 
     def objective_of_x(x: Array) -> tuple[Array, Terms]:

@@ -1,10 +1,10 @@
 """The limited-memory approximation of an inverse Hessian, in compact form.
 
-The textbook's two-loop recursion walks the kept pairs one by one, which is
-hundreds of small dependent operations. Writing its scalars as two triangular
-systems leaves four products of the whole history with a vector, and a fifth
-when a pair is added: the same direction up to rounding, in two thirds of the
-time or less on two cores.
+The textbook two-loop recursion goes through the pairs one by one, with hundreds of
+small dependent operations. With its scalars written as two triangular systems, four
+products of the whole history with a vector remain, and a fifth when a pair is added.
+The direction is the same up to rounding, in two thirds of the time or less on two
+cores.
 
 References:
     Byrd, Nocedal & Schnabel, 1994, "Representations of quasi-Newton matrices
@@ -21,27 +21,27 @@ from jax.scipy.linalg import solve_triangular
 
 from nstjax.types import Array
 
-# The history is held in blocks of so many rows, and empty blocks are left out,
-# so that a young run does not pay for a long memory.
+# The history is held in blocks of this many rows. Empty blocks are skipped, so the
+# first steps of a run do not pay for a long history.
 _BLOCK_ROWS = 25
 
-# On accelerators the default precision would keep only ten bits of a product.
+# On accelerators, the default precision would keep only ten bits of a product.
 _matmul = partial(jnp.matmul, precision="highest")
 
 
 class History(NamedTuple):
-    """The last pairs (s, y) of steps and differences of gradients.
+    """The last pairs (s, y) of steps and gradient differences.
 
-    A circular buffer: pair number k lies in row k modulo the capacity M. P is
-    the number of elements of a step.
+    A circular buffer: pair k is in row k modulo the capacity M. P is the number of
+    elements of a step.
 
     Attributes:
         steps: the s, as blocks of rows that together make [M, P].
-        differences: the y, likewise.
+        differences: the y, in the same form.
         products: s_i . y_j, [M, M]; valid where i is not newer than j.
-        pairs: how many pairs were kept since the beginning, int32.
-        scale: the newest pair's y.s / y.y, which times the identity is the
-            inverse Hessian without any pair; 1 at first.
+        pairs: how many pairs were added in all, int32.
+        scale: the newest pair's y.s / y.y; this times the identity is the initial
+            approximation of the inverse Hessian; 1 at first.
     """
 
     steps: tuple[Array, ...]
@@ -69,17 +69,17 @@ def empty_history(capacity: int, size: int, dtype: jnp.dtype) -> History:
 def remember(
     history: History, step: Array, difference: Array, *, keep: Array
 ) -> History:
-    """Adds a pair, in place of the oldest if the history is full.
+    """Adds a pair, replacing the oldest one if the history is full.
 
     Args:
         history: the pairs so far.
         step: s, of shape [P].
         difference: y, of shape [P], with y.s > 0.
-        keep: whether to add it; if false, the history stays as it is.
+        keep: whether to add it; if false, the history is unchanged.
     """
     slot = history.pairs % history.products.shape[0]
     pairs = history.pairs + keep
-    # Rows are masked, not the whole history: a conditional would copy it all.
+    # Only rows are masked: a conditional would copy the whole history.
     steps = _with_row(history.steps, slot, step, keep)
     differences = _with_row(history.differences, slot, difference, keep)
     products = history.products

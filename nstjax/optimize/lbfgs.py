@@ -1,4 +1,4 @@
-"""L-BFGS with a line search, by Optax's preconditioner."""
+"""L-BFGS with a line search, based on Optax's preconditioner."""
 
 import functools
 from typing import NamedTuple
@@ -16,11 +16,11 @@ class LBFGSState(NamedTuple):
     """What is known at the current x.
 
     Attributes:
-        memory: the pairs, Optax's.
-        known: whether the objective was evaluated at x, bool; if not, total
-            and gradient mean nothing.
+        memory: Optax's pairs.
+        known: whether the objective was evaluated at x, bool; if not, total and
+            gradient are undefined.
         total: the objective at x.
-        gradient: its gradient there, of the shape of x.
+        gradient: its gradient there, with the shape of x.
     """
 
     memory: optax.ScaleByLBFGSState
@@ -40,12 +40,12 @@ class _Walk(NamedTuple):
     """A step under way.
 
     Attributes:
-        search: along the line.
-        point: the lowest one so far.
-        evaluations: so far, int32.
-        searching: whether the search goes on, bool; if not, what is left is to
-            evaluate the point.
-        done: whether nothing is left, bool.
+        search: the search along the line.
+        point: the lowest point so far.
+        evaluations: the evaluations so far, int32.
+        searching: whether the search continues, bool; if not, only the point remains to
+            be evaluated.
+        done: whether nothing remains to be done, bool.
     """
 
     search: line_search.Search
@@ -64,15 +64,14 @@ def lbfgs(
 ) -> Solver:
     """Makes L-BFGS with a line search for the strong Wolfe conditions.
 
-    The first step only evaluates x. Each later one searches along a line,
-    which takes one evaluation if the first guess is good, as it mostly is,
-    and reports the point it accepts. All evaluations are counted, but those of
-    trial points that are not accepted are not reported. A trial point where the
-    objective is not finite is one of those.
+    The first step only evaluates x. Each later step searches along a line and reports
+    the accepted point; this takes one evaluation if the first guess is good, as it
+    usually is. All evaluations are counted, but trial points that are not accepted are
+    not reported; these include points where the objective is not finite.
 
-    A step says "converged" if the gradient vanishes or no lower point was
-    found, and that it is not finite if no trial point was. A clamp that
-    changes the accepted point costs one more evaluation.
+    A step reports "converged" if the gradient vanishes or no lower point was found, and
+    a total that is not finite if no trial point was finite. If clamping changes the
+    accepted point, it costs one more evaluation.
 
     Args:
         history: how many pairs to keep.
@@ -118,8 +117,8 @@ def lbfgs(
         )
 
         def walk(walk: _Walk) -> _Walk:
-            # The one place where the objective is evaluated, for that is what takes
-            # long to compile: at a trial of the search, or at the point it ended at.
+            # The objective is evaluated in this place only, since it takes long to
+            # compile: at a trial of the search, or at its final point.
             trial_x = x + walk.search.next_step * direction
             trial_x = jnp.where(walk.searching, trial_x, walk.point.x)
             value_and_grad = jax.value_and_grad(objective, has_aux=True)
@@ -137,7 +136,7 @@ def lbfgs(
                 lambda new, old: jnp.where(take, new, old), trial, walk.point
             )
             clamped = clamp(point.x)
-            # Of x itself the terms are not known any more.
+            # The terms at x itself are no longer known.
             known = (search.low.step > 0) & jnp.all(clamped == point.x)
             ends = walk.searching & search.ended
             return _Walk(
@@ -171,12 +170,12 @@ def lbfgs(
 def _descent(
     preconditioner: optax.GradientTransformation, state: LBFGSState, x: Array
 ) -> tuple[Array, optax.ScaleByLBFGSState]:
-    """Gives the direction to search, and the memory with the newest pair."""
+    """Returns the search direction, and the memory with the newest pair."""
     gradient = state.gradient
     scaled, memory = preconditioner.update(gradient, state.memory, x)
-    # A step that was clamped, or that met only one of Wolfe's conditions, can
-    # leave a pair of negative curvature. If that turns the direction uphill,
-    # the pairs are forgotten and the gradient is followed.
+    # A step that was clamped, or satisfied only one of the Wolfe conditions, can add a
+    # pair with negative curvature. If that makes the direction point uphill, the pairs
+    # are discarded and the gradient is used.
     downhill = jnp.vdot(scaled, gradient) > 0
     shortened = gradient * jnp.minimum(1, 1 / jnp.linalg.norm(gradient.ravel()))
     weights = jnp.where(downhill, memory.weights_memory, 0)

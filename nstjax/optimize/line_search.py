@@ -1,9 +1,9 @@
-"""A search along a line for the strong Wolfe conditions, one trial at a time.
+"""A line search for the strong Wolfe conditions, one trial at a time.
 
-Optax's has its objective compiled twice, once where it looks for an interval and once
-where it narrows it down, and a third time before the first search. A VGG and its
-gradient take seconds to compile; here the loop around the search evaluates its
-objective in one place. The trials are those of Optax's search, up to rounding.
+In Optax's search, the objective is compiled twice, once for finding an interval and
+once for narrowing it down, and a third time before the first search. A VGG and its
+gradient take seconds to compile; here the loop around the search evaluates the
+objective in one place. The trials are the same as in Optax's search, up to rounding.
 
 References:
     Nocedal & Wright, 2006, "Numerical Optimization", algorithms 3.5 and 3.6.
@@ -16,21 +16,22 @@ import jax.numpy as jnp
 
 from nstjax.types import Array
 
-# Shares of the first slope: by which the objective must sink, and which the slope at
-# the accepted point may have left.
+# Fractions of the first slope: how much the objective must decrease, and the largest
+# slope allowed at the accepted point.
 _DECREASE, _CURVATURE = 1e-4, 0.9
-# Within so much of the first value, slopes tell of a decrease better than values do.
+# Within this distance of the first value, slopes indicate a decrease more reliably than
+# values.
 _FLAT = 1e-6
 _GROWTH = 2.0
-# An interval of steps this small is not narrowed down any more.
+# An interval of steps this small is not narrowed down further.
 _LEAST_INTERVAL = 1e-5
-# How near to the ends of an interval, as a share of it, a trial may lie that a cubic
-# or a quadratic function through what is known proposes.
+# How near to the ends of an interval, as a fraction of it, a trial from cubic or
+# quadratic interpolation may lie.
 _CUBIC_MARGIN, _QUADRATIC_MARGIN = 0.2, 0.1
 
 
 class Trial(NamedTuple):
-    """A point of the line: its step, and value and slope there, scalars."""
+    """A point on the line: its step, value and slope, all scalars."""
 
     step: Array
     value: Array
@@ -38,18 +39,18 @@ class Trial(NamedTuple):
 
 
 class Search(NamedTuple):
-    """What is known of a line.
+    """The state of a line search.
 
     Attributes:
-        first: where the line begins, step 0.
-        low: the best trial so far that sank enough; `first` at the beginning.
+        first: the start of the line, step 0.
+        low: the best trial so far with a sufficient decrease; `first` at the beginning.
         high: the other end of the interval, once there is one.
-        third: a trial that was an end before.
+        third: a trial that was an end of the interval before.
         zooming: whether there is an interval, bool.
         next_step: the trial to make next.
-        trials: made so far, int32.
-        met_finite: whether one of them was finite, bool.
-        ended: whether `low` is the answer, bool; where its step is 0, none was found.
+        trials: the number of trials so far, int32.
+        met_finite: whether any of them was finite, bool.
+        ended: whether `low` is the result, bool; if its step is 0, no point was found.
     """
 
     first: Trial
@@ -64,11 +65,11 @@ class Search(NamedTuple):
 
 
 def begin(value: Array, slope: Array) -> Search:
-    """Begins a search that first tries a step of 1.
+    """Starts a search that first tries a step of 1.
 
     Args:
-        value: of the objective where the line begins, scalar.
-        slope: along the line there, below 0.
+        value: the objective at the start of the line, scalar.
+        slope: the slope along the line there, below 0.
     """
     first = Trial(jnp.zeros_like(value), value, slope)
     return Search(
@@ -87,13 +88,13 @@ def begin(value: Array, slope: Array) -> Search:
 def advance(
     search: Search, value: Array, slope: Array, *, most_trials: int
 ) -> tuple[Search, Array]:
-    """Takes in what was found at ``search.next_step``.
+    """Updates the search with the result at ``search.next_step``.
 
     Args:
         search: the search so far.
-        value: of the objective there, scalar; may be infinite or NaN.
-        slope: along the line there.
-        most_trials: after which the search ends with the best one.
+        value: the objective there, scalar; may be infinite or NaN.
+        slope: the slope along the line there.
+        most_trials: the number of trials after which the search ends with the best one.
 
     Returns:
         The search, and whether this trial is its new `low`, bool.
@@ -109,8 +110,9 @@ def advance(
     too_high = ~sinks | ((trial.value >= low.value) & (search.trials > 0))
     accepted = ~too_high & (jnp.abs(trial.slope) <= _CURVATURE * jnp.abs(first.slope))
 
-    # Beyond a trial at which the objective rises again lies no better one. While there
-    # is no interval, the last trial is its lower end and lies before the next one.
+    # There is no better point beyond a trial at which the objective rises again. As
+    # long as there is no interval, the last trial is its lower end and lies before the
+    # next trial.
     width = jnp.where(search.zooming, high.step - low.step, 1)
     turns = ~too_high & (trial.slope * width >= 0)
     zooming = search.zooming | too_high | turns
@@ -145,11 +147,12 @@ def _sinks_enough(first: Trial, trial: Trial) -> Array:
 
 
 def _within(low: Trial, high: Trial, third: Trial) -> Array:
-    """A step between two others, where a function through all three is lowest."""
+    """A step between two others, at the minimum of a function through all three."""
 
     def curvature(trial: Trial) -> Array:
-        # What is left of a trial's value without low's value and slope, over the
-        # squared distance: of a cubic function, linear in the distance.
+        # A trial's value minus the linear function given by low's value and slope,
+        # divided by the squared distance; for a cubic function this is linear in the
+        # distance.
         distance = trial.step - low.step
         return (trial.value - low.value - low.slope * distance) / distance**2
 
@@ -165,7 +168,7 @@ def _within(low: Trial, high: Trial, third: Trial) -> Array:
     width = jnp.abs(high.step - low.step)
     step = left + width / 2
     for proposal, margin in reversed(proposals):
-        # NaN, which lies nowhere, where the ends do not determine a function.
+        # NaN if the ends do not determine a function.
         share = (proposal - left) / width
         step = jnp.where((share > margin) & (share < 1 - margin), proposal, step)
     return step

@@ -1,4 +1,4 @@
-"""Minimises an objective of one picture, or rather of one array."""
+"""Minimises an objective of one array, such as a picture."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -27,13 +27,12 @@ def _advance(options: tuple[tuple[str, Any], ...]) -> Any:
 
 @dataclasses.dataclass(frozen=True)
 class Result:
-    """How a run ended.
+    """The result of a run.
 
     Attributes:
-        x: the last x; if the run met a total that is not finite, the last x
-            before that.
-        trace: what was met on the way; if the run was resumed, since then.
-        state: from here `minimise` can go on.
+        x: the last x; if a total was not finite, the last x before that.
+        trace: the trace of the run; if the run was resumed, since then.
+        state: the state from which `minimise` can continue.
         reason: one of the reasons of `nstjax.optimize.driver`: "finished",
             "interrupted", "not_finite" or "converged".
     """
@@ -62,37 +61,36 @@ def minimise(
     """Minimises an objective, from `engine.start` or from where a run stopped.
 
     The loop is compiled once for each objective, solver, `chunk_size` and set
-    of shapes. The objective is known by its identity: give the same function
-    object again (not a new lambda or partial), and the weights and pictures as
-    `shared` and `targets`, and other pictures of the same size are not
-    compiled for again.
+    of shapes. The objective is identified by the function object: if you pass the same
+    object again (not a new lambda or partial), with weights and pictures as `shared`
+    and `targets`, nothing is recompiled for other pictures of the same size.
 
-    A run that was stopped and resumed with the same options gives the same
-    bits as one that was not.
+    A run that is stopped and resumed with the same options gives bitwise the same
+    result as an uninterrupted one.
 
     Args:
-        objective: what to minimise; see `nstjax.optimize.engine`.
-        state: from ``start(x, solver=solver, bounds=bounds)``, or an earlier
-            result's; it stays usable.
+        objective: the objective to minimise; see `nstjax.optimize.engine`.
+        state: from ``start(x, solver=solver, bounds=bounds)``, or an earlier result's;
+            it remains usable.
         shared: the objective's second argument, such as networks' weights.
         targets: its third, such as what a picture is compared with.
         solver: from `adam`, `lbfgs` or `torch_lbfgs`.
-        evaluations: how often to evaluate the objective, in the whole run,
-            those before `state` included. See the solver for what it makes of
-            one; `lbfgs` may exceed the number to finish its last line search.
-        chunk_size: evaluations between two calls of `on_chunk`, and between
-            two moments at which Ctrl-C takes effect. Chunks cost nothing.
-        bounds: the lowest and the highest x, scalars or arrays that broadcast
-            against x; it is clamped to them after every update.
-        on_chunk: told how far the run is; it may return True to stop it.
-        tell_every: it is told exactly at the multiples of this, too (at `lbfgs`'s
-            first points behind them); 0 for none.
-        before: evaluations of earlier runs that the multiples count, too.
-        compiler_options: of the loop, for `jax.jit`.
+        evaluations: how often to evaluate the objective in the whole run, including
+            those before `state`. `lbfgs` may exceed the number to finish its last line
+            search.
+        chunk_size: evaluations between two calls of `on_chunk`, and between two points
+            at which Ctrl-C takes effect. Chunks have no cost.
+        bounds: the lowest and the highest x, scalars or arrays that broadcast against
+            x, which is clamped to them after every update.
+        on_chunk: called with the progress; it may return True to stop the run.
+        tell_every: `on_chunk` is also called exactly at multiples of this number (for
+            `lbfgs`, at the first point after each); 0 for none.
+        before: evaluations of earlier runs, which count towards the multiples.
+        compiler_options: options of `jax.jit` for the loop.
 
     Returns:
-        The result. A Ctrl-C makes it an "interrupted" one, with everything up
-        to the end of the chunk it fell into.
+        The result; after Ctrl-C it is "interrupted" and includes everything up to the
+        end of the current chunk.
     """
     advance = partial(
         _advance(tuple(sorted((compiler_options or {}).items()))),
@@ -135,16 +133,16 @@ def optimise(
 
     Args:
         objective: ``objective(x, shared, targets) -> (total, terms)``: a scalar,
-            differentiable in x, and its parts by name. Give the same function
-            object again, and it is not compiled again.
-        x: where to begin, floating-point, of any shape.
+            differentiable in x, and its parts by name. If you pass the same function
+            object again, it is not recompiled.
+        x: where to start, floating-point, of any shape.
         shared: the objective's second argument, such as networks' weights.
         targets: its third, such as what a picture is compared with.
         solver: from `nstjax.optimize.adam.adam`, `nstjax.optimize.lbfgs.lbfgs` (the
             default) or `nstjax.optimize.torch_lbfgs.torch_lbfgs`.
         evaluations: how often to evaluate the objective.
         bounds: the lowest and the highest x, such as (0.0, 1.0) for pictures.
-        on_chunk: told how far the run is; it may return True to stop it.
+        on_chunk: called with the progress; it may return True to stop the run.
 
     Returns:
         The result: its `x`, its `trace` of all totals and terms, and the `reason`
@@ -155,7 +153,7 @@ def optimise(
             is not a whole number from 0 up.
     """
     if solver is None:
-        # Imported here: Optax takes a moment, and not everybody needs it.
+        # Imported here: Optax takes a moment to import and is not always needed.
         from nstjax.optimize.lbfgs import lbfgs
 
         solver = lbfgs()

@@ -1,8 +1,8 @@
-"""What a solver is: two pure functions, the same for every method.
+"""The interface of solvers: two pure functions.
 
-A solver knows nothing of pictures. It is handed an objective of one array,
-`x -> (total, terms)`, and makes one step of its own kind with it, which is one
-evaluation of the objective or several.
+A solver knows nothing about pictures. It is given an objective of one array,
+`x -> (total, terms)`, and makes one step, which takes one or several evaluations of the
+objective.
 """
 
 from collections.abc import Callable
@@ -14,16 +14,16 @@ from nstjax.types import Array, Terms
 # x -> (total, terms): a scalar to minimise, and its parts by name, for the
 # trace. Pure and differentiable in x.
 ObjectiveOfX = Callable[[Array], tuple[Array, Terms]]
-# Moves an x back into its bounds.
+# Clamps an x to its bounds.
 Clamp = Callable[[Array], Array]
 
 
 class Step(NamedTuple):
-    """What one step of a solver gives.
+    """The result of one step of a solver.
 
     Attributes:
         x: the next x, already clamped.
-        state: the solver's state that belongs to it.
+        state: the corresponding state of the solver.
         total: the objective's total, and
         terms: its terms, both at the x the solver reports: Adam and torch's
             L-BFGS report the x they started the step from, L-BFGS with line
@@ -41,10 +41,10 @@ class Step(NamedTuple):
 
 
 class Solver(NamedTuple):
-    """A method of minimisation.
+    """A minimisation method.
 
-    The factories (`adam`, `lbfgs`, `torch_lbfgs`) give the identical solver
-    for equal options, so that compiled loops are found again.
+    The factories (`adam`, `lbfgs`, `torch_lbfgs`) return the identical solver for equal
+    options, so that compiled loops are reused.
 
     Attributes:
         init: x -> the solver's state, a pytree of arrays.

@@ -1,7 +1,7 @@
-"""L-BFGS as ``torch.optim.LBFGS`` runs it without a line search.
+"""L-BFGS as in ``torch.optim.LBFGS`` without a line search.
 
-The method of most PyTorch style transfer. Optax's L-BFGS cannot reproduce it:
-it scales the first step otherwise and keeps every pair.
+Most style transfer in PyTorch uses this method. Optax's L-BFGS cannot reproduce it,
+since it scales the first step differently and keeps every pair.
 
 References:
     torch/optim/lbfgs.py (PyTorch 2.13), ``step`` with ``line_search_fn=None``.
@@ -27,16 +27,16 @@ _LEAST_CURVATURE = 1e-10
 
 
 class TorchLBFGSState(NamedTuple):
-    """What ``torch.optim.LBFGS`` keeps from evaluation to evaluation.
+    """The state that ``torch.optim.LBFGS`` keeps between evaluations.
 
     Attributes:
         history: the pairs.
-        step: what was last added to x, torch's ``t * d``, [P].
-        gradient: the gradient at the x it was added to, [P].
+        step: the last step that was added to x, torch's ``t * d``, [P].
+        gradient: the gradient at the x that it was added to, [P].
         total: the total there.
-        updates: how often x was moved, int32 (torch's ``n_iter``).
-        updates_in_call: how often in torch's current ``.step()``, int32; 0 if
-            the next evaluation begins one.
+        updates: the number of updates of x, int32 (torch's ``n_iter``).
+        updates_in_call: those in torch's current ``.step()``, int32; 0 if the next
+            evaluation starts a new one.
     """
 
     history: History
@@ -58,27 +58,27 @@ def torch_lbfgs(
 ) -> Solver:
     """Makes torch's L-BFGS; one step is one evaluation.
 
-    n evaluations are made at the very points at which the first n closure
-    calls of a ``torch.optim.LBFGS`` are whose ``.step()`` is called again and
-    again. Each evaluation moves x, with one exception: where torch leaves a
-    ``.step()`` early, because x or the total changed too little, the next
-    ``.step()`` evaluates the same x once more, and so does this solver.
+    The evaluations are made at the same points as the closure calls of a
+    ``torch.optim.LBFGS`` whose ``.step()`` is called repeatedly. Each evaluation moves
+    x, with one exception: if torch leaves a ``.step()`` early because x or the total
+    changed too little, the next ``.step()`` evaluates the same x again, and so does
+    this solver.
 
-    "Converged" is where torch would never move x again.
+    "Converged" means that torch would never move x again.
 
-    Clamping acts on x alone, as in a PyTorch closure that clamps its picture:
-    the pairs hold the steps as computed, not what the clamp left of them.
+    Clamping affects x only, as in a PyTorch closure that clamps its picture: the pairs
+    hold the computed steps, before clamping.
 
     Args:
-        learning_rate: length of a step, in units of the L-BFGS direction. The
+        learning_rate: the length of a step, in units of the L-BFGS direction. The
             first step is min(1, 1 / |gradient|_1) times that long.
         history: how many pairs to keep.
         updates_per_call: torch's ``max_iter``.
-        tolerance_gradient: x moves no more where the gradient's largest
-            component is at most this.
-        tolerance_change: a ``.step()`` ends early where the total, or every
-            component of x, changed by less than this; x moves no more where
-            the total falls by less than this per unit of the direction.
+        tolerance_gradient: x stops moving when the gradient's largest component is at
+            most this.
+        tolerance_change: a ``.step()`` ends early if the total, or every component of
+            x, changed by less than this; x stops moving when the total falls by less
+            than this per unit of the direction.
 
     Raises:
         ValueError: if `history` or `updates_per_call` is less than 1.
@@ -88,8 +88,8 @@ def torch_lbfgs(
             "torch_lbfgs needs a history and updates_per_call of 1 or more, not "
             f"{history} and {updates_per_call}"
         )
-    # torch's default for ``max_eval``. It matters to 2 or 3 updates per call
-    # only: without a line search no more evaluations are made otherwise.
+    # torch's default for ``max_eval``. It has an effect only with 2 or 3 updates per
+    # call: without a line search, fewer evaluations are made otherwise.
     evaluations_per_call = updates_per_call * 5 // 4
 
     def init(x: Array) -> TorchLBFGSState:
@@ -119,8 +119,8 @@ def torch_lbfgs(
             state.history,
             state.step,
             difference,
-            # A call that ends leaves the pair to the next one, which finds the
-            # same gradient. Before the first update the step is zero.
+            # When a call ends, the next one computes the pair, from the same gradient.
+            # Before the first update, the step is zero.
             keep=(jnp.vdot(difference, state.step) > _LEAST_CURVATURE) & ~call_ends,
         )
         direction = -times_vector(pairs, gradient)

@@ -1,4 +1,4 @@
-"""The course of a run: what the objective was, evaluation by evaluation."""
+"""The trace of a run: the objective at every evaluation."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
@@ -13,11 +13,11 @@ _TERM = "term/"
 
 @dataclasses.dataclass(frozen=True)
 class Trace:
-    """What a run's solver reported, one row for each of its steps.
+    """The values that a run's solver reported, with one row for each step.
 
-    Adam and torch's L-BFGS make one evaluation a step, so a row is an
-    evaluation. L-BFGS with line search has one row for the first evaluation
-    and one for every point it accepted.
+    Adam and torch's L-BFGS make one evaluation per step, so a row is an evaluation.
+    L-BFGS with line search has one row for the first evaluation and one for every
+    accepted point.
 
     Attributes:
         evaluations: evaluations of the run up to and including the row's,
@@ -34,9 +34,9 @@ class Trace:
         return len(self.total)
 
     def rows(self) -> list[dict[str, Any]]:
-        """The trace as plain JSON data, one dict a row.
+        """The trace as plain JSON data, one dict for each row.
 
-        JSON has no numbers that are not finite; they become None.
+        Numbers that are not finite become None, since JSON has none.
         """
         return [
             {
@@ -48,7 +48,7 @@ class Trace:
         ]
 
     def to_arrays(self) -> dict[str, np.ndarray]:
-        """The trace as a flat dict of arrays, to be saved."""
+        """The trace as a flat dict of arrays, for saving."""
         return {
             "evaluations": self.evaluations,
             "total": self.total,

@@ -1,4 +1,4 @@
-"""Learning-rate schedules and optimisers, by the names configs use."""
+"""Learning-rate schedules and optimisers, by the names that configs use."""
 
 from collections.abc import Callable
 from typing import Any
@@ -29,11 +29,11 @@ def make_schedule(
             as in AdaIN-style's ``train.lua``; or "cosine", down to zero.
         learning_rate: the highest rate.
         steps: the run's length, for "cosine".
-        warmup_steps: linear rise from zero in front of the named schedule.
+        warmup_steps: steps of linear increase from zero before the named schedule.
         decay_rate: for "inverse_time" only, such as 5e-5.
 
     Raises:
-        NstjaxError: for an unknown name or a negative number.
+        NstjaxError: if the name is unknown or a number is negative.
     """
     if min(learning_rate, steps, warmup_steps, decay_rate) < 0:
         raise NstjaxError("a schedule's numbers must not be negative")
@@ -65,20 +65,20 @@ def make_optimizer(
 ) -> optax.GradientTransformation:
     """Adam or Muon, with optional clipping and gradient accumulation.
 
-    Muon orthogonalises the mean gradient of every kernel, as a matrix of what goes in
-    by what comes out; biases it leaves to Adam with Nesterov's momentum. Its steps are
-    scaled to the size of Adam's, so that both take the same learning rates (Liu et al.,
-    2025, https://arxiv.org/abs/2502.16982).
+    Muon orthogonalises the mean gradient of every kernel as a matrix of inputs by
+    outputs; biases use Adam with Nesterov momentum. Its steps are scaled to the size of
+    Adam's, so both use the same learning rates (Liu et al., 2025,
+    https://arxiv.org/abs/2502.16982).
 
     Args:
         schedule: from step (batches seen) to learning rate.
         name: "adam" or "muon".
-        clip_norm: largest global gradient norm; 0 leaves gradients alone.
-        accumulate_steps: batches whose mean gradient makes one update; it has
-            the learning rate of the first of them.
+        clip_norm: the largest global gradient norm; 0 does not clip.
+        accumulate_steps: the number of batches whose mean gradient makes one update,
+            with the learning rate of the first batch.
 
     Raises:
-        NstjaxError: for an unknown name.
+        NstjaxError: if the name is unknown.
     """
 
     def rate(update):
@@ -107,7 +107,7 @@ def make_optimizer(
 
 
 def _kernels_as_matrices(params: Params) -> Any:
-    """For each leaf, which axes go in and which come out; None for biases."""
+    """For each leaf, its input and output axes; None for biases."""
     return jax.tree.map(
         lambda leaf: (
             optax.contrib.MuonDimensionNumbers(

@@ -1,4 +1,4 @@
-"""Whether a training config's common leaves make sense together."""
+"""Checks whether a training config's common entries make sense together."""
 
 import math
 from pathlib import Path
@@ -42,10 +42,10 @@ _CHOICES = {
 
 
 def check_settings(config: ConfigDict) -> None:
-    """Checks the leaves of ``configs/common.py``, hours before they are needed.
+    """Checks the entries of ``configs/common.py`` before training starts.
 
     Raises:
-        NstjaxError: naming the first that is missing or impossible.
+        NstjaxError: naming the first entry that is missing or impossible.
     """
     for name in (*_POSITIVE, *_NOT_NEGATIVE, *_CHOICES, *_OTHERS):
         if name not in config:

@@ -1,4 +1,4 @@
-"""Where a config's training pictures come from."""
+"""The sources of a config's training pictures."""
 
 import functools
 from concurrent.futures import ThreadPoolExecutor
@@ -20,7 +20,7 @@ from nstjax.io.datasets import (
 )
 from nstjax.io.levels import to_uint8
 
-# Times that a picture of usual texture stands in a source that is drawn by texture.
+# How often a picture of average texture occurs in a source weighted by texture.
 _TIMES = 4
 
 _NO_DATA = (
@@ -56,18 +56,18 @@ def style_source(config: ConfigDict) -> Source:
 
 
 def pictures_of(config: ConfigDict) -> Source:
-    """Content and style pictures in one source, for networks that take either."""
+    """Content and style pictures in one source, for networks that accept both."""
     return Joined(content_source(config), style_source(config))
 
 
 def content_and_style(
     config: ConfigDict, *, style_prefix: str = ""
 ) -> tuple[dict[str, Stream], dict[str, Stream]]:
-    """Streams "content" and "style", to train on and to validate on.
+    """The streams "content" and "style" for training and validation.
 
     Args:
         config: a training config.
-        style_prefix: of the leaves that say how styles are cut; see `make_crop`.
+        style_prefix: the prefix of the entries for cropping styles; see `make_crop`.
     """
     load = {
         "content": picture_loader(make_crop(config)),
@@ -87,11 +87,11 @@ def content_and_style(
 
 
 def make_crop(config: ConfigDict, *, prefix: str = "") -> Crop:
-    """How pictures are cut: the leaves crop_size, short_side, largest_scale, flip.
+    """The cropping that a config's crop_size, short_side, largest_scale and flip set.
 
     Args:
         config: a training config.
-        prefix: of the leaves' names, such as "style_".
+        prefix: a prefix of these entries' names, such as "style_".
     """
     return Crop(
         config[f"{prefix}crop_size"],
@@ -102,17 +102,17 @@ def make_crop(config: ConfigDict, *, prefix: str = "") -> Crop:
 
 
 def texture(picture: np.ndarray) -> float:
-    """How much goes on in a picture.
+    """A measure of how much texture a picture has.
 
-    Its logarithm and that of the norm of VGG-19's Gram matrix at relu2_2, which takes
-    far longer, correlate by .85 among paintings.
+    Among paintings, its logarithm has a correlation of 0.85 with that of the norm of
+    VGG-19's Gram matrix at relu2_2, which takes far longer to compute.
 
     Args:
-        picture: [H, W, 3], uint8, of even sides.
+        picture: [H, W, 3], uint8, with even sides.
 
     Returns:
-        The mean square by which neighbours differ in grey at half of the sides, in
-        levels of 255.
+        The mean squared difference of neighbours in the grey picture at half size, on a
+        scale of 0 to 255.
     """
     height, width, _ = picture.shape
     blocks = picture.reshape(height // 2, 2, width // 2, 2, 3)
@@ -121,19 +121,19 @@ def texture(picture: np.ndarray) -> float:
 
 
 def likelihood(textures: np.ndarray, bounds: tuple[float, float]) -> np.ndarray:
-    """How often to draw pictures: by their textures over the median, within bounds.
+    """How often to draw pictures: their textures divided by the median, within bounds.
 
-    What people paint in has more texture than most of what museums have.
+    The styles that people choose have more texture than most pictures in museums.
     """
     usual = max(float(np.median(textures)), 1e-6)
     return np.clip(textures / usual, *bounds)
 
 
 def by_texture(stream: Stream, bounds: tuple[float, float], *, threads: int) -> Stream:
-    """A stream whose pictures come as often as `likelihood` says.
+    """A stream that draws pictures as often as `likelihood` says.
 
-    All of them are read once, with a bar, when the source is first looked into. One
-    that cannot be read counts as usual.
+    All pictures are read once, with a progress bar, when the source is first used. A
+    picture that cannot be read counts as average.
     """
     return Stream(_ByTexture(stream, bounds, threads), stream.load)
 
@@ -160,7 +160,7 @@ class _ByTexture:
             bar = tqdm(measured, "textures", count, unit="picture", leave=False)
             found = np.array(list(bar))
         known = found[~np.isnan(found)]
-        # Where none can be read, what reads batches says what is wrong.
+        # If none can be read, the reader of batches raises the error.
         found = np.where(np.isnan(found), np.median(known) if len(known) else 0, found)
         times = np.rint(_TIMES * likelihood(found, self._bounds)).astype(int)
         return Subset(source, np.repeat(np.arange(count), times.clip(min=1)))

@@ -1,8 +1,7 @@
-"""A training in stages, each begun from what the last one exported.
+"""Training in stages, each starting from the weights that the last one exported.
 
-A config's `stages` names them in order, and a leaf of each name holds what it sets.
-One command goes through all; a run that was stopped goes on in the stage that it had
-reached.
+A config's `stages` names them in order, and an entry of each name holds its settings.
+One command runs all stages; a stopped run continues in the stage that it had reached.
 """
 
 from collections.abc import Iterator
@@ -18,10 +17,10 @@ class Stage(NamedTuple):
     """One part of a training.
 
     Attributes:
-        name: of the stage; "" for a training without any.
-        config: its settings, without those of stages.
+        name: the stage's name; "" for a training without stages.
+        config: its settings, without the entries for stages.
         workdir: its folder.
-        last: whether none follows.
+        last: whether it is the last stage.
     """
 
     name: str
@@ -31,21 +30,21 @@ class Stage(NamedTuple):
 
     @property
     def exported(self) -> Path:
-        """The file that it ends with."""
+        """The file that the stage exports."""
         return self.workdir / f"{self.config.name}.safetensors"
 
 
 def stages_of(config: ConfigDict, workdir: Path) -> Iterator[Stage]:
-    """The stages of a training, which begin where those before them ended.
+    """The stages of a training, each of which starts where the one before ended.
 
     Args:
-        config: of the whole. Leaves that a stage sets are its own; an option such as
-            ``--config.begin.steps=100`` changes one.
-        workdir: of the whole; every stage has a folder of its name there, and the last
-            one has the folder itself.
+        config: the config of the whole training. Settings of a stage apply to it only;
+            an option such as ``--config.begin.steps=100`` changes them.
+        workdir: the folder of the whole training; every stage has a folder of its name
+            in it, except the last, which uses the folder itself.
 
     Raises:
-        NstjaxError: for a stage that sets a leaf which the config does not have.
+        NstjaxError: if a stage sets an entry that the config does not have.
     """
     if not config.get("stages"):
         yield Stage("", config, workdir)
@@ -58,7 +57,8 @@ def stages_of(config: ConfigDict, workdir: Path) -> Iterator[Stage]:
     for number, (name, leaves) in enumerate(stages.items(), start=1):
         if unknown := sorted(set(leaves) - set(whole)):
             raise NstjaxError(
-                f"the stage {name} sets {', '.join(unknown)}, which the config lacks"
+                f"the stage {name} sets {', '.join(unknown)}, which the config does "
+                "not have"
             )
         part = ConfigDict(whole, type_safe=False)
         part.update(leaves)

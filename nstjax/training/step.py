@@ -1,8 +1,8 @@
 """The training state and the jitted, data-parallel training step.
 
 Parameters are replicated over a mesh, batches are split along its one axis.
-A loss that is a mean over the batch is then already the global mean, and so
-are its gradients: XLA inserts the sums over devices.
+A loss that is a mean over the batch is then already the global mean, as are its
+gradients: XLA inserts the sums over devices.
 """
 
 from collections.abc import Callable
@@ -24,14 +24,14 @@ Loss = Callable[[Params, Any, Any, Array], tuple[Array, Terms]]
 
 @flax.struct.dataclass
 class TrainState:
-    """Everything that a step changes, and a checkpoint keeps.
+    """Everything that a step changes and a checkpoint keeps.
 
     Attributes:
         step: batches seen, an int32 scalar.
         params: the weights being trained.
-        average: exponential moving average of `params` over updates, which is
-            what gets validated and exported.
-        opt_state: the optimiser's.
+        average: exponential moving average of `params` over updates, which is validated
+            and exported.
+        opt_state: the optimiser's state.
     """
 
     step: Array
@@ -45,7 +45,7 @@ def init_state(params: Params, optimizer: optax.GradientTransformation) -> Train
     return TrainState(
         step=jnp.zeros((), jnp.int32),
         params=params,
-        # A copy: the step donates its buffers, and one may not be given twice.
+        # A copy: the step donates its buffers, and none may be donated twice.
         average=jax.tree.map(jnp.copy, params),
         opt_state=optimizer.init(params),
     )
@@ -64,20 +64,20 @@ def make_train_step(
     """Builds ``step(state, frozen, batch) -> (state, report)``, jitted.
 
     Args:
-        loss: see `Loss`. Must be a mean over the batch.
+        loss: see `Loss`; it must be a mean over the batch.
         optimizer: an optax transformation.
         mesh: the devices; `batch` must be sharded along its first axis.
-        seed: of the key, which is folded with the step's number.
-        average_decay: of the moving average; it starts lower, at
+        seed: the seed of the key, into which the step's number is folded.
+        average_decay: the decay of the moving average; it starts lower, at
             (1 + n) / (10 + n) after n updates, so that early averages are not
             stale.
-        accumulate_steps: as `optimizer` was made with; the average follows
-            its updates, not the batches between them.
-        compiler_options: for `jax.jit`.
+        accumulate_steps: as for `optimizer`; the average is over its updates, not over
+            batches.
+        compiler_options: options of `jax.jit`.
 
     Returns:
-        The step. Its report holds every term, "total" and "gradient_norm".
-        The state is donated.
+        The step. Its report contains every term, "total" and "gradient_norm". It
+        donates the state.
     """
 
     def step(state: TrainState, frozen: Any, batch: Any):
@@ -112,7 +112,7 @@ def make_train_step(
 def make_eval_step(loss: Loss, *, mesh: Mesh) -> Callable[[Params, Any, Any], Terms]:
     """Builds ``evaluate(params, frozen, batch) -> report``, jitted.
 
-    The loss gets the same key every time, so that reports can be compared.
+    The loss gets the same key every time, so that reports are comparable.
     """
 
     def evaluate(params, frozen, batch):

@@ -1,4 +1,4 @@
-"""What the trainer needs to know of a thing to train."""
+"""The interface between the trainer and a training task."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, TypeVar
@@ -19,16 +19,15 @@ class Task(NamedTuple):
     """One training problem, made from a config by a ``make_task`` function.
 
     Attributes:
-        init: from a key to the params to train.
-        begin: improves a fresh run's params before the first step, or None.
-        frozen: other networks' weights, handed to `loss` as they are.
+        init: makes the params to train from a key.
+        begin: improves the initial params of a new run, or None.
+        frozen: other networks' weights, passed to `loss`.
         loss: see `nstjax.training.step.Loss`.
-        training: the batches' entries, shuffled and cut at random.
-        validation: the same from pictures held out, cut in the middle.
+        training: the entries of batches, shuffled and randomly cropped.
+        validation: the same from held-out pictures, with central crops.
         sample: ``(params, frozen, batch) -> [B, H, W, 3]`` pictures in [0, 1]
             to look at, or None.
-        export: ``(params, recipe) -> (params, metadata)`` as the file that
-            others load is to hold them.
+        export: ``(params, recipe) -> (params, metadata)``, for the exported file.
     """
 
     init: Callable[[Array], Params]
@@ -42,5 +41,5 @@ class Task(NamedTuple):
 
 
 def to_unit(batch: _Either) -> _Either:
-    """Turns uint8 pictures into float32 in [0, 1]."""
+    """Converts uint8 pictures to float32 in [0, 1]."""
     return batch.astype(np.float32) / 255

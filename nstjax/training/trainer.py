@@ -40,20 +40,20 @@ from nstjax.training.step import (
 from nstjax.training.task import Task
 from nstjax.types import Terms
 
-# Steps from which a faster one is worth its compiling.
+# The number of steps from which a faster step is worth compiling.
 _LONG = 1000
 
 
 @dataclasses.dataclass(frozen=True)
 class Progress:
-    """What a run tells its watcher: once at its start, then after some steps.
+    """A run's report to its watcher, at its start and then after some steps.
 
     Attributes:
         step: steps done, of `steps`.
-        report: scalars by name; names with "validation/" in front are those
-            of the held-out pictures. Empty at the start.
-        images_per_second: of all devices, since the last report.
-        corrupt: training pictures skipped so far.
+        report: scalars by name; names that start with "validation/" belong to the
+            held-out pictures. Empty at the start.
+        images_per_second: the speed of all devices together, since the last report.
+        corrupt: the number of training pictures skipped so far.
         sample: pictures [B, H, W, 3] to look at, or None.
     """
 
@@ -73,12 +73,12 @@ def train(
     on_progress: Callable[[Progress], None],
     recipe: str,
 ) -> Path:
-    """Trains, or goes on training, until ``config.steps``; then exports.
+    """Starts or continues training until ``config.steps``; then exports.
 
     Everything goes into `workdir`: ``config.json``, ``checkpoints/``,
-    ``<config.name>.safetensors`` and, where pictures had to be skipped, their
-    names in ``unreadable.txt``. A folder with checkpoints is resumed, to the
-    same result as if it had never been interrupted.
+    ``<config.name>.safetensors`` and, if pictures had to be skipped, their names in
+    ``unreadable.txt``. A folder with checkpoints is resumed, with the same result as an
+    uninterrupted run.
 
     Args:
         task: what to train.
@@ -86,15 +86,14 @@ def train(
         workdir: the run's folder.
         on_progress: called at the start, every ``config.log_every`` steps and
             at every validation.
-        recipe: the command, for the exported file's metadata.
+        recipe: the command, for the metadata of the exported file.
 
     Returns:
         The exported file.
 
     Raises:
-        NstjaxError: if the folder belongs to a run with other settings, the
-            batch cannot be split over the devices, or the loss stops being
-            finite.
+        NstjaxError: if the folder belongs to a run with other settings, the batch
+            cannot be split over the devices, or the loss is no longer finite.
         Stopped: on Ctrl-C, SIGTERM or SIGHUP, once a checkpoint has been written.
     """
     workdir = Path(workdir)
@@ -134,12 +133,12 @@ def train(
                     progress(run.to_numbers(report) | {"learning_rate": run.rate})
                 checks = last or run.step % config.checkpoint_every == 0
                 if checks or stop:
-                    # A stop does not wait for a validation, which may have to be
-                    # compiled; the checkpoint is no candidate for the best one, as
-                    # it would not exist without the stop.
+                    # A stop does not wait for a validation, which may need compiling.
+                    # The checkpoint is not a candidate for the best one, since it would
+                    # not exist without the stop.
                     validation = run.validate() if checks else {}
-                    # Not before there is something to go on from: a start that
-                    # fails leaves the folder free.
+                    # Only when there is something to continue from, so that a failed
+                    # start leaves the folder free.
                     if not claimed and jax.process_index() == 0:
                         workdirs.claim(workdir, config)
                     claimed = True
@@ -161,8 +160,8 @@ def export(task: Task, config: ConfigDict, workdir: str | Path, *, recipe: str) 
     """Writes the averaged weights of the best checkpoint as one file.
 
     Raises:
-        NstjaxError: if the folder has no checkpoint, or one of a run with
-            other settings.
+        NstjaxError: if the folder has no checkpoint, or belongs to a run with other
+            settings.
     """
     workdir = Path(workdir)
     workdirs.check(workdir, config)
@@ -190,17 +189,17 @@ def export(task: Task, config: ConfigDict, workdir: str | Path, *, recipe: str) 
             )
     finally:
         if jax.process_count() > 1:
-            # A next stage begins with the file, on every host.
+            # The next stage starts from this file, on every host.
             of_all_hosts(make_data_mesh(), np.zeros((), np.int32))
     return path
 
 
 class _Run:
-    """A run between two steps: its state, and all it takes to move on.
+    """A run between two steps: its state, and everything needed to continue.
 
     Attributes:
-        state: begun, or restored from the newest checkpoint.
-        step: batches seen; ``state.step`` on this side of the device.
+        state: new, or restored from the newest checkpoint.
+        step: batches seen; ``state.step`` on the host.
         corrupt: names of the training pictures that could not be read.
     """
 
@@ -261,24 +260,24 @@ class _Run:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Ends the reading threads and processes."""
+        """Stops the reading threads and processes."""
         self._batches.close()
 
     @property
     def rate(self) -> float:
-        """The learning rate that the latest step had."""
+        """The learning rate of the latest step."""
         every = self._config.accumulate_steps
         return float(self._schedule((self.step - 1) // every * every))
 
     def advance(self) -> Terms:
-        """Takes one step; its report may not be computed yet."""
+        """Makes one step; its report may not be computed yet."""
         batch = self._to_devices(next(self._batches))
         self.state, report = self._train_step(self.state, self._frozen, batch)
         self.step += 1
         return report
 
     def validate(self) -> dict[str, float]:
-        """The averaged weights' mean report over the held-out batches."""
+        """The mean report over the held-out batches, with the averaged weights."""
         reports = [
             self.to_numbers(self._eval_step(self.state.average, self._frozen, batch))
             for batch in self._held_out
@@ -286,7 +285,7 @@ class _Run:
         return {n: float(np.mean([r[n] for r in reports])) for n in reports[0]}
 
     def sample(self) -> np.ndarray | None:
-        """What the averaged weights make of the first held-out batch."""
+        """The result for the first held-out batch, with the averaged weights."""
         if self._sample is None:
             return None
         return np.asarray(
@@ -297,7 +296,7 @@ class _Run:
         """Waits for a report.
 
         Raises:
-            NstjaxError: if its total is not finite.
+            NstjaxError: if the total is not finite.
         """
         values = {name: float(value) for name, value in report.items()}
         if not np.isfinite(values["total"]):
@@ -308,7 +307,7 @@ class _Run:
         return values
 
     def _to_devices(self, rows: Mapping[str, np.ndarray]) -> dict[str, jax.Array]:
-        """Puts this host's rows of a batch onto its devices."""
+        """Transfers this host's rows of a batch to its devices."""
         split, (first, _) = batch_sharded(self._mesh), self._rows
 
         def put(value: np.ndarray) -> jax.Array:
@@ -344,7 +343,7 @@ def _make_optimizer(
 def _abstract_state(
     task: Task, optimizer: optax.GradientTransformation, mesh: Mesh
 ) -> TrainState:
-    """Shapes, types and layouts of the state, without computing it."""
+    """Shapes, dtypes and shardings of the state, without computing it."""
     everywhere = replicated(mesh)
     return jax.tree.map(
         lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=everywhere),
@@ -355,50 +354,50 @@ def _abstract_state(
 
 
 def _moved(rows: slice, first: int) -> slice:
-    """Rows of a whole batch, among those that begin at `first`."""
+    """Converts rows of a whole batch to positions among those starting at `first`."""
     return slice((rows.start or 0) - first, rows.stop and rows.stop - first)
 
 
 def _check_hosts(mesh: Mesh) -> None:
-    """Refuses hosts with different numbers of devices.
+    """Raises NstjaxError if hosts have different numbers of devices.
 
-    jax's barrier, on which orbax relies for checkpoints, fails with them.
+    jax's barrier, on which orbax relies for checkpoints, would fail.
     """
     counts = Counter(device.process_index for device in mesh.devices.flat)
     if len(set(counts.values())) > 1:
         found = ", ".join(str(counts[host]) for host in sorted(counts))
         raise NstjaxError(
-            f"the processes have {found} devices, but checkpoints need as many of "
-            "each; start one process for each device"
+            f"the processes have {found} devices, but checkpoints need the same "
+            "number in each; start one process for each device"
         )
 
 
 def _compare_hosts(task: Task, config: ConfigDict, mesh: Mesh) -> None:
-    """Checks that all hosts train the same on the same pictures.
+    """Checks that all hosts have the same task and pictures.
 
-    Otherwise every host would shuffle another list, and none would notice.
+    Otherwise, hosts would silently shuffle different lists.
     """
     if jax.process_count() == 1:
         return
     settings = bytes.fromhex(workdirs.fingerprint(config))
-    # A recipe may have measured its pictures, and one that a host cannot read changes
-    # how often others come.
+    # A recipe may weight its pictures by measurements, so a picture that a host cannot
+    # read changes how often others are drawn.
     counts = [len(stream.source) for stream in task.training.values()]
     mine = np.append(np.frombuffer(settings, np.int32), np.array(counts, np.int32))
     hosts = of_all_hosts(mesh, mine)
     others = [number for number, row in hosts.items() if (row != hosts[0]).any()]
     if others:
         raise NstjaxError(
-            f"process {', '.join(map(str, others))} has other settings or pictures "
-            "than process 0; give all of them the same options and the same files"
+            f"process {', '.join(map(str, others))} has different settings or "
+            "pictures from process 0; give all of them the same options and the same "
+            "files"
         )
 
 
 def _agree(requested: bool, mesh: Mesh, *, now: bool) -> bool:
-    """Whether to stop: the same answer on all hosts, after the same step.
+    """Whether to stop, with the same answer on all hosts after the same step.
 
-    Several hosts ask one another only at steps `now` that wait for the loss
-    anyway.
+    Several hosts communicate only if `now`, at steps that wait for the loss anyway.
     """
     if jax.process_count() == 1:
         return requested
@@ -406,7 +405,7 @@ def _agree(requested: bool, mesh: Mesh, *, now: bool) -> bool:
 
 
 def _note_unreadable(workdir: Path, corrupt: set[str]) -> None:
-    """Adds names to those of earlier sittings; of several hosts, the first one's."""
+    """Adds names to those of earlier runs; of several hosts, only the first writes."""
     if corrupt and jax.process_index() == 0:
         file = workdir / "unreadable.txt"
         try:

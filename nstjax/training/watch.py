@@ -1,4 +1,4 @@
-"""What a run shows while it runs: a progress bar and TensorBoard logs."""
+"""Progress bar and TensorBoard logs of a training run."""
 
 import contextlib
 import time
@@ -16,10 +16,10 @@ from nstjax.training.trainer import Progress
 
 
 class Watcher:
-    """Shows `Progress` on a bar and logs it. Use as a context manager.
+    """Shows `Progress` in a bar and logs it. Use it as a context manager.
 
     Args:
-        folder: for TensorBoard's event files; None neither logs nor shows.
+        folder: the folder for TensorBoard's event files; None disables bar and logs.
     """
 
     def __init__(self, folder: Path | None) -> None:
@@ -35,7 +35,7 @@ class Watcher:
         self.close()
 
     def __call__(self, progress: Progress) -> None:
-        """Takes one report."""
+        """Handles one report."""
         if self._folder is None:
             return
         if self._bar is None:
@@ -46,7 +46,7 @@ class Watcher:
     def close(self) -> None:
         """Leaves the bar as it is; the logs are complete after every report.
 
-        Closing again does nothing.
+        Closing it again has no effect.
         """
         if self._bar is not None:
             self._bar.close()
@@ -88,8 +88,8 @@ class Watcher:
                 self._log_file.close()
             self._log_file = None
             warnings.warn(
-                f"no more logs are written to {self._folder} ({error}); the training "
-                "goes on",
+                f"no more logs are written to {self._folder} ({error}); training "
+                "continues",
                 NstjaxWarning,
                 stacklevel=2,
             )
@@ -98,14 +98,14 @@ class Watcher:
 class _LogFile:
     """TensorBoard's event file.
 
-    Events are written by the thread that has them: tensorboardX's SummaryWriter
-    leaves that to another one, whose end, on a full disk, makes it wait for ever.
+    Events are written by the calling thread: tensorboardX's SummaryWriter uses another
+    thread and waits forever if that ends on a full disk.
     """
 
     def __init__(self, folder: Path, *, purge_step: int) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._writer = EventsWriter(str(folder / "events"))
-        # Steps that a killed run logged but did not save are done again.
+        # Steps that a killed run logged but did not save are repeated.
         begin = SessionLog(status=SessionLog.START)
         self._write(Event(step=purge_step, session_log=begin))
 

@@ -1,4 +1,4 @@
-"""A run's folder: whose it is."""
+"""A run's folder, and which run it belongs to."""
 
 import hashlib
 import json
@@ -18,13 +18,13 @@ from nstjax.io.weights import sha256_of
 CHECKPOINTS = "checkpoints"
 _NOTE = "config.json"
 _DATA = "data fingerprints"
-# Leaves that say where data lie.
+# Entries that say where the data are.
 _PLACES = ("content", "style", "labels", "painted", "initial")
-# Leaves that may differ between a run and its resumption: they change how
-# long and how it is watched, not what is computed at a step.
+# Entries that may differ when a run is resumed: they change its length and how it is
+# watched, but not what a step computes.
 _MAY_CHANGE = ("log_every", "checkpoint_every", "keep", "threads", "workers")
 
-# Leaves that runs of before 0.2 noted under other names.
+# Entries that had other names in runs before 0.2.
 _RENAMED = {
     "grid_weight": "checkerboard_weight",
     "least_share": "min_crop_scale",
@@ -55,11 +55,11 @@ def check(workdir: Path, config: ConfigDict) -> None:
         raise NstjaxError(f"{note} cannot be read; choose another --workdir") from error
     data_before = before.pop(_DATA, {})
     mine, data = json_config(config), _data_of(config)
-    # Data are known by what they are, wherever they lie now.
+    # Data are identified by their content, not by their location.
     known = data_before.keys() & data.keys()
     for name in known:
         before[name] = mine[name] = None
-    # A run may be prolonged unless its learning rate was to end at `steps`.
+    # A run may be prolonged unless its learning rate is scheduled to end at `steps`.
     bound = config.schedule == "cosine" and not config.schedule_steps
     may_change = _MAY_CHANGE if bound else (*_MAY_CHANGE, "steps")
     differences = describe_differences(
@@ -77,7 +77,7 @@ def check(workdir: Path, config: ConfigDict) -> None:
 def fingerprint(config: ConfigDict) -> str:
     """Settings and data as a hash, which must be the same on all hosts.
 
-    How a host reads, and where its data lie, is its own affair.
+    How a host reads its data, and where they are, is not included.
     """
     settings = json_config(config)
     for name in (*_PLACES, "threads", "workers"):
@@ -92,17 +92,17 @@ def has_checkpoint(workdir: Path) -> bool:
 
 
 def claim(workdir: Path, config: ConfigDict) -> None:
-    """Notes in a folder which settings its run has, and which data."""
+    """Records the settings and data of a run in its folder."""
     about, data = json_config(config), _data_of(config)
     text = json.dumps(about | ({_DATA: data} if data else {}), indent=2) + "\n"
     write_atomically(workdir / _NOTE, text, overwrite=True)
 
 
 def _data_of(config: ConfigDict) -> dict[str, dict[str, Any]]:
-    """What the config's folders and files hold, by leaf.
+    """A description of the contents of the config's folders and files, by entry.
 
-    Files of folders are told apart by their names and sizes, which can be had
-    quickly of a hundred thousand.
+    Files in folders are identified by their names and sizes, which are quick to read
+    even for a hundred thousand files.
     """
     found: dict[str, dict[str, Any]] = {}
     for name in _PLACES:

@@ -1,4 +1,4 @@
-"""Adaptive instance normalisation: content features with a style's statistics.
+"""Adaptive instance normalisation: gives content features a style's statistics.
 
 References:
     Huang & Belongie, 2017, https://arxiv.org/abs/1703.06868, equation 8.
@@ -17,8 +17,8 @@ from nstjax.ops.stats import Statistics, channel_mean_std
 from nstjax.precision import check_floating
 from nstjax.types import Array
 
-# Added to variances; small beside those of activations whose channels have a mean of
-# about 1, as normalised networks' have.
+# Added to variances; small compared with those of activations whose channels have a
+# mean of about 1, as in normalised networks.
 EPS = 1e-5
 
 
@@ -29,17 +29,16 @@ def feature_statistics(
 
     Args:
         features: of shape [B, H, W, C].
-        mask: weights of positions, [B, H, W, 1], not negative; all alike by
-            default.
+        mask: non-negative weights of positions, [B, H, W, 1]; equal by default.
         eps: added to the variance.
-        ddof: 1 for torch's unbiased variance. With a mask it is taken from the
-            sum of its weights, so that a mask of ones changes nothing.
+        ddof: 1 for torch's unbiased variance. With a mask, it is subtracted from the
+            sum of the weights, so that a mask of ones changes nothing.
     """
     if mask is None:
         return channel_mean_std(features, eps=eps, ddof=ddof)
     chex.assert_equal_shape_prefix([features, mask], 3)
-    # A region without any position has statistics of no effect, not NaN; nor can
-    # one of a single position have an unbiased variance.
+    # An empty region must have harmless statistics, not NaN; nor does a region of a
+    # single position have an unbiased variance.
     total = mask.sum(axis=(1, 2), keepdims=True)
     weights = mask / jnp.maximum(total, 1e-6)
     mean = sum_over_positions(weights * features)
@@ -54,18 +53,18 @@ def blend_statistics(
 ) -> Statistics:
     """Interpolates between styles.
 
-    As AdaIN is linear in the style's mean and deviation, this is the same as
-    interpolating between its results, the paper's equation 15.
+    Since AdaIN is linear in the style's mean and deviation, this is the same as
+    interpolating between its results (equation 15 of the paper).
 
     Args:
-        statistics: of every style.
-        weights: one for each, which sum to 1.
+        statistics: one for each style.
+        weights: one for each style, summing to 1.
 
     Raises:
         ValueError: if there are not as many weights as styles.
     """
     pairs = list(zip(statistics, weights, strict=True))
-    # A weight of 0 leaves a style out altogether: 1 : 0 is exactly the first.
+    # A weight of 0 leaves a style out entirely: 1 : 0 is exactly the first.
     used = [(style, weight) for style, weight in pairs if weight] or pairs[:1]
     if len(used) == 1:
         return used[0][0]
@@ -92,12 +91,12 @@ def adain(
         style: statistics [B, 1, 1, C], or [1, 1, 1, C] for all of a batch; from
             `nstjax.channel_mean_std` of the style's features.
         alpha: strength; 0 returns `content`, 1 is the paper's AdaIN.
-        mask: the positions [B, H, W, 1] whose statistics the content's are
-            taken from; all by default.
-        own: the content's statistics, where `content` is a part of what they
-            were taken from; computed by default.
-        eps: added to the content's variance: a channel that is constant stays
-            so, with a finite gradient.
+        mask: weights [B, H, W, 1] of the positions that the content's statistics are
+            computed from; all by default.
+        own: the content's statistics, if `content` is only a part of the picture;
+            computed by default.
+        eps: added to the content's variance, so that a constant channel stays constant,
+            with a finite gradient.
         ddof: see `feature_statistics`.
 
     Returns:
@@ -135,16 +134,16 @@ def adain_regions(
     eps: float = EPS,
     ddof: int = 0,
 ) -> Array:
-    """AdaIN by regions, each with its own style.
+    """AdaIN for each region with its own style.
 
-    Every region is normalised by its own statistics, so that each ends with
-    those of its style, whatever the others hold.
+    Every region is normalised by its own statistics and gets those of its style,
+    regardless of the other regions.
 
     Args:
         content: features of shape [B, H, W, C].
         styles: one for each region.
-        masks: each region's weight at every position, [B, H, W, 1]; where they
-            sum to less than 1, the content makes up the rest.
+        masks: each region's weight at every position, [B, H, W, 1]; where they sum to
+            less than 1, the content fills the rest.
         alpha, eps, ddof: see `adain`.
         own: each region's own statistics, see `adain`.
 

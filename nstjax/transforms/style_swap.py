@@ -1,15 +1,15 @@
-"""Style-Swap: every patch of the content becomes its nearest patch of the style.
+"""Style-Swap: replaces every patch of the content by the nearest patch of the style.
 
-Nearest is by normalised cross-correlation, and exact: no patch is left out.
-The paper prints phi_i(S) in the correlation's numerator where its text and the
-authors' code have phi_j(S), any patch of the style.
+The nearest patch is found by normalised cross-correlation, in an exact search over all
+patches. The paper prints phi_i(S) in the numerator of the correlation, but its text and
+the authors' code have phi_j(S), any patch of the style.
 
-A correlation of two patches is a sum of inner products of their positions. Each
-inner product of a content position and a style position serves patch_size^2 pairs of
-patches, so it is computed once, by matrix products of small blocks of rows;
-sums of shifted blocks give the patches' correlations, of which a running
-maximum remains. That takes patch_size^2 times fewer multiplications than
-convolving with style patches, and memory for two blocks whatever the sizes.
+The correlation of two patches is a sum of inner products of their positions. Each inner
+product of a content position and a style position belongs to patch_size^2 pairs of
+patches. So it is computed once, by matrix products of small blocks of rows; sums of
+shifted blocks give the patches' correlations, of which only a running maximum is kept.
+This takes patch_size^2 times fewer multiplications than convolving with style patches,
+and memory for two blocks at any size.
 
 References:
     Chen & Schmidt, 2016, https://arxiv.org/abs/1612.04337;
@@ -32,9 +32,10 @@ from nstjax.ops.resample import size_of
 from nstjax.precision import check_floating
 from nstjax.types import Array
 
-# Positions of a block, about: its scores, this squared, then fit into the cache.
+# The approximate number of positions in a block, such that its scores (this number
+# squared) fit into the cache.
 _BLOCK = 1024
-# The least norm of a style patch: one of zeros correlates 0 with everything.
+# The smallest norm of a style patch: a patch of zeros correlates 0 with everything.
 _LEAST_NORM = 1e-8
 # Positions are counted in 32 bits, also where jax has been told to use 64.
 _FIRST = np.int32(0)
@@ -50,26 +51,26 @@ def style_swap(
 ) -> Array:
     """Rebuilds the content's features from patches of the style's.
 
-    Patches lie `stride` positions apart in both; where they overlap in the result,
-    their mean is taken. If the last patch ends before the content does, the
-    content's last row or column is repeated until another patch fits (the
-    published codes leave those positions out, and make the picture smaller).
+    Patches are `stride` positions apart in both; where they overlap in the result, they
+    are averaged. If the last patch ends before the content does, the content's last row
+    or column is repeated until another patch fits (the published code drops those
+    positions, which makes the picture smaller).
 
     Args:
         content_features: feature maps of shape [B, H, W, C], such as relu3_1.
         style_features: maps of shape [B, H', W', C], or several such arrays of
-            different sizes, among whose patches the best is taken.
-        patch_size: positions a side; larger ones carry over more of the style's
-            shapes.
-        stride: positions from one patch to the next, at most `patch_size`.
+            different sizes; the best patch of all is used.
+        patch_size: the side of the patches, in positions; larger patches carry over
+            more of the style's shapes.
+        stride: the step from one patch to the next, at most `patch_size`.
         alpha: 1 for the swapped features, 0 for the content's, or a mixture.
 
     Returns:
-        Feature maps of the content's shape and dtype. No gradient passes.
+        Feature maps with the content's shape and dtype. Gradients are stopped.
 
     Raises:
-        NstjaxError: if a size is out of range, or a map smaller than a patch or of
-            integers.
+        NstjaxError: if a size is out of range, or a map is smaller than a patch
+            or of integers.
 
     References:
         Chen & Schmidt, 2016, https://arxiv.org/abs/1612.04337, section 3.1.
@@ -95,16 +96,16 @@ def match_patches(
 ) -> Array:
     """Finds the style patch that correlates best with each content patch.
 
-    The content patch's own norm scales all its correlations alike, so only the
-    style patches' norms enter.
+    The norm of a content patch scales all its correlations equally, so only the norms
+    of the style patches are needed.
 
     Args:
         content_features, style_features, patch_size, stride: see `style_swap`.
 
     Returns:
-        int32 indices [B, N, N'] for the N x N' patches of the content. Style
-        patches are counted row by row, one map after the other; of equal ones
-        the first is taken.
+        int32 indices [B, N, N'] for the N x N' patches of the content. Style patches
+        are counted row by row, one map after the other; if several are equally good,
+        the first is used.
 
     Raises:
         NstjaxError: see `style_swap`.
@@ -126,7 +127,7 @@ def _match(
     height = (rows - 1) * stride + patch_size
 
     def match_block(number, matches):
-        # The last block begins early enough to be whole.
+        # The last block starts early enough to be complete.
         row = jnp.minimum(number * rows, count[0] - rows)
         block = lax.dynamic_slice_in_dim(content, row * stride, height)
         best = jnp.full((rows, count[1]), -jnp.inf, jnp.float32)
@@ -151,7 +152,7 @@ def _match_style(
     patch_size: int,
     stride: int,
 ) -> tuple[Array, Array]:
-    """Improves the best scores and indices of a content block by one style.
+    """Updates the best scores and indices of a content block with one style.
 
     Args:
         content: a block of rows, [h, W, C].
@@ -186,9 +187,9 @@ def _match_style(
             for dx in range(patch_size)
         )
         scores *= lax.dynamic_slice_in_dim(weights, row, rows)[:, :, None, None]
-        # Read twice below; without the barrier it would be computed twice.
+        # Used twice below; without the barrier it would be computed twice.
         scores = lax.optimization_barrier(scores)
-        # XLA does not vectorise an argmax, but it does a maximum and a minimum.
+        # XLA vectorises maximum and minimum, but not argmax.
         score = scores.max((0, 1))
         index = jnp.where(scores == score, numbers, numbers.size).min((0, 1))
         index += first + row * count[1]
@@ -275,13 +276,13 @@ def _complete(features: Array, patch_size: int, stride: int) -> Array:
 
 
 def _count(size: Sequence[int], patch_size: int, stride: int) -> tuple[int, int]:
-    """How many patches lie in a map, downwards and across."""
+    """How many patches a map has, downwards and across."""
     height, width = ((n - patch_size) // stride + 1 for n in size)
     return height, width
 
 
 def _rows_of_block(width: int, patch_size: int, stride: int) -> int:
-    """Rows of patches in a block: no fewer than its rows of overlap."""
+    """The rows of patches in a block, at least as many as its rows of overlap."""
     return max(-(-_BLOCK // (width * stride)), -(-patch_size // stride))
 
 
@@ -303,7 +304,7 @@ def _window_sums(values: Array, patch_size: int, stride: int) -> Array:
 def _style_corners(
     sizes: Iterable[Sequence[int]], patch_size: int, stride: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Each style patch's first position, counted through all maps, and map's width."""
+    """Each style patch's first position, counted over all maps, and its map's width."""
     corners, widths, first = [], [], 0
     for height, width in sizes:
         rows, columns = _count((height, width), patch_size, stride)
@@ -318,7 +319,7 @@ def _style_corners(
 
 
 def _overlaps(count: int, patch_size: int, stride: int) -> np.ndarray:
-    """How many of `count` patches in a row cover each position of it."""
+    """How many of `count` patches in a row cover each position."""
     overlaps = np.zeros((count - 1) * stride + patch_size, np.float32)
     for number in range(count):
         overlaps[number * stride : number * stride + patch_size] += 1

@@ -1,39 +1,38 @@
-"""A painted frame joined with the last one, brought to its place."""
+"""Blends a painted frame with the warped last one."""
 
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
 from nstjax.video.needs import opencv
 
-# The last frame's share where it holds: strokes are renewed within about five frames.
+# The last frame's share where it is reliable: strokes are renewed in about five frames.
 SHARE = 0.8
-# Deviations, in pixels: between bands of detail, and of the places whose detail is
-# kept alike.
+# Standard deviations, in pixels: those that separate bands of detail, and that of the
+# neighbourhoods whose detail is kept equal.
 _BANDS, _PLACE = (0.8, 2.0), 8.0
-# How far detail is strengthened at most.
+# The largest factor by which detail is strengthened.
 _MOST = 2.0
-# Half a level of 8 bits: no detail is made of rounding.
+# Half an 8-bit level, so that rounding errors are not amplified.
 _LEAST = (0.5 / 255) ** 2
 
 
 def blend(
     painted: np.ndarray, warped: np.ndarray, holds: np.ndarray, *, share: float = SHARE
 ) -> np.ndarray:
-    """Joins what was painted anew with what was painted last.
+    """Blends the new painting with the last one.
 
-    The mean of two unlike pictures has less detail than either, and warping takes
-    some more every time. What there is of it is strengthened, in each band of
-    frequencies, to the energy of what was painted anew, so that calm is not bought
-    with blur.
+    The mean of two different pictures has less detail than either, and warping loses
+    some more every time. In each frequency band, the remaining detail is strengthened
+    to the energy of the new painting, so that reducing flicker does not cause blur.
 
     Args:
         painted: float32 [H, W, 3] in [0, 1].
-        warped: the last frame, brought to where it is now, the same.
-        holds: where that can be trusted, [H, W] in [0, 1].
-        share: of `warped` where it can.
+        warped: the last frame, warped to the current one, in the same form.
+        holds: where that is reliable, [H, W] in [0, 1].
+        share: the share of `warped` where it is reliable.
 
     Returns:
-        float32 [H, W, 3] in [0, 1]; where both are equal, they.
+        float32 [H, W, 3] in [0, 1]; unchanged where both are equal.
 
     References:
         Heitz & Neyret, 2018, "High-Performance By-Example Noise using a
@@ -55,7 +54,7 @@ def blend(
 
 
 def _energy(detail: np.ndarray) -> np.ndarray:
-    """Mean square around each place, summed over channels, [H, W]."""
+    """The local mean square, summed over channels, [H, W]."""
     return np.maximum(_smooth(np.square(detail).sum(axis=2), _PLACE), 0)
 
 

@@ -1,4 +1,4 @@
-"""Clips of any kind as frames with times: videos, animated pictures, folders.
+"""Reads clips of any kind (videos, animated pictures, folders) as timed frames.
 
 A frame is a uint8 array [H, W, 3], RGB, sRGB-encoded, upright. Times are exact
 fractions of a second.
@@ -19,11 +19,11 @@ from nstjax.io.images import MIN_SIDE
 from nstjax.methods.values import number
 
 VIDEO_SUFFIXES = (".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi")
-# Animated pictures that are nothing else; PNG and WebP may be stills.
+# Formats that are always animations; PNG and WebP may be still pictures.
 ANIMATION_SUFFIXES = (".gif", ".apng")
 _MAY_BE_ANIMATED = (*ANIMATION_SUFFIXES, ".webp", ".png")
-# Frames per second of a folder, and frames that one may stand for: containers have 32
-# bits for either part of a fraction.
+# Limits for a folder's frames per second, and for skipped frames: containers have 32
+# bits for each part of a fraction.
 _SLOWEST, _FASTEST = 0.001, 1000
 _MOST_SKIPPED = 10**6
 
@@ -33,7 +33,7 @@ class Frame(NamedTuple):
 
     Attributes:
         time: when it appears, in seconds from the beginning of the clip.
-        duration: for how long it is shown, in seconds.
+        duration: how long it is shown, in seconds.
         image: uint8 [H, W, 3], RGB.
     """
 
@@ -44,19 +44,20 @@ class Frame(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class Clip:
-    """What is known of a clip before its frames are read.
+    """The properties of a clip that are known before its frames are read.
 
     Attributes:
         path: the file or folder.
-        size: (height, width) of a frame, upright.
+        size: (height, width) of an upright frame.
         pixel_aspect: width of a pixel over its height.
         rate: frames per second, on average.
         time_base: the unit that times are multiples of, in seconds.
-        duration: in seconds, or None where the file does not say.
-        read: gives the frames from a time on, in seconds, in order; it takes a
-            function that is told in one sentence of what could not be read.
-        sound: whether it has any.
-        loop: how often an animated picture is shown; 0 for ever.
+        duration: in seconds, or None if the file does not state it.
+        read: yields the frames from a time on, in seconds, in order; it is given a
+            function that it calls with a sentence about anything that could not be
+            read.
+        sound: whether the clip has sound.
+        loop: how often an animated picture is played; 0 means forever.
     """
 
     path: Path
@@ -72,11 +73,12 @@ class Clip:
 
 @dataclasses.dataclass(frozen=True)
 class Cut:
-    """The part of a clip that is wanted.
+    """The part of a clip to use.
 
     Attributes:
-        start, end: in seconds from the clip's beginning; None for its ends.
-        every: take one of so many frames.
+        start, end: in seconds from the clip's beginning; None for its beginning and
+            end.
+        every: use every Nth frame.
     """
 
     start: Fraction | None = None
@@ -104,25 +106,25 @@ def is_clip(path: str | os.PathLike) -> bool:
 
 
 def is_still_gif(path: str | os.PathLike) -> bool:
-    """Whether a file is a GIF of a single frame, which may be meant as a picture."""
+    """Whether a file is a GIF with a single frame, which may be meant as a picture."""
     return _look(path) == ("GIF", False)
 
 
 def open_clip(path: str | os.PathLike, *, fps: float | Fraction | None = None) -> Clip:
-    """Looks at a clip; its content decides what it is, not its suffix.
+    """Opens a clip, whose content decides its kind, not its suffix.
 
     Args:
         path: a video that FFmpeg can decode, an animated GIF, WebP or APNG, or a
-            folder of pictures of one size, which are taken in the order of the
-            numbers in their names.
-        fps: frames per second of a folder, which needs it; for no other clip.
+            folder of pictures of the same size, in the order of the numbers in their
+            names.
+        fps: frames per second of a folder; required for folders, and for them only.
 
     Raises:
-        NstjaxError: if the rate is out of range, there is nothing there, it is no
-            clip, is damaged, has frames that are too small, or cannot be decoded.
+        NstjaxError: if the rate is out of range, or the path does not exist, is not a
+            clip, is damaged, has too small frames, or cannot be decoded.
     """
     if fps is not None:
-        # NumPy's numbers are no numbers to Fraction.
+        # Fraction does not accept NumPy's numbers.
         fps = fps if isinstance(fps, Fraction) else number("fps", fps)
         if not _SLOWEST <= fps <= _FASTEST:
             raise NstjaxError(f"fps must be from {_SLOWEST} to {_FASTEST}, not {fps}")
@@ -135,8 +137,7 @@ def open_clip(path: str | os.PathLike, *, fps: float | Fraction | None = None) -
 
         if fps is None:
             raise NstjaxError(
-                f"{path} is a folder; say how many of its pictures make a second, "
-                "with --fps"
+                f"{path} is a folder; give its number of pictures per second with --fps"
             )
         clip = open_folder(path, Fraction(fps).limit_denominator(1001))
     else:
@@ -168,12 +169,12 @@ def read_frames(
 
     Args:
         clip: from `open_clip`.
-        cut: which part; all of it by default.
-        tell: told in one sentence of what could not be read.
+        cut: the part to read; by default all of it.
+        tell: called with a sentence about anything that could not be read.
 
     Yields:
-        Frames with the clip's own times. One that stands for several, as with
-        ``every=2``, has the duration of all of them.
+        Frames with the clip's own times. With ``every``, a frame has the duration of
+        all the frames that it replaces.
     """
     cut = cut or Cut()
     kept, skipped = None, 0
@@ -187,7 +188,7 @@ def read_frames(
             kept = kept._replace(duration=frame.time + frame.duration - kept.time)
             continue
         if kept is not None:
-            # What a file says of a duration is less sure than the next time.
+            # A file's durations are less reliable than the next frame's time.
             yield kept._replace(duration=frame.time - kept.time)
         kept, skipped = frame, 0
     if kept is not None:
@@ -196,12 +197,12 @@ def read_frames(
 
 def _is_animated(path: Path) -> bool:
     format, several = _look(path)
-    # A GIF of one frame is a clip of one frame; others are stills.
+    # A GIF with one frame is a clip with one frame; other formats are still pictures.
     return format == "GIF" or several
 
 
 def _look(path: str | os.PathLike) -> tuple[str | None, bool]:
-    """A picture's format, None of what is none, and whether it has several frames."""
+    """A picture's format (None if it is not one), and whether it has several frames."""
     try:
         with Image.open(path, formats=("GIF", "WEBP", "PNG")) as image:
             return image.format, getattr(image, "is_animated", False)

@@ -1,25 +1,25 @@
-"""Cuts: where a clip goes over to another scene from one frame to the next."""
+"""Detects cuts, where a clip changes to another scene between two frames."""
 
 from collections import deque
 
 import numpy as np
 
-# Rows and columns of the blocks that frames are compared by.
+# Rows and columns of the blocks by which frames are compared.
 _CELLS = (9, 16)
-# Mean difference of blocks, 0 to 1, below which nothing is a cut.
+# The mean difference of blocks, 0 to 1, below which nothing is a cut.
 _LEAST = 0.06
-# How much more must change at once than has changed before.
+# How much larger than earlier changes a sudden change must be.
 _JUMP = 4.0
 _MEMORY = 8
-# The part of brightness that both scenes may share.
+# How much of their brightness both scenes may share.
 _SHARED = 0.75
 
 
 class CutDetector:
-    """Tells cuts from motion, by how much changes and how suddenly.
+    """Distinguishes cuts from motion by how much changes, and how suddenly.
 
-    A cut changes blocks of the frame by several times what the frames before have
-    changed, and the brightness of the frame as a whole, too.
+    A cut changes the blocks of a frame several times more than previous frames did, and
+    also the distribution of brightness in the whole frame.
     """
 
     def __init__(self) -> None:
@@ -30,7 +30,7 @@ class CutDetector:
     def is_cut(self, frame: np.ndarray) -> bool:
         """Whether a scene begins with the next frame, uint8 [H, W, 3].
 
-        The first frame begins one.
+        This is true for the first frame.
         """
         blocks, histogram = _blocks(frame), _histogram(frame)
         before, self._blocks = self._blocks, blocks
@@ -48,11 +48,11 @@ class CutDetector:
         return found
 
     def state(self) -> dict[str, np.ndarray]:
-        """What `restore` needs."""
+        """The state for `restore`."""
         return {"changes": np.array(self._changes, np.float64)}
 
     def restore(self, state: dict[str, np.ndarray], frame: np.ndarray) -> None:
-        """Goes on after a frame at which `state` was taken."""
+        """Continues after the frame at which `state` was called."""
         self._blocks, self._histogram = _blocks(frame), _histogram(frame)
         self._changes.extend(float(change) for change in state["changes"])
 
@@ -70,7 +70,7 @@ def _blocks(frame: np.ndarray) -> np.ndarray:
 
 
 def _histogram(frame: np.ndarray) -> np.ndarray:
-    """Shares of 16 levels of brightness."""
+    """The fractions of 16 levels of brightness."""
     levels = frame[::2, ::2].astype(np.uint16).sum(axis=2) // 48
     counts = np.bincount(levels.ravel(), minlength=16)
     return counts / counts.sum()

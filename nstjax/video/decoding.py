@@ -1,4 +1,4 @@
-"""Videos read by FFmpeg, through PyAV: frames upright and in RGB, sound as it is."""
+"""Reads videos with FFmpeg, through PyAV: upright RGB frames, and unchanged sound."""
 
 from collections.abc import Callable, Iterator
 from fractions import Fraction
@@ -11,19 +11,19 @@ from nstjax.errors import NstjaxError
 from nstjax.video.clips import Clip, Frame
 from nstjax.video.needs import pyav
 
-# Where a file names no matrix, players take high definition for BT.709.
+# If a file names no matrix, players assume BT.709 for high definition.
 _HIGH_DEFINITION = 720
-# Undecodable packets in a row after which a file is given up.
+# After this many consecutive undecodable packets, a file is given up.
 _MOST_BROKEN = 500
-# What a file's duration may differ from its last frame's end, in seconds.
+# How much a file's duration may differ from the end of its last frame, in seconds.
 _ROUNDING = Fraction(1, 2)
 
 
 def open_video(path: Path) -> Clip:
-    """Looks at a video file.
+    """Opens a video file.
 
     Raises:
-        NstjaxError: if it is no video, is damaged or cannot be decoded.
+        NstjaxError: if it is not a video, is damaged or cannot be decoded.
     """
     with open_container(path) as container:
         stream = container.streams.video[0]
@@ -47,23 +47,23 @@ def open_video(path: Path) -> Clip:
 
 
 def sound_packets(container: Any, stream: Any) -> Iterator[Any]:
-    """A sound stream's packets as they are, as far as the file can be read."""
+    """A sound stream's unchanged packets, as far as the file can be read."""
     try:
         for packet in container.demux(stream):
             if packet.size and packet.pts is not None:
                 yield packet
     except pyav().FFmpegError:
-        # A truncated file; the frames' reader says so.
+        # A truncated file, which the reader of frames reports.
         return
 
 
 def origin(container: Any) -> Fraction:
-    """The time that a container's clock begins at, in seconds."""
+    """The start of a container's clock, in seconds."""
     return Fraction(container.start_time or 0, 1_000_000)
 
 
 def open_container(path: Path) -> Any:
-    """Opens a video file, whatever its titles are written in.
+    """Opens a video file, whatever the encoding of its titles.
 
     Raises:
         NstjaxError: if it cannot be read or decoded, or has no pictures.
@@ -80,7 +80,7 @@ def open_container(path: Path) -> Any:
     if stream.codec_context is None:
         container.close()
         raise NstjaxError(
-            f"{path} is coded in a way that FFmpeg cannot decode; convert it to H.264"
+            f"{path} is encoded in a way that FFmpeg cannot decode; convert it to H.264"
         )
     stream.thread_type = "AUTO"
     return container
@@ -88,7 +88,7 @@ def open_container(path: Path) -> Any:
 
 def _first_frame(path: Path, container: Any, stream: Any) -> Any:
     av = pyav()
-    problem: Any = "there is not one whole frame in it"
+    problem: Any = "it does not hold one complete frame"
     try:
         for packet in container.demux(stream):
             try:
@@ -111,7 +111,7 @@ def _read(path: Path, start: Fraction, tell: Callable[[str], None]) -> Iterator[
         began = origin(container)
         base = Fraction(stream.time_base)
         if start > 0:
-            # To the last key frame before it.
+            # To the last key frame before that time.
             target = int((start + began) / base)
             container.seek(target, stream=stream, backward=True)
         last, broken, row = None, 0, 0
@@ -137,7 +137,7 @@ def _read(path: Path, start: Fraction, tell: Callable[[str], None]) -> Iterator[
                 else:
                     time = frame.pts * base - began
                 if last is not None and time <= last.time:
-                    # Two frames of one time: the second one replaces nothing.
+                    # If two frames have the same time, the second is dropped.
                     continue
                 rate = stream.average_rate or stream.guessed_rate or 25
                 duration = frame.duration * base if frame.duration else 1 / rate
@@ -146,8 +146,8 @@ def _read(path: Path, start: Fraction, tell: Callable[[str], None]) -> Iterator[
                 last = Frame(time, Fraction(duration), _to_rgb(frame))
         if broken:
             tell(
-                f"{path}: {broken} frames are damaged or could not be decoded; what "
-                "could be read of it is painted"
+                f"{path}: {broken} frames are damaged or could not be decoded; the "
+                "frames that could be read are painted"
             )
         if last is None:
             return
@@ -156,10 +156,10 @@ def _read(path: Path, start: Fraction, tell: Callable[[str], None]) -> Iterator[
         if whole - ended > max(_ROUNDING, 3 * last.duration):
             tell(
                 f"{path} breaks off after {float(ended):.1f} of {float(whole):.1f} s; "
-                "what there is of it is painted"
+                "the frames up to there are painted"
             )
         elif whole > ended:
-            # Matroska does not say for how long a single frame is shown.
+            # Matroska does not state how long a single frame is shown.
             last = last._replace(duration=whole - last.time)
         yield last
 
@@ -198,7 +198,7 @@ def _why_unreadable(path: Path, error: Exception) -> str:
     if path.stat().st_size == 0:
         return "is empty (0 bytes); get an intact copy"
     return (
-        f"is no video that FFmpeg can read, or damaged or incomplete "
+        "is not a video that FFmpeg can read, or is damaged or incomplete "
         f"({_reason(error)}); get an intact copy"
     )
 

@@ -1,8 +1,7 @@
-"""Painted frames to files: segments of coded frames, joined with the sound.
+"""Writes painted frames to files: encoded segments, joined with the sound.
 
-Every segment is coded by itself, by an encoder that begins anew. What a frame
-becomes then depends on its own segment only, so that a run that goes on after a
-stop writes the same bits as one that was never stopped.
+Every segment is encoded separately, by a new encoder. Its bits depend on its own frames
+only, so a run that continues after a stop writes the same bits as an uninterrupted one.
 """
 
 import contextlib
@@ -38,32 +37,32 @@ ANIMATIONS = {
     ".png": ("apng", "apng"),
     ".webp": ("webp", "libwebp_anim"),
 }
-# Short names of encoders; any other name is FFmpeg's own.
+# Short names of encoders; other names are FFmpeg's own.
 ENCODERS = {
     "h264": "libx264",
     "hevc": "libx265",
     "vp9": "libvpx-vp9",
     "av1": "libsvtav1",
 }
-# The worst of each encoder's constant rate factors, and further options.
+# Each encoder's worst constant rate factor, and further options.
 _SCALES = {"libx264": 51, "libx265": 51, "libvpx-vp9": 63, "libsvtav1": 63}
 _OPTIONS = {
-    # With its mbtree, without which files of the same quality are a tenth larger (of a
-    # pan) to a fifth (before a still ground). With it 1 of 200 runs gave other bits at
-    # 96 x 64 pixels, and none did at nine other sizes, or without its assembly there.
+    # With mbtree; without it, files of the same quality are a tenth (for a pan) to a
+    # fifth (for a still background) larger. With it, 1 of 200 runs gave different bits
+    # at 96 x 64 pixels, and none at nine other sizes, or without its assembly code.
     "libx264": {"preset": "medium"},
     "libx265": {"preset": "medium", "x265-params": "log-level=error"},
     "libvpx-vp9": {"b": "0", "deadline": "good", "cpu-used": "4", "row-mt": "1"},
     "libsvtav1": {"preset": "8", "svtav1-params": "lp=1"},
 }
-# On any machine: the bits depend on their number, and painting takes longer anyway.
+# The same on every machine: the bits depend on it, and painting takes longer anyway.
 _THREADS = "2"
-# Which sound to make where a container cannot hold the clip's own.
+# The sound encoder to use if a container cannot hold the clip's own sound.
 _SOUND = {"webm": "libopus"}
 _OTHER_SOUND = "aac"
 # Visually near lossless for H.264 (a constant rate factor of 18).
 QUALITY = 65
-# Colours of a palette.
+# The number of colours in a palette.
 _COLOURS = 256
 # BT.709, in FFmpeg's numbers.
 _BT709 = 1
@@ -71,7 +70,7 @@ _BT709 = 1
 
 @dataclasses.dataclass(frozen=True)
 class Coding:
-    """How frames are coded.
+    """How frames are encoded.
 
     Attributes:
         container: FFmpeg's name.
@@ -81,7 +80,7 @@ class Coding:
         pixel_aspect: width of a pixel over its height.
         rate: frames per second, for the encoder's own decisions.
         time_base: the unit of times, in seconds.
-        loop: how often an animated picture is shown, 0 for ever.
+        loop: how often an animated picture is played; 0 means forever.
     """
 
     container: str
@@ -95,12 +94,12 @@ class Coding:
 
     @property
     def in_segments(self) -> bool:
-        """Whether frames are coded as they come; animated pictures at the end."""
+        """Whether frames are encoded as they arrive, unlike animated pictures."""
         return self.container in CONTAINERS.values()
 
     @property
     def coded_size(self) -> tuple[int, int]:
-        """(height, width) as coded: halved colours need even sides."""
+        """The encoded (height, width): subsampled colours need even sides."""
         if self.encoder in ("libx264", "libx265", "libsvtav1"):
             height, width = (side + side % 2 for side in self.size)
             return height, width
@@ -108,10 +107,10 @@ class Coding:
 
 
 def check_coding(codec: Any, quality: Any) -> None:
-    """Checks what can be said of them before the clip is looked at.
+    """Checks the codec and quality before the clip is opened.
 
     Raises:
-        NstjaxError: if the codec is no name, or the quality is out of range.
+        NstjaxError: if the codec is not a name, or the quality is out of range.
     """
     if not isinstance(codec, str | None):
         raise NstjaxError(f"the codec must be a name such as h264, not {codec!r}")
@@ -127,11 +126,11 @@ def choose_coding(
     codec: str | None = None,
     quality: int = QUALITY,
 ) -> Coding:
-    """Chooses the container by the output's name, and the encoder by the container.
+    """Chooses the container from the output's name, and the encoder for the container.
 
     Raises:
-        NstjaxError: for a name that says no container, an encoder that FFmpeg
-            does not have or the container cannot hold, or a quality out of range.
+        NstjaxError: if the name does not determine a container, FFmpeg lacks the
+            encoder, the container does not support it, or the quality is out of range.
     """
     check_coding(codec, quality)
     suffix = output.suffix.lower()
@@ -147,7 +146,7 @@ def choose_coding(
     )
     if suffix in ANIMATIONS:
         if codec is not None:
-            raise NstjaxError(f"{suffix} has one coding only; leave out --codec")
+            raise NstjaxError(f"{suffix} allows only one encoding; leave out --codec")
         container, encoder = ANIMATIONS[suffix]
         return coding(container, encoder)
     if suffix not in CONTAINERS:
@@ -178,19 +177,19 @@ def choose_coding(
 
 @contextlib.contextmanager
 def reporting(path: Path) -> Iterator[None]:
-    """Says in one sentence what FFmpeg refuses to write, as NstjaxError."""
+    """Turns FFmpeg's errors on writing into a one-sentence NstjaxError."""
     try:
         yield
     except pyav().FFmpegError as error:
         reason = getattr(error, "strerror", None) or error
         raise NstjaxError(
-            f"{path} cannot be coded ({reason}); choose another --codec or another "
+            f"{path} cannot be encoded ({reason}); choose another --codec or another "
             "kind of clip"
         ) from error
 
 
 class SegmentEncoder:
-    """Codes frames to a Matroska file, whose times mean nothing."""
+    """Encodes frames to a Matroska file, whose times have no meaning."""
 
     def __init__(self, path: Path, coding: Coding):
         av = pyav()
@@ -204,11 +203,11 @@ class SegmentEncoder:
         stream.pix_fmt = _pixel_format(coding.encoder)
         context = stream.codec_context
         context.time_base = 1 / rate
-        # Frames predicted from later ones cannot keep times of a variable rate
-        # exactly in an MP4, which stores differences in the order of decoding.
+        # With frames predicted from later ones, an MP4 file cannot keep the times of a
+        # variable rate exactly, since it stores differences in decoding order.
         context.max_b_frames = 0
         context.sample_aspect_ratio = coding.pixel_aspect
-        # Players guess the matrix from the size where none is named.
+        # Players guess the matrix from the size if none is stated.
         self._matrix = "ITU709" if stream.pix_fmt.startswith("yuv") else None
         if self._matrix:
             context.colorspace = context.color_primaries = context.color_trc = _BT709
@@ -217,7 +216,7 @@ class SegmentEncoder:
         self._count = 0
 
     def add(self, image: np.ndarray) -> None:
-        """Codes a frame, uint8 [H, W, 3]."""
+        """Encodes a frame, uint8 [H, W, 3]."""
         av = pyav()
         frame = av.VideoFrame.from_ndarray(_padded(image, self._coding.coded_size))
         frame = frame.reformat(format=self._stream.pix_fmt, dst_colorspace=self._matrix)
@@ -229,7 +228,7 @@ class SegmentEncoder:
         self._mux(self._stream.encode(frame))
 
     def close(self) -> None:
-        """Codes what is still held back, and ends the file."""
+        """Encodes the frames that are still held back, and closes the file."""
         if self._count:
             self._mux(self._stream.encode(None))
         self._container.close()
@@ -249,21 +248,21 @@ def join(
     shift: Fraction = Fraction(0),
     cut_sound: bool = False,
 ) -> str | None:
-    """Writes a clip of coded segments and the sound of another clip.
+    """Writes a clip from encoded segments and the sound of another clip.
 
     Args:
         path: the file to write.
         segments: files of `SegmentEncoder`, in order.
         times: when each frame appears, in units of ``coding.time_base``.
         end: when the last one disappears.
-        coding: of the segments.
-        clip: whose sound it gets.
-        shift: the time of `clip` that is the new one's 0, in seconds.
-        cut_sound: whether the sound ends with the last frame; by default it ends
-            where the clip's does.
+        coding: the segments' coding.
+        clip: the clip whose sound to use.
+        shift: the time in `clip` at which the new clip starts, in seconds.
+        cut_sound: whether the sound ends with the last frame; by default it ends with
+            the clip's.
 
     Returns:
-        What became of the sound, in one sentence, where it was not copied.
+        A sentence about the sound, if it was not copied.
     """
     av = pyav()
     options = {"movflags": "+faststart"} if coding.container in ("mp4", "mov") else {}
@@ -283,7 +282,7 @@ def join(
                 until = shift + end * coding.time_base if cut_sound else None
                 sound, note = _sound(container, out, shift, until)
                 sources.append(sound)
-            # Containers want what is played together to lie together.
+            # In containers, data that are played together should be stored together.
             for _, _, packet in heapq.merge(*map(_dated, range(2), sources)):
                 out.mux(packet)
         finally:
@@ -309,11 +308,12 @@ def write_animation(
     """
     av = pyav()
     loop = {"apng": "plays"}.get(coding.container, "loop")
-    # A GIF says how often it begins again: in FFmpeg's words -1 for never.
+    # A GIF states how often it is repeated: in FFmpeg, -1 means never.
     begins_again = coding.loop - 1 if coding.loop > 1 else -coding.loop
     options = {loop: str(begins_again if coding.container == "gif" else coding.loop)}
-    # Of the last frame, which the others' times do not say. FFmpeg's WebP has no such
-    # option: there it is shown for as long as the others are on average.
+    # The duration of the last frame, which does not follow from the other times.
+    # FFmpeg's WebP has no such option and shows it for the average duration of the
+    # others.
     shown = (end - times[-1]) * coding.time_base
     if coding.container == "apng":
         options["final_delay"] = str(shown.limit_denominator(1000))
@@ -328,7 +328,7 @@ def write_animation(
         stream.codec_context.time_base = Fraction(1, 1000)
         if coding.encoder == "libwebp_anim":
             stream.codec_context.options = {"quality": str(coding.quality)}
-        # Milliseconds: what Pillow and browsers count in.
+        # Milliseconds, as in Pillow and browsers.
         marks = [round(t * coding.time_base * 1000) for t in (*times, end)]
         for number, image in enumerate(images):
             frame = _animation_frame(image, stream.pix_fmt)
@@ -346,7 +346,7 @@ def _animation_frame(image: np.ndarray, pixel_format: str) -> Any:
         return av.VideoFrame.from_ndarray(image, format="rgb24").reformat(
             format=pixel_format
         )
-    # Every frame has a palette of its own; FFmpeg's encoder would take one for all.
+    # Every frame has its own palette; FFmpeg's encoder would use one for all.
     picture = Image.fromarray(image).quantize(_COLOURS, dither=Image.Dither.NONE)
     colours = np.asarray(picture.getpalette("RGB"), np.uint8).reshape(-1, 3)
     palette = np.full((256, 4), 255, np.uint8)
@@ -361,7 +361,7 @@ def _coded_packets(
     coding: Coding,
     stream: Any,
 ) -> Iterator[Any]:
-    """The segments' packets, with the times that their frames have in the clip."""
+    """The segments' packets, with the times of their frames in the clip."""
     marks = [*times, end]
     for number, packet in enumerate(_packets(segments)):
         packet.pts = packet.dts = marks[number]
@@ -382,7 +382,7 @@ def _packets(segments: Sequence[Path]) -> Iterator[Any]:
 def _sound(
     container: Any, out: Any, shift: Fraction, until: Fraction | None
 ) -> tuple[Iterator[Any], str | None]:
-    """Packets of a clip's sound for another one, copied where it can hold them."""
+    """Packets of a clip's sound for another clip, copied if its container allows."""
     found = [s for s in container.streams.audio if s.codec_context is not None]
     source = found[0]
     begin = origin(container) + shift
@@ -396,17 +396,17 @@ def _sound(
     stream = out.add_stream(name, rate=44_100 if keeps_rate else 48_000, layout=layout)
     note = (
         f"the sound is {source.codec_context.name}, which {out.format.name} cannot "
-        f"hold, and was coded anew as {name.removeprefix('lib')}"
+        f"hold, and was re-encoded as {name.removeprefix('lib')}"
     )
     return _recoded(container, source, stream, begin, stop), note
 
 
 def _can_hold(container: str, source: Any) -> bool:
-    """Whether a container can hold a stream as it is coded, and players take it."""
+    """Whether a container can hold a stream unchanged, and players accept it."""
     if container == "mp4" and source.codec_context.name.startswith("pcm_"):
         return False
     av = pyav()
-    # What FFmpeg lists as supported it may refuse all the same.
+    # FFmpeg may refuse even what it lists as supported.
     try:
         with av.open(_Nowhere(), "w", format=container) as trial:
             trial.add_stream_from_template(source, opaque=True)
@@ -424,14 +424,14 @@ def _copied(
     if offset:
         container.seek(offset, stream=source, backward=True)
     for packet in sound_packets(container, source):
-        # The first packet of a coder that needs a run-up lies before 0.
+        # The first packet of an encoder with a delay has a time before 0.
         ends = (packet.pts + (packet.duration or 0)) * base
         if begin > origin(container) and ends <= begin:
             continue
         if stop is not None and packet.pts * base >= stop:
             break
         if before is not None and packet.pts <= before:
-            # A damaged file's; containers take times in order only.
+            # From a damaged file; containers require ordered times.
             continue
         before = packet.pts
         packet.pts -= offset
@@ -472,7 +472,7 @@ def _recoded(
             try:
                 pieces = resampler.resample(frame)
             except ValueError:
-                # A damaged file's frame, unlike those before it.
+                # A damaged file's frame, in a format unlike those before it.
                 continue
             for piece in pieces:
                 piece.pts = None
@@ -488,7 +488,7 @@ def _recoded(
 
 
 def _decoded(packet: Any) -> list[Any]:
-    """A packet's frames; none of a damaged one."""
+    """A packet's frames; none if it is damaged."""
     try:
         return packet.decode()
     except pyav().FFmpegError:
@@ -496,7 +496,7 @@ def _decoded(packet: Any) -> list[Any]:
 
 
 def _dated(source: int, packets: Iterator[Any]) -> Iterator[tuple]:
-    """Packets with what orders them among those of other sources."""
+    """Packets with keys that order them among those of other sources."""
     for packet in packets:
         yield packet.dts * packet.time_base, source, packet
 
@@ -513,7 +513,7 @@ def _pixel_format(encoder: str) -> str:
     if encoder in known:
         return known[encoder]
     formats = [f.name for f in pyav().codec.Codec(encoder, "w").video_formats or ()]
-    # What plays everywhere, or else without loss of colours.
+    # Formats that play everywhere, or else keep full colour resolution.
     return next((f for f in ("yuv420p", "yuv422p10le") if f in formats), formats[0])
 
 
@@ -526,7 +526,7 @@ def _encoder_options(coding: Coding) -> dict[str, str]:
 
 
 class _Nowhere:
-    """A file that keeps nothing."""
+    """A file that discards everything."""
 
     def write(self, data: bytes) -> int:
         return len(data)

@@ -1,7 +1,7 @@
-"""Optical flow: where things have moved from one frame to the next, and where not.
+"""Optical flow: how things move from one frame to the next, and how reliable it is.
 
-A flow is a float32 array [H, W, 2], in pixels, of one frame: what it shows at
-(y, x), the frame before showed at (y + flow[y, x, 1], x + flow[y, x, 0]).
+A flow is a float32 array [H, W, 2], in pixels: what a frame shows at (y, x), the frame
+before showed at (y + flow[y, x, 1], x + flow[y, x, 0]).
 
 References:
     Kroeger et al., 2016, https://arxiv.org/abs/1603.03590 (DIS).
@@ -18,24 +18,26 @@ from skimage.transform import resize, warp
 
 from nstjax.video.needs import opencv
 
-# The longer side at which motion is looked for; more adds time, hardly precision.
+# The longer side at which motion is estimated; a larger one takes more time and is
+# hardly more precise.
 _LONGEST = 768
-# How far going back and forth may miss: a part of the way, and squared pixels.
+# The tolerance of the forward-backward check: a fraction of the displacement, and
+# squared pixels.
 _RELATIVE, _ABSOLUTE = 0.01, 0.5
-# Differences of colours, 0 to 1, up to which two frames show the same thing, and
-# from which they do not. A departure from Ruder et al., whose scenes are lit evenly.
+# Colour differences, 0 to 1, up to which two frames show the same thing, and from which
+# they do not. A departure from Ruder et al., which assumes constant lighting.
 _SAME, _OTHER = 0.04, 0.12
-# Displacements in pixels that are noise: 8-bit frames say no more.
+# Displacements, in pixels, that are noise, given 8-bit frames.
 _STILL = 0.05
 
 
 class Motion(NamedTuple):
-    """What has moved from one frame to the next.
+    """The motion from one frame to the next.
 
     Attributes:
-        flow: of the later frame, [H, W, 2].
-        holds: how far it can be trusted, [H, W] in [0, 1]; 0 where the earlier
-            frame does not show what the later one does.
+        flow: the flow of the later frame, [H, W, 2].
+        holds: how reliable the flow is, [H, W] in [0, 1]; 0 where the earlier frame
+            does not show what the later one does.
     """
 
     flow: np.ndarray
@@ -43,13 +45,13 @@ class Motion(NamedTuple):
 
 
 def find_motion(before: np.ndarray, after: np.ndarray) -> Motion:
-    """Looks for motion between two frames, forth and back.
+    """Estimates the motion between two frames, forwards and backwards.
 
     Args:
-        before, after: uint8 [H, W, 3], of one size.
+        before, after: uint8 [H, W, 3], of the same size.
 
     Returns:
-        The motion. Where two frames are equal it is exactly 0.
+        The motion; exactly 0 where the frames are equal.
     """
     if np.array_equal(before, after):
         size = before.shape[:2]
@@ -69,8 +71,8 @@ def find_motion(before: np.ndarray, after: np.ndarray) -> Motion:
 def optical_flow(after: np.ndarray, before: np.ndarray) -> np.ndarray:
     """The flow of `after` towards `before`, both uint8 [H, W].
 
-    By OpenCV's DIS; where it is missing by scikit-image's iterative Lucas-Kanade,
-    which is slower and coarser.
+    Uses OpenCV's DIS, or, without OpenCV, scikit-image's iterative Lucas-Kanade, which
+    is slower and coarser.
     """
     cv2 = opencv()
     if cv2 is not None:
@@ -90,17 +92,17 @@ def optical_flow(after: np.ndarray, before: np.ndarray) -> np.ndarray:
 
 
 def consistent(backward: np.ndarray, forward: np.ndarray) -> np.ndarray:
-    """Where going back and forth ends at the same place.
+    """Where following the flow there and back ends at the same place.
 
-    A departure from Ruder et al.: what lies at an edge of motion is not left out. It
-    flickers when painted anew, and `_same_colours` leaves out what has changed.
+    A departure from Ruder et al.: pixels at edges of motion are not excluded. They
+    would flicker if painted anew, and `_same_colours` excludes those that have changed.
 
     Args:
-        backward: flow of the later frame, [H, W, 2].
-        forward: flow of the earlier one towards the later, [H, W, 2].
+        backward: the flow of the later frame, [H, W, 2].
+        forward: the flow of the earlier frame towards the later, [H, W, 2].
 
     Returns:
-        [H, W], 1 where it does, else 0.
+        [H, W], 1 where it does, 0 elsewhere.
 
     References:
         Sundaram, Brox & Keutzer, 2010, "Dense Point Trajectories by GPU-accelerated
@@ -125,16 +127,16 @@ def inside(flow: np.ndarray) -> np.ndarray:
 def warp_image(
     image: np.ndarray, flow: np.ndarray, *, sharp: bool = False
 ) -> np.ndarray:
-    """Brings a picture to where the next frame shows it.
+    """Warps a picture to the next frame.
 
     Args:
         image: float32 [H, W] or [H, W, C], at the time of the earlier frame.
-        flow: of the later frame, [H, W, 2].
-        sharp: interpolates by a windowed sinc of 8 x 8 pixels, which loses no
-            detail however often it is done, and not between two pixels.
+        flow: the flow of the later frame, [H, W, 2].
+        sharp: whether to interpolate by a windowed sinc of 8 x 8 pixels, which keeps
+            detail however often it is repeated, instead of bilinearly.
 
     Returns:
-        [H, W] or [H, W, C]; the picture's border goes on beyond it.
+        [H, W] or [H, W, C]; beyond the picture, its border is repeated.
     """
     height, width = flow.shape[:2]
     rows, columns = np.mgrid[:height, :width].astype(np.float32)
@@ -156,7 +158,7 @@ def warp_image(
 
 
 def enlarge_flow(flow: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """A flow of a frame seen smaller, for the frame's own (height, width)."""
+    """Scales the flow of a reduced frame to the frame's own (height, width)."""
     if flow.shape[:2] == size:
         return flow
     height, width = flow.shape[:2]
@@ -167,10 +169,10 @@ def enlarge_flow(flow: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 def _same_colours(
     before: np.ndarray, after: np.ndarray, flow: np.ndarray
 ) -> np.ndarray:
-    """How alike two frames are along a flow, [H, W] in [0, 1]."""
+    """How similar two frames are along a flow, [H, W] in [0, 1]."""
     moved = warp_image(before.astype(np.float32), flow)
     difference = np.abs(after - moved).max(axis=2) / 255
-    # Noise of single pixels says nothing of what they show.
+    # Blurred, so that the noise of single pixels does not matter.
     difference = _blur(difference)
     return np.clip((_OTHER - difference) / (_OTHER - _SAME), 0, 1)
 
@@ -194,7 +196,7 @@ def _enlarge(mask: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 
 def _soft(mask: np.ndarray) -> np.ndarray:
-    """A mask whose edges are not seen, nowhere above the given one."""
+    """A mask with soft edges, nowhere above the given one."""
     return np.minimum(mask, _blur(mask)).astype(np.float32)
 
 

@@ -1,4 +1,4 @@
-"""How calm and how sharp a clip is."""
+"""Measures how much a clip flickers and how sharp it is."""
 
 import numpy as np
 from scipy.ndimage import laplace
@@ -9,16 +9,16 @@ from nstjax.video.flow import warp_image
 def warping_error(
     before: np.ndarray, after: np.ndarray, flow: np.ndarray, holds: np.ndarray
 ) -> float:
-    """How far a frame is from the one before, brought to its place.
+    """The difference between a frame and the warped frame before.
 
     Args:
         before, after: painted frames [H, W, 3], in [0, 1].
-        flow: of the content's later frame, see `nstjax.video.flow`.
-        holds: where it can be trusted, [H, W] in [0, 1].
+        flow: the flow of the content's later frame, see `nstjax.video.flow`.
+        holds: where the flow is reliable, [H, W] in [0, 1].
 
     Returns:
-        The root of the mean squared difference, 0 to 1; nan if it can be trusted
-        nowhere.
+        The root mean squared difference, 0 to 1; nan if the flow is not reliable
+        anywhere.
 
     References:
         Lai et al., 2018, https://arxiv.org/abs/1808.00449, equation 12, of which
@@ -33,5 +33,5 @@ def warping_error(
 
 
 def sharpness(image: np.ndarray) -> float:
-    """The variance of a picture's Laplacian, of the mean of its channels."""
+    """The variance of the Laplacian of a picture's grey version."""
     return float(laplace(image.mean(axis=2, dtype=np.float64)).var())

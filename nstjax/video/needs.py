@@ -21,7 +21,7 @@ def pyav() -> ModuleType:
 
 
 def opencv() -> ModuleType | None:
-    """OpenCV, or None where it is not installed."""
+    """OpenCV, or None if it is not installed."""
     try:
         return importlib.import_module("cv2")
     except ImportError:

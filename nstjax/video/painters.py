@@ -1,7 +1,7 @@
-"""What paints a clip's frames: methods of one pass, and those that optimise.
+"""Painters of a clip's frames, for feed-forward and optimisation-based methods.
 
-A painter first makes drafts of a batch of frames, then each frame of its draft and
-of what it is to be like: the last one, where it holds.
+A painter first makes drafts of a batch of frames, then each frame from its draft and
+the warped last frame, where that is reliable.
 """
 
 import dataclasses
@@ -24,22 +24,22 @@ from nstjax.video.blending import blend
 from nstjax.video.statistics import RunningAverage
 
 TEMPORAL = ("flow", "statistics", "off")
-# The part of a picture's evaluations that later frames get: they begin from the
-# last one, and little has changed.
+# The fraction of evaluations for frames after the first: they start from the last
+# frame, and little has changed.
 _LATER = 1 / 3
 
 
 class Stopped(Exception):
-    """A frame was given up because the run is to stop."""
+    """Raised if a frame is abandoned because the run should stop."""
 
 
 class Step(NamedTuple):
-    """A frame to be painted.
+    """A frame to paint.
 
     Attributes:
-        content: uint8 [H, W, 3], of the size that is worked at.
+        content: uint8 [H, W, 3], at the working size.
         elapsed: seconds since the frame before.
-        begins: whether a scene begins with it.
+        begins: whether a scene begins with this frame.
     """
 
     content: np.ndarray
@@ -48,11 +48,11 @@ class Step(NamedTuple):
 
 
 class Last(NamedTuple):
-    """The last painted frame, brought to where the next one shows it.
+    """The last painted frame, warped to the next one.
 
     Attributes:
         warped: float32 [H, W, 3] in [0, 1].
-        holds: where it can be trusted, [H, W] in [0, 1].
+        holds: where it is reliable, [H, W] in [0, 1].
     """
 
     warped: np.ndarray
@@ -65,16 +65,16 @@ class Painter(Protocol):
     batch: int
 
     def drafts(self, steps: Sequence[Step]) -> Sequence[Any]:
-        """Begins frames, at most `batch`; `painted` takes each result, in order."""
+        """Starts at most `batch` frames; `painted` is given each result, in order."""
 
     def painted(self, step: Step, draft: Any, last: Last | None) -> np.ndarray:
-        """A frame, float32 [H, W, 3] in [0, 1], like the last one where it holds."""
+        """Finishes a frame, float32 [H, W, 3] in [0, 1], similar to the last one."""
 
     def state(self) -> dict[str, np.ndarray]:
-        """What `restore` needs to go on after the frames so far."""
+        """The state for `restore`, to continue after the frames so far."""
 
     def restore(self, state: dict[str, np.ndarray], content: np.ndarray) -> None:
-        """Goes on after a frame of this content, at which `state` was taken."""
+        """Continues after a frame with this content, at which `state` was called."""
 
 
 def make_painter(
@@ -84,29 +84,29 @@ def make_painter(
     batch: int = 1,
     stops: Callable[[], bool] = lambda: False,
 ) -> Painter:
-    """The painter of a plan whose content is any of the clip's frames.
+    """The painter for a plan, whose content can be any of the clip's frames.
 
     Args:
         plan: from `nstjax.methods.plan.make_plan`.
         temporal: one of `TEMPORAL`.
-        batch: how many frames to paint together, where the method can.
-        stops: asked now and then whether to give up a frame that takes long, which
-            then raises `Stopped`.
+        batch: how many frames to paint together, if the method can.
+        stops: called regularly; if it returns True, a long-running frame is abandoned
+            by raising `Stopped`.
 
     Raises:
-        NstjaxError: for an unknown kind, or one that the method does not have.
+        NstjaxError: if `temporal` is unknown or not supported by the method.
     """
     if temporal not in TEMPORAL:
         raise NstjaxError(
             f"temporal must be one of {', '.join(TEMPORAL)}, not {temporal!r}"
         )
-    # Strokes larger than decoders have seen take two passes, with statistics of each.
+    # Larger strokes take two passes, with separate statistics.
     adain = plan.method.paints_batches and (plan.options["stroke_scale"] or 0) <= 1
     if temporal == "statistics" and not adain:
         raise NstjaxError(
-            f"the method {plan.options['method']} takes no statistics of the content "
-            "that could be averaged, nor does any with a stroke scale above 1; choose "
-            "flow or off"
+            f"the method {plan.options['method']} has no content statistics to "
+            "average, nor has any method with a stroke scale above 1; choose flow or "
+            "off"
         )
     if not plan.method.in_one_pass:
         return _Optimising(plan, stops)
@@ -117,7 +117,7 @@ def make_painter(
 
 
 class _OneByOne:
-    """Methods of one pass, each frame as a picture by itself."""
+    """Feed-forward methods that paint each frame separately."""
 
     batch = 1
 
@@ -143,7 +143,7 @@ class _OneByOne:
 
 
 class _ByStatistics(_OneByOne):
-    """AdaIN, whose content statistics can be averaged over time."""
+    """AdaIN, with content statistics averaged over time."""
 
     def __init__(self, plan: Plan, *, average: bool, batch: int):
         super().__init__(plan)
@@ -153,7 +153,7 @@ class _ByStatistics(_OneByOne):
 
     def drafts(self, steps: Sequence[Step]) -> list[np.ndarray]:
         contents = np.stack([to_float(step.content) for step in steps])
-        # The last batch is filled up, since another size would be compiled for itself.
+        # The last batch is filled up, since another size would need compiling.
         spare = self.batch - len(steps)
         contents = np.concatenate([contents, *[contents[-1:]] * spare])
         return list(self._paint(contents, steps))[: len(steps)]
@@ -205,7 +205,7 @@ class _ByStatistics(_OneByOne):
 
 
 class _Optimising:
-    """Methods that optimise: from the last frame on, and held to it.
+    """Methods that optimise, starting from the last frame, with a temporal loss.
 
     References:
         Ruder, Dosovitskiy & Brox, 2016, https://arxiv.org/abs/1604.08610, whose
@@ -228,7 +228,7 @@ class _Optimising:
         content = resize_image(to_float(step.content), plan.working_size)
         options, begin, kept = plan.options, plan.init_image, None
         if last is not None:
-            # What has just come into view begins as the content.
+            # Areas that have just come into view start as the content.
             begin = content + last.holds[..., None] * (last.warped - content)
             options, kept = self._later, (last.warped, last.holds)
         outcome = optimise_picture(
@@ -257,7 +257,7 @@ class _Optimising:
 
 
 def fit_frame(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """A uint8 frame of another (height, width)."""
+    """Scales a uint8 frame to another (height, width)."""
     if image.shape[:2] == tuple(size):
         return image
     return to_uint8(resize_image(to_float(image), size))

@@ -1,4 +1,4 @@
-"""Animated pictures and folders of numbered frames, read by Pillow."""
+"""Reads animated pictures and folders of numbered frames with Pillow."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -14,13 +14,13 @@ from nstjax.io.levels import to_uint8
 from nstjax.video.clips import Clip, Frame
 
 _MILLISECOND = Fraction(1, 1000)
-# What browsers make of frames that are to be shown for 10 ms or less.
+# How long browsers show frames with a duration of 10 ms or less.
 _SHORTEST, _INSTEAD = 20, 100
 _ANIMATIONS = ("GIF", "WEBP", "PNG")
 
 
 def open_animation(path: Path) -> Clip:
-    """Looks at an animated GIF, WebP or APNG.
+    """Opens an animated GIF, WebP or APNG.
 
     Raises:
         NstjaxError: if it is damaged.
@@ -48,19 +48,19 @@ def open_animation(path: Path) -> Clip:
 
 
 def _times_shown(image: Image.Image) -> int:
-    """How often an animated picture is shown; 0 for ever."""
+    """How often an animated picture is played; 0 means forever."""
     loop = image.info.get("loop")
     if loop is None:
         return 1
-    # A GIF says how often it begins again.
+    # A GIF states how often it is repeated.
     return int(loop) + (image.format == "GIF" and loop > 0)
 
 
 def open_folder(path: Path, rate: Fraction) -> Clip:
-    """Looks at a folder of pictures of one size, `rate` of which make a second.
+    """Opens a folder of pictures of the same size, with `rate` frames per second.
 
     Raises:
-        NstjaxError: if it has none, or the first cannot be read.
+        NstjaxError: if it has no pictures, or the first cannot be read.
     """
     files = sorted(list_images(path), key=_numbers)
     height, width = read_image(files[0]).shape[:2]
@@ -88,8 +88,8 @@ def _read_animation(path: Path, tell: Callable[[str], None]) -> Iterator[Frame]:
                 return
             except Exception as error:  # as above
                 tell(
-                    f"{path} breaks off after {index} frames ({error}); what there is "
-                    "of it is painted"
+                    f"{path} breaks off after {index} frames ({error}); the frames up "
+                    "to there are painted"
                 )
                 return
             yield Frame(time, shown, pixels)
@@ -97,7 +97,7 @@ def _read_animation(path: Path, tell: Callable[[str], None]) -> Iterator[Frame]:
 
 
 def _frame_pixels(image: Image.Image) -> np.ndarray:
-    """The current frame as uint8 [H, W, 3], what is transparent on white."""
+    """The current frame as uint8 [H, W, 3], with transparency on white."""
     layer = image.convert("RGBA")
     ground = Image.new("RGBA", layer.size, "white")
     return np.array(Image.alpha_composite(ground, layer).convert("RGB"))
@@ -125,12 +125,12 @@ def _read_folder(
                     f"the first frame's {size[1]} x {size[0]}"
                 )
         except NstjaxError as error:
-            tell(f"{error}; the frame before it is shown for longer")
+            tell(f"{error}; the frame before it is shown longer")
             continue
         yield Frame(index / rate, 1 / rate, to_uint8(image))
 
 
 def _numbers(path: Path) -> tuple:
-    """Sorts frame10 after frame9."""
+    """A sort key that puts frame10 after frame9."""
     parts = re.split(r"(\d+)", path.name)
     return tuple(int(part) if part.isdecimal() else part for part in parts)

@@ -1,4 +1,4 @@
-"""Content statistics averaged over time, so that a frame's own do not shake it."""
+"""Content statistics averaged over time, to reduce flicker."""
 
 import math
 from typing import Any
@@ -6,14 +6,14 @@ from typing import Any
 import jax
 import numpy as np
 
-# Seconds within which the average follows a change to 63 %.
+# Seconds in which the average follows a change to 63 %.
 SECONDS = 1.0
 
 
 class RunningAverage:
     """An exponential average of any tree of arrays, over time.
 
-    It begins anew with every scene, and with equal values stays exactly at them.
+    It restarts with every scene, and stays exactly constant for constant values.
     """
 
     def __init__(self, seconds: float = SECONDS):
@@ -21,7 +21,7 @@ class RunningAverage:
         self._average: Any = None
 
     def update(self, values: Any, *, step: float, restart: bool) -> Any:
-        """Takes in a frame's statistics.
+        """Adds a frame's statistics.
 
         Args:
             values: a tree of arrays.
@@ -29,7 +29,7 @@ class RunningAverage:
             restart: whether a scene begins.
 
         Returns:
-            The average, of the same structure, float32.
+            The average, with the same structure, float32.
         """
         values = jax.tree.map(lambda a: np.asarray(a, np.float32), values)
         if restart or self._average is None:
@@ -47,7 +47,7 @@ class RunningAverage:
         return {f"average_{i}": leaf for i, leaf in enumerate(leaves)}
 
     def restore(self, state: dict[str, np.ndarray], like: Any) -> None:
-        """Goes on from `state`; `like` has the structure of the values."""
+        """Continues from `state`; `like` has the structure of the values."""
         present, structure = jax.tree.flatten(like)
         leaves = [state[f"average_{i}"] for i in range(len(present))]
         self._average = jax.tree.unflatten(structure, leaves)

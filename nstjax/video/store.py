@@ -1,9 +1,9 @@
-"""A clip in the making: what has been painted so far, kept on the disk.
+"""A clip in progress: stores the frames painted so far on disk.
 
-Beside the output lies a folder of its name and ``.parts``. It holds the coded
-segments that are complete, the painted frames of the one that is not, without
-loss, and the state of the run. So a run can be stopped at any frame, or killed,
-and goes on to the same bits.
+Next to the output is a folder with its name and ``.parts``. It holds the complete
+encoded segments, the painted frames of the current segment, stored losslessly, and the
+state of the run. So a run can be stopped or killed at any frame, and continues with the
+same bits.
 """
 
 import contextlib
@@ -30,17 +30,17 @@ from nstjax.video.encoding import (
 )
 from nstjax.video.needs import pyav
 
-# Frames of a segment: two to three seconds.
+# The number of frames in a segment: two to three seconds.
 SEGMENT = 64
 
 
 def parts_of(output: Path) -> Path:
-    """The folder in which a clip is put together; it stays where a run was stopped."""
+    """The folder in which a clip is assembled; it remains if a run was stopped."""
     return output.with_name(fit_name(output.name, ".parts"))
 
 
 class ClipStore:
-    """Takes painted frames, and makes a clip of them when asked."""
+    """Stores painted frames, and makes a clip from them."""
 
     def __init__(
         self,
@@ -53,20 +53,19 @@ class ClipStore:
         resume: bool = False,
         cut_sound: bool = False,
     ):
-        """Opens the store, and what an earlier run has left where that goes on.
+        """Opens the store, with the frames of an earlier run if that is resumed.
 
         Args:
-            output: the file to write; a folder where there is no coding.
-            clip: whose frames are painted, and whose sound is taken over.
-            coding: how; None writes numbered PNG files.
-            fingerprint: all that the frames depend on, as JSON data.
+            output: the file to write; a folder if there is no coding.
+            clip: the clip whose frames are painted and whose sound is used.
+            coding: how to encode the frames; None writes numbered PNG files.
+            fingerprint: everything that the frames depend on, as JSON data.
             overwrite: whether an existing output may be replaced.
-            resume: whether to go on with what an earlier run has left.
+            resume: whether to continue an earlier run.
             cut_sound: see `nstjax.video.encoding.join`.
 
         Raises:
-            NstjaxError: if the output exists, or what was left belongs to a run
-                with other options.
+            NstjaxError: if the output exists, or the earlier run has other options.
         """
         self._output, self._clip, self._coding = output, clip, coding
         self._fingerprint = dict(fingerprint)
@@ -100,11 +99,11 @@ class ClipStore:
         return self._clip.time_base
 
     def __len__(self) -> int:
-        """How many frames there are."""
+        """The number of stored frames."""
         return len(self.times)
 
     def add(self, image: np.ndarray, time: int, end: int) -> None:
-        """Takes a frame.
+        """Stores a frame.
 
         Args:
             image: uint8 [H, W, 3].
@@ -128,26 +127,26 @@ class ClipStore:
             self._coded += range(len(self.times) - SEGMENT, len(self.times))
 
     def save(self, state: Mapping[str, np.ndarray]) -> None:
-        """Makes sure that a run can go on from here, with `state` as it is now."""
+        """Ensures that a run can continue from here, with this `state`."""
         arrays = {f"of_painter/{name}": array for name, array in state.items()}
         arrays["times"] = np.array(self.times, np.int64)
         arrays["end"] = np.array(self.end, np.int64)
         shift = (self.shift.numerator, self.shift.denominator)
         arrays["shift"] = np.array(shift, np.int64)
         save_run_state(self._state_file, {}, options=self._fingerprint, trace=arrays)
-        # Not before: a run that was killed goes on from the state.
+        # Not earlier, since a killed run continues from the state.
         for number in self._coded:
             self._frame(number).unlink(missing_ok=True)
         self._coded.clear()
 
     def finish(self, *, complete: bool) -> str | None:
-        """Makes the clip of all frames so far, in place of an earlier one.
+        """Makes a clip from all frames so far, replacing an earlier one.
 
         Args:
-            complete: whether that is all; then nothing else is left behind.
+            complete: whether these are all frames; then the store is removed.
 
         Returns:
-            What became of the sound, if there is something to say.
+            A sentence about the sound, if it was changed.
         """
         note = None
         if self._coding is not None:
@@ -159,7 +158,7 @@ class ClipStore:
         else:
             if self._clip.sound:
                 note = "a folder of pictures has no sound"
-            # What a longer clip left there, which this one took the place of.
+            # Frames of a longer clip that this one replaces.
             for path in self._output.glob("frame_*.png") if complete else ():
                 number = path.stem.removeprefix("frame_")
                 if number.isdecimal() and int(number) > len(self.times):
@@ -169,9 +168,10 @@ class ClipStore:
         return note
 
     def abandon(self) -> None:
-        """Removes an empty store; one with frames stays, for --resume."""
+        """Removes an empty store; one with frames is kept for --resume."""
         if self._encoder is not None:
-            # One that could not be opened cannot be closed, which is not news.
+            # If it could not be opened, closing it fails, too; that error is not
+            # needed.
             with contextlib.suppress(pyav().FFmpegError):
                 self._encoder.close()
             self._encoder = None
@@ -237,7 +237,7 @@ class ClipStore:
 
 @contextlib.contextmanager
 def _disk(path: Path) -> Iterator[None]:
-    """Says in one sentence what the operating system refuses."""
+    """Turns errors of the operating system into a one-sentence NstjaxError."""
     try:
         yield
     except OSError as error:

@@ -1,4 +1,4 @@
-"""Style transfer of a clip: frame after frame, calm, and with its sound."""
+"""Style transfer of a clip: frame by frame, without flicker, and with its sound."""
 
 import dataclasses
 import hashlib
@@ -44,22 +44,22 @@ from nstjax.video.painters import (
 )
 from nstjax.video.store import ClipStore
 
-# Frames that every device paints together, by its kind.
+# How many frames each device paints together, by its kind.
 _EACH = {"cpu": 1}
 _EACH_ELSEWHERE = 8
-# Bytes at either end of a clip that tell it from others.
+# How many bytes at each end of a clip identify it.
 _ENDS = 2**20
-# Seconds that the 64 bits of a time hold, in whatever unit a clip has.
+# The most seconds that fit the 64 bits of a time, in any clip's unit.
 _LATEST = 10**9
 
 
 class Progress(NamedTuple):
-    """How far a clip is.
+    """The progress of a clip.
 
     Attributes:
-        frames: how many are painted.
-        total: about how many there will be; None if nothing is known of it.
-        earlier: how many of them an earlier run has painted.
+        frames: the number of painted frames.
+        total: about how many there will be; None if unknown.
+        earlier: how many of them an earlier run painted.
     """
 
     frames: int
@@ -69,15 +69,15 @@ class Progress(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class Result:
-    """What has become of a clip.
+    """The result of painting a clip.
 
     Attributes:
         output: the file or folder.
-        frames: how many frames it has.
+        frames: the number of its frames.
         signal: the number of the signal that stopped the run, or 0 if it is complete.
-        seconds: that painting took.
-        painted: how many of the frames this run has painted.
-        size: (height, width) of the frames as they are written.
+        seconds: the time that painting took.
+        painted: how many of the frames this run painted.
+        size: (height, width) of the written frames.
     """
 
     output: Path
@@ -122,44 +122,45 @@ def stylize_video(
     """Paints a clip in the style of a picture.
 
     Frame times, rotation, pixel aspect and sound are kept. The first Ctrl-C or
-    SIGTERM leaves a playable clip of what has been painted; the same call with
-    `resume` goes on at the next frame, to the same result.
+    SIGTERM leaves a playable clip of the frames so far; the same call with `resume`
+    continues at the next frame, with the same result as an uninterrupted run.
 
     Args:
         content: a video, an animated GIF, WebP or APNG, or a folder of numbered
             frames.
-        style: how to paint it, see `nstjax.stylize`.
+        style: the style, see `nstjax.stylize`.
         output: the file to write, .mp4 .mov .mkv .webm .gif .apng or .webp; or a
-            folder for numbered frames, a name without an ending.
+            folder for numbered frames, a name without a suffix.
         method, preset, size, seed, style_blend, mask, max_memory, options: see
-            `nstjax.stylize`. Masks hold for all frames.
-        temporal: how to keep frames calm: "flow" (default) joins each with the last
-            one, warped to its place, and averages AdaIN's statistics of the content
-            over time; "statistics" does the latter only; "off" paints every frame by
-            itself.
+            `nstjax.stylize`. Masks apply to all frames.
+        temporal: how to avoid flicker: "flow" (default) blends each frame with the
+            warped last one, and averages AdaIN's statistics of the content over time;
+            "statistics" does only the latter; "off" paints every frame separately.
         start, end: the part to paint, in seconds.
-        every: paint one of so many frames.
+        every: paint every Nth frame.
         fps: frames per second of a folder.
         codec: "h264" (default; "vp9" in .webm), "hevc", "av1" or another of FFmpeg's
             encoders.
-        quality: of the coded clip, 1 to 100.
-        batch_size: frames that AdaIN paints together; by default 1, on accelerators
-            8 for each.
+        quality: the quality of the encoded clip, 1 to 100.
+        batch_size: how many frames AdaIN paints together; by default 1, or 8 for each
+            accelerator.
         overwrite: whether an existing output may be replaced.
-        resume: whether to go on with what a stopped run has left.
-        on_progress: told after every few frames; True stops as Ctrl-C does.
-        tell: told in one sentence of what is worth knowing, such as damaged frames.
+        resume: whether to continue a stopped run.
+        on_progress: called after every few frames; returning True stops the run, like
+            Ctrl-C.
+        tell: called with a sentence about anything notable, such as damaged frames.
 
     Returns:
-        What has become of it.
+        The result.
 
     Raises:
-        NstjaxError: in one sentence, for anything that cannot be used.
+        NstjaxError: with a one-sentence explanation, if an argument cannot be used.
     """
     for name, path in (("content", content), ("output", output)):
         if not isinstance(path, (str, os.PathLike)):
             raise NstjaxError(
-                f"the {name} of a clip is a file or a folder, not {type(path).__name__}"
+                f"the {name} of a clip must be a file or a folder, not "
+                f"{type(path).__name__}"
             )
         if not os.fspath(path):
             raise NstjaxError(f"the {name} of a clip has an empty name")
@@ -195,7 +196,7 @@ def make_cut(start: float | None, end: float | None, every: int) -> Cut:
     """A part of a clip, from seconds.
 
     Raises:
-        NstjaxError: if that is no part.
+        NstjaxError: if the part is not valid.
     """
 
     def exact(name: str, seconds: float | None) -> Fraction | None:
@@ -228,7 +229,7 @@ def paint_clip(
     on_progress: Callable[[Progress], bool | None] | None = None,
     tell: Callable[[str], None] = lambda message: None,
 ) -> Result:
-    """`stylize_video` of a clip and options that have been looked at already.
+    """Like `stylize_video`, for an opened clip and checked options.
 
     Args:
         clip: from `nstjax.video.clips.open_clip`.
@@ -241,18 +242,18 @@ def paint_clip(
     check_coding(codec, quality)
     if any(is_depth_mask(mask) for mask in planning.get("masks") or ()):
         raise NstjaxError(
-            "a mask of depth is for pictures: masks hold for all frames of a clip, "
-            "whose depth changes; give a mask's picture"
+            "a depth mask is for pictures only: a clip has one mask for all frames, "
+            "but its depth changes; give the mask as a picture"
         )
     if output.exists() and output.samefile(clip.path):
         raise NstjaxError(
-            f"{output} would be written over the clip itself; choose another output"
+            f"{output} would overwrite the clip itself; choose another output"
         )
     frames = read_frames(clip, cut, tell=tell)
     first = next(frames, None)
     if first is None:
         raise NstjaxError(
-            f"{clip.path} has no frame in the part asked for; check --start and --end"
+            f"{clip.path} has no frames in the requested part; check --start and --end"
         )
     plan = plans.make_plan(to_float(first.image), styles, options=options, **planning)
     coding = _coding(output, clip, plan.output_size, cut, codec, quality)
@@ -307,7 +308,7 @@ def paint_clip(
 
 
 class _Work:
-    """A clip that is being painted: the frames between the reader and the store."""
+    """A clip being painted: passes frames from the reader to the store."""
 
     def __init__(self, plan: Plan, painter: Painter, store: ClipStore, temporal: str):
         self._plan = plan
@@ -315,7 +316,7 @@ class _Work:
         self._store = store
         self._temporal = temporal
         self._cuts = CutDetector()
-        # The last frame: its content, its painting, and when it was.
+        # The last frame: its content, its painting and its time.
         self._content: np.ndarray | None = None
         self._painted: np.ndarray | None = None
         self._time: Fraction | None = None
@@ -323,7 +324,7 @@ class _Work:
     def paint(
         self, frames: Iterator[Frame], stops: Callable[[], bool]
     ) -> Iterator[None]:
-        """Paints what the store does not have yet, batch after batch."""
+        """Paints the frames that the store does not have yet, in batches."""
         done = len(self._store)
         if done:
             self._restore(next(itertools.islice(frames, done - 1, None), None))
@@ -342,7 +343,7 @@ class _Work:
             begins = self._temporal != "off" and self._cuts.is_cut(content)
             elapsed = 0.0 if self._time is None else float(frame.time - self._time)
             follows = self._temporal == "flow" and not begins
-            # Looked for beside the painting.
+            # Computed while frames are painted.
             motions.append(
                 looker.submit(find_motion, self._content, content)
                 if follows and self._content is not None
@@ -363,7 +364,7 @@ class _Work:
         self._store.save(state | {"painted": self._painted})
 
     def _last(self, motion: Motion) -> Last:
-        assert self._painted is not None  # motion is from a frame before
+        assert self._painted is not None  # motion needs a previous frame
         warped = warp_image(to_float(self._painted), motion.flow, sharp=True)
         return Last(np.clip(warped, 0, 1), motion.holds)
 
@@ -380,13 +381,13 @@ class _Work:
         base = self._store.time_base
         begin = frame.time - self._store.shift
         first = round(begin / base)
-        # Units are as fine as the clip's own; rounding may still meet.
+        # Units are as fine as the clip's own, but rounding may still give equal times.
         if self._store.times:
             first = max(first, self._store.times[-1] + 1)
         return first, max(first + 1, round((begin + frame.duration) / base))
 
     def _restore(self, frame: Frame | None) -> None:
-        """Goes on after a frame that has been painted already."""
+        """Continues after a frame that has already been painted."""
         if frame is None:
             return
         state = self._store.state
@@ -405,7 +406,7 @@ def _coding(
     codec: str | None,
     quality: int,
 ) -> Coding | None:
-    """How to code the clip; None for a folder."""
+    """How to encode the clip; None for a folder."""
     if output.is_dir() or not output.suffix:
         if codec is not None:
             raise NstjaxError(f"{output} is a folder of pictures; leave out --codec")
@@ -437,7 +438,7 @@ def _expected(clip: Clip, cut: Cut, done: int) -> int | None:
 
 
 def _fingerprint(plan: Plan, clip: Clip) -> dict[str, Any]:
-    """All that a clip's frames depend on, as JSON data."""
+    """Everything that a clip's frames depend on, as JSON data."""
     pictures = [*plan.styles, *(plan.masks or ())]
     if plan.init_image is not None:
         pictures.append(plan.init_image)
@@ -463,7 +464,7 @@ def _digest(picture: np.ndarray | SavedStyle) -> str:
 
 
 def _digest_of_clip(path: Path) -> str:
-    """Tells clips apart by their sizes and ends: whole ones may take minutes."""
+    """A hash of a clip's size and both ends, since the whole file may take minutes."""
     with warnings.catch_warnings(action="ignore", category=NstjaxWarning):
         files = list_images(path)
     found = hashlib.sha256()

@@ -1,4 +1,4 @@
-"""How the page looks: its theme, its style sheet, and what assists screen readers."""
+"""The page's look: its theme, its style sheet, and support for screen readers."""
 
 import base64
 import io
@@ -10,19 +10,19 @@ from PIL import Image
 from nstjax import examples
 
 _THUMBNAIL = (144, 108)
-# gradio gives the page no language, and what changes is read out where it is live.
+# gradio does not set the page's language; live regions are read out when they change.
 SCRIPT = """\
 () => {
   document.documentElement.lang = 'en';
   document.getElementById('status').setAttribute('aria-live', 'polite');
   document.querySelector('#command textarea').setAttribute(
-    'aria-label', 'The command that paints the same');
+    'aria-label', 'The command for the same result');
 }
 """
 
 
 def make_theme() -> gr.Theme:
-    """gradio's theme with this machine's fonts, and grey text that can be read."""
+    """gradio's theme with local fonts and readable grey text."""
     return gr.themes.Default(
         primary_hue="indigo",
         neutral_hue="slate",

@@ -1,4 +1,4 @@
-"""The page itself: its controls, and what they do."""
+"""The page itself: its controls, and their functions."""
 
 import contextlib
 import html
@@ -31,42 +31,42 @@ from nstjax.web.settings import (
 )
 from nstjax.weights.store.cache import weights_file
 
-# The most styles that are blended.
+# The most styles that can be blended.
 _MOST_STYLES = 6
-# Seconds after which files of the page are deleted.
+# Seconds after which the page's files are deleted.
 _KEPT = 6 * 3600
-# Longer sides of the picture while it forms.
+# The longer side of the picture shown while it forms.
 _FORMING_SIDE = 768
 _ABOUT = {
-    "adain": "any style, in one pass",
-    "adain-lap": "the same, and keeps edges",
-    "adain-depth": "the same, and keeps near and far apart",
-    "style-swap-net": "patches of the style, in one pass",
-    "gatys": "optimises: the style's own marks, in minutes",
-    "lapstyle": "the same, and keeps edges",
-    "gatys-depth": "the same, and keeps near and far apart",
-    "style-swap": "patches of the style, optimised",
+    "adain": "any style, in a single pass",
+    "adain-lap": "the same, keeping edges",
+    "adain-depth": "the same, keeping depth",
+    "style-swap-net": "patches of the style, in a single pass",
+    "gatys": "optimises for the style's own marks, in minutes",
+    "lapstyle": "the same, keeping edges",
+    "gatys-depth": "the same, keeping depth",
+    "style-swap": "patches of the style, by optimisation",
 }
 _COLORS = (
     ("The style's", "none"),
     ("The photograph's", "luminance"),
-    ("The style, recoloured like the photograph", "histogram"),
+    ("The style's, adapted to the photograph", "histogram"),
 )
 
 
 class _Visit:
-    """What one visitor's page is doing."""
+    """The state of one visitor's page."""
 
     def __init__(self) -> None:
         self.stop = threading.Event()
         self.busy = False
-        # While it is being painted: where.
+        # The folder of the current painting, if any.
         self.folder: Path | None = None
-        # What is to be painted, and who is about to say so: whoever presses the
-        # button while a photograph is still being looked at means that one.
+        # The content, and a lock while it is being checked: pressing the button during
+        # a check refers to the new photograph.
         self.content: str | None = None
         self.taking = threading.Lock()
-        # A dropdown may report one choice twice; what is set in between stays.
+        # A dropdown may report a choice twice; settings made in between are kept.
         self.method: str | None = None
         self.seen = time.time()
 
@@ -76,7 +76,7 @@ class Page:
 
     Args:
         folder: where files are kept.
-        studio: what paints.
+        studio: the studio that paints.
     """
 
     def __init__(self, folder: Path, studio: Studio) -> None:
@@ -92,7 +92,7 @@ class Page:
     def take_photograph(
         self, upload: dict[str, Any] | None, request: gr.Request
     ) -> tuple[Any, ...]:
-        """What was dropped: the picture shown, the example, the status."""
+        """Handles a dropped photograph: the picture shown, the example, the status."""
         self._sweep()
         visit = self._visit(request)
         with visit.taking:
@@ -101,9 +101,9 @@ class Page:
                 return gr.skip(), gr.skip(), _say("")
             path = str(upload["path"])
             try:
-                # The browser says where gradio has put it, and could say anything.
+                # The browser reports where gradio has put the file, and could lie.
                 if self._folder.resolve() not in Path(path).resolve().parents:
-                    raise NstjaxError("that is no file that was dropped here")
+                    raise NstjaxError("that file was not dropped here")
                 image = check_upload(path)
                 if image is None:
                     raise NstjaxError("that is a saved style; give a photograph")
@@ -119,7 +119,7 @@ class Page:
         )
 
     def take_example(self, name: str | None, request: gr.Request) -> tuple[Any, ...]:
-        """An example in place of a photograph: the picture, the status."""
+        """Chooses an example instead of a photograph: the picture, the status."""
         if name is None:
             return gr.skip(), gr.skip()
         visit = self._visit(request)
@@ -129,13 +129,13 @@ class Page:
         return gr.update(value=picture, alt_text=f"The example {name}"), _say("")
 
     def drop_photograph(self, request: gr.Request) -> None:
-        """What was to be painted is taken away; no example is chosen any more."""
+        """Removes the content; no example is chosen any longer."""
         self._visit(request).content = None
 
     def take_styles(
         self, paths: list[str] | None, request: gr.Request
     ) -> tuple[Any, ...]:
-        """Dropped styles, less those that cannot be used; and the status."""
+        """Dropped styles without those that cannot be used, and the status."""
         self._visit(request)
         self._sweep()
         good, problems = [], []
@@ -150,7 +150,7 @@ class Page:
         return good or None, "".join(problems)
 
     def show_weights(self, ticked: list[str], own: list[str] | None) -> list[Any]:
-        """A slider for each of several styles."""
+        """A slider for each style, if there are several."""
         names = [Path(style).name for style in (*ticked, *(own or ()))]
         several = len(names) > 1
         sliders = [
@@ -162,7 +162,7 @@ class Page:
         return sliders
 
     def show_controls(self, method: str, request: gr.Request) -> Any:
-        """The method's controls with its defaults, the others hidden."""
+        """Shows the method's controls with its defaults, and hides the others."""
         visit = self._visit(request)
         if visit.method == method:
             return gr.skip()
@@ -179,7 +179,7 @@ class Page:
         ]
 
     def show_defaults(self, method: str, encoder: str) -> list[Any]:
-        """What suits the network: `_OF_ENCODER`'s controls."""
+        """Sets the controls of `_OF_ENCODER` to suit the network."""
         found = controls_of(method, preset_of(method, encoder))
         return [
             gr.update(value=found[name]) if name in found else gr.skip()
@@ -187,7 +187,7 @@ class Page:
         ]
 
     def show_command(self, request: gr.Request, *values: Any) -> str:
-        """The command line that paints the same, or "" as long as there is none."""
+        """The equivalent command line, or "" if the settings are incomplete."""
         try:
             settings, is_clip = _settings(self._visit(request).content, *values)
         except NstjaxError:
@@ -195,19 +195,23 @@ class Page:
         return settings.command(".mp4" if is_clip else ".png")
 
     def begin(self, request: gr.Request) -> tuple[Any, ...]:
-        """Takes an order: whether it is one, the status, and the button to stop."""
+        """Takes an order: whether it is accepted, the status, and the stop button."""
         visit = self._visit(request)
         self._sweep()
         if visit.busy:
             return False, gr.skip(), gr.skip()
         visit.busy = True
-        with visit.taking:  # it has been looked at
+        with visit.taking:  # wait until it has been checked
             pass
         visit.stop.clear()
-        return True, _say("Waiting for its turn."), gr.update(interactive=True)
+        return (
+            True,
+            _say("Waiting for other paintings to finish."),
+            gr.update(interactive=True),
+        )
 
     def stop(self, request: gr.Request) -> str:
-        """Asks this visitor's painting to end; the status."""
+        """Asks this visitor's painting to stop; returns the status."""
         visit = self._visits.get(str(request.session_hash))
         if visit is None or not visit.busy:
             return _say("Nothing is being painted.")
@@ -217,18 +221,18 @@ class Page:
     def leave(self, request: gr.Request) -> None:
         """Stops what a closed page was painting.
 
-        The page may have lost its connection only, and come back for the rest.
+        The page may only have lost its connection, and reconnect later.
         """
         visit = self._visits.get(str(request.session_hash))
         if visit is not None:
             visit.stop.set()
-            # An order that still waits is never painted: gradio forgets it.
+            # A waiting order is never painted, since gradio drops it.
             visit.busy = visit.folder is not None
 
     def paint(
         self, ordered: bool, request: gr.Request, *values: Any
     ) -> Iterator[dict[Any, Any] | tuple[Any, ...]]:
-        """Paints: status, picture, both pictures, clip, download, button to stop."""
+        """Paints: status, picture, both pictures, clip, download, stop button."""
         if not ordered:
             yield (gr.skip(),) * 6
             return
@@ -236,7 +240,7 @@ class Page:
         idle = gr.update(interactive=False)
         try:
             if visit.stop.is_set():
-                yield _say("Stopped before it began."), *(gr.skip(),) * 4, idle
+                yield _say("Stopped before painting began."), *(gr.skip(),) * 4, idle
                 return
             visit.busy = True
             settings, is_clip = _settings(visit.content, *values)
@@ -264,7 +268,7 @@ class Page:
             visit.busy, visit.folder = False, None
 
     def _sweep(self) -> None:
-        """Deletes what has been there for long."""
+        """Deletes old files and visits."""
         oldest = time.time() - _KEPT
         for session, visit in list(self._visits.items()):
             if visit.seen < oldest and not visit.busy:
@@ -301,7 +305,7 @@ def _settings(
     size: float | None,
     *rest: Any,
 ) -> tuple[Settings, bool]:
-    """What the controls hold, and whether it is about a clip.
+    """The settings of the controls, and whether they are for a clip.
 
     Raises:
         NstjaxError: if something is missing or out of range.
@@ -333,7 +337,7 @@ def _finished(
     what = "frames" if is_clip else "evaluations"
     if step.stopped:
         text = f"Stopped after {step.done} {what}"
-        text += "; this is what there is so far." if step.result else "."
+        text += "; this is the result so far." if step.result else "."
     else:
         text = f"Painted in {seconds:.1f} s."
     if step.result is None:
@@ -342,7 +346,7 @@ def _finished(
     if is_clip:
         shown_clip = gr.update(visible=True, value=str(step.result))
         return _say(text), gr.skip(), gr.skip(), shown_clip, download
-    assert step.picture is not None  # of all that is no clip
+    assert step.picture is not None  # except for clips
     image = shown(step.picture)
     name = f"{Path(settings.content).stem} in the style of " + " and ".join(
         Path(style).stem for style in settings.styles
@@ -358,7 +362,7 @@ def _finished(
 
 
 def _comparison(content: str, after: Image.Image, folder: Path) -> str:
-    """Content and result on top of each other, with a slider between them."""
+    """Content and result on top of each other, with a slider to compare them."""
     from nstjax.methods.images import read_picture
 
     addresses = []
@@ -399,16 +403,16 @@ def _say(text: str) -> str:
 
 
 def _problem(error: Exception, *paths: str) -> str:
-    """An error in one sentence, by the files' own names."""
+    """An error as one sentence, with the files' own names."""
     sentence = explain(error)
     if sentence is None:
         traceback.print_exception(error, file=sys.stderr)
         sentence = (
-            f"that failed for a reason that was not foreseen "
-            f"({type(error).__name__}); the terminal says more"
+            f"that failed for an unexpected reason ({type(error).__name__}); the "
+            "terminal says more"
         )
     sentence = sentence[:1].upper() + sentence[1:]
-    for path in paths:  # whose names keep their first letters
+    for path in paths:  # file names keep their first letters
         sentence = sentence.replace(path, Path(path).name)
     return f'<p class="problem" role="alert">{html.escape(sentence)}.</p>'
 
@@ -418,12 +422,12 @@ def make_page(folder: Path, studio: Studio) -> gr.Blocks:
 
     Args:
         folder: where files are kept.
-        studio: what paints.
+        studio: the studio that paints.
     """
     page = Page(folder, studio)
     with gr.Blocks(title="nstjax", analytics_enabled=False) as blocks:
         gr.HTML(
-            "<h1>nstjax</h1><p>Paints a photograph in the style of a picture. "
+            "<h1>nstjax</h1><p>Paints a photograph in the style of another picture. "
             "Everything stays on this machine.</p>"
         )
         ordered, is_clip = gr.State(False), gr.State(False)
@@ -453,16 +457,16 @@ def make_page(folder: Path, studio: Studio) -> gr.Blocks:
                     buttons=[],
                 )
                 download = gr.DownloadButton(
-                    "Download in full size", elem_id="download", visible=False
+                    "Download at full size", elem_id="download", visible=False
                 )
                 both = gr.HTML(elem_id="both", visible=False)
                 command = gr.Textbox(
-                    label="The command that paints the same",
+                    label="The command for the same result",
                     elem_id="command",
                     lines=2,
                     max_lines=6,
                     buttons=["copy"],
-                    placeholder="Once there is a photograph and a style.",
+                    placeholder="Shown once there is a photograph and a style.",
                     interactive=True,
                     html_attributes=gr.InputHTMLAttributes(
                         spellcheck=False, autocomplete="off"
@@ -478,7 +482,7 @@ def make_page(folder: Path, studio: Studio) -> gr.Blocks:
                 page.take_photograph,
                 photo,
                 [photo, example, status],
-                # Read by nstjax, which says in a sentence what is wrong with a file.
+                # Read by nstjax, whose errors say what is wrong with a file.
                 preprocess=False,
                 **at_once,
             ),
@@ -509,7 +513,7 @@ def make_page(folder: Path, studio: Studio) -> gr.Blocks:
             "inputs": inputs,
             "outputs": command,
         }
-        # Of what is only kept here, the browser sees no change.
+        # The browser does not notice changes of state on the server.
         for take in takes:
             take.then(**tell, **at_once)
         gr.on(
@@ -565,11 +569,11 @@ def _style_controls() -> tuple[gr.CheckboxGroup, gr.File, list[gr.Slider]]:
         list(examples.style_names()),
         value=["night"],
         label="Style",
-        info="One, or several that are blended.",
+        info="Choose one, or several to blend.",
         elem_id="styles",
     )
     own = gr.File(
-        label="Styles of your own: pictures, or saved styles",
+        label="Your own styles: pictures or saved styles",
         file_count="multiple",
         elem_id="own",
         height=170,
@@ -600,11 +604,11 @@ def _method_controls() -> tuple[gr.Dropdown, dict[str, Any], gr.Number]:
             0,
             step=0.05,
             label="Stroke size",
-            info="1 is that of a picture of 512 pixels; at 0, strokes grow with it.",
+            info="1 suits a picture of 512 pixels; 0 scales strokes with the picture.",
             elem_id="strokes",
         ),
         "content_weight": gr.Slider(
-            0, 20, 1, step=0.5, label="Likeness to the photograph", visible=False
+            0, 20, 1, step=0.5, label="Similarity to the photograph", visible=False
         ),
         "iterations": gr.Number(
             150,
@@ -626,7 +630,7 @@ def _method_controls() -> tuple[gr.Dropdown, dict[str, Any], gr.Number]:
     size = gr.Number(
         0,
         label="Longer side, in pixels",
-        info="0 is the photograph's own.",
+        info="0 keeps the photograph's size.",
         precision=0,
         elem_id="size",
     )

@@ -1,4 +1,4 @@
-"""Painting for the page: one after the other, watched, and stopped by a flag."""
+"""Painting for the page: one job at a time, with progress and a stop flag."""
 
 import dataclasses
 import functools
@@ -16,13 +16,13 @@ from nstjax.io.resizing import fit_size, resize_image
 from nstjax.methods.base import Progress
 from nstjax.web.settings import Settings, is_example
 
-# Whatever imports jax is imported where it is used: the page is there before.
+# Modules that import jax are imported where they are used, so the page opens first.
 if TYPE_CHECKING:
     from nstjax.painter import Painter
 
-# The most pixels of a picture that is dropped onto the page.
+# The most pixels that a dropped picture may have.
 MOST_PIXELS = 2**26
-# The longer side of what the page shows; what it gives has its full size.
+# The longer side of pictures on the page; downloads have the full size.
 SHOWN_SIDE = 1280
 # Networks take some MB each.
 _PAINTERS = 3
@@ -30,14 +30,14 @@ _PAINTERS = 3
 
 @dataclasses.dataclass(frozen=True)
 class Step:
-    """How far a painting is.
+    """The progress of a painting.
 
     Attributes:
         done: evaluations or frames so far.
-        total: how many there will be, or None where that is not known.
+        total: how many there will be, or None if unknown.
         picture: the picture so far, [H, W, 3] in [0, 1], or None.
-        result: the file, once it is there; else None.
-        stopped: whether it was stopped before its end.
+        result: the file once it is written, else None.
+        stopped: whether it was stopped early.
         last: whether this is the last step.
     """
 
@@ -50,7 +50,7 @@ class Step:
 
 
 class Studio:
-    """Paints one picture or clip at a time; networks are kept for the next."""
+    """Paints one picture or clip at a time, and keeps networks for the next."""
 
     def __init__(self) -> None:
         self._turn = threading.Lock()
@@ -64,18 +64,18 @@ class Studio:
     def paint(
         self, settings: Settings, folder: Path, stop: threading.Event
     ) -> Iterator[Step]:
-        """Paints a picture, full-size, into a PNG file, as transparent as the content.
+        """Paints a picture at full size into a PNG file, with the content's opacity.
 
         Args:
             settings: what to paint.
             folder: where the file goes.
-            stop: when it is set, a method that optimises ends with the picture so far.
+            stop: if set, a method that optimises stops with the picture so far.
 
         Yields:
             Steps; the last one has the result.
 
         Raises:
-            NstjaxError: in one sentence, for anything that cannot be used.
+            NstjaxError: with a one-sentence explanation, if anything cannot be used.
         """
         from nstjax.methods.images import read_content
 
@@ -107,7 +107,7 @@ class Studio:
                 opacity = resize_image(opacity, image.shape[:2])
                 picture = np.concatenate([image, opacity], axis=2)
             write_image(path, picture)
-            # At the end a stop comes too late to change anything.
+            # A stop at the very end has no effect.
             stopped = stop.is_set() and total is not None and done < total
             return Step(done, total, image, path, stopped, last=True)
 
@@ -147,14 +147,14 @@ class Studio:
     def _watched(
         self, work: Callable[[Callable[[Step], None]], Step], stop: threading.Event
     ) -> Iterator[Step]:
-        """Does the work in a thread of its own, and yields what it tells."""
+        """Does the work in a separate thread, and yields its progress."""
         told: queue.Queue[Step | Exception] = queue.Queue()
 
         def run() -> None:
             try:
                 with self._turn:
                     told.put(work(told.put))
-            except Exception as error:  # raised again where it is waited for
+            except Exception as error:  # raised again by the waiting thread
                 told.put(error)
 
         thread = threading.Thread(target=run, daemon=True)
@@ -164,7 +164,8 @@ class Studio:
                 step = told.get()
                 if isinstance(step, Exception):
                     raise step
-                # Of what piled up while the page was told, only the newest counts.
+                # Of the steps that queued up while the page was updated, only the
+                # newest counts.
                 if step.last or told.empty():
                     yield step
                 if step.last:
@@ -181,17 +182,17 @@ def _make_painter(method: str, preset: str, encoder: str) -> "Painter":
 
 
 def check_upload(path: str) -> np.ndarray | None:
-    """Reads what was dropped.
+    """Reads a dropped file.
 
     Args:
         path: a picture's file, a saved style's, or an example's name.
 
     Returns:
-        The picture, [H, W, 3] in [0, 1]; None of a saved style, which is read when it
-        is painted with.
+        The picture, [H, W, 3] in [0, 1]; None for a saved style, which is read when it
+        is used.
 
     Raises:
-        NstjaxError: naming the file, if it is no picture that can be used.
+        NstjaxError: naming the file, if it cannot be used.
     """
     from nstjax.methods.images import read_picture
     from nstjax.methods.styles import names_saved_style
@@ -204,7 +205,7 @@ def check_upload(path: str) -> np.ndarray | None:
 
 
 def shown(image: np.ndarray, side: int = SHOWN_SIDE) -> Image.Image:
-    """A picture as the page shows it: no larger than `side` pixels."""
+    """A picture for the page: at most `side` pixels on the longer side."""
     from nstjax.methods.images import to_pil
 
     if max(image.shape[:2]) > side:

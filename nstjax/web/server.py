@@ -1,4 +1,4 @@
-"""The server of the page: answers at once, and only to this machine."""
+"""The page's server, which answers at once, and only requests from this machine."""
 
 import contextlib
 import http.server
@@ -18,19 +18,19 @@ from nstjax.errors import NstjaxError
 from nstjax.io.files import temporary_folder
 
 _PORT = 7860
-# Names by which nobody but this machine reaches the page.
+# Host names that can only be reached from this machine.
 _OWN = ("127.0.0.1", "localhost")
-# What one upload may have, a clip at most.
+# The largest upload, such as a clip.
 _MOST_BYTES = 512 * 2**20
-# Seconds from when the page is there until networks are loaded.
+# Seconds from when the page is shown until networks are loaded.
 _PAGE_FIRST = 2.0
-# Keep gradio from fetching anything elsewhere, or sending anything there.
+# Keep gradio from fetching anything from elsewhere, or sending anything there.
 _GRADIO = {
     "GRADIO_ANALYTICS_ENABLED": "False",
     "HF_HUB_DISABLE_TELEMETRY": "1",
     "HF_HUB_OFFLINE": "1",
 }
-# The browser itself refuses all that would come from, or go to, anywhere else.
+# The browser itself refuses all traffic with other servers.
 _POLICY = (
     "default-src 'self' 'unsafe-inline' 'unsafe-eval' data: blob:; "
     "frame-ancestors 'none'"
@@ -59,11 +59,11 @@ def serve(host: str, port: int | None, *, browser: bool) -> None:
 
     Args:
         host: an address of this machine.
-        port: where to listen; None for 7860, or a free one where that is taken.
+        port: the port to listen on; None for 7860, or a free one if that is taken.
         browser: whether to open the page.
 
     Raises:
-        NstjaxError: if the address cannot be listened at.
+        NstjaxError: if the server cannot listen on the address.
     """
     with _listening(host, port) as listener, temporary_folder() as folder:
         os.environ.update(_GRADIO, GRADIO_TEMP_DIR=str(folder))
@@ -99,7 +99,8 @@ def _listening(host: str, port: int | None) -> Iterator[socket.socket]:
         else:
             reason = getattr(problem, "strerror", None) or str(problem)
             raise NstjaxError(
-                f"nothing can be served at {host}, port {port or _PORT} ({reason}); "
+                f"the page cannot be served at {host}, port {port or _PORT} "
+                f"({reason}); "
                 "choose another --port"
             ) from problem
         yield listener
@@ -137,9 +138,9 @@ def _waiting_page(listener: socket.socket) -> Iterator[None]:
 
 
 class _WithPolicy:
-    """Sends the policy with every answer, and refuses what other sites' pages ask for.
+    """Sends the policy with every response; refuses requests from other sites' pages.
 
-    A browser says of each upload from which site it comes.
+    Browsers state the site that each upload comes from.
     """
 
     def __init__(self, app: Any) -> None:
@@ -154,7 +155,7 @@ class _WithPolicy:
 
         headers = dict(scope.get("headers", ()))
         origin = headers.get(b"origin")
-        # A proxy may ask by a name of its own.
+        # A proxy may use its own name.
         hosts = headers.get(b"host"), headers.get(b"x-forwarded-host")
         if origin is not None and origin.partition(b"://")[2] not in hosts:
             from starlette.responses import PlainTextResponse
@@ -168,10 +169,10 @@ class _WithPolicy:
 
 @contextlib.contextmanager
 def _quickly_imported() -> Iterator[None]:
-    """Has gradio imported in less than half the time.
+    """Makes the import of gradio take less than half the time.
 
-    It writes stubs of every component for editors at every start, except where it
-    finds no file of the component; and imports pandas, for tables that are not here.
+    gradio writes editor stubs for every component at every start, unless it finds no
+    file of the component; and it imports pandas, for tables that are not used here.
     """
     getfile = inspect.getfile
     pandas = types.ModuleType("pandas")
@@ -188,7 +189,7 @@ def _quickly_imported() -> Iterator[None]:
 
     vars(pandas)["__getattr__"] = from_pandas
     sys.modules.setdefault("pandas", pandas)
-    inspect.getfile = find  # type: ignore[assignment]  # takes less than it
+    inspect.getfile = find  # type: ignore[assignment]  # accepts fewer types
     try:
         yield
     finally:
@@ -202,9 +203,9 @@ def _application(folder: Path, studio: Any, *, own: bool) -> Any:
 
     Args:
         folder: where gradio stores files.
-        studio: what paints.
-        own: whether it is for this machine alone: then requests by another name are
-            refused, which pages of other sites could make.
+        studio: the studio that paints.
+        own: whether it is for this machine only: then requests with another host name,
+            which pages of other sites could make, are refused.
     """
     with _quickly_imported():
         import gradio
@@ -218,11 +219,11 @@ def _application(folder: Path, studio: Any, *, own: bool) -> Any:
         application.add_middleware(TrustedHostMiddleware, allowed_hosts=list(_OWN))
 
     application.add_middleware(_WithPolicy)
-    # What the waiting page asks for.
+    # The request of the waiting page.
     application.get("/ready")(lambda: "")
     blocks = page.make_page(folder, studio)
-    # Without it gradio takes a mounted page to be no server yet, and any file that a
-    # request names to be one that was uploaded.
+    # Without it, gradio treats a mounted page as not yet running, and any file that a
+    # request names as an upload.
     blocks.has_launched = True
     return gradio.mount_gradio_app(
         application,
@@ -250,13 +251,13 @@ def _run(application: Any, listener: socket.socket, studio: Any) -> None:
         application, log_level="warning", ws="none", timeout_graceful_shutdown=1
     )
     server = uvicorn.Server(config)
-    # Not in the main thread, which the signals interrupt: uvicorn would replace their
+    # Not in the main thread, which signals interrupt: uvicorn would replace their
     # handlers, and an exception that passes through jax may crash it.
     thread = threading.Thread(
         target=server.run, kwargs={"sockets": [listener]}, daemon=True
     )
     thread.start()
-    # So that the first painting does not wait for it; but the page comes first.
+    # So that the first painting does not wait for it; but after the page is shown.
     loading = threading.Timer(_PAGE_FIRST, studio.prepare)
     loading.daemon = True
     loading.start()

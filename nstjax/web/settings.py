@@ -1,4 +1,4 @@
-"""What a visitor has chosen, and the command that paints the same."""
+"""A visitor's settings, and the equivalent command."""
 
 import dataclasses
 import shlex
@@ -12,9 +12,9 @@ from nstjax.io.files import fit_name
 from nstjax.methods.options import method_options
 from nstjax.methods.table import METHODS
 
-# The network that can be chosen in place of the bundled one, and the preset for it.
+# The network that can be chosen instead of the bundled one, and the preset for it.
 PUBLISHED = "vgg19"
-# Options that the page has controls for, each with a value that is in range.
+# Options that the page has controls for, each with a valid value.
 _CONTROLS: Mapping[str, Any] = {
     "alpha": 0.5,
     "stroke_scale": 1.0,
@@ -30,12 +30,12 @@ class Settings:
 
     Attributes:
         content: a file, or an example's name.
-        styles: the same, one or several.
+        styles: the same, for one or several styles.
         method: a name in `nstjax.METHODS`.
         blend: each style's weight, or None for equal ones.
         size: the result's longer side in pixels, or None for the content's.
         options: the method's options that differ from the preset's.
-        preset: of the method.
+        preset: the method's preset.
     """
 
     content: str
@@ -56,10 +56,10 @@ class Settings:
         return fit_name("_".join(stems), suffix)
 
     def command(self, suffix: str = ".png") -> str:
-        """The command line that paints the same, in a folder that has the files.
+        """The equivalent command line, in a folder that has the files.
 
         Args:
-            suffix: the result's ending.
+            suffix: the result's suffix.
         """
         words = ["nstjax", "stylize", "--content", _argument(self.content)]
         words += ["--style", *map(_argument, self.styles)]
@@ -129,9 +129,9 @@ def make_settings(
         NstjaxError: if something is missing or out of range.
     """
     if content is None:
-        raise NstjaxError("there is nothing to paint yet; drop a photograph")
+        raise NstjaxError("there is nothing to paint yet; choose a photograph")
     if not styles:
-        raise NstjaxError("there is no style yet; tick one, or drop a picture")
+        raise NstjaxError("there is no style yet; choose one, or drop a picture")
     preset = preset_of(method, options.get("encoder"))
     wanted: dict[str, Any] = {
         name: options.get(name)
@@ -165,7 +165,7 @@ def is_example(content: str) -> bool:
 
 def _whole(name: str, value: float) -> int:
     if value != int(value) or not 1 <= value < 2**31:
-        raise NstjaxError(f"{name} must be a whole number from 1 up, not {value:g}")
+        raise NstjaxError(f"{name} must be a whole number of 1 or more, not {value:g}")
     return int(value)
 
 

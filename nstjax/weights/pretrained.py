@@ -1,4 +1,4 @@
-"""Networks by name: those that come with the package, or a converted file."""
+"""Loads networks by name: bundled ones, published ones or converted files."""
 
 import os
 import sys
@@ -18,10 +18,10 @@ from nstjax.weights.store.entries import known
 from nstjax.weights.store.fetch import fetch
 
 _BUNDLED = Path(__file__).parent / "bundled"
-# The encoder where none is named.
+# The default encoder.
 DEFAULT_ENCODER = "vgg19-slim"
-# What makes a spec of its JSON data, and what tells the shapes of the weights that it
-# describes, by the kind of weight file.
+# Functions that make a spec from its JSON data and compute the shapes of its weights,
+# by the kind of weight file.
 SPECS: dict[str, tuple[Callable[..., Any], Callable[..., dict[str, Any]]]] = {
     **dict.fromkeys(vgg.KINDS, (vgg.VGGSpec.from_dict, vgg.param_shapes)),
     "decoder": (decoders.DecoderSpec.from_dict, decoders.param_shapes),
@@ -32,13 +32,13 @@ SPECS: dict[str, tuple[Callable[..., Any], Callable[..., dict[str, Any]]]] = {
 
 
 class Encoder(NamedTuple):
-    """A VGG ready for use.
+    """A VGG, ready for use.
 
     Attributes:
         params: its weights.
-        spec: its widths, and how it pads, pools and takes pixels.
-        metadata: where it comes from.
-        sha256: of the weight file.
+        spec: its widths, padding, pooling and input map.
+        metadata: its origin.
+        sha256: the hash of the weight file.
     """
 
     params: dict[str, Any]
@@ -48,13 +48,13 @@ class Encoder(NamedTuple):
 
 
 class Decoder(NamedTuple):
-    """A decoder ready for use.
+    """A decoder, ready for use.
 
     Attributes:
         params: its weights.
         spec: its shape.
-        metadata: where it comes from, and which encoder it belongs to.
-        sha256: of the weight file.
+        metadata: its origin, and the encoder that it belongs to.
+        sha256: the hash of the weight file.
     """
 
     params: dict[str, Any]
@@ -64,13 +64,13 @@ class Decoder(NamedTuple):
 
 
 class Depth(NamedTuple):
-    """A depth network ready for use.
+    """A depth network, ready for use.
 
     Attributes:
         params: its weights.
         spec: its shape.
-        metadata: where it comes from.
-        sha256: of the weight file.
+        metadata: its origin.
+        sha256: the hash of the weight file.
     """
 
     params: dict[str, Any]
@@ -80,13 +80,13 @@ class Depth(NamedTuple):
 
 
 class Lpips(NamedTuple):
-    """LPIPS ready for use.
+    """LPIPS, ready for use.
 
     Attributes:
-        params: its network's weights and those of the channels.
-        spec: which network.
-        metadata: where it comes from.
-        sha256: of the weight file.
+        params: the weights of its network and of the channels.
+        spec: its spec.
+        metadata: its origin.
+        sha256: the hash of the weight file.
     """
 
     params: dict[str, Any]
@@ -105,10 +105,10 @@ def weights_path(name_or_path: str | Path) -> Path:
 
     Args:
         name_or_path: a bundled network's name, a file, or the name of published
-            weights, which are downloaded if they have not been yet.
+            weights, which are downloaded if necessary.
 
     Raises:
-        NstjaxError: if it is none of these, or the weights cannot be had.
+        NstjaxError: if it is none of these, or the weights cannot be downloaded.
     """
     bundled = _BUNDLED / f"{name_or_path}.safetensors"
     if Path(name_or_path).name == str(name_or_path) and os.path.isfile(bundled):
@@ -116,7 +116,7 @@ def weights_path(name_or_path: str | Path) -> Path:
     if os.path.isfile(name_or_path):
         return Path(name_or_path)
     if known(str(name_or_path)):
-        # Where nobody looks, it is only noise: in pipes, jobs and other programs.
+        # Only in a terminal; in pipes, jobs and other programs it would only be noise.
         return fetch(str(name_or_path), progress=sys.stderr.isatty())
     raise NstjaxError(
         f"there is no network {str(name_or_path)!r}: give a converted weight file, "
@@ -132,16 +132,15 @@ def load_encoder(
 
     Args:
         name_or_path: a bundled network's name, a converted file, or the name of
-            published weights, which are downloaded if they have not been yet.
-        pooling: "max" or "average" in place of the weights' own; "" keeps it.
+            published weights, which are downloaded if necessary.
+        pooling: "max" or "average", to replace the weights' own; "" keeps it.
         rounding: "floor" or "ceil", likewise, for odd sides.
 
     Returns:
-        The network: `params` and `spec`, as `nstjax.features` takes them, `metadata`
-        and `sha256`.
+        The network: `params` and `spec` for `nstjax.features`, `metadata` and `sha256`.
 
     Raises:
-        NstjaxError: if there is no such network, or it is no VGG.
+        NstjaxError: if the network does not exist, or is not a VGG.
     """
     changes = {"pooling": pooling, "rounding": rounding}
     loaded = _load(
@@ -155,18 +154,18 @@ def load_encoder(
 
 
 def load_decoder(name_or_path: str | Path) -> Decoder:
-    """Loads a decoder, or a painter, which has an encoder of its own.
+    """Loads a decoder, or a painter, which has its own encoder.
 
     Args:
         name_or_path: a bundled network's name, a converted file, or the name of
-            published weights, which are downloaded if they have not been yet.
+            published weights, which are downloaded if necessary.
 
     Returns:
-        The network: `params` and `spec`, as `nstjax.decode` takes a decoder's,
+        The network: `params` and `spec` (for `nstjax.decode`, if it is a decoder),
         `metadata` and `sha256`.
 
     Raises:
-        NstjaxError: if there is no such network, or it is no decoder.
+        NstjaxError: if the network does not exist, or is not a decoder.
     """
     loaded = _load(
         name_or_path,
@@ -184,7 +183,7 @@ def load_lpips(name_or_path: str | Path) -> Lpips:
         name_or_path: see `weights_path`.
 
     Raises:
-        NstjaxError: if there is no such network, or it is not LPIPS.
+        NstjaxError: if the network does not exist, or is not LPIPS.
     """
     loaded = _load(
         name_or_path,
@@ -200,14 +199,14 @@ def load_depth(name_or_path: str | Path) -> Depth:
 
     Args:
         name_or_path: "slim" for the bundled one, a converted file, or the name of
-            published weights, which are downloaded if they have not been yet.
+            published weights, which are downloaded if necessary.
 
     Returns:
-        The network: `params` and `spec`, as `nstjax.disparity` takes them, `metadata`
-        and `sha256`.
+        The network: `params` and `spec` for `nstjax.disparity`, `metadata` and
+        `sha256`.
 
     Raises:
-        NstjaxError: if there is no such network, or it gives no depth.
+        NstjaxError: if the network does not exist, or is not a depth network.
     """
     loaded = _load(
         depth_name(name_or_path),
@@ -235,14 +234,14 @@ def check_fit(
     Args:
         path: the file.
         params: its weights.
-        metadata: of a kind in `SPECS`.
-        changes: values in place of the spec's own.
+        metadata: its metadata, of a kind in `SPECS`.
+        changes: values that replace the spec's own.
 
     Returns:
         The spec.
 
     Raises:
-        NstjaxError: if they do not, or it is damaged.
+        NstjaxError: if they do not fit, or the file is damaged.
     """
     from_dict, param_shapes = SPECS[metadata.kind]
     try:
@@ -268,7 +267,8 @@ def _load(
 ) -> tuple[dict[str, Any], Any, WeightsMetadata, str]:
     """The weights, spec, metadata and SHA-256 of a file of certain kinds.
 
-    The words are for a wrong one; for the changes see `check_fit`.
+    `needed` and `remedy` are for the message about a wrong kind; see `check_fit` for
+    the changes.
     """
     path = weights_path(name_or_path)
     params, metadata = load_weights(path)

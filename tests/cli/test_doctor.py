@@ -103,7 +103,7 @@ def test_a_machine_without_devices(capsys, monkeypatch):
 def test_the_bundled_encoder_serves(capsys):
     assert doctor("vgg19-slim", "--method=gatys") == 0
     out, err = capsys.readouterr()
-    assert out.endswith("It serves gatys.\n") and not err
+    assert out.endswith("It works for gatys.\n") and not err
     assert "vgg19-slim.safetensors" in out and "relu1_1 to relu5_1" in out
 
 
@@ -151,7 +151,7 @@ def test_a_network_of_another_transform(capsys, name, method):
 def test_a_saved_style_is_no_network(tmp_path, capsys):
     path = tmp_path / "my.style"
     nstjax.Painter(style="night").save_style(path)
-    assert "paint in it with --style" in refused(capsys, path, "--method=adain")
+    assert "use it with --style" in refused(capsys, path, "--method=adain")
 
 
 def test_a_decoder_and_an_encoder_that_do_not_fit(tmp_path, capsys):
@@ -249,9 +249,9 @@ def test_numbers_that_are_not_finite(tmp_path, capsys):
     [
         (b"", "is empty"),
         (b"<html>404</html>", "is a web page"),
-        (b"any text at all", "no complete file of torch.save"),
-        (b"PK\x03\x04" + bytes(200), "no complete file of torch.save"),
-        (b"\x10" + bytes(7) + b"{not json at all}", "no complete safetensors"),
+        (b"any text at all", "not a complete torch.save file"),
+        (b"PK\x03\x04" + bytes(200), "not a complete torch.save file"),
+        (b"\x10" + bytes(7) + b"{not json at all}", "not a complete safetensors"),
     ],
 )
 def test_files_too_broken_to_use(tmp_path, capsys, content, message):

@@ -154,7 +154,7 @@ def test_ctrl_c_while_painting_keeps_what_is_done(arguments, tmp_path):
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate()
     assert process.returncode == 130
-    assert "the same command goes on" in errors and "Traceback" not in errors
+    assert "repeat the command to continue" in errors and "Traceback" not in errors
     assert _pictures(run) == made and set(made) == {
         "adain/content_a",
         "adain/content_b",
@@ -188,7 +188,7 @@ def test_an_unreadable_picture_is_skipped_and_counted(arguments, tmp_path, capsy
     mixed += arguments[methods + 1 :]
     assert main(mixed) == 2
     errors = capsys.readouterr().err
-    assert "broken.png is not a picture" in errors
+    assert "broken.png is damaged, or not a supported picture" in errors
     assert "1 pictures could not be read or made" in errors
     assert set(_pictures(tmp_path / "run")) == {"adain/content_a"}
     assert "broken.png" in (tmp_path / "run" / "report.md").read_text()
@@ -219,7 +219,7 @@ def test_names_that_are_not_utf_8(tmp_path, save_picture):
         (["--judge", "vgg19-slim", "vgg19-slim"], "given twice"),
         (["--depth-judge", "vgg19-slim"], "holds a vgg19"),
         (["--metric", "nowhere:nothing"], "cannot be imported"),
-        (["--metric", "math:pi"], "is no function"),
+        (["--metric", "math:pi"], "is not a function"),
         (["--report=nowhere/results.md"], "name a file in a folder"),
         (["--iteration=3"], "unrecognized arguments"),
     ],
@@ -236,7 +236,7 @@ def test_mistakes_are_one_sentence_before_any_work(
 def test_a_report_of_somebody_else_is_not_replaced(arguments, tmp_path, capsys):
     (tmp_path / "thesis.md").write_text("years of work")
     assert main([*arguments, f"--report={tmp_path / 'thesis.md'}"]) == 2
-    assert "is no report of this command" in capsys.readouterr().err
+    assert "is not a report of this command" in capsys.readouterr().err
     assert (tmp_path / "thesis.md").read_text() == "years of work"
 
 

@@ -42,7 +42,7 @@ def test_names_that_would_meet_are_refused(folder, tmp_path):
 @pytest.mark.parametrize("overwrite", [False, True])
 def test_a_folder_is_not_painted_over(folder, overwrite):
     (folder / "a.png").touch()
-    with pytest.raises(NstjaxError, match="holds pictures to paint.*another --output"):
+    with pytest.raises(NstjaxError, match="holds contents or styles.*another --output"):
         plan(folder, ["night"], str(folder), overwrite=overwrite)
 
 
@@ -52,7 +52,7 @@ def test_an_input_is_no_output_under_any_name(folder, tmp_path):
     os.link(content, folder / "hard.png")
     (folder / "soft.png").symlink_to(content)
     for name in ("a.png", "hard.png", "soft.png", "../photos/a.png"):
-        with pytest.raises(NstjaxError, match="written over an input"):
+        with pytest.raises(NstjaxError, match="overwrite an input"):
             plan(content, ["night"], str(folder / name), overwrite=True)
 
 

@@ -186,10 +186,10 @@ def test_quality_and_chroma_are_those_asked_for(paint, tmp_path):
 @pytest.mark.parametrize(
     ("more", "words"),
     [
-        (["--quality=50"], "has no quality to choose"),
-        (["--chroma=4:2:0"], "has no chroma to choose"),
+        (["--quality=50"], "has no quality setting"),
+        (["--chroma=4:2:0"], "has no chroma setting"),
         (["--quality=101"], "from 1 to 100"),
-        (["--background=nice"], "nice is no colour"),
+        (["--background=nice"], "nice is not a colour"),
         (["--exif=some"], "--exif"),
     ],
 )

@@ -70,7 +70,7 @@ def test_a_pipe_gives_what_the_file_gives(pictures, tmp_path, monkeypatch, capfd
     ("data", "words"),
     [
         (b"", "standard input is empty"),
-        (b"no picture at all", "standard input is not a picture"),
+        (b"no picture at all", "standard input is damaged, or not a supported picture"),
     ],
 )
 def test_bad_pictures_are_named_by_their_pipe(
@@ -119,7 +119,7 @@ def test_several_contents_and_their_json(pictures, tmp_path, save_picture, capsy
     assert made["styles"] == [pictures["style"]] and made["seconds"] > 0
     with Image.open(made["output"]) as image:
         assert (image.format, image.size) == ("JPEG", (70, 51))
-    assert "is not a picture" in records["broken.png"]["error"]
+    assert "not a supported picture" in records["broken.png"]["error"]
     assert sorted(p.name for p in out.iterdir()) == ["content.jpg", "second.jpg"]
 
 

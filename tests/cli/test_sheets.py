@@ -38,7 +38,9 @@ def test_a_style_that_cannot_be_read_is_left_out(pictures, tmp_path, capsys):
     broken.write_text("no picture")
     command = ["--content", pictures["content"], "--sheet", f"--output={output}"]
     assert main([*command, "--style", str(broken), pictures["style"], "--quiet"]) == 2
-    assert "broken.jpg is not a picture" in capsys.readouterr().err
+    assert (
+        "broken.jpg is damaged, or not a supported picture" in capsys.readouterr().err
+    )
     with Image.open(output) as sheet:
         assert sheet.size == (8 + 2 * 78, 8 + 83)
     alone = [*command[:3], f"--output={tmp_path}/none.png", "--style", str(broken)]
@@ -74,10 +76,13 @@ def test_what_no_method_takes_is_refused(styles, changes, words):
 @pytest.mark.parametrize(
     ("more", "words"),
     [
-        (["--sheet", "--style-blend", "1"], "--style-blend has no place"),
-        (["--sheet", "methods", "--method=gatys"], "--method is of one method"),
-        (["--sheet", "methods", "--config.tv_weight=1"], "--config.tv_weight=1 is of"),
-        (["--sheet-columns=3"], "--sheet-columns is for --sheet"),
+        (["--sheet", "--style-blend", "1"], "--style-blend cannot be used"),
+        (["--sheet", "methods", "--method=gatys"], "--method applies to one method"),
+        (
+            ["--sheet", "methods", "--config.tv_weight=1"],
+            "--config.tv_weight=1 applies to",
+        ),
+        (["--sheet-columns=3"], "--sheet-columns needs --sheet"),
         (["--sheet", "--content=night"], "a sheet shows one photograph"),
         (["--sheet", "--output=sheet.xyz"], "sheet.xyz"),
     ],

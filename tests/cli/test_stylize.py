@@ -156,7 +156,7 @@ def test_a_run_that_diverges_says_so_and_keeps_the_size(arguments, tmp_path, cap
     options = ["--size=160x120", "--config.stages=((0.75, 1.0),)"]
     options += ["--config.clamp=False", "--config.learning_rate=1e30"]
     assert main([*_without(arguments, "--quiet"), *options, f"--trace={trace}"]) == 0
-    assert "stopped being a finite number" in capsys.readouterr().err
+    assert "was no longer finite" in capsys.readouterr().err
     # Not that of the smaller stage, which has diverged already.
     assert _read(tmp_path / "out.png").shape == (120, 160, 3)
 
@@ -290,12 +290,14 @@ def test_a_folder_is_done_picture_by_picture(
     (photos / "bad.jpg").unlink()
     assert main(arguments) == 0
     errors = capsys.readouterr().err
-    assert "3 pictures were there already" in errors and "unfinished" not in errors
+    assert "3 pictures already existed" in errors and "unfinished" not in errors
     assert (out / "a.png").stat().st_mtime_ns == before
     # What was stopped on the way is said to be so.
     (out / "a.png.state").touch()
     assert main(arguments) == 0
-    assert "1 of them are unfinished; --resume goes on" in capsys.readouterr().err
+    assert (
+        "1 of them are unfinished; use --resume to continue" in capsys.readouterr().err
+    )
 
 
 def test_config_overrides_reach_the_run(arguments, tmp_path):
@@ -321,8 +323,8 @@ BAD = {
     "two dashes": (["--content=--"], "has no value"),
     "config leaf without a value": (["--config.tv_weight"], "needs a value"),
     "seed too large": (["--seed=99999999999999999999"], "more than 2147483647"),
-    "several contents": (["a.jpg", "b.jpg"], "'a.jpg' belongs to no option"),
-    "depth network without a use": (["--depth-model=x"], "sees no depth"),
+    "several contents": (["a.jpg", "b.jpg"], "'a.jpg' does not belong to an option"),
+    "depth network without a use": (["--depth-model=x"], "does not use depth"),
     "unknown option": (["--contnet=x"], "--contnet"),
     "unknown leaf": (["--config.styl_weight=3"], "styl_weight"),
     "leaf's type": (["--config.iterations=many"], "iterations"),
@@ -351,7 +353,7 @@ BAD = {
     "empty content": (["--content="], "--content was given an empty name"),
     "empty style": (["--style="], "--style was given an empty name"),
     "empty output": (["--output="], "--output was given an empty value"),
-    "half a size": (["--size=64x"], "64x is no size"),
+    "half a size": (["--size=64x"], "64x is not a size"),
     "several into one": (["--content", "chelsea", "coffee"], "is a picture's name"),
     "format of no folder": (["--output=nowhere", "--format=jpg"], "end nowhere in /"),
     "no config": (["--config=none.py"], "none.py"),
@@ -498,7 +500,7 @@ def test_a_time_limit_keeps_the_picture_and_resume_goes_on(arguments, tmp_path, 
         assert main([*endless, *options, *more]) == 0
         # Compiling and a last evaluation may take longer.
         assert time.monotonic() - begin < 60
-        assert "--resume goes on" in capsys.readouterr().err
+        assert "--resume to continue" in capsys.readouterr().err
         assert (tmp_path / "out.png.state").exists()
         assert _read(preview).shape == _read(tmp_path / "out.png").shape
         traces.append(json.loads(trace.read_text()))

@@ -101,8 +101,11 @@ def test_mistakes_are_one_sentence(
     [
         ([], "the following arguments are required: --config"),
         (["--config", "absent.py"], "there is no config file absent.py"),
-        (["--config", "distill_vgg_slim", "surplus"], "'surplus' is no config"),
-        (["--config", "distill_vgg_slim", "--stepps=3"], "'--stepps=3' is no config"),
+        (["--config", "distill_vgg_slim", "surplus"], "'surplus' is not a config"),
+        (
+            ["--config", "distill_vgg_slim", "--stepps=3"],
+            "'--stepps=3' is not a config",
+        ),
         (
             ["--config", "distill_vgg_slim", "--distributed=here"],
             "takes COORDINATOR:PORT,PROCESSES,PROCESS, such as localhost:1234,2,0",

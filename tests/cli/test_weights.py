@@ -61,7 +61,7 @@ def test_get_of_what_is_there(capsys, fetched):
     assert weights("get", "vgg19") == 0
     out, err = capsys.readouterr()
     assert out.startswith(f"{fetched}: MIT") and not err
-    assert out.endswith(", was there already\n")
+    assert out.endswith(", already fetched\n")
 
 
 def test_get_without_the_licence_accepted(capsys, cache):

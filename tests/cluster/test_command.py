@@ -23,7 +23,7 @@ def command(make_pictures, tmp_path, monkeypatch) -> list[str]:
     ("arguments", "said"),
     [
         *(
-            ([option, value], f"{option} is not for --cluster")
+            ([option, value], f"{option} cannot be used with --cluster")
             for option, value in (
                 ("--temporal", "off"),
                 ("--start", "0"),
@@ -33,7 +33,7 @@ def command(make_pictures, tmp_path, monkeypatch) -> list[str]:
                 ("--codec", "hevc"),
             )
         ),
-        (["--method", "gatys", "--batch-size", "2"], "--batch-size is for adain"),
+        (["--method", "gatys", "--batch-size", "2"], "--batch-size works with adain"),
         (["--style-blend", "1", "2", "3"], "1 styles need as many weights to blend"),
         (["--method", "gatys", "--encoder", "nope"], "there is no network 'nope'"),
         (["--decoder", "nope"], "there is no network 'nope'"),

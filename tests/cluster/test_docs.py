@@ -57,4 +57,4 @@ def test_code_paints_every_picture(needs, code, make_pictures, tmp_path):
     files = (path.read_text() for path in tmp_path.glob("results*.jsonl"))
     said = done.stdout + "".join(files)
     assert said.count("done") == 5
-    assert "0002.png is not a picture that can be read" in said
+    assert "0002.png is damaged, or not a supported picture" in said

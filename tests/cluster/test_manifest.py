@@ -122,7 +122,7 @@ def test_urls_are_listed_and_joined(pictures, tmp_path):
     [
         ([{"style": "night"}], "row 1 of .* has no content"),
         ([{"content": "a.png"}], "has no style; give --style"),
-        ([{"content": "a.png", "colour": "red"}], "has the column 'colour'; known are"),
+        ([{"content": "a.png", "colour": "red"}], "has the unknown column 'colour'"),
         ([{"content": "a.png", "style": [3]}], "neither a picture nor a list"),
         ([{"content": "a.png", "style": 3}], "neither a picture nor a list"),
         ([{"content": "a.png", "style": {"x": 1}}], "neither a picture nor a list"),
@@ -134,13 +134,13 @@ def test_urls_are_listed_and_joined(pictures, tmp_path):
         ),
         (
             [{"content": "a.png", "style": "night", "output": "../photos/a.png"}],
-            "would be written over an input",
+            "would overwrite an input",
         ),
         (
             [{"content": "a.png", "style": "night", "output": "x"}],
             "which picture format",
         ),
-        ([], "lists no picture"),
+        ([], "lists no pictures"),
     ],
 )
 def test_what_is_wrong_is_one_sentence(rows, said, pictures, tmp_path):
@@ -150,7 +150,7 @@ def test_what_is_wrong_is_one_sentence(rows, said, pictures, tmp_path):
 
 
 def test_files_that_are_no_manifests(tmp_path):
-    for name, said in (("a.jsonl", "is no JSON"), ("a.txt", "is no text")):
+    for name, said in (("a.jsonl", "is not JSON"), ("a.txt", "is not UTF-8 text")):
         path = tmp_path / name
         path.write_bytes(b"{ \xff" if name.endswith("txt") else b"{\n")
         with pytest.raises(NstjaxError, match=said):
@@ -159,7 +159,7 @@ def test_files_that_are_no_manifests(tmp_path):
         read_manifest(str(tmp_path / "absent.jsonl"), style="night", output="out")
     pytest.importorskip("pyarrow")
     (tmp_path / "a.parquet").write_bytes(b"PAR1")
-    with pytest.raises(NstjaxError, match="is no Parquet file"):
+    with pytest.raises(NstjaxError, match="is not a readable Parquet file"):
         read_manifest(str(tmp_path / "a.parquet"), style="night", output="out")
 
 

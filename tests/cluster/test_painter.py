@@ -82,7 +82,7 @@ def test_every_row_fails_by_itself(pictures, tmp_path):
         (2, "absent.png does not exist"),
         (3, "has no style"),
         (4, "has no option 'alhpa'"),
-        (5, "are no options"),
+        (5, "are not options"),
     ):
         assert part in failures.pop(number)
     assert not failures
@@ -136,11 +136,11 @@ def test_pictures_may_be_elsewhere(pictures, expected):
         ({"quality": "x"}, "quality must be a whole number, not 'x'"),
         ({"quality": 0}, "quality must be from 1 to 100, not 0"),
         ({"exif": "all"}, "exif must be one of drop, no-location, keep, not 'all'"),
-        ({"max_memory": "much"}, "'much' is no amount of memory"),
+        ({"max_memory": "much"}, "'much' is not an amount of memory"),
         ({"batch_size": -1}, "batch_size must be 1 or more, not -1"),
         ({"threads": 0}, "threads must be 1 or more, not 0"),
         ({"memory_share": 5}, "memory_share must be above 0 and at most 1, not 5"),
-        ({"style": 3}, "a style is a file, or a list of files, not 3"),
+        ({"style": 3}, "a style must be a file or a list of files, not 3"),
     ],
 )
 def test_what_no_row_can_be_painted_with_is_refused_at_once(options, said):
@@ -152,11 +152,11 @@ def test_rows_are_checked_by_themselves(pictures, tmp_path):
     content, output = str(pictures / "0000.png"), str(tmp_path / "out.jpg")
     good = {"content": content, "output": output}
     bad = [
-        ({"content": content}, "the row has no output"),
-        ({"output": output}, "the row has no content"),
-        (good | {"output": 7}, "the row has no output that names a file: 7"),
-        ([content, output], "a row has content and output by name"),
-        (good | {"style": [3]}, "a style is a file, or a list of files, not [3]"),
+        ({"content": content}, "the row's output must name a file"),
+        ({"output": output}, "the row's content must name a file"),
+        (good | {"output": 7}, "the row's output must name a file, but is 7"),
+        ([content, output], "a row must map names such as content"),
+        (good | {"style": [3]}, "a style must be a file or a list of files, not [3]"),
         (good | {"options": {"size": "48"}}, "a size must be a whole number, not '48'"),
         (good | {"options": {"chroma": "9"}}, "chroma must be one of 4:4:4"),
         (good | {"options": {"quality": "x"}}, "quality must be a whole number"),
@@ -197,7 +197,7 @@ def test_inputs_are_not_written_over(pictures, tmp_path):
         {"content": "chelsea", "style": [str(photo)], "output": str(photo)},
     ):
         (record,) = painter([row])
-        assert "would be written over an input" in record["message"]
+        assert "would overwrite an input" in record["message"]
     assert photo.read_bytes() == (pictures / "0000.png").read_bytes()
 
 

@@ -147,7 +147,7 @@ def test_a_picture_that_kills_its_workers_is_set_aside(make_pictures, tmp_path):
     assert len(records) == 12
     (failed,) = [record for record in records if record["status"] == "failed"]
     assert failed["content"].endswith("deadly.png")
-    assert "two workers died while it was painted" in failed["message"]
+    assert "two workers died while painting it" in failed["message"]
     assert len(painted(output)) == 11
 
 
@@ -170,5 +170,7 @@ def test_a_cluster_that_is_not_there_is_one_sentence(make_pictures, tmp_path):
     status, _, errors = Run(*command).finish()
     assert status == 2
     last = errors.strip().splitlines()[-1]
-    assert last.startswith("nstjax: error: there is no Ray cluster at 127.0.0.1:9")
+    assert last.startswith(
+        "nstjax: error: the Ray cluster at 127.0.0.1:9 cannot be joined"
+    )
     assert "Traceback" not in errors

@@ -41,7 +41,7 @@ def test_other_files_are_left_alone_or_named(tmp_path):
     (tmp_path / "notes.jsonl").write_text("mine")
     assert read_results(str(tmp_path)) == {}
     (tmp_path / "part-000000.jsonl").write_text("mine")
-    with pytest.raises(NstjaxError, match="part-000000.jsonl is no part of"):
+    with pytest.raises(NstjaxError, match="part-000000.jsonl is not part of"):
         read_results(str(tmp_path))
 
 

@@ -50,7 +50,7 @@ def test_its_values_belong_to_its_source():
         ("my_metrics", "takes package.module:function"),
         ("nowhere_at_all:f", "cannot be imported"),
         ("my_metrics:missing", "cannot be imported"),
-        ("my_metrics:number", "is no function"),
+        ("my_metrics:number", "is not a function"),
     ],
 )
 def test_what_is_no_metric(place, words):

@@ -78,7 +78,7 @@ def test_a_folder_of_something_else_is_left_alone(folder):
     folder.claim({"size": 48}, overwrite=False)  # an empty one will do
     (folder.path / "run.json").unlink()
     (folder.path / "thesis.tex").write_text("years of work")
-    with pytest.raises(NstjaxError, match="something else than an evaluation"):
+    with pytest.raises(NstjaxError, match="something other than an evaluation"):
         folder.claim({"size": 48}, overwrite=False)
     with pytest.raises(NstjaxError, match="is a file"):
         Folder(folder.path / "thesis.tex").claim({}, overwrite=True)

@@ -131,8 +131,8 @@ def test_nothing_is_replaced_unasked(exported, capsys):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["gatys", "DIR"], "optimises each picture anew"),
-        (["style-swap-net", "DIR"], "paints with AdaIN"),
+        (["gatys", "DIR"], "optimises each picture, which"),
+        (["style-swap-net", "DIR"], "paint with AdaIN"),
         (["adain-lab", "DIR"], "there is no method 'adain-lab'"),
         (["adain", "DIR", "--format", "tflite"], "tflite"),
         (["adain", "FILE"], "is a file"),

@@ -20,7 +20,7 @@ _FILES = {
     "g.safetensors": (b"<!DOCTYPE html><html>", "its download failed"),
     "h.pth": (
         b"\x1f\x8b\x08" + bytes(99),
-        "a gzip archive, not weights that are read; un",
+        "a gzip archive, not a supported weight file; un",
     ),
 }
 

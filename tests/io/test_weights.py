@@ -242,7 +242,7 @@ def test_loading_metadata_that_is_no_json(path):
 def test_loading_a_later_format(path):
     save_weights(path, tree(), _METADATA)
     rewrite_about(path, lambda about: about | {"format": 2})
-    with pytest.raises(NstjaxError, match="has format 2, this release reads 1"):
+    with pytest.raises(NstjaxError, match="has format 2, but this release reads 1"):
         load_weights(path)
 
 

@@ -68,7 +68,7 @@ def test_a_file_of_that_name_comes_first(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("styles", "options", "words"),
     [
-        (["night", "wave", "river"], {}, "3 styles and 1 masks do not fit"),
+        (["night", "wave", "river"], {}, "3 styles and 1 masks do not match"),
         (["night", "wave"], {"method": "gatys"}, "takes no mask"),
         (["night", "wave"], {"style_blend": (1, 2)}, "blended or masked"),
     ],
@@ -84,4 +84,4 @@ def test_the_command_takes_depth_for_pictures_only(tmp_path, capsys):
     frames[0].save(clip, save_all=True, append_images=frames[1:])
     command = ["--style", "night", "wave", "--mask", "depth", "--quiet"]
     assert main([*command, "--content", str(clip)]) == 2
-    assert "a mask of depth is for pictures" in capsys.readouterr().err
+    assert "a depth mask is for pictures" in capsys.readouterr().err

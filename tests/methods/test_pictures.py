@@ -17,7 +17,7 @@ def test_a_name_stands_for_an_example_unless_there_is_a_file(tmp_path, monkeypat
     (tmp_path / "night").mkdir()
     (tmp_path / "night" / "b.png").touch()
     # Nor by a folder, unless it is named as one: results may lie in it.
-    with pytest.warns(NstjaxWarning, match="night/ is the folder"):
+    with pytest.warns(NstjaxWarning, match="night/ for the folder"):
         assert list_pictures("night") == ["night"]
     assert list_pictures("night/") == ["night/b.png"]
     with pytest.raises(NstjaxError, match="cannot be read"):
@@ -34,7 +34,7 @@ def test_labels():
 
 def test_a_saved_style_is_none_for_methods_that_optimise():
     image = np.full((64, 64, 3), 0.5, np.float32)
-    with pytest.raises(NstjaxError, match="night is none that the method gatys"):
+    with pytest.raises(NstjaxError, match="night cannot be used by the method gatys"):
         nstjax.stylize(image, SavedStyle({}, "", "night"), method="gatys")
 
 

@@ -41,7 +41,7 @@ def _decode(painter, path):
 @pytest.mark.parametrize(
     ("make", "expected"),
     [
-        (_damage, "is no saved style, or damaged"),
+        (_damage, "is not a saved style, or damaged"),
         (_draw, "is a PNG picture, not a saved style"),
         (_decode, "holds a decoder, not a saved style"),
     ],

@@ -76,7 +76,7 @@ def test_strokes_keep_their_size_where_the_result_is_enlarged():
     [
         ({"stroke_scale": 0.0}, "above 0 and at most 4"),
         ({"stroke_scale": 5.0}, "above 0 and at most 4"),
-        ({"stroke_scale": 1.0, "style_scale": 2.0}, "give one of both"),
+        ({"stroke_scale": 1.0, "style_scale": 2.0}, "give only one of them"),
     ],
 )
 def test_scales_that_make_no_sense_are_refused(method, options, words):
@@ -90,7 +90,7 @@ def test_a_saved_style_has_strokes_of_its_own(tmp_path):
 
     networks = load_networks(method_options("adain"))
     saved = make_style(STYLE, name="saved", networks=networks)
-    with pytest.raises(NstjaxError, match="has the strokes that it was saved with"):
+    with pytest.raises(NstjaxError, match="keeps the strokes that it was saved with"):
         nstjax.stylize(CONTENT, saved, stroke_scale=1.0)
 
 

@@ -170,7 +170,7 @@ def test_methods_have_their_options():
     assert (leaves["patch_size"], leaves["stride"], leaves["alpha"]) == (3, 2, 1.0)
     leaves = method_options("style-swap", options={"patch_size": 5, "alpha": 0.5})
     assert (leaves["method"], leaves["patch_size"]) == ("style-swap", 5)
-    with pytest.raises(NstjaxError, match="gatys does not do; choose style-swap"):
+    with pytest.raises(NstjaxError, match="gatys swaps none; choose style-swap"):
         method_options("gatys", options={"alpha": 0.5})
     with pytest.raises(NstjaxError, match="has no option 'patch_size'"):
         method_options("adain", options={"patch_size": 5})

@@ -18,7 +18,7 @@ def test_limits_that_make_no_sense_are_refused():
     image = np.full((32, 32, 3), 0.5, np.float32)
     with pytest.raises(nstjax.NstjaxError, match="above 0 seconds"):
         nstjax.stylize(image, image, method="gatys", time_limit=0)
-    with pytest.raises(nstjax.NstjaxError, match="paints at once"):
+    with pytest.raises(nstjax.NstjaxError, match="paints in a single pass"):
         nstjax.stylize(image, image, time_limit=1)
 
 

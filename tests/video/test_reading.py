@@ -134,7 +134,7 @@ def test_what_is_no_video(tmp_path, pan, make_video):
     (tmp_path / "coded.mp4").write_bytes(whole.replace(b"avc1", b"zzz9"))
     make_sound_only(tmp_path / "sound.mp4")
     for name, words in (
-        ("text.mp4", "is no video"),
+        ("text.mp4", "is not a video"),
         ("empty.mp4", "is empty"),
         ("half.mp4", "damaged or incomplete"),
         ("coded.mp4", "cannot"),

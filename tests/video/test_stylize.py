@@ -200,16 +200,19 @@ def test_optimised_frames_are_held_to_the_last_one(pan, make_video, tmp_path):
     "arguments, words",
     [
         (["--temporal", "calm"], "flow, statistics, off"),
-        (["--method", "style-swap-net", "--temporal", "statistics"], "no statistics"),
-        (["--start", "x"], "no time"),
-        (["--start", "9"], "no frame in the part"),
+        (
+            ["--method", "style-swap-net", "--temporal", "statistics"],
+            "no content statistics",
+        ),
+        (["--start", "x"], "not a time"),
+        (["--start", "9"], "no frames in the requested part"),
         (["--start", "0.2", "--end", "0.1"], "must come after"),
         (["--quality", "200"], "from 1 to 100"),
         (["--codec", "nonsense"], "no encoder"),
         (["--trace", "run.json"], "for pictures"),
         (["--fps", "30"], "has its own"),
         (["--output", "out.doc"], "what kind of clip"),
-        (["--output", "clip.mp4", "--overwrite"], "over an input"),
+        (["--output", "clip.mp4", "--overwrite"], "overwrite an input"),
     ],
 )
 def test_mistakes_are_one_sentence(
@@ -265,7 +268,7 @@ def test_options_of_clips_are_not_for_pictures(tmp_path, capsys):
     assert main([*given, "--output", out, "--temporal", "off"]) == 2
     assert "--temporal is for clips" in capsys.readouterr().err
     assert main([*given, "--output", str(tmp_path / "out.mp4")]) == 2
-    assert "no clip" in capsys.readouterr().err
+    assert "not a clip" in capsys.readouterr().err
 
 
 @pytest.mark.slow
@@ -285,7 +288,7 @@ def test_a_process_that_is_stopped_leaves_a_playable_clip(
     process.send_signal(number)
     told = process.communicate()[1]
     watch.cancel()
-    assert process.returncode == 128 + number and "--resume goes on" in told
+    assert process.returncode == 128 + number and "--resume to continue" in told
     assert len(_images(tmp_path / "out.mp4")) >= 1
 
 
@@ -346,7 +349,10 @@ def test_one_style_of_any_kind_is_one_style(style, tmp_path, monkeypatch):
         ({"quality": "x", "suffix": ""}, "the quality must be a whole number"),
         ({"codec": 5}, "the codec must be a name such as h264, not 5"),
         ({"batch_size": -1}, "batch_size must be 1 or more"),
-        ({"output": None}, "the output of a clip is a file or a folder, not NoneType"),
+        (
+            {"output": None},
+            "the output of a clip must be a file or a folder, not NoneType",
+        ),
         ({"style": 3}, "or a list of pictures, not int"),
         ({"size": 1e6}, "a size must be a whole number"),
     ],
@@ -390,14 +396,14 @@ def test_the_least_and_the_most_can_be_painted(photograph, tmp_path, fps, every)
 
 def test_a_rate_that_an_encoder_refuses_is_one_sentence(photograph, tmp_path):
     Image.fromarray(photograph[:64, :64]).save(tmp_path / "1.png")
-    with pytest.raises(NstjaxError, match="cannot be coded"):  # AV1 ends at 240
+    with pytest.raises(NstjaxError, match="cannot be encoded"):  # AV1 ends at 240
         _paint(tmp_path, tmp_path / "out.mp4", fps=1000, codec="av1")
 
 
 def test_a_clip_is_not_painted_over_itself(make_video):
     clip = make_video([np.zeros((32, 32, 3), np.uint8)] * 2, "clip.mkv", encoder="ffv1")
     before = clip.read_bytes()
-    with pytest.raises(NstjaxError, match="over the clip itself"):
+    with pytest.raises(NstjaxError, match="overwrite the clip itself"):
         _paint(clip, clip, overwrite=True)
     assert clip.read_bytes() == before
 

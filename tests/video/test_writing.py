@@ -149,7 +149,7 @@ def test_sound_is_coded_anew_where_the_container_needs_it(
     source = make_video(pan * 4, name, sound=sound)
     times = [40 * i for i in range(33)]
     note = _write(tmp_path / out, open_clip(source), pan * 4, times, tmp_path)
-    assert f"coded anew as {coded}" in note
+    assert f"re-encoded as {coded}" in note
     samples = sound_of(tmp_path / out)[0]
     spectrum = np.abs(np.fft.rfft(samples[4800:43200]))
     assert np.argmax(spectrum) * 48000 / 38400 == pytest.approx(440, abs=2)
@@ -177,7 +177,7 @@ def test_sound_of_a_part(pan, make_video, sound_of, tmp_path):
         ("out.mp4", "nonsense", "no encoder"),
         ("out.webm", "h264", "cannot hold"),
         ("out.mp4", "aac", "cannot hold"),
-        ("out.gif", "h264", "one coding only"),
+        ("out.gif", "h264", "only one encoding"),
         ("out.txt", None, "what kind of clip"),
     ],
 )

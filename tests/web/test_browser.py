@@ -104,7 +104,7 @@ class _Visitor:
 
     def download(self):
         with self.page.expect_download() as caught:
-            self.page.get_by_text("Download in full size").click()
+            self.page.get_by_text("Download at full size").click()
         with Image.open(caught.value.path()) as image:
             return caught.value.suggested_filename, image.copy()
 
@@ -133,7 +133,7 @@ def test_upload_paint_and_download_with_nothing_from_elsewhere(visitor, photo, a
     visitor.drop(photo)
     visitor.says("128 x 96 pixels")
     visitor.page.get_by_label("wave").check()
-    command = visitor.page.get_by_label("The command that paints the same")
+    command = visitor.page.get_by_label("The command for the same result")
     visitor.page.wait_for_function(
         "() => document.querySelector('#command textarea').value.includes('wave')"
     )
@@ -201,7 +201,7 @@ def test_a_text_file_is_refused_in_a_sentence(visitor, photo, tmp_path):
     visitor.says("letter.jpg")
     assert "tmp" not in visitor.page.inner_text("#status")
     visitor.paint()
-    visitor.says("There is nothing to paint yet; drop a photograph.")
+    visitor.says("There is nothing to paint yet; choose a photograph.")
     # It goes on working.
     visitor.drop(photo)
     visitor.says("128 x 96")

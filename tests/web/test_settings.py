@@ -98,7 +98,7 @@ def test_a_clip_ends_in_its_own_suffix():
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
-        ({"content": None}, "drop a photograph"),
+        ({"content": None}, "choose a photograph"),
         ({"styles": ()}, "no style yet"),
         ({"size": 12.5}, "whole number"),
         ({"options": {"alpha": 7}}, "alpha must be"),

@@ -1,4 +1,4 @@
-"""Amounts of memory: as people write them, and what this machine has."""
+"""Amounts of memory: parsing and showing them, and what this machine has."""
 
 import math
 import os
@@ -9,7 +9,7 @@ from nstjax.errors import NstjaxError
 
 _UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 _BINARY = {"K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
-# Where Linux says what is available, and what a container may use and does.
+# Where Linux states the available memory, and a container's limit and use.
 _MEMINFO = Path("/proc/meminfo")
 _LIMITS = (
     (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory.current")),
@@ -23,10 +23,10 @@ _LIMITS = (
 def parse_amount(text: str | int | float) -> int:
     """Reads an amount such as "2GB", "800 MB" or "1.5GiB", in bytes.
 
-    A bare number is of bytes.
+    A number without a unit is in bytes.
 
     Raises:
-        NstjaxError: if it is no positive amount.
+        NstjaxError: if it is not a positive amount.
     """
     match = re.fullmatch(r"\s*([\d.]+(?:e\d+)?)\s*([kmgt]?)(i?)b?\s*", str(text), re.I)
     try:
@@ -37,23 +37,23 @@ def parse_amount(text: str | int | float) -> int:
         amount = 0.0
     if not (math.isfinite(amount) and amount >= 1):
         raise NstjaxError(
-            f"{text!r} is no amount of memory; write it like 2GB or 800MB"
+            f"{text!r} is not an amount of memory; write it like 2GB or 800MB"
         )
     return int(amount)
 
 
 def show_amount(amount: float) -> str:
-    """An amount in bytes for people, such as "2.1 GB"."""
+    """Formats an amount in bytes, such as "2.1 GB"."""
     if amount < 10**9:
         return f"{amount / 10**6:.0f} MB"
     return f"{amount / 10**9:.1f} GB"
 
 
 def available_memory() -> int | None:
-    """Bytes that this process may still fill, or None where the system does not say.
+    """The bytes that this process may still use, or None if unknown.
 
-    On Linux what the kernel estimates, no more than the container allows; on
-    other systems half of what is built in.
+    On Linux, the kernel's estimate, limited by what the container allows; on other
+    systems, half of the installed memory.
     """
     found = [_from_meminfo(), *(_from_limit(*files) for files in _LIMITS)]
     known = [amount for amount in found if amount is not None]
@@ -77,5 +77,5 @@ def _from_limit(limit: Path, used: Path) -> int | None:
     try:
         return max(0, int(limit.read_text()) - int(used.read_text()))
     except (OSError, ValueError):
-        # There is no limit, which is a file that says "max" or none at all.
+        # No limit: the file says "max" or does not exist.
         return None

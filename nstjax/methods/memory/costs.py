@@ -1,10 +1,10 @@
-"""What pictures cost in memory, by the widths of the networks: models.
+"""Models of the memory that pictures take, by the widths of the networks.
 
-The peak of a pass lies at one convolution, where its input, padded, and its output
-are alive; and, in the forms that a CPU takes for some, what these multiply (as XLA
-plans them): of wide ones the blocks' transforms, of few channels all that a pixel
-takes or gives.
-`benchmarks/tiled_memory.py` compares these figures with what processes take.
+The peak of a pass occurs at one convolution, when its padded input and its output are
+both alive. In the forms that a CPU uses for some convolutions, the factors of the
+products are alive, too (as XLA plans them): the blocks' transforms for wide
+convolutions, and all values that a pixel reads or writes for few channels.
+`benchmarks/tiled_memory.py` compares these figures with measurements.
 """
 
 from nstjax.methods.specs import Convolution, OnePassSpec
@@ -17,15 +17,15 @@ _FLOAT = 4
 BASE = 450 * 10**6
 # A picture [H, W, 3] in single precision.
 PICTURE = 3 * _FLOAT
-# The gradient of an objective keeps and makes so many times the activations of
-# the two convolutions of full resolution.
+# The gradient of an objective takes this many times the memory of the activations of
+# the two convolutions at full resolution.
 _GRADIENT_COPIES = 5
-# The content, what is optimised, the gradient and their copies.
+# The content, the optimised picture, the gradient and their copies.
 _PICTURES_OF_A_RUN = 6
 
 
 def encoder_bytes(spec: OnePassSpec) -> float:
-    """Bytes that the encoder's activations take for each pixel."""
+    """Bytes of the encoder's activations, for each pixel."""
     return max(map(_activations, spec.encoder_convolutions))
 
 
@@ -35,7 +35,7 @@ def decoder_bytes(spec: OnePassSpec) -> float:
 
 
 def feature_bytes(spec: OnePassSpec) -> float:
-    """Bytes of the features between both, for each pixel."""
+    """Bytes of the features between encoder and decoder, for each pixel."""
     return _FLOAT * sum(
         spec.widths[level] / stride**2 for level, stride in spec.strides.items()
     )
@@ -65,7 +65,7 @@ def weight_bytes(spec: OnePassSpec) -> int:
 
 
 def _activations(convolution: Convolution) -> float:
-    """Bytes of what is alive at a convolution, for each pixel of the picture."""
+    """Bytes that are alive at a convolution, for each pixel of the picture."""
     cost = _upsampling if convolution.doubles else _convolution
     alive = cost(convolution.before, convolution.after) + _FLOAT * convolution.beside
     return alive / convolution.stride**2
@@ -83,7 +83,7 @@ def _convolution(before: float, width: float) -> float:
 
 
 def _upsampling(before: float, width: float) -> float:
-    # The input is a quarter of the output's size.
+    # The input has a quarter of the output's size.
     if min(before, width) >= UPSAMPLING_CHANNELS:
         return _FLOAT * (before / 4 + width + 3.2 * max(before, width))
     return _FLOAT * (before / 4 + width + max(before / 4, width))

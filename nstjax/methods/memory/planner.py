@@ -1,4 +1,4 @@
-"""Which way to make a picture in the memory that there is."""
+"""Chooses how to paint a picture within the available memory."""
 
 from collections.abc import Sequence
 
@@ -10,14 +10,14 @@ from nstjax.methods.specs import OnePassSpec
 from nstjax.methods.tiling.transfer import Tiling, least_side
 from nstjax.models.vgg import VGGSpec
 
-# The part of the available memory that is used unless an amount is given.
+# The share of the available memory that is used unless an amount is given.
 _SHARE = 0.6
-# Sides of tiles, in pixels, the best first: large ones overlap less.
+# Sides of tiles, in pixels, best first: large tiles overlap less.
 _SIDES = (2048, 1536, 1024, 768, 512, 384, 256, 192)
-# Copies of the features that Style-Swap makes of all positions.
+# How many copies of the features of all positions Style-Swap makes.
 _SWAP_COPIES = 5
 # The shorter side of a style that is not enlarged. Measuring it takes no more memory
-# than the compiler does later, which is counted.
+# than the compiler does later, which is accounted for.
 _USUAL_STYLE = 512
 
 
@@ -29,23 +29,23 @@ def plan_transfer(
     swaps: bool = False,
     held: int = 0,
 ) -> Tiling | None:
-    """Chooses how to paint a picture in one pass.
+    """Chooses how to paint a picture with a feed-forward method.
 
     Args:
         size: (height, width) of the picture.
         spec: the networks.
-        max_memory: bytes that the whole process may take; by default a share
-            of what is available, and the smallest tiles if that is not enough.
-        swaps: whether it is Style-Swap.
-        held: bytes of what else is kept meanwhile: styles, masks.
+        max_memory: how many bytes the whole process may use; by default a share of the
+            available memory, with the smallest tiles if that is not enough.
+        swaps: whether the method is Style-Swap.
+        held: bytes of what else is kept in memory: styles, masks.
 
     Returns:
-        None for all at once, which is chosen where it fits; or else the largest
-        tiles that do. Features are kept between the passes if that fits.
+        None to paint the whole picture at once, if that fits; otherwise the largest
+        tiles that fit. Features are kept between the passes if they fit.
 
     Raises:
-        NstjaxError: if even the smallest tiles take more than `max_memory`, or than
-            what is available.
+        NstjaxError: if even the smallest tiles take more than `max_memory`, or than the
+            available memory.
     """
     budget = max_memory or _usual_budget()
     if budget is None or held + whole_bytes(size, spec, swaps=swaps) <= budget:
@@ -71,22 +71,23 @@ def check_styles(
     max_memory: int | None = None,
     held: int = 0,
 ) -> None:
-    """Refuses to measure styles, one after another, in less memory than that takes.
+    """Checks that there is enough memory to measure styles, one after another.
 
     Args:
-        sizes: the (height, width) at which each is seen.
+        sizes: the (height, width) at which each style is encoded.
         spec: the networks.
-        option: what makes a style smaller, as the user knows it.
-        max_memory: bytes that the whole process may take; by default all that is
-            available.
-        held: bytes of what else is kept meanwhile: pictures, masks.
+        option: the user's option that makes a style smaller.
+        max_memory: how many bytes the whole process may use; by default all available
+            memory.
+        held: bytes of what else is kept in memory: pictures, masks.
 
     Raises:
-        NstjaxError: if one takes more.
+        NstjaxError: if a style takes more.
     """
     for height, width in sizes:
         if min(height, width) > _USUAL_STYLE:
-            # Statistics take about as much beside the features as decoding does.
+            # Statistics take about as much memory in addition to the features as
+            # decoding.
             needed = held + whole_bytes((height, width), spec)
             what = f"a style that is seen at {width} x {height} pixels"
             _check(what, needed, max_memory, option)
@@ -103,10 +104,10 @@ def largest_batch(
 
     Args:
         size, spec, max_memory: as for `plan_transfer`.
-        wanted: the most that it may be.
+        wanted: the most that is wanted.
 
     Returns:
-        A number from 1, also where not even one picture fits, to `wanted`.
+        A number from 1 (even if not a single picture fits) to `wanted`.
     """
     budget = max_memory or _usual_budget()
     if budget is None:
@@ -124,17 +125,17 @@ def check_optimisation(
     solver_pictures: int,
     max_memory: int | None = None,
 ) -> None:
-    """Refuses to optimise a picture in less memory than that takes.
+    """Checks that there is enough memory to optimise a picture.
 
     Args:
         size: (height, width) of the picture.
         spec: the encoder.
         solver_pictures: see `nstjax.methods.memory.costs.gradient_bytes`.
-        max_memory: bytes that the whole process may take; by default all that is
-            available.
+        max_memory: how many bytes the whole process may use; by default all available
+            memory.
 
     Raises:
-        NstjaxError: if it takes more.
+        NstjaxError: if the optimisation takes more.
     """
     pixel = costs.gradient_bytes(spec, solver_pictures=solver_pictures)
     needed = costs.BASE + pixel * size[0] * size[1]
@@ -144,7 +145,7 @@ def check_optimisation(
 def whole_bytes(
     size: tuple[int, int], spec: OnePassSpec, *, swaps: bool = False
 ) -> float:
-    """Bytes that a process takes at most which paints a picture all at once."""
+    """The most bytes that a process takes to paint a picture all at once."""
     pixels = most_pixels(size)
     pixel = costs.PICTURE + costs.transfer_bytes(spec)
     if swaps:
@@ -155,7 +156,7 @@ def whole_bytes(
 def tiled_bytes(
     size: tuple[int, int], spec: OnePassSpec, tiling: Tiling, *, swaps: bool = False
 ) -> float:
-    """The same in tiles."""
+    """The same, painted in tiles."""
     pixels = size[0] * size[1]
     # The content and the result.
     pixel: float = 2 * costs.PICTURE
@@ -170,11 +171,11 @@ def tiled_bytes(
 
 
 def _choices(spec: OnePassSpec, swaps: bool) -> list[Tiling]:
-    """All tilings, the quickest first."""
+    """All tilings, fastest first."""
 
     choices = []
     for keep in (True,) if swaps else (True, False):
-        # Twice the least side, for smaller tiles are mostly halo.
+        # Twice the smallest side, since smaller tiles are mostly halo.
         least = max(_SIDES[-1], 2 * least_side(spec, keep_features=keep))
         sides = [side for side in _SIDES if side > least]
         choices += [Tiling(side, keep) for side in (*sides, least)]
@@ -191,13 +192,13 @@ def _a_picture(size: tuple[int, int]) -> str:
 
 
 def _check(what: str, needed: float, max_memory: int | None, option: str) -> None:
-    """Refuses what takes more than is allowed, or else than is available."""
+    """Raises NstjaxError if more is needed than is allowed, or available."""
     allowed = max_memory or available_memory()
     if allowed is None or needed <= allowed:
         return
     limit = "allowed" if max_memory else "available"
     raise NstjaxError(
-        f"{what} takes at least {show_amount(needed)} of memory, and "
-        f"{show_amount(allowed)} are {limit}; choose a smaller {option} or a larger "
+        f"{what} takes at least {show_amount(needed)} of memory, but only "
+        f"{show_amount(allowed)} is {limit}; choose a smaller {option} or a larger "
         "--max-memory"
     )

@@ -1,4 +1,4 @@
-"""Channel means and deviations of parts, added up in double precision."""
+"""Channel means and deviations of parts, combined in double precision."""
 
 from typing import NamedTuple
 
@@ -8,12 +8,12 @@ from nstjax.ops.stats import Statistics
 
 
 class Moments(NamedTuple):
-    """What is known of some positions.
+    """The moments of some positions.
 
     Attributes:
         weight: their number, or the sum of their weights.
         mean: of every channel, [C] float64.
-        squares: the weighted sum of squared differences to it, [C] float64.
+        squares: the weighted sum of squared differences from the mean, [C] float64.
     """
 
     weight: float
@@ -22,11 +22,11 @@ class Moments(NamedTuple):
 
 
 def moments_of(features: np.ndarray, weights: np.ndarray | None = None) -> Moments:
-    """The moments of features [..., C], of weights [..., 1] if they are given."""
+    """The moments of features [..., C], with weights [..., 1] if given."""
     flat = features.reshape(-1, features.shape[-1])
     if weights is None:
-        # Within a part by products in single precision, about its mean, in a third of
-        # the time. What rounding makes of that mean is taken out again.
+        # Within a part, products around the mean use single precision, which takes a
+        # third of the time. The rounding error of that mean is corrected.
         ones = np.ones(len(flat), np.float32)
         about = ones @ flat / len(flat)
         difference = flat - about
@@ -41,7 +41,7 @@ def moments_of(features: np.ndarray, weights: np.ndarray | None = None) -> Momen
 
 
 def merge(one: Moments | None, other: Moments) -> Moments:
-    """The moments of both parts together; None stands for no positions.
+    """The moments of both parts together; None means no positions.
 
     References:
         Chan, Golub & LeVeque, 1979, "Updating Formulae and a Pairwise Algorithm
@@ -60,13 +60,13 @@ def merge(one: Moments | None, other: Moments) -> Moments:
 
 
 def to_statistics(moments: Moments, *, eps: float, ddof: int = 0) -> Statistics:
-    """What `nstjax.transforms.adain.feature_statistics` gives for all positions."""
+    """The result of `nstjax.transforms.adain.feature_statistics` for all positions."""
     weight = moments.weight
-    # A region without any position has statistics of no effect, not NaN.
+    # An empty region gets harmless statistics, not NaN.
     divisor = weight - ddof if weight > ddof else max(weight, 1e-6)
     variance = moments.squares / divisor
     mean, std = (
         x.astype(np.float32)[None, None, None]
         for x in (moments.mean, np.sqrt(variance + eps))
     )
-    return Statistics(mean, std)  # type: ignore[arg-type]  # as good where compiled
+    return Statistics(mean, std)  # type: ignore[arg-type]  # equivalent in compiled code

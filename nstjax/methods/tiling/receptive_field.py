@@ -1,8 +1,8 @@
-"""How far the border of a tile is felt: the networks' receptive fields.
+"""How far the border of a tile has an effect: the networks' receptive fields.
 
-A tile that ends inside the picture is padded there where the picture goes on. What is
-wrong by that spreads inwards, one position with every 3x3 convolution. Tiles begin at
-multiples of the coarsest position, so no window of a pooling is cut.
+A tile that ends inside the picture is padded where the picture continues. The resulting
+error spreads inwards by one position with every 3x3 convolution. Tiles begin at
+multiples of the coarsest position, so no pooling window is cut.
 """
 
 from collections.abc import Iterable
@@ -11,7 +11,7 @@ from nstjax.methods.specs import Convolution, OnePassSpec
 
 
 def receptive_field_radius(spec: OnePassSpec) -> int:
-    """Positions of the coarsest features beside a tile's border that are wrong."""
+    """How many positions of the coarsest features at a tile's border are wrong."""
     return _positions(spec.encoder_convolutions, spec)
 
 

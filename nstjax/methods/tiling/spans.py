@@ -1,9 +1,9 @@
-"""Where tiles lie: windows of one size that overlap, and the part each is for.
+"""The positions of tiles: overlapping windows of one size, and the core of each.
 
-All windows of an axis have the same length, so that one compiled function
-serves every tile; at the far end the last one is moved inwards and overlaps
-more. A window that ends where the picture does is padded there by the networks
-as the whole picture is, and is right up to that end.
+All windows of an axis have the same length, so one compiled function can process every
+tile; the last one is moved inwards and overlaps more. A window that ends at the
+picture's border is padded there like the whole picture, and is correct up to that
+border.
 """
 
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ class Span(NamedTuple):
 
     Attributes:
         start, stop: the window.
-        first, last: the part of it that the tile is for.
+        first, last: the core, the part that the tile contributes.
     """
 
     start: int
@@ -29,17 +29,17 @@ class Span(NamedTuple):
 
     @property
     def window(self) -> slice:
-        """The window, within the picture."""
+        """The window, as a slice of the picture."""
         return slice(self.start, self.stop)
 
     @property
     def core(self) -> slice:
-        """The part that the tile is for, within the picture."""
+        """The core, as a slice of the picture."""
         return slice(self.first, self.last)
 
     @property
     def inner(self) -> slice:
-        """The same, within the window."""
+        """The core, as a slice of the window."""
         return slice(self.first - self.start, self.last - self.start)
 
     def scaled(self, factor: int) -> "Span":
@@ -51,16 +51,16 @@ def spans(length: int, size: int, halo: int) -> list[Span]:
     """Covers an axis with windows of one size.
 
     Args:
-        length: of the axis, in positions.
-        size: of a window; an axis that is shorter is one window.
-        halo: positions beside an end of a window, other than the axis's own ends,
-            that are not to be used.
+        length: the length of the axis, in positions.
+        size: the size of a window; a shorter axis is a single window.
+        halo: positions at an end of a window that must not be used, except at the
+            axis's own ends.
 
     Returns:
-        Spans whose cores follow one another without gap or overlap.
+        Spans whose cores follow one another without gaps or overlaps.
 
     Raises:
-        NstjaxError: if the halos leave nothing of a window.
+        NstjaxError: if nothing of a window remains between the halos.
     """
     if size >= length:
         return [Span(0, length, 0, length)]
@@ -92,16 +92,16 @@ def count(height: int, width: int, size: int, halo: int) -> int:
 
 
 def read_window(image: np.ndarray, rows: Span, columns: Span) -> np.ndarray:
-    """Cuts a window out of a picture continued by reflection below and right.
+    """Cuts a window from a picture that is padded by reflection below and right.
 
     Args:
         image: [H, W, C].
-        rows, columns: in pixels; they may reach beyond the picture by less
-            than its sides.
+        rows, columns: in pixels; they may extend beyond the picture by less than its
+            sides.
 
     Returns:
-        [1, rows, columns, C], what `nstjax.methods.feedforward.encode` makes of odd
-        sizes.
+        [1, rows, columns, C], padded like odd sizes in
+        `nstjax.methods.feedforward.encode`.
     """
     height, width = image.shape[:2]
     if rows.stop <= height and columns.stop <= width:
@@ -112,6 +112,6 @@ def read_window(image: np.ndarray, rows: Span, columns: Span) -> np.ndarray:
 
 
 def _reflected(span: Span, length: int) -> np.ndarray:
-    """Positions of a span; those beyond the last one count back from it."""
+    """Positions of a span, reflected at the last position of the axis."""
     positions = np.arange(span.start, span.stop)
     return np.where(positions < length, positions, 2 * (length - 1) - positions)

@@ -1,8 +1,8 @@
-"""Transfer in one pass, tile by tile: the same picture in less memory.
+"""Feed-forward transfer in tiles: the same picture in less memory.
 
-AdaIN needs the whole picture for one thing only, the content's statistics. A
-first pass encodes the tiles and gathers them; a second one restyles and decodes
-tiles whose halos cover the networks' receptive fields. The result is that of
+AdaIN needs the whole picture only for the content's statistics. A first pass encodes
+the tiles and collects the statistics; a second pass applies AdaIN and decodes tiles
+whose halos cover the networks' receptive fields. The result equals that of
 `nstjax.methods.feedforward` on the whole picture, up to rounding.
 """
 
@@ -24,7 +24,7 @@ from nstjax.methods.tiling.receptive_field import (
 from nstjax.methods.tiling.spans import Span, count, read_window, tiles
 from nstjax.types import Array, Features, Params
 
-# Takes the content's statistics, and gives those to be used in their place.
+# Maps the content's statistics to those to use instead.
 OnStatistics = Callable[[Sequence[LevelStatistics]], Sequence[LevelStatistics]]
 
 
@@ -32,10 +32,10 @@ class Tiling(NamedTuple):
     """How a picture is cut.
 
     Attributes:
-        side: of a tile with its halo, in pixels; rounded down to whole
-            feature positions.
-        keep_features: whether the first pass keeps the features for the second
-            one, which otherwise encodes again, with a wider halo.
+        side: the side of a tile with its halo, in pixels; rounded down to whole feature
+            positions.
+        keep_features: whether the first pass keeps the features for the second, which
+            otherwise encodes again with a wider halo.
     """
 
     side: int
@@ -43,7 +43,7 @@ class Tiling(NamedTuple):
 
 
 def least_side(spec: OnePassSpec, *, keep_features: bool) -> int:
-    """The least side of a tile, in pixels, that halos leave a feature position of."""
+    """The smallest side of a tile, in pixels, that has a position between its halos."""
     halo = max(_halos(spec, keep_features))
     return (2 * halo + 1) * spec.multiple
 
@@ -69,13 +69,12 @@ def adain_in_tiles(
         styles: from `nstjax.methods.feedforward.encode_style`; with masks one for each.
         tiling: how to cut it.
         weights: see `nstjax.methods.feedforward.adain_transfer`.
-        masks: where to paint in each style, [H, W, 1], summing to 1 at most.
+        masks: where to paint each style, [H, W, 1], with a sum of at most 1.
         alpha: strength from 0 to 1.
-        spec: of `params`.
-        on_tile: told of the progress.
-        on_statistics: given the content's statistics, as
-            `nstjax.methods.feedforward.content_statistics` gives them; what it
-            returns is used.
+        spec: the spec of `params`.
+        on_tile: called after every tile.
+        on_statistics: maps the content's statistics, from
+            `nstjax.methods.feedforward.content_statistics`, to those to use.
 
     Returns:
         Picture [H, W, 3] in [0, 1].
@@ -148,12 +147,12 @@ def style_swap_in_tiles(
 ) -> np.ndarray:
     """Paints a picture with Style-Swap's inverse network.
 
-    Encoding and decoding go by tiles. Patches overlap and are swapped for all
-    of the picture at once, in a memory of some copies of the features.
+    Encoding and decoding work in tiles. Since patches overlap, they are swapped for the
+    whole picture at once, which takes memory for a few copies of the features.
 
     Args:
         styles: features from `nstjax.methods.feedforward.encode`.
-        tiling: how to cut the picture; features are kept in any case.
+        tiling: how to cut the picture; features are always kept.
         weights, patch_size, stride: see `nstjax.methods.feedforward.swap_features`.
         params, content, masks, alpha, spec, on_tile: see `adain_in_tiles`.
 
@@ -195,7 +194,7 @@ def style_swap_in_tiles(
 
 
 class _Work:
-    """One picture, its tiles and how many of them are done."""
+    """A picture, its tiles, and the number of finished tiles."""
 
     def __init__(
         self,
@@ -209,7 +208,7 @@ class _Work:
         self._content = content
         self._spec = spec
         self._on_tile = on_tile
-        # The picture in feature positions, the last ones cut by its border.
+        # The picture's size in feature positions, of which its border may cut the last.
         self._height, self._width = (
             -(-side // spec.multiple) for side in content.shape[:2]
         )
@@ -221,16 +220,16 @@ class _Work:
         self._done = 0
 
     def at(self, level: str, rows: slice, columns: slice) -> tuple[slice, slice]:
-        """Where a part of the picture, in its coarsest positions, is in a level."""
+        """Converts a part of the picture from the coarsest positions to a level's."""
         return _scaled(rows, columns, self._spec.multiple // self._spec.strides[level])
 
     def at_mask(self, rows: slice, columns: slice) -> tuple[slice, slice]:
-        """Where it is in what `feature_mask` gave."""
+        """Converts such a part to positions in the result of `feature_mask`."""
         factor = self._spec.multiple // min(self._spec.strides.values())
         return _scaled(rows, columns, factor)
 
     def empty_features(self) -> dict[str, np.ndarray]:
-        """Room for the features of the whole picture by level, [H / s, W / s, C]."""
+        """Empty arrays for the whole picture's features by level, [H / s, W / s, C]."""
         spec = self._spec
         return {
             level: np.empty(
@@ -245,7 +244,7 @@ class _Work:
         }
 
     def feature_mask(self, mask: np.ndarray) -> np.ndarray:
-        """A mask [H, W, 1] to the positions of the finest features."""
+        """Resizes a mask [H, W, 1] to the positions of the finest features."""
         factor = self._spec.multiple // min(self._spec.strides.values())
         found = np.empty((factor * self._height, factor * self._width, 1), np.float32)
         for rows, columns in self._tiles(0):
@@ -255,10 +254,10 @@ class _Work:
         return found
 
     def encoded(self) -> Iterable[tuple[Span, Span, dict[str, np.ndarray]]]:
-        """The features of one tile after another, their halos cut off."""
+        """Yields the features of each tile, without halos."""
         for rows, columns in self._tiles(self._halos[0]):
             window = self._read(self._content, rows, columns)
-            # Indexed as NumPy arrays: jax would compile a program for it.
+            # Indexed as NumPy arrays, since jax would compile a program for it.
             features = _encode(self._params, window, spec=self._spec)
             yield (
                 rows,
@@ -277,7 +276,7 @@ class _Work:
         features: Mapping[str, np.ndarray] | None,
         paint: Callable[[Any, Span, Span], Array],
     ) -> np.ndarray:
-        """The picture, of tiles that are painted from features or pixels."""
+        """Assembles the picture from tiles that are painted from features or pixels."""
         height, width = self._content.shape[:2]
         picture = np.empty((height, width, 3), np.float32)
         for rows, columns in self._tiles(self._halos[1]):
@@ -295,7 +294,7 @@ class _Work:
             down, across = (s.scaled(self._spec.multiple) for s in (rows, columns))
             target = picture[down.core, across.core]
             inner = painted[down.inner, across.inner]
-            # The last positions reach beyond a picture of an odd size.
+            # The last positions can extend beyond the picture.
             target[:] = inner[: target.shape[0], : target.shape[1]]
             self._tell()
         return picture
@@ -326,7 +325,7 @@ def _halos(spec: OnePassSpec, keep_features: bool) -> tuple[int, int]:
     return first, second if keep_features else first + second
 
 
-# The parts of a transfer, each compiled for itself.
+# The parts of a transfer, each compiled separately.
 _encode = jax.jit(feedforward.encode, static_argnames="spec")
 feature_mask = jax.jit(feedforward.feature_mask, static_argnames="spec")
 swap_features = jax.jit(

@@ -1,4 +1,4 @@
-"""The networks as Flax modules, which only tracing needs.
+"""The networks as Flax modules, which are needed for tracing only.
 
-Importing Flax takes a tenth of a second or more, which runs by kept programs save.
+Importing Flax takes a tenth of a second or more, which cached programs save.
 """

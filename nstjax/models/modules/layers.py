@@ -13,10 +13,11 @@ def parameter(
     initializer: nn.initializers.Initializer,
     shape: tuple[int, ...],
 ) -> Array:
-    """`module.param`, which traces the initializer even where weights are given.
+    """Reads a weight like `module.param`, without tracing the initializer.
 
-    For a decoder and its encoder that tracing takes a fifth of a second, in every
-    process. Weights that are missing or of another shape are Flax's to refuse.
+    `module.param` traces it even if weights are given, which for an encoder and a
+    decoder takes a fifth of a second in every process. If weights are missing or have
+    another shape, `module.param` raises Flax's error.
     """
     if module.has_variable("params", name):
         value: Array = module.get_variable("params", name)
@@ -26,13 +27,13 @@ def parameter(
 
 
 class Conv3x3(nn.Module):
-    """A 3x3 convolution with bias, size kept.
+    """A 3x3 convolution with bias that keeps the size.
 
     Attributes:
         features: output channels.
         padding: "zero" or "reflect".
-        upsample: double the picture by nearest neighbour first (needs reflect
-            padding; the two are done in one).
+        upsample: whether to double the size by nearest neighbour first (needs reflect
+            padding; both are done in one step).
     """
 
     features: int

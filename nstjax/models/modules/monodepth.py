@@ -24,7 +24,7 @@ class Residual(nn.Module):
 
     Attributes:
         block: see `MonodepthSpec`.
-        width: of its 3x3 convolutions.
+        width: channels of its 3x3 convolutions.
         stride: 1, or 2 to halve the size; a bottleneck does so in its 3x3
             convolution, as torchvision's does.
     """
@@ -55,7 +55,7 @@ class Separable(nn.Module):
     Attributes:
         width: output channels.
         stride: 1, or 2 to halve the size.
-        size: the side of the kernels of the channels by themselves.
+        size: the side of the depthwise kernels.
     """
 
     width: int
@@ -72,12 +72,12 @@ class Separable(nn.Module):
 
 
 class Convolution(nn.Module):
-    """A convolution with bias and zeros around, of any size that the units have.
+    """A convolution with bias and zero padding, of any size that the units use.
 
     Attributes:
         features: output channels.
         size: the kernel's side, 1, 3, 5 or 7.
-        stride: 1 or 2; a 7x7 one has stride 2.
+        stride: 1 or 2; a 7x7 convolution has stride 2.
         depthwise: whether each channel is convolved by itself.
     """
 
@@ -132,10 +132,10 @@ class Encoder(nn.Module):
 
 
 class UpConvolution(nn.Module):
-    """Doubles a map, puts a feature beside it, and convolves both.
+    """Doubles a map's size, concatenates a feature and convolves both.
 
-    The doubled channels and the feature's have a part of the kernel each, so
-    that doubling and convolution can be done in one.
+    The kernel is split into parts for the doubled channels and for the feature's, so
+    that doubling and convolution can be done in one step.
     """
 
     features: int

@@ -1,4 +1,4 @@
-"""Convolutions of each channel by itself, in forms that XLA compiles well on a CPU.
+"""Depthwise convolutions in forms that XLA compiles well on a CPU.
 
 XLA's own grouped convolution is tens of times slower there.
 """
@@ -17,15 +17,15 @@ from nstjax.ops.cpu import forms
 from nstjax.ops.cpu.sums import sum_over_positions
 from nstjax.types import Array
 
-# Rows whose products are summed in one pass by the kernel's gradient, at most. With
-# two it takes six times longer, with more than these no less.
+# The most rows whose products the kernel's gradient sums in one pass. With two it takes
+# six times longer; more do not make it faster.
 _ROWS_AT_ONCE = 16
 
 
 def depthwise_conv(x: Array, kernel: Array, *, stride: int = 1) -> Array:
-    """Convolves every channel with a kernel of its own, with zeros around.
+    """Convolves every channel with its own kernel, with zero padding.
 
-    A sum of shifted, scaled copies, which fuse into one pass.
+    Computed as a sum of shifted, scaled copies, which fuse into one pass.
 
     Args:
         x: input of shape [B, H, W, C].
@@ -72,11 +72,11 @@ def _plain(x: Array, kernel: Array, stride: int) -> Array:
 
 
 def _alone(x: Array, kernel: Array) -> Array:
-    """The same with stride 1, for a program of its own, or the body of a loop.
+    """The same with stride 1, for a separate program or the body of a loop.
 
-    Scaled before they are shifted, copies are not read through the padding's
-    conditions, which takes a half to a third of the time; but where other layers are
-    near, XLA writes down each of the copies.
+    Copies are scaled before they are shifted, so they are not read through the
+    padding's conditions, which takes a third to half of the time; but next to other
+    layers, XLA would store each of the copies.
     """
     taps, middle = range(kernel.shape[0]), kernel.shape[0] // 2
     parts = (
@@ -86,25 +86,25 @@ def _alone(x: Array, kernel: Array) -> Array:
 
 
 def _shifted(x: Array, rows: int, columns: int) -> Array:
-    """Moves a map up and to the left; zeros come in."""
+    """Shifts a map up and to the left, filling with zeros."""
     edges = [(0, 0, 0), (-rows, rows, 0), (-columns, columns, 0), (0, 0, 0)]
     return lax.pad(x, jnp.zeros((), x.dtype), edges)
 
 
 def _one_by_one(form: Callable[..., Array], *batches: Array) -> Array:
-    """Maps over pictures in a loop, whose body is a program of its own.
+    """Maps over pictures in a loop, whose body is compiled separately.
 
-    What a loop gives is kept. Outside of one XLA adds up the copies anew for each that
-    reads them, of whom there are several in training.
+    The results of a loop are stored. Outside a loop, XLA would recompute the sum of
+    copies for each of its users, of which there are several in training.
     """
     return lax.map(lambda ones: form(*(one[None] for one in ones))[0], batches)
 
 
 def _convolve_forward(x, kernel, stride):
-    # Thousands of operations are not even traced for a kernel that is not trained.
+    # For a kernel that is not trained, thousands of operations are not even traced.
     trained = () if kernel.perturbed else None
     x, kernel = x.value, kernel.value
-    # Of a single picture's loop XLA makes no loop.
+    # XLA does not keep a loop over a single picture.
     if len(x) == 1:
         y = _plain(x, kernel, stride)
     elif stride == 1:
@@ -146,11 +146,10 @@ _convolve.defvjp(_convolve_forward, _convolve_backward, symbolic_zeros=True)
 
 
 def _kernel_gradient(x: Array, cotangent: Array, size: int, stride: int) -> Array:
-    """For each tap, the sum over positions of what it saw times what came of it.
+    """For each tap, the sum over positions of its input times the cotangent.
 
-    Autodiff would write a sum over positions of each tap's products. As additions of
-    a few rows' products, with the sum only over what these leave, it takes a tenth of
-    the time.
+    Autodiff would sum each tap's products over all positions. Adding the products of a
+    few rows first, and summing only the results, takes a tenth of the time.
     """
     batch, height, width, channels = cotangent.shape
     reach = (size - 1) // stride

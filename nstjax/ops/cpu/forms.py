@@ -1,10 +1,9 @@
-"""One switch for all fast forms: off, every operation is its textbook form.
+"""A switch for all fast forms; without them, every operation has its textbook form.
 
-The fast forms equal the plain ones up to rounding. They are made for XLA's CPU
-backend; exporters and accelerators do better with the plain ones, and get them:
-the forms are fast where jax's default backend is a CPU and nobody says
-otherwise. Set ``NSTJAX_PLAIN_FORMS=1`` in the environment (or 0) for a whole
-process, or use `plain_forms` for a part of it.
+The fast forms equal the plain ones up to rounding. They are made for XLA's CPU backend.
+Exporters and accelerators do better with the plain forms and use them: by default, the
+fast forms are on only if jax's default backend is a CPU. Set ``NSTJAX_PLAIN_FORMS=1``
+in the environment (or 0) for a whole process, or use `plain_forms` for part of it.
 """
 
 import contextlib
@@ -18,7 +17,7 @@ _chosen: list[bool] = []
 
 
 def are_plain() -> bool:
-    """Whether operations are to be traced in their plain forms."""
+    """Whether operations are traced in their plain forms."""
     if _chosen:
         return _chosen[-1]
     given = os.environ.get(_VARIABLE, "")
@@ -27,12 +26,12 @@ def are_plain() -> bool:
 
 @contextlib.contextmanager
 def plain_forms(*, on: bool = True) -> Iterator[None]:
-    """Traces every operation in its plain form, within a ``with``.
+    """Traces every operation in its plain form within a ``with`` block.
 
-    Exporters need them, and derivatives in forward mode, `jax.jvp` of a function:
-    the fast forms have reverse mode, and forward mode over that (`jax.hessian`).
-    For all threads. What was traced before is forgotten at both ends
-    (`jax.clear_caches`), so that no program mixes the two.
+    Exporters need this, and so do forward-mode derivatives (`jax.jvp`): the fast forms
+    support reverse mode, and forward mode over that (`jax.hessian`). It applies to all
+    threads. Traced programs are discarded at both ends (`jax.clear_caches`), so that no
+    program mixes the two.
 
     Args:
         on: False for the fast forms, whatever the backend.

@@ -1,4 +1,4 @@
-"""What kind of CPU this is."""
+"""Identifies the CPU."""
 
 import functools
 import platform
@@ -8,7 +8,7 @@ _CPUINFO = "/proc/cpuinfo"
 
 @functools.cache
 def instructions(path: str = _CPUINFO) -> str:
-    """The instruction sets that Linux names, or another description of the CPU."""
+    """The instruction sets that Linux lists, or else another description of the CPU."""
     try:
         with open(path) as file:
             lines = [x for x in file if x.startswith(("flags", "Features"))]

@@ -1,8 +1,8 @@
-"""3x3 convolutions from or to pixels: three channels or so on one side.
+"""3x3 convolutions from or to pixels, with about three channels on one side.
 
-XLA's CPU backend runs them at a few per cent of the speed of a matrix product, so
-here they are one: of pairs of neighbouring pixels with all that they see, or of
-pixels with all taps at once.
+XLA's CPU backend runs them at a few per cent of the speed of a matrix product, so here
+they are written as one: either for pairs of neighbouring pixels with all their inputs,
+or for pixels with all taps at once.
 """
 
 import operator
@@ -13,15 +13,15 @@ import jax.numpy as jnp
 from nstjax.lazy import chex
 from nstjax.types import Array
 
-# Up to so many channels count as few.
+# Up to this many channels count as few.
 RGB_CHANNELS = 4
 
 
 def conv3x3_from_rgb(x: Array, kernel: Array) -> Array:
-    """Convolves few channels with a 3x3 kernel without padding.
+    """Convolves a few channels with a 3x3 kernel without padding.
 
-    Two neighbours in a row see 3 x 4 pixels, which are a row of one matrix; the other
-    matrix has the kernel twice, once for each of the two.
+    Two neighbours in a row depend on 3 x 4 pixels, which form a row of one matrix; the
+    other matrix contains the kernel twice, once for each neighbour.
 
     Args:
         x: input of shape [B, H + 2, W + 2, C].
@@ -34,7 +34,7 @@ def conv3x3_from_rgb(x: Array, kernel: Array) -> Array:
     chex.assert_shape(kernel, (3, 3, x.shape[-1], None))
     batch, height, width, channels = x.shape
     height, width = height - 2, width - 2
-    # An odd side's last pixel gets a neighbour, which is dropped.
+    # The last pixel of an odd side gets an extra neighbour, which is dropped.
     pairs = -(-width // 2)
     x = jnp.pad(x, ((0, 0), (0, 0), (0, 2 * pairs - width), (0, 0)))
     pairs_of_pixels = x.reshape(batch, height + 2, pairs + 1, 2 * channels)
@@ -56,9 +56,9 @@ def conv3x3_from_rgb(x: Array, kernel: Array) -> Array:
 
 
 def conv3x3_to_rgb(x: Array, kernel: Array) -> Array:
-    """Convolves to few channels with a 3x3 kernel without padding.
+    """Convolves to a few channels with a 3x3 kernel without padding.
 
-    Every pixel is multiplied with all nine taps; sums of shifted products follow.
+    Every pixel is multiplied by all nine taps; then shifted products are summed.
 
     Args:
         x: input of shape [B, H + 2, W + 2, C].

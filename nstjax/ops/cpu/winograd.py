@@ -1,10 +1,10 @@
-"""3x3 convolutions by minimal filtering, in the manner of Winograd.
+"""3x3 convolutions by Winograd's minimal filtering.
 
-Blocks of the input and kernels are transformed by sums and differences, so that a
-block of the output takes fewer products of channels than it has taps: 16 for 2x2
-pixels in place of 36, or 36 for 4x4 in place of 144. They are matrix products, at
-which XLA's CPU backend is better than at convolutions. Errors are 7e-7 and 3e-6 of the
-largest value, those of the plain form 4e-7.
+Blocks of the input and the kernel are transformed by sums and differences, so that a
+block of the output needs fewer products: 16 for 2x2 pixels instead of 36, or 36 for 4x4
+instead of 144. They are matrix products, which XLA's CPU backend handles better than
+convolutions. Errors are 7e-7 and 3e-6 of the largest value, those of the plain form
+4e-7.
 
 References:
     Lavin & Gray, 2015, https://arxiv.org/abs/1509.09308.
@@ -22,13 +22,13 @@ from nstjax.types import Array
 
 
 class _Form(NamedTuple):
-    """How an axis is filtered: the three matrices of the publication.
+    """The filtering of one axis, by the three matrices of the publication.
 
     Attributes:
-        kernel: G, [products, 3], from the taps to what is multiplied.
-        inputs: B transposed, [products, pixels], from a block's pixels to it.
-        outputs: A transposed, [outputs, products], from the products to outputs.
-        step: pixels of the input from a block to the next.
+        kernel: G, [products, 3], from the taps to the factors.
+        inputs: B transposed, [products, pixels], from a block's pixels to the factors.
+        outputs: A transposed, [outputs, products], from the products to the outputs.
+        step: pixels of the input from one block to the next.
     """
 
     kernel: np.ndarray
@@ -40,8 +40,8 @@ class _Form(NamedTuple):
 def _four_outputs() -> _Form:
     """F(4, 3): four outputs from six products.
 
-    The polynomials of the publication meet at 0, a, -a, b, -b and infinity. It takes 1
-    and 2 for a and b; with the roots of 1/2 and 2 errors are a fourth of that.
+    The publication evaluates polynomials at 0, a, -a, b, -b and infinity, with 1 and 2
+    for a and b; with the square roots of 1/2 and 2, errors are a quarter as large.
     """
     a, b = np.sqrt([0.5, 2.0])
     kernel = [
@@ -63,7 +63,7 @@ def _four_outputs() -> _Form:
 
 
 _PLAIN = {
-    # F(2, 3) of the publication.
+    # The publication's F(2, 3).
     2: _Form(
         kernel=np.array([[1, 0, 0], [0.5, 0.5, 0.5], [0.5, -0.5, 0.5], [0, 0, 1]]),
         inputs=np.array([[1, 0, -1, 0], [0, 1, 1, 0], [0, -1, 1, 0], [0, 1, 0, -1]]),
@@ -89,14 +89,14 @@ def winograd_conv3x3(x: Array, kernel: Array, *, block: int) -> Array:
     Args:
         x: input of shape [B, H + 2, W + 2, C].
         kernel: weights of shape [3, 3, C, D].
-        block: a side of the blocks, 2 or 4. Those of 4 take .56 of the other's products
-            and .7 of its memory, but a kernel of 36 products, not 16.
+        block: the side of the blocks, 2 or 4. Blocks of 4 take 0.56 times the products
+            and 0.7 times the memory, but the kernel has 36 products instead of 16.
 
     Returns:
         Output of shape [B, H, W, D].
     """
     height, width = (side - 2 for side in x.shape[1:3])
-    # A last block that reaches over the border is computed and cropped.
+    # A last block that extends over the border is computed and cropped.
     rows, columns = (-(-side // block) for side in (height, width))
     spare = [(0, 0), (0, block * rows - height), (0, block * columns - width), (0, 0)]
     y = _filter(jnp.pad(x, spare), kernel, (rows, columns), _PLAIN[block])
@@ -104,10 +104,10 @@ def winograd_conv3x3(x: Array, kernel: Array, *, block: int) -> Array:
 
 
 def winograd_upsample_conv3x3(x: Array, kernel: Array) -> Array:
-    """Doubles by nearest neighbour and convolves with a 3x3 kernel, 9 products a block.
+    """Nearest x2 upsampling and a 3x3 convolution, with 9 products per block.
 
     Args:
-        x: input of shape [B, H + 2, W + 2, C]: the small picture and a border.
+        x: input of shape [B, H + 2, W + 2, C]: the small picture with a border.
         kernel: weights of shape [3, 3, C, D].
 
     Returns:
@@ -134,8 +134,9 @@ def _filter(x: Array, kernel: Array, blocks: tuple[int, int], form: _Form) -> Ar
         ]
         return _combine(form.inputs, views)
 
-    # All rows' products in one array, for fewer and larger loops: they compile in half
-    # the time. The barrier keeps them from being computed again for each column's.
+    # The products of all rows are in one array, for fewer and larger loops, which
+    # compile in half the time. The barrier keeps them from being recomputed for each
+    # column's products.
     by_row = lax.optimization_barrier(jnp.stack(transformed(x, 1, rows)))
     multiplied = [
         jnp.matmul(block.reshape(products, -1, channels), weights, precision="highest")
@@ -144,7 +145,7 @@ def _filter(x: Array, kernel: Array, blocks: tuple[int, int], form: _Form) -> Ar
     # [row of the block, column's product], and then [row, column] of the block.
     summed = [_combine(form.outputs, product) for product in multiplied]
     outputs = [_combine(form.outputs, row) for row in zip(*summed, strict=True)]
-    # Stacked where they belong, so that nothing is moved afterwards.
+    # Stacked in their final order, so that nothing is moved afterwards.
     y = jnp.stack(
         [
             jnp.stack([y.reshape(batch, rows, columns, -1) for y in row], axis=3)
@@ -157,7 +158,7 @@ def _filter(x: Array, kernel: Array, blocks: tuple[int, int], form: _Form) -> Ar
 
 
 def _combine(matrix: np.ndarray, parts: Iterable[Array]) -> list[Array]:
-    """Sums of the parts, weighted by each row of a matrix without rows of zeros."""
+    """Sums of the parts, weighted by each row of a matrix, none of which is zero."""
     combined = []
     for row in matrix.tolist():
         terms = [

@@ -1,23 +1,23 @@
 """XLA's flags on a CPU.
 
-From release 0.10 on jaxlib hands convolutions and products to YNNPACK. Without it, by
-Eigen, the networks here take .75 to .95 of the time (with 0.12, .65 to 1), and their
-training .7. And what it fuses, it compiles by way of MLIR; without that, for which 0.12
-has no flag any more, compiling takes .7 of the time, and programs of one pass run as
-fast. LLVM's second level of optimising in place of its third takes .75 to .9 of what is
-left, and programs run as fast, too; those made by way of MLIR do not. Programs that run
-for long get both back (docs/performance.md).
+From release 0.10 on, jaxlib uses YNNPACK for convolutions and products. Without it,
+with Eigen, the networks here take 0.75 to 0.95 times as long (with 0.12, 0.65 to 1
+times), and their training 0.7 times. Fusions are compiled through MLIR; without that,
+for which 0.12 no longer has a flag, compiling takes 0.7 times as long, and feed-forward
+programs run as fast. LLVM's second optimisation level instead of the third takes 0.75
+to 0.9 times what is left, and programs run as fast, except those compiled through MLIR.
+Long-running programs get both back (docs/performance.md).
 
-XLA reads its flags once, when jax starts, and aborts the process at one that it does
-not know; so `set_flags` must run before ``import jax``, and sets them only for releases
-of jaxlib on which they were tried.
+XLA reads its flags once, when jax starts, and aborts the process at an unknown one. So
+`set_flags` must run before ``import jax``, and sets flags only for releases of jaxlib
+on which they were tested.
 """
 
 import importlib.util
 import os
 import sys
 
-# The list of what YNNPACK is for, left empty.
+# The list of operations that YNNPACK handles, left empty.
 _LIBRARY = "--xla_cpu_experimental_ynn_fusion_type="
 _EMITTERS = "xla_cpu_use_fusion_emitters"
 _LEVEL = "xla_backend_optimization_level"
@@ -25,16 +25,16 @@ _FLAGS = {
     "0.10.2": {_LIBRARY: "", f"--{_EMITTERS}=": "false", f"--{_LEVEL}=": "2"},
     "0.12.0.1": {_LIBRARY: ""},
 }
-# What accelerators' packages install: a module in the first for CUDA, ROCm and
+# Modules that the accelerators' packages install: in the first for CUDA, ROCm and
 # Metal, the second for TPU.
 _ACCELERATORS = ("jax_plugins", "libtpu")
 
 
 def set_flags() -> None:
-    """Sets the flags where they are known to work and nobody set others.
+    """Sets the flags if they are known to work and no others were set.
 
-    The commands do so; in a program, call it before jax is imported. Once it is, this
-    does nothing.
+    The commands call it; in a program, call it before jax is imported. Afterwards it
+    has no effect.
     """
     if "jax" in sys.modules or not _is_on_cpu():
         return
@@ -48,7 +48,7 @@ def set_flags() -> None:
 
 
 def options_for_long_runs() -> dict[str, bool | int] | None:
-    """What `jax.jit` compiles a program with whose speed makes up for its compiling.
+    """Options of `jax.jit` for programs that run long enough to repay compiling.
 
     Large gradients with fusions by way of MLIR, which want LLVM's third level, take .91
     to .95 of the time.
@@ -64,7 +64,7 @@ def options_for_long_runs() -> dict[str, bool | int] | None:
 
 
 def has_plain_convolutions() -> bool:
-    """Whether the flags that are set keep convolutions away from YNNPACK."""
+    """Whether the current flags keep convolutions away from YNNPACK."""
     chosen = [
         flag.partition("=")[2]
         for flag in os.environ.get("XLA_FLAGS", "").split()
@@ -74,7 +74,7 @@ def has_plain_convolutions() -> bool:
 
 
 def _is_on_cpu() -> bool:
-    """Whether jax will run on the CPU, told without importing it."""
+    """Whether jax will run on the CPU, without importing it."""
     platforms = os.environ.get("JAX_PLATFORMS", "")
     if platforms:
         return platforms == "cpu"

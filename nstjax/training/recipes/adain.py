@@ -1,9 +1,8 @@
-"""Training a decoder for AdaIN, with any of the extra terms.
+"""Training a decoder for AdaIN, optionally with further terms.
 
 References:
     Huang & Belongie, 2017, https://arxiv.org/abs/1703.06868;
-    "Style Transfer: Laplacian, Depth loss and AdaIN" for the terms of Laplacian
-    and depth.
+    "Style Transfer: Laplacian, Depth loss and AdaIN" for the Laplacian and depth terms.
 """
 
 import dataclasses
@@ -41,10 +40,10 @@ from nstjax.weights.pretrained import load_depth, load_encoder
 
 
 def make_task(config: ConfigDict) -> Task:
-    """Builds the training that ``configs/adain.py`` and the like describe.
+    """Builds the training that ``configs/adain.py`` and similar configs describe.
 
     Raises:
-        NstjaxError: for missing pictures or networks, or impossible options.
+        NstjaxError: if pictures or networks are missing, or an option is impossible.
     """
     _check(config)
     encoder = load_encoder(config.encoder)
@@ -70,7 +69,7 @@ def make_task(config: ConfigDict) -> Task:
 
     def init(key: Array) -> Any:
         params = decoders.init_params(key, spec)
-        # Begins with grey pictures: losses of random ones are astronomic.
+        # Starts with grey pictures, since the losses of random ones are astronomical.
         last = params["conv1_1"]
         grey = 0.5 if spec.output_map == "unit" else 0.0
         params["conv1_1"] = {
@@ -82,7 +81,7 @@ def make_task(config: ConfigDict) -> Task:
     def encode(frozen: Any, image: Array, **needed: bool) -> tuple[Array, Picture]:
         """The features to transform, and the picture for the losses.
 
-        It has what they need of "content", "style", or both.
+        The picture has the layers that the losses need of "content", "style", or both.
         """
         layers = table.layers_needed(terms, **needed)
         dtype = {"compute_dtype": config.compute_dtype}
@@ -111,8 +110,8 @@ def make_task(config: ConfigDict) -> Task:
     def loss(params: Any, frozen: Any, batch: Mapping[str, Array], key: Array):
         content = to_unit(batch["content"])
         style = to_unit(batch["style"])
-        # The first pictures of a batch are to be painted in their own style,
-        # which is to change nothing.
+        # The first pictures of a batch are painted in their own style, which should
+        # leave them unchanged.
         count = config.identity_pictures
         if count:
             style = jnp.concatenate([content[:count], style[count:]])
@@ -145,7 +144,7 @@ def make_task(config: ConfigDict) -> Task:
         return weighted_sum(config, values), values
 
     def sample(params: Any, frozen: Any, batch: Mapping[str, Array]) -> Array:
-        """Content, style and result side by side."""
+        """Content, style and result, side by side."""
         content = to_unit(batch["content"])
         style = to_unit(batch["style"])
         content_features = transformed(frozen, content)
@@ -185,19 +184,19 @@ def make_task(config: ConfigDict) -> Task:
 
 
 def make_terms(config: ConfigDict) -> tuple[table.Term, ...]:
-    """The terms of a config, without "content" and "identity", which are the recipe's.
+    """The terms of a config, except "content" and "identity", which the recipe adds.
 
-    "style" are means and deviations, as in Huang & Belongie.
+    "style" compares means and deviations, as in Huang & Belongie.
     """
     count = len(config.style_layers)
-    # These are means over layers then, others are sums.
+    # In this case these terms are means over layers; the others are sums.
     averaged = config.normalisation in ("relative", "bounded")
     factor = 1 / count if averaged else 1.0
     options = {
         **config,
         "content_weight": 0.0,
         "style_layers": dict.fromkeys(config.style_layers, factor),
-        # Gram matrices have no form that the others' normalisations describe.
+        # The other normalisations are not defined for Gram matrices.
         "style_normalisation": "relative",
     }
     return table.make_terms(options, called={"moments": "style"})

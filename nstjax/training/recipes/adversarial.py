@@ -1,12 +1,12 @@
-"""Adversarial pictures for depth networks: a few steps down a depth term.
+"""Adversarial pictures for depth networks: a few gradient steps on a depth term.
 
-What optimises a picture finds those changes of pixels that please the network most,
-and they need not be changes of depth. A network that has seen such pictures with its
-teacher's answer is harder to please by anything else.
+Optimising a picture finds the changes of pixels that affect the network's output most,
+which need not be changes of depth. A network that was trained on such pictures, with
+its teacher's answer, is harder to mislead.
 
 References:
-    Madry et al., 2017, https://arxiv.org/abs/1706.06083 (training on pictures that the
-    network's own gradient made; there its labels stay those of the unchanged ones).
+    Madry et al., 2017, https://arxiv.org/abs/1706.06083 (training on pictures made by
+    the network's own gradient; there the labels are those of the unchanged pictures).
 """
 
 from collections.abc import Callable, Sequence
@@ -17,7 +17,7 @@ import jax.numpy as jnp
 from nstjax.losses.depth import depth_loss
 from nstjax.types import Array
 
-# Below any gradient that a picture could follow.
+# Smaller than any useful gradient.
 _LEAST_GRADIENT = 1e-12
 
 
@@ -30,18 +30,18 @@ def adversarial_step(
     steps: int,
     sizes: Sequence[float],
 ) -> Array:
-    """Pictures a few steps on their way to the disparities of others.
+    """Moves pictures a few steps towards the disparities of others.
 
     Args:
-        look: from pictures to disparities [B, h, w, 1].
+        look: maps pictures to disparities [B, h, w, 1].
         image: pictures [B, H, W, 3] in [0, 1].
-        other: those whose disparities they move towards, of the same shape.
-        key: for the steps' sizes, one for each picture.
-        steps: how many.
-        sizes: the least and the largest root mean square of a step.
+        other: the pictures whose disparities they move towards, of the same shape.
+        key: a random key for the step sizes, one for each picture.
+        steps: the number of steps.
+        sizes: the smallest and largest root mean square of a step.
 
     Returns:
-        Pictures like `image`, in [0, 1]; no gradient leads back through them.
+        Pictures like `image`, in [0, 1]; gradients are stopped.
     """
     target = look(other)
     least, largest = sizes

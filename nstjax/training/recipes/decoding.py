@@ -1,4 +1,4 @@
-"""What all trainings of a decoder have in common."""
+"""Functions shared by all trainings of a decoder."""
 
 import dataclasses
 from collections.abc import Callable, Mapping
@@ -21,8 +21,8 @@ def decoder_spec(config: ConfigDict, encoder: VGGSpec) -> DecoderSpec:
     """The decoder that a config's layer, output_map and decoder_widths describe.
 
     Raises:
-        NstjaxError: if the encoder does not reach the layer, or the widths are
-            not as many as the decoder's convolutions.
+        NstjaxError: if the encoder does not reach the layer, or the number of widths is
+            not that of the decoder's convolutions.
     """
     mirror = DecoderSpec.mirror(
         config.layer,
@@ -36,11 +36,11 @@ def decoder_spec(config: ConfigDict, encoder: VGGSpec) -> DecoderSpec:
 
 
 def make_encode(config: ConfigDict, encoder: Encoder) -> Callable[..., Array]:
-    """What gives the features of a config's layer, which its decoder decodes.
+    """Makes the function that computes the features that a config's decoder decodes.
 
     Returns:
-        ``encode(frozen, image, compute_dtype=None)``, by the weights that `frozen` has
-        under "encoder".
+        ``encode(frozen, image,
+        compute_dtype=None)``, which uses the weights ``frozen["encoder"]``.
     """
 
     def encode(frozen: Any, image: Array, *, compute_dtype: str | None = None) -> Array:
@@ -64,15 +64,15 @@ def decoder_metadata(
     transform: str,
     **notes: Any,
 ) -> WeightsMetadata:
-    """What a trained decoder's file says of it.
+    """The metadata of a trained decoder's file.
 
     Args:
-        config: of the training.
-        spec: the decoder's.
-        encoder: whose features it decodes.
-        recipe: the command.
-        transform: what it paints, such as "adain".
-        **notes: further facts.
+        config: the training config.
+        spec: the decoder's spec.
+        encoder: the encoder whose features it decodes.
+        recipe: the command that trained it.
+        transform: the transform that it was trained for, such as "adain".
+        **notes: further notes.
     """
     return WeightsMetadata(
         kind="decoder",
@@ -91,13 +91,13 @@ def decoder_metadata(
 
 
 def weighted_sum(config: ConfigDict, terms: Mapping[str, Any]) -> Array:
-    """The sum of terms, each times the config's leaf ``NAME_weight``."""
+    """The sum of terms, each times the config's ``NAME_weight``."""
     total = sum(config[f"{name}_weight"] * term for name, term in terms.items())
     return jnp.asarray(total)
 
 
 def side_by_side(content: Array, style: Array, image: Array) -> Array:
-    """Contents, styles and results beside each other, [B, H, 3 W, 3] in [0, 1]."""
+    """Contents, styles and results, side by side, [B, H, 3 W, 3] in [0, 1]."""
     small = jax.image.resize(style, content.shape, "linear")
     return jnp.clip(jnp.concatenate([content, small, image], axis=2), 0, 1)
 

@@ -51,7 +51,7 @@ def make_task(config: ConfigDict) -> Task:
     """Builds the training that ``configs/depth_slim.py`` describes.
 
     Raises:
-        NstjaxError: for missing pictures or labels, or impossible options.
+        NstjaxError: if pictures or labels are missing, or an option is impossible.
     """
     _check(config)
     spec = network_spec(config)
@@ -108,7 +108,7 @@ def make_task(config: ConfigDict) -> Task:
         return {"network": network, "maps": maps}
 
     def sample(params: Any, frozen: Any, batch: Mapping[str, Array]) -> Array:
-        """Photo, label and the network's disparity side by side."""
+        """Photo, label and the network's disparity, side by side."""
         del frozen
         image = to_unit(batch["held_out"][..., :3])
         label = to_unit(batch["held_out"][..., 3:])
@@ -158,18 +158,19 @@ def _make_loss(
     """The loss of a batch and its terms, see `Task`.
 
     Args:
-        config: the training's.
-        scales: of the disparities, finest first.
-        forward: from the network and pictures of the views' size to its outputs.
+        config: the training config.
+        scales: the scales of the disparities, finest first.
+        forward: maps the network and pictures of the views' size to its outputs.
     """
     finest = scales[0]
 
     def loss(params: Any, frozen: Any, batch: Mapping[str, Array], key: Array):
-        # Held-out pairs come under a name of their own, since only they are
-        # worth the sorting that the rank correlation takes.
+        # Held-out pairs have a separate name, since the rank correlation, which needs
+        # sorting, is computed for them only.
         held_out = "held_out" in batch
         example = to_unit(batch["held_out" if held_out else "pair"])
-        # Beside a picture is its label, or in training the teacher's own view of it.
+        # Each picture comes with its label, or, in training, with the teacher's view of
+        # it.
         image, beside = example[..., :3], example[..., 3:]
         if not held_out and config.adversarial_fraction:
             image, beside = attacked(params["network"], image, beside, key)
@@ -206,7 +207,7 @@ def _make_loss(
     def attacked(
         network: Params, image: Array, beside: Array, key: Array
     ) -> tuple[Array, Array]:
-        """The batch with its first pictures attacked; the same for the teacher."""
+        """The batch with its first pictures made adversarial, also for the teacher."""
         count = round(config.adversarial_fraction * len(image))
         changed = adversarial_step(
             lambda x: forward(network, x).disparities[finest],
@@ -224,8 +225,8 @@ def _make_loss(
 def _check(config: ConfigDict) -> None:
     if config.data != "folders":
         raise NstjaxError(
-            "the package ships no labelled photos, so that a depth network can only "
-            "be trained with --config.data=folders"
+            "the package ships no labelled photos, so a depth network can only be "
+            "trained with --config.data=folders"
         )
     for name, what in (("content", "photos"), ("labels", "their disparity maps")):
         if not config[name]:
@@ -238,7 +239,7 @@ def _check(config: ConfigDict) -> None:
     check_weights(config, ("invariant", "gradient", "entropy", "relative", "hint"))
     if config.solved_start and not config.teacher:
         raise NstjaxError(
-            "a network is solved for from a teacher's features: give "
+            "solving for a network needs a teacher's features: give "
             "--config.teacher=FILE, or --config.solved_start=False"
         )
     _check_adversarial(config)
@@ -253,7 +254,7 @@ def _check_adversarial(config: ConfigDict) -> None:
         return
     if not config.teacher:
         raise NstjaxError(
-            "adversarial pictures have no label but what a teacher sees in them: give "
+            "adversarial pictures need a teacher to label them: give "
             "--config.teacher=FILE, or --config.adversarial_fraction=0"
         )
     sizes = tuple(config.adversarial_sizes)
@@ -265,6 +266,6 @@ def _check_adversarial(config: ConfigDict) -> None:
         )
     if config.batch_size < 2:
         raise NstjaxError(
-            "pictures are moved towards others of their batch: "
+            "adversarial pictures are moved towards others of their batch: "
             "--config.adversarial_fraction needs --config.batch_size=2 or more"
         )

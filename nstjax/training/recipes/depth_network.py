@@ -1,4 +1,4 @@
-"""The depth network that trainings share: its shape, examples to begin with."""
+"""The shape of trained depth networks, and examples for their initialisation."""
 
 import numpy as np
 from ml_collections import ConfigDict
@@ -6,12 +6,12 @@ from ml_collections import ConfigDict
 from nstjax.io.datasets import Stream, fixed_batches
 from nstjax.models import monodepth
 
-# How many examples hints' maps are first fitted to.
+# The number of examples that the maps of hints are first fitted to.
 _CALIBRATION_EXAMPLES = 256
 
 
 def network_spec(config: ConfigDict) -> monodepth.MonodepthSpec:
-    """The shape that a config's leaves of these names describe."""
+    """The spec that a config describes."""
     return monodepth.MonodepthSpec(
         block=config.block,
         layers=config.layers,
@@ -25,7 +25,7 @@ def network_spec(config: ConfigDict) -> monodepth.MonodepthSpec:
 
 
 def calibration_batches(training: Stream, batch_size: int) -> list[np.ndarray]:
-    """Some batches that the network is trained on, as they are."""
+    """Some unchanged batches of the training pictures."""
     count = max(_CALIBRATION_EXAMPLES // batch_size, 1)
     batches = fixed_batches({"example": training}, batch_size=batch_size, count=count)
     return [batch["example"] for batch in batches]

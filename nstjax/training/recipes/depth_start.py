@@ -1,12 +1,12 @@
-"""A least-squares beginning for a depth network of separable units.
+"""Least-squares initialisation of a depth network with separable units.
 
-Layer after layer, as `warm_start` beside this begins a distilled VGG-19: the
-student's channels are assigned to those channels of a teacher's block that together
-explain most of it, and its convolution is solved for, on what the student has so far.
-In the encoder the first, 7x7 convolution stands for the teacher's first block, and each
-unit for one more. In the decoder a level's second unit stands for a block; its first
-has no counterpart and keeps what it can of the block before. The last convolutions are
-solved for the teacher's label.
+This works layer by layer, like `warm_start` for a distilled VGG-19: the student's
+channels are assigned to those channels of a teacher's block that together explain most
+of it, and the convolution is solved for, given the student's layers so far. In the
+encoder, the first, 7x7 convolution corresponds to the teacher's first block, and each
+unit to one of the following blocks. In the decoder, the second unit of a level
+corresponds to a block; the first unit has no counterpart and preserves as much as
+possible of the block before. The last convolutions are solved for the teacher's label.
 
 References:
     He, Zhang & Sun, 2017, https://arxiv.org/abs/1707.06168 (channel selection
@@ -38,9 +38,9 @@ from nstjax.training.recipes.warm_start import (
 )
 from nstjax.types import AnyArray, Array, Params
 
-# Units of the four stages, one for each of a FastDepth's blocks behind the first.
+# The units of the four stages, one for each of a FastDepth's blocks after the first.
 _LAYERS = (2, 2, 6, 2)
-# Labels end at 0 and 1, where a sigmoid never arrives.
+# Labels include 0 and 1, which a sigmoid never reaches.
 _LABEL_MARGIN = 0.02
 
 
@@ -48,7 +48,7 @@ def check_solvable(spec: monodepth.MonodepthSpec) -> None:
     """Raises NstjaxError unless the spec's units match a FastDepth's blocks."""
     if spec.block != "separable" or spec.layers != _LAYERS:
         raise NstjaxError(
-            "a network can be solved for only if it has a FastDepth's units: "
+            "only a network with a FastDepth's units can be solved for; give "
             f'--config.block=separable "--config.layers={_LAYERS}"'
         )
 
@@ -63,13 +63,13 @@ def solve_network(
 
     Args:
         network: random weights without batch normalisation; channels beyond the
-            teacher's keep them, and a decoder's levels 1 and 0.
-        spec: of the network, see `check_solvable`.
+            teacher's keep these weights, and so do a decoder's levels 1 and 0.
+        spec: the spec of the network, see `check_solvable`.
         teacher: a FastDepth's params.
-        pictures: batches [B, H, W, 3] in [0, 1] to fit on, of a size that both take.
+        pictures: batches [B, H, W, 3] in [0, 1] to fit on, of a size that both accept.
 
     Returns:
-        The network's weights with the solved convolutions in place.
+        The network's weights with the solved convolutions.
     """
     check_solvable(spec)
     solved = jax.tree.map(np.array, dict(network))
@@ -80,7 +80,7 @@ def solve_network(
 
 
 class _Channels(NamedTuple):
-    """Channels of what a teacher's convolution gives, before the ReLU."""
+    """Output channels of a teacher's convolution, before the ReLU."""
 
     half: int  # 0 for a block's 3x3 or 5x5 convolution, 1 for its 1x1 one
     part: str
@@ -89,13 +89,13 @@ class _Channels(NamedTuple):
 
 
 class _Lessons(NamedTuple):
-    """A teacher and the pictures that it is run on."""
+    """A teacher and the pictures that it is applied to."""
 
     teacher: Params
     pictures: list[np.ndarray]
 
     def choose(self, part: str, block: str, count: int) -> _Channels:
-        """The channels that tell most of what a block gives."""
+        """The channels that explain most of a block's output."""
         found = add_up(
             activation_covariance(_given(self.teacher, picture, part, block, 1))
             for picture in self.pictures
@@ -103,7 +103,7 @@ class _Lessons(NamedTuple):
         return _Channels(1, part, block, select_channels(np.asarray(found), count))
 
     def given(self, channels: _Channels, picture: np.ndarray) -> Array:
-        """What the teacher's convolution gives in these channels."""
+        """The output of the teacher's convolution in these channels."""
         half, part, block, chosen = channels
         return _given(self.teacher, picture, part, block, half)[..., chosen]
 
@@ -114,17 +114,17 @@ _activations = jax.jit(fast_depth.activations)
 def _given(
     teacher: Params, picture: np.ndarray, part: str, block: str, half: int
 ) -> Array:
-    # One program for all blocks, since compiling one for each takes longer than what
-    # this one computes in vain.
+    # One program for all blocks, since compiling one for each takes longer than the
+    # unneeded computations of this one.
     return getattr(_activations(teacher, picture), part)[block][half]
 
 
 class _Map(NamedTuple):
-    """A map that the student has, by batch, and which of its channels stand for what.
+    """A feature map of the student, by batch, and the meaning of its channels.
 
     Attributes:
         batches: arrays [B, H, W, C].
-        names: for some runs of channels, the first and the teacher's.
+        names: for some runs of channels, the first channel and the teacher's channels.
     """
 
     batches: list[np.ndarray]
@@ -134,7 +134,7 @@ class _Map(NamedTuple):
 def _solve_encoder(
     encoder: dict[str, Any], spec: monodepth.MonodepthSpec, lessons: _Lessons
 ) -> list[_Map]:
-    """Solves in place; returns the encoder's features."""
+    """Solves for the encoder in place; returns its features."""
     first, *blocks = fast_depth.ENCODER_BLOCKS
     chosen = lessons.choose("encoder", first, spec.stem_width)
     wanted = partial(lessons.given, chosen)
@@ -161,11 +161,11 @@ def _solve_decoder(
     lessons: _Lessons,
     features: Sequence[_Map],
 ) -> None:
-    """Solves in place, from the encoder's features."""
+    """Solves for the decoder in place, given the encoder's features."""
     x = features[-1]
     for level in spec.levels:
         if level < 2:
-            break  # what the teacher has there, it makes of doubled pixels
+            break  # the teacher computes this level from upsampled pixels
         coarse, fine = fast_depth.DECODER_BLOCKS[4 - level : 6 - level]
         width = spec.decoder_width(level)
         wanted = lessons.choose("decoder", coarse, width)
@@ -204,17 +204,17 @@ def _solve_unit(
     *,
     stride: int = 1,
 ) -> _Map:
-    """Fits a separable unit in place; returns what it gives.
+    """Fits a separable unit in place; returns its output.
 
-    Channels of its input that the teacher's block has, too, are filtered as the block
-    filters them; others are passed on as they are.
+    Input channels that the teacher's block also has are filtered as in the block;
+    others are passed on unchanged.
 
     Args:
         unit: see `nstjax.models.modules.monodepth.Separable`.
         x: its input.
-        wanted: of the block that it stands for.
-        lessons: of the teacher.
-        stride: of the unit.
+        wanted: the channels of the block that it corresponds to.
+        lessons: the teacher and its pictures.
+        stride: the unit's stride.
     """
     filters = unit["conv1"]
     filters["kernel"][:] = 0
@@ -247,7 +247,7 @@ def _solve_unit(
 
 
 def _filters(block: _Channels, channels: _Channels) -> bool:
-    """Whether a block filters the channels that another gives."""
+    """Whether a block filters the output channels of another."""
     return (channels.part, channels.block) in fast_depth.inputs(block.part, block.block)
 
 
@@ -258,7 +258,7 @@ def _solve_dense(
     lessons: _Lessons,
     patches: Callable[[np.ndarray], AnyArray],
 ) -> list[np.ndarray]:
-    """Fits a layer in place, see `_fit`; returns what it gives, rectified."""
+    """Fits a layer in place, see `_fit`; returns its output after a ReLU."""
     _fit(layer, inputs, wanted, lessons, patches)
     kernel = layer["kernel"].reshape(-1, layer["kernel"].shape[-1])
     given = [np.asarray(nn.relu(patches(x) @ kernel + layer["bias"])) for x in inputs]
@@ -277,9 +277,9 @@ def _fit(
     Args:
         layer: "kernel" [K, K, C, D] and "bias" [D].
         inputs: the layer's inputs, by batch.
-        wanted: from pictures to what the first of its channels are to give.
-        lessons: of the pictures.
-        patches: from an input to the K x K patches that the kernel meets.
+        wanted: maps pictures to the target output of the layer's first channels.
+        lessons: the teacher and its pictures.
+        patches: maps an input to the K x K patches that the kernel is applied to.
     """
     inner, cross = add_up(
         products(patches(given), wanted(picture))
@@ -294,9 +294,10 @@ def _fit(
 def _balanced(
     layer: dict[str, np.ndarray], given: Sequence[np.ndarray]
 ) -> list[np.ndarray]:
-    """Scales a layer's channels in place to a mean square of 1, behind their ReLU.
+    """Scales a layer's channels in place to a mean square of 1 after the ReLU.
 
-    A teacher's are of any size, and then one learning rate does not suit all weights.
+    Otherwise their scale would be the teacher's, and one learning rate would not suit
+    all weights.
     """
     squares = sum(np.square(x, dtype=np.float64).sum((0, 1, 2)) for x in given)
     count = sum(x.size // x.shape[-1] for x in given)
@@ -310,7 +311,7 @@ def _balanced(
 
 @partial(jax.jit, static_argnames="side_share")
 def _logits(teacher: Params, picture: Array, *, side_share: int) -> Array:
-    """What a sigmoid must be given for the teacher's label."""
+    """The argument for which a sigmoid gives the teacher's label."""
     height, width = (side // side_share for side in size_of(picture))
     wanted = label(fast_depth.activations(teacher, picture).depth, (height, width))
     wanted = jnp.clip(wanted, _LABEL_MARGIN, 1 - _LABEL_MARGIN)
@@ -334,7 +335,7 @@ def _tap_products(
         total = cotangent.sum((0, 1, 2))[None]
         return jnp.concatenate([total, sums.reshape(-1, channels)])
 
-    # In loops: written out, the gradients take minutes to compile.
+    # Loops are used because the unrolled gradients take minutes to compile.
     taps = jax.lax.map(
         lambda kernel: with_taps(convolve(jnp.tile(kernel, (1, 1, channels)))), kernels
     )
@@ -358,7 +359,7 @@ def _pixel_patches(picture: Array) -> Array:
         ((3, 3), (3, 3)),
         dimension_numbers=("NHWC", "HWIO", "NHWC"),
     )
-    # They come channel by channel.
+    # The patches are ordered by channel.
     shape = (*patches.shape[:3], pixels.shape[-1], 49)
     return patches.reshape(shape).swapaxes(3, 4).reshape(patches.shape)
 

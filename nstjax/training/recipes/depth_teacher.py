@@ -1,8 +1,8 @@
-"""A teacher of depth networks: it labels every view itself, and gives hints.
+"""A teacher of depth networks, which labels every view and provides hints.
 
-What a network of depth says of a part of a picture is not the same part of what it
-says of the whole, so that labels made beforehand hold for whole pictures only.
-A teacher that is run on each training view has a label for anything.
+A depth network's output for part of a picture differs from that part of its output for
+the whole picture, so labels made in advance are valid for whole pictures only. A
+teacher that is applied to each training view provides a label for any view.
 """
 
 import operator
@@ -24,39 +24,38 @@ from nstjax.training.recipes.warm_start import solve_maps
 from nstjax.types import Array, Params
 from nstjax.weights.pretrained import load_depth
 
-# Whatever is as near as this, in metres, has the disparity 1. Of what a FastDepth says
-# of photos, a thousandth is nearer.
+# The depth, in metres, that has the disparity 1, as have smaller depths. A thousandth
+# of a FastDepth's depths of photos is smaller.
 NEAREST = 0.75
-# The features that are taught, of the encoder by stage and of the decoder by level.
+# The features that are taught: the encoder's by stage and the decoder's by level.
 _STAGES = (1, 2, 3, 4)
 _LEVELS = (4, 3)
 
 
 def load_teacher(path: str | Path) -> tuple[Params, WeightsMetadata]:
-    """Loads a converted FastDepth, and what its file says of it.
+    """Loads a converted FastDepth and its metadata.
 
     Raises:
-        NstjaxError: if the file is missing or of another network.
+        NstjaxError: if the file is missing or holds another network.
     """
     network = load_depth(path)
     if not isinstance(network.spec, fast_depth.FastDepthSpec):
         raise NstjaxError(
-            f"{path} holds {network.metadata.name}, no FastDepth; it cannot teach "
-            "depth (convert one with 'nstjax convert fast_depth')"
+            f"{path} holds {network.metadata.name}, which is not a FastDepth and "
+            "cannot teach depth; convert one with 'nstjax convert fast_depth'"
         )
     return network.params, network.metadata
 
 
 def label(depth: Array, size: tuple[int, int]) -> Array:
-    """A training target from depths: the disparity, bright where near.
+    """A training target from depths: the disparity, larger where nearer.
 
-    It is not stretched to a map's own range. A network that learns from stretched maps
-    does not see how deep a picture is, and a painting is flatter than its photo: as a
-    loss it would be content with the right order of things in a picture as good as
-    flat.
+    It is not stretched to each map's own range. A network trained on stretched maps
+    cannot tell how deep a scene is, and a painting is flatter than its photo: as a
+    loss, it would accept the right order of objects in an almost flat picture.
 
     Args:
-        depth: in metres, [B, H, W, 1].
+        depth: depths in metres, [B, H, W, 1].
         size: (height, width) of the result.
 
     Returns:
@@ -71,12 +70,12 @@ def empty_maps(
     teacher: Params,
     forward: Callable[[Params, Array], monodepth.DepthOutputs],
 ) -> dict[str, Any]:
-    """Maps for `hints` that are zero.
+    """Zero maps for `hints`.
 
     Args:
         network: the student's params.
         teacher: see `load_teacher`.
-        forward: ``forward(network, image)``, of the student.
+        forward: the student's ``forward(network, image)``.
     """
 
     def shapes(network, teacher, image):
@@ -99,11 +98,11 @@ def fit_maps(
     teach: Callable[[Array], fast_depth.DepthOutputs],
     examples: Iterable[np.ndarray],
 ) -> dict[str, Any]:
-    """Maps for `hints` that fit best, see `solve_maps`.
+    """The best-fitting maps for `hints`, see `solve_maps`.
 
     Args:
-        look: from a batch of examples to the student's outputs.
-        teach: to the teacher's outputs.
+        look: maps a batch of examples to the student's outputs.
+        teach: maps it to the teacher's outputs.
         examples: uint8 batches.
     """
 
@@ -113,7 +112,7 @@ def fit_maps(
 
     @jax.jit
     def wanted(example: Array) -> dict[str, Array]:
-        # Of the student's features only the shapes matter, so none is computed.
+        # Only the shapes of the student's features matter, so they are not computed.
         return targets(teach(example), _named(look(example)))
 
     return solve_maps(mine, wanted, examples)
@@ -122,13 +121,13 @@ def fit_maps(
 def hints(
     maps: Params, student: monodepth.DepthOutputs, teacher: fast_depth.DepthOutputs
 ) -> Array:
-    """The part of the teacher's features' variance that the maps leave unexplained.
+    """The part of the variance of the teacher's features that the maps do not explain.
 
     Args:
-        maps: linear ones from the student's taught features to the teacher's,
-            ``{name: {"kernel": [C, D], "bias": [D]}}``; names as `empty_maps` has them.
+        maps: linear maps from the student's taught features to the teacher's,
+            ``{name: {"kernel": [C, D], "bias": [D]}}``, with the names of `empty_maps`.
         student: the student's outputs for its view.
-        teacher: the teacher's outputs for the same, or for the view unpainted.
+        teacher: the teacher's outputs for the same view, or for the unpainted view.
 
     Returns:
         The mean over the taught features, a scalar.
@@ -145,10 +144,10 @@ def hints(
 def targets(
     teacher: fast_depth.DepthOutputs, mine: Mapping[str, Array]
 ) -> dict[str, Array]:
-    """The teacher's features under the names of the student's, averaged to the sizes.
+    """The teacher's features with the names of the student's, averaged to their sizes.
 
     Args:
-        teacher: its outputs.
+        teacher: the teacher's outputs.
         mine: the student's taught features.
     """
     found = _named(teacher)

@@ -1,8 +1,8 @@
-"""Distillation: a slim VGG-19 that learns to carry a large one's features.
+"""Distillation: a slim VGG-19 that learns the features of a large one.
 
-At each supervised layer a linear map (a 1x1 convolution) from the student's
-channels to the teacher's is trained along; the loss of a layer is the part
-of the teacher's variance that the map leaves unexplained, 1 - R^2.
+At each supervised layer, a linear map (a 1x1 convolution) from the student's channels
+to the teacher's is trained, too; a layer's loss is the part of the teacher's variance
+that the map does not explain, 1 - R^2.
 
 References:
     Romero et al., 2014, https://arxiv.org/abs/1412.6550 (hints).
@@ -37,9 +37,9 @@ from nstjax.training.task import Task, to_unit
 from nstjax.types import Array, Features
 from nstjax.weights.pretrained import Encoder, load_encoder
 
-# The highest activation of a rescaled channel (most of VGG-19 reach 5 to 30
-# times their mean), and the least that a channel's size may be taken for, as a
-# fraction of the median one's.
+# The highest activation of a rescaled channel (most channels of VGG-19 reach 5 to 30
+# times their mean), and the smallest magnitude assumed for a channel, as a fraction of
+# the median.
 _HIGHEST_PEAK = 30.0
 _LEAST_SIZE = 0.2
 
@@ -48,12 +48,12 @@ def make_task(config: ConfigDict) -> Task:
     """Builds the distillation that ``configs/distill_vgg_slim.py`` describes.
 
     Raises:
-        NstjaxError: for missing pictures or teachers, or impossible options.
+        NstjaxError: if pictures or teachers are missing, or an option is impossible.
     """
     if config.initial and not config.warm_start_batches:
         raise NstjaxError(
             "--config.initial needs --config.warm_start_batches, to fit the linear "
-            "maps to the network that it names"
+            "maps to that network"
         )
     spec = vgg.VGGSpec(
         widths=tuple(config.widths),
@@ -169,7 +169,7 @@ def make_task(config: ConfigDict) -> Task:
 
 
 def weights_of_layers(config: ConfigDict, spec: vgg.VGGSpec) -> dict[str, float]:
-    """How much each layer's error counts; one of no weight is not compared."""
+    """The weight of each layer's error; layers of weight 0 are not compared."""
     return {
         layer: config.layer_weights.get(layer, config.hint_weight)
         for layer in spec.layers
@@ -177,35 +177,35 @@ def weights_of_layers(config: ConfigDict, spec: vgg.VGGSpec) -> dict[str, float]
 
 
 def normalise_activations(params: Any, image: Array, spec: vgg.VGGSpec) -> Any:
-    """Rescales channels to a mean activation of 1, the function unchanged.
+    """Rescales channels to a mean activation of 1 without changing the function.
 
-    A ReLU passes a positive factor through, so each channel's factor is taken
-    out again by the next convolution. Gram matrices and AdaIN statistics then
-    weigh all channels alike, as with the normalised VGG-19 of Gatys et al.
-    and Huang & Belongie. Max pooling and reflection commute with the factor.
-    Channels that hardly ever fire get less than a mean of 1.
+    A positive factor passes through a ReLU, so the next convolution can compensate each
+    channel's factor. Gram matrices and AdaIN statistics then weight all channels
+    equally, as with the normalised VGG-19 of Gatys et al. and Huang & Belongie. Max
+    pooling and reflection commute with the factor. Channels that are almost always zero
+    get a mean below 1.
 
     Args:
         params: a VGG-19's weights.
-        image: pictures [B, H, W, 3] to take the means over.
-        spec: of `params`.
+        image: pictures [B, H, W, 3] to compute the means over.
+        spec: the spec of `params`.
     """
     factors = []
     for activation in _activations(params, image, spec):
         mean = activation.mean((0, 1, 2))
-        # A mean of 1 would make a channel that fires once in a thousand positions,
-        # or once in a hundred pictures, outweigh all others.
+        # With a mean of 1, a channel that is active at one position in a thousand, or
+        # in one picture in a hundred, would outweigh all others.
         size = np.maximum(mean, activation.max((0, 1, 2)) / _HIGHEST_PEAK)
         factors.append(1 / np.maximum(size, _LEAST_SIZE * np.median(size[size > 0])))
     return _rescaled(params, factors, spec)
 
 
 def with_layers_of_size_1(params: Any, image: Array, spec: vgg.VGGSpec) -> Any:
-    """Rescales whole layers to a root mean square of 1, the function unchanged.
+    """Rescales whole layers to a root mean square of 1 without changing the function.
 
-    The activations of the published VGG-19 are in the hundreds. A student of that size
-    has biases of such a size, which hardly move at a learning rate that is right for
-    its kernels. What a layer explains of another one does not depend on their size.
+    The activations of the published VGG-19 are in the hundreds. A student of that scale
+    has biases of the same scale, which hardly change at a learning rate that suits its
+    kernels. How much a layer explains of another does not depend on their scale.
 
     Args:
         params, image, spec: see `normalise_activations`.
@@ -226,7 +226,7 @@ def _activations(params: Any, image: Array, spec: vgg.VGGSpec) -> list[np.ndarra
 
 
 def _rescaled(params: Any, factors: list[np.ndarray], spec: vgg.VGGSpec) -> Any:
-    """Multiplies each layer's channels by factors, which the next layer divides by."""
+    """Multiplies each layer's channels by factors, and divides in the next layer."""
     result, previous = {}, np.ones(3)
     for name, factor in zip(spec.convolutions, factors, strict=True):
         kernel, bias = (np.asarray(params[name][k]) for k in ("kernel", "bias"))
@@ -248,7 +248,7 @@ def _load_teacher(config: ConfigDict) -> Encoder:
 
 
 def _check_layers(spec: vgg.VGGSpec, teacher: vgg.VGGSpec) -> None:
-    """Raises NstjaxError unless the teacher has what the student is to learn."""
+    """Raises NstjaxError unless the teacher has the layers that the student learns."""
     if missing := [layer for layer in spec.layers if layer not in teacher.layers]:
         raise NstjaxError(
             f"the teacher does not reach {', '.join(missing)}; give a deeper one with "
@@ -258,7 +258,7 @@ def _check_layers(spec: vgg.VGGSpec, teacher: vgg.VGGSpec) -> None:
 
 def _calibration_image(source: Any, load: Any, *, most: int) -> Array:
     count = min(len(source), most)
-    # Photographs come first and paintings last, so from all over.
+    # Photographs come first and paintings last, so take examples from everywhere.
     chosen = np.linspace(0, len(source) - 1, count).astype(int)
     pictures = [load(source[int(number)], None) for number in chosen]
     return jnp.asarray(to_unit(np.stack(pictures)))

@@ -1,4 +1,4 @@
-"""Other networks that a run depends on: what it begins from, who teaches it."""
+"""Other networks that a run depends on: initial weights and teachers."""
 
 from collections.abc import Callable, Collection
 from typing import Any
@@ -16,15 +16,15 @@ def load_initial(
 
     Args:
         config: a training config.
-        kind: of network, as weight files state it.
-        spec: of the network to train; the file's must be equal.
-        ignored: fields of specs that may differ.
+        kind: the kind of network, as stated in weight files.
+        spec: the spec of the network to train, which the file's must equal.
+        ignored: fields of the specs that may differ.
 
     Returns:
         Float32 params.
 
     Raises:
-        NstjaxError: if the file is of another network.
+        NstjaxError: if the file holds another network.
     """
     params, metadata = load_weights(config.initial)
     wanted, given = (
@@ -33,8 +33,8 @@ def load_initial(
     )
     if metadata.kind != kind or given != wanted:
         raise NstjaxError(
-            f"--config.initial={config.initial} holds a {metadata.kind} of another "
-            f"shape than the {kind} that this config trains"
+            f"--config.initial={config.initial} holds a {metadata.kind} of a "
+            f"different shape from the {kind} that this config trains"
         )
     return params
 
@@ -42,7 +42,7 @@ def load_initial(
 def begin_from_initial(
     config: ConfigDict, *, kind: str, spec: Any
 ) -> Callable[[Any], Any] | None:
-    """A task's `begin` that takes what ``config.initial`` names, if anything.
+    """A task's `begin` that loads the weights that ``config.initial`` names, if any.
 
     Args:
         config, kind, spec: see `load_initial`.
@@ -53,7 +53,7 @@ def begin_from_initial(
 
 
 def teacher_notes(metadata: WeightsMetadata) -> dict[str, str]:
-    """What an exported network's notes say of a teacher."""
+    """The notes on a teacher in an exported network's metadata."""
     return {
         "name": metadata.name,
         "licence": metadata.licence,

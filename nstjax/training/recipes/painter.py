@@ -1,8 +1,8 @@
-"""Training a painter, `nstjax.models.painter`, against a large VGG's features.
+"""Training a painter (`nstjax.models.painter`) on a large VGG's features.
 
-The style is compared by Gram matrices (its marks), by means and deviations, and by
-its colours; the content after instance normalisation, so that it does not hold to the
-content's palette.
+The style is compared by Gram matrices (its marks), by means and deviations, and by its
+colours; the content is compared after instance normalisation, so that the result is not
+bound to the content's palette.
 
 References:
     Gatys et al., 2015, https://arxiv.org/abs/1508.06576 (Gram matrices);
@@ -43,7 +43,7 @@ def make_task(config: ConfigDict) -> Task:
     """Builds the training that ``configs/painter.py`` describes.
 
     Raises:
-        NstjaxError: for missing pictures or networks, or impossible options.
+        NstjaxError: if pictures or networks are missing, or an option is impossible.
     """
     _check(config)
     judges = [load_encoder(name) for name in config.loss_encoders]
@@ -81,7 +81,7 @@ def make_task(config: ConfigDict) -> Task:
     def with_features(
         frozen: Any, number: int, image: Array, **needed: bool
     ) -> Picture:
-        """Pictures with what a judge compares of "content", "style", or both."""
+        """Pictures with the features that a loss network compares."""
         layers = table.layers_needed(compared[number], **needed)
         features = vgg.features(
             frozen["judges"][number],
@@ -126,7 +126,7 @@ def make_task(config: ConfigDict) -> Task:
         return weighted_sum(config, values), values
 
     def sample(params: Any, frozen: Any, batch: Mapping[str, Array]) -> Array:
-        """Content, style and result side by side."""
+        """Content, style and result, side by side."""
         del frozen
         content = to_unit(batch["content"])
         style = to_unit(batch["style"])
@@ -161,7 +161,7 @@ def make_task(config: ConfigDict) -> Task:
 
 
 def statistics(features: Features) -> dict[str, Statistics]:
-    """What the painter takes of a style, by level."""
+    """The statistics of a style that the painter uses, by level."""
     return {
         level: channel_mean_std(value, eps=painter.EPS)
         for level, value in features.items()
@@ -169,13 +169,13 @@ def statistics(features: Features) -> dict[str, Statistics]:
 
 
 def make_terms(config: ConfigDict, kind: str = "vgg19") -> tuple[table.Term, ...]:
-    """The terms of a config, without "identity", which is the recipe's.
+    """The terms of a config, except "identity", which the recipe adds.
 
     "content" is compared after instance normalisation.
 
     Args:
         config: a training config.
-        kind: of the network whose features they compare, which says in what layers.
+        kind: the kind of network whose features they compare, which decides the layers.
     """
     bounded = {"style_normalisation": "bounded", "normalisation": "bounded"}
     options = {**config, **config[kind], **bounded}
@@ -185,7 +185,7 @@ def make_terms(config: ConfigDict, kind: str = "vgg19") -> tuple[table.Term, ...
 def by_features(
     terms: Iterable[table.Term],
 ) -> tuple[tuple[table.Term, ...], tuple[table.Term, ...]]:
-    """Those that compare a network's features, and those that do not."""
+    """Splits terms into those that compare a network's features and the others."""
     parts: tuple[list[table.Term], list[table.Term]] = [], []
     for term in terms:
         compares = bool(table.layers_needed([term], content=True, style=True))
@@ -194,12 +194,12 @@ def by_features(
 
 
 def _share(batch: Array, number: int, count: int) -> Array:
-    """One of `count` parts of a batch, of which every device has pictures."""
+    """One of `count` parts of a batch, with pictures from every device."""
     return batch.reshape(-1, count, *batch.shape[1:])[:, number]
 
 
 def _varied(style: Array, key: Array, config: ConfigDict) -> Array:
-    """Styles, some of them grey or with their colours exchanged."""
+    """Styles, some of which are made grey or get their colours exchanged."""
     choose, order = jax.random.split(key)
     chance = jax.random.uniform(choose, (len(style), 1, 1, 1))
     grey = style.mean(axis=3, keepdims=True)

@@ -1,4 +1,4 @@
-"""Training an inverse network: a decoder that paints swapped features.
+"""Training an inverse network: a decoder for swapped features.
 
 References:
     Chen & Schmidt, 2016, https://arxiv.org/abs/1612.04337, section 4;
@@ -41,14 +41,14 @@ def make_task(config: ConfigDict) -> Task:
 
     The terms:
 
-        image: mean squared error of the pixels of ``pixel_map``, of contents
-            decoded again plus that of styles decoded again.
-        feature: distance of their features to those they were decoded from.
+        image: mean squared error of reconstructed contents plus that of reconstructed
+            styles, in the pixels of ``pixel_map``.
+        feature: distance of their features from those that they were decoded from.
         swapped: the same for content features swapped for the style's.
-        tv: total variation of the same pixels, a mean over all decoded pictures.
+        tv: total variation in the same pixels, averaged over all decoded pictures.
 
     Raises:
-        NstjaxError: for missing pictures or networks, or impossible options.
+        NstjaxError: if pictures or networks are missing, or an option is impossible.
     """
     encoder = load_encoder(config.encoder)
     vgg.check_layers((config.layer,), encoder.spec)
@@ -84,7 +84,7 @@ def make_task(config: ConfigDict) -> Task:
             "swapped": swap(content_features, style_features),
         }
         targets = jax.lax.stop_gradient(targets)
-        # One pass for all of them.
+        # All of them in a single pass.
         images = decoders.decode(
             params, jnp.concatenate(list(targets.values())), spec=spec, **dtype
         )
@@ -113,7 +113,7 @@ def make_task(config: ConfigDict) -> Task:
         return weighted_sum(config, terms), terms
 
     def sample(params: Any, frozen: Any, batch: Mapping[str, Array]) -> Array:
-        """Content, style, content swapped for the style, content decoded again."""
+        """Content, style, content swapped for the style, and reconstructed content."""
         content, style = (to_unit(batch[name]) for name in ("content", "style"))
         features = encode(frozen, content)
         swapped = style_swap(

@@ -1,4 +1,4 @@
-"""Tasks by the names that configs use."""
+"""The training tasks, by the names that configs use."""
 
 import importlib
 
@@ -8,7 +8,7 @@ from nstjax.errors import NstjaxError
 from nstjax.training.settings import check_settings
 from nstjax.training.task import Task
 
-# Imported when asked for: a task brings its networks along.
+# Imported when needed, since a task imports its networks.
 _MODULES = {
     "adain": "nstjax.training.recipes.adain",
     "depth": "nstjax.training.recipes.depth",
@@ -22,8 +22,8 @@ def make_task(config: ConfigDict) -> Task:
     """Builds the task that ``config.task`` names.
 
     Raises:
-        NstjaxError: for an unknown name, impossible settings, or for what
-            the task refuses.
+        NstjaxError: if the name is unknown, a setting is impossible, or the task cannot
+            be built.
     """
     check_settings(config)
     if config.task not in _MODULES:

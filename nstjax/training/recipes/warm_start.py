@@ -1,10 +1,9 @@
-"""Least-squares beginnings for a distilled VGG-19.
+"""Least-squares initialisation of a distilled VGG-19.
 
-Layer after layer, the student's channels are assigned to those teacher
-channels that together explain most of the teacher's features, and its
-convolution is solved for: a regression of the chosen pre-activations on 3x3
-patches of what the student has so far. This starts a deep student within
-reach of its teacher; training then goes on jointly.
+Layer by layer, the student's channels are assigned to those teacher channels that
+together explain most of the teacher's features, and its convolution is solved for: a
+regression of the chosen pre-activations on 3x3 patches of the student's previous layer.
+This starts a deep student close to its teacher; then all layers are trained jointly.
 
 References:
     He, Zhang & Sun, 2017, https://arxiv.org/abs/1707.06168 (channel selection
@@ -24,7 +23,8 @@ from nstjax.ops.pooling import pool2x2
 from nstjax.ops.preprocess import to_network
 from nstjax.types import AnyArray, Array
 
-# Share of the mean squared feature added to the normal equations' diagonal.
+# The fraction of the mean squared feature that is added to the diagonal of the normal
+# equations.
 _RIDGE = 1e-4
 
 # teach(image, convolution): the teacher's pre-activations [B, H, W, C], such as those
@@ -39,12 +39,12 @@ def solve_student(
 
     Args:
         student: random weights; channels beyond the teachers' keep them.
-        spec: of `student`.
-        teach: jitted.
+        spec: the spec of `student`.
+        teach: computes the teacher's pre-activations; jitted.
         images: batches [B, H, W, 3] in [0, 1] to fit on.
 
     Returns:
-        The student's weights with the solved convolutions in place.
+        The student's weights with the solved convolutions.
     """
     images = list(images)
     params = dict(student)
@@ -95,11 +95,11 @@ def select_channels(covariance: np.ndarray, count: int) -> np.ndarray:
     """Chooses channels that best explain all channels linearly, greedily.
 
     Args:
-        covariance: of the channels, [C, C].
-        count: how many to choose; fewer channels than that are all chosen.
+        covariance: the channels' covariance, [C, C].
+        count: how many to choose; if there are fewer channels, all are chosen.
 
     Returns:
-        Indices, the most telling first.
+        Indices, the most explanatory first.
     """
     residual = np.array(covariance, np.float64)
     count = min(count, len(residual))
@@ -112,7 +112,7 @@ def select_channels(covariance: np.ndarray, count: int) -> np.ndarray:
         best = int(np.argmax(gain))
         chosen.append(best)
         column = residual[:, best]
-        # What the chosen channel explains is explained.
+        # Remove what the chosen channel explains.
         residual = residual - np.outer(column, column) / max(variance[best], floor)
     return np.array(chosen)
 
@@ -128,10 +128,10 @@ def least_squares(inner: np.ndarray, cross: np.ndarray) -> np.ndarray:
         Coefficients [1 + K, C], offsets first.
     """
     size = len(inner)
-    # More than nothing, where a channel never fires.
+    # Positive, even if a channel is always zero.
     scale = max(_RIDGE * np.trace(inner[1:, 1:]) / max(size - 1, 1), 1e-12)
     ridge = scale * np.eye(size)
-    ridge[0, 0] = 0  # the offset is free
+    ridge[0, 0] = 0  # the offset is not regularised
     return np.linalg.solve(inner + ridge, cross)
 
 
@@ -155,7 +155,7 @@ def patches3x3(x: Array, *, mode: str) -> Array:
 
     Args:
         x: of shape [B, H, W, C].
-        mode: of padding, as `jnp.pad` names them.
+        mode: the padding mode of `jnp.pad`.
     """
     height, width = x.shape[1:3]
     padded = jnp.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)), mode=mode)
@@ -167,10 +167,10 @@ def patches3x3(x: Array, *, mode: str) -> Array:
 
 @jax.jit
 def activation_covariance(target: Array) -> Array:
-    """Covariance of the channels' activations, for pre-activations [B, H, W, C]."""
+    """The covariance of channels' activations, given pre-activations [B, H, W, C]."""
     value = jax.nn.relu(target)
     value = value - value.mean((0, 1, 2), keepdims=True)
-    # To a scale at which float32 holds the sums.
+    # Rescaled so that float32 can hold the sums.
     value = value / jnp.sqrt(jnp.sum(value.var((0, 1, 2))) + 1e-12)
     flat = value.reshape(-1, value.shape[-1])
     return jnp.matmul(flat.T, flat, precision="highest") / len(flat)

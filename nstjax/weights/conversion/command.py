@@ -1,7 +1,7 @@
-"""The converters, and what all `nstjax convert NAME SOURCE DEST` have in common.
+"""The converters, and the common parts of `nstjax convert NAME SOURCE DEST`.
 
-A new converter is an entry in `COMMANDS`, the function it names, and, for a
-checkout, a file ``converters/NAME.py`` of three lines.
+To add a converter, write an entry in `COMMANDS`, the function that it names and, for a
+checkout, a short file ``converters/NAME.py``.
 """
 
 import argparse
@@ -20,14 +20,14 @@ class Command:
     """One converter.
 
     Attributes:
-        function: "module:function" in this folder, taking what `opens`
-            gives and ``variant``, and returning a `Converted`.
-        description: what it takes, for ``--help``.
-        variants: what ``--variant`` may say.
-        opens: "module:function" that makes of SOURCE what `function` takes.
-        source_help: what SOURCE is.
-        aux: "module:function" for a second file, written where ``--aux`` says.
-        aux_help: what that file is.
+        function: "module:function" in this folder, which takes the result of `opens`
+            and ``variant`` and returns a `Converted`.
+        description: what it converts, for ``--help``.
+        variants: the values of ``--variant``.
+        opens: "module:function" that opens SOURCE for `function`.
+        source_help: the help text for SOURCE.
+        aux: "module:function" for a second file, written to ``--aux``.
+        aux_help: the help text for that file.
     """
 
     function: str
@@ -98,7 +98,7 @@ def main(name: str, arguments: Sequence[str] | None = None) -> int:
 
     Args:
         name: a key of `COMMANDS`.
-        arguments: what follows the command's name; None means sys.argv's.
+        arguments: the arguments after the command's name; None means sys.argv's.
 
     Returns:
         The exit status: 0, or 2 after one sentence on stderr.
@@ -118,13 +118,13 @@ def convert(name: str, source: str | os.PathLike) -> Any:
 
     Args:
         name: a key of `COMMANDS`.
-        source: what the command takes.
+        source: the command's SOURCE.
 
     Returns:
         A `nstjax.weights.conversion.mapping.Converted`.
 
     Raises:
-        NstjaxError: if the file is another network, or does not fit.
+        NstjaxError: if the file holds another network, or does not fit.
     """
     command = COMMANDS[name]
     return _function(command.function)(_function(command.opens)(source))
@@ -154,7 +154,7 @@ def _parser(name: str, command: Command) -> argparse.ArgumentParser:
 
 
 def _convert(command: Command, options: argparse.Namespace) -> None:
-    # Imported here so that --help answers at once, without jax.
+    # Imported here so that --help is fast, without jax.
     from nstjax.io.files import refuse_to_overwrite
     from nstjax.io.weights import save_weights
 
@@ -165,8 +165,8 @@ def _convert(command: Command, options: argparse.Namespace) -> None:
         wanted.append((command.aux, options.aux, {}))
     for _, dest, _ in wanted:
         refuse_to_overwrite(dest, overwrite=options.overwrite)
-    # All is converted before anything is written; the source is let go of then,
-    # as its pages would count twice.
+    # Everything is converted before anything is written; then the source is released,
+    # since its pages would count twice.
     results = _results(_function(command.opens)(options.source), wanted)
     for (_, dest, _), converted in zip(wanted, results, strict=True):
         save_weights(
@@ -182,6 +182,6 @@ def _results(source: Any, wanted: Sequence[tuple[str, str, dict]]) -> list[Any]:
 
 
 def _function(path: str) -> Callable[..., Any]:
-    """Finds what "module:function" under `nstjax.weights.conversion` names."""
+    """Imports the "module:function" of `nstjax.weights.conversion`."""
     module, name = path.split(":")
     return getattr(importlib.import_module(f"nstjax.weights.conversion.{module}"), name)

@@ -1,4 +1,4 @@
-"""Decoders from full-width VGG-19 features: AdaIN's, Style-Swap's, invertors."""
+"""Converts decoders of full-width VGG-19 features: AdaIN's, Style-Swap's, invertors."""
 
 import dataclasses
 from typing import Any
@@ -24,9 +24,9 @@ from nstjax.weights.conversion.publishers import (
 )
 from nstjax.weights.conversion.sources import Source
 
-# Which pixels a variant's decoders emit, and the encoder they belong to: irasin
-# trains on torchvision's VGG-19 and on pixels normalised for it, the others on
-# the normalised VGG-19 and on [0, 1].
+# The pixels that a variant's decoders emit, and the encoder that they belong to: irasin
+# trains with torchvision's VGG-19 and pixels normalised for it, the others with the
+# normalised VGG-19 and [0, 1].
 _VARIANTS = {
     "irasin": ("imagenet", "torchvision"),
     "naoto0804": ("unit", "normalised"),
@@ -34,9 +34,9 @@ _VARIANTS = {
 }
 
 
-# How their AdaIN takes statistics: torch's unbiased variance; naoto0804 adds eps to
-# the variance, irasin 1e-6 to the deviation, which is this on a variance of 0 and
-# within 1e-6 of it anywhere else.
+# How their AdaIN computes statistics: with torch's unbiased variance; naoto0804 adds
+# eps to the variance, irasin 1e-6 to the deviation, which equals this for a variance of
+# 0 and differs by at most 1e-6 otherwise.
 _STATISTICS = {
     "irasin": {"ddof": 1, "eps": 1e-12},
     "naoto0804": {"ddof": 1, "eps": 1e-5},
@@ -47,13 +47,13 @@ def convert_adain_decoder(source: Source, *, variant: str | None = None) -> Conv
     """Converts irasin's or naoto0804's AdaIN decoder or an invertor of deep-transfer.
 
     Args:
-        source: ``decoder.pth``, irasin's whole model (its encoder is left out),
+        source: ``decoder.pth``, irasin's whole model (without its encoder),
             or ``feature_invertor_conv{1..5}_1.pth``.
-        variant: "irasin", "naoto0804" or "deep-transfer", which overrides what
-            is recognised; None recognises it from the tensors' names.
+        variant: "irasin", "naoto0804" or "deep-transfer", to override recognition; None
+            recognises it by the tensors' names.
 
     Raises:
-        NstjaxError: if the file is another network or does not fit.
+        NstjaxError: if the file holds another network or does not fit.
     """
     layout = recognise(source, converter="adain_decoder")
     return _convert(source, layout, command="adain_decoder", variant=variant)
@@ -62,7 +62,7 @@ def convert_adain_decoder(source: Source, *, variant: str | None = None) -> Conv
 def convert_style_swap_decoder(
     source: Source, *, variant: str | None = None
 ) -> Converted:
-    """Converts irasin's Style-Swap decoder; otherwise as `convert_adain_decoder`."""
+    """Converts irasin's Style-Swap decoder; otherwise like `convert_adain_decoder`."""
     layout = recognise(source, converter="style_swap_decoder")
     return _convert(source, layout, command="style_swap_decoder", variant=variant)
 

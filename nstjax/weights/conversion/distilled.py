@@ -1,4 +1,4 @@
-"""Collaborative-Distillation's slim VGG-19s, their decoders and linear maps.
+"""Converts Collaborative-Distillation's slim VGG-19s, their decoders and linear maps.
 
 References:
     Wang et al., 2020, https://arxiv.org/abs/2003.08436.
@@ -26,11 +26,11 @@ _NAME = "vgg19-distilled16x"
 
 
 def convert_distilled_vgg(source: Source, *, variant: str | None = None) -> Converted:
-    """Converts a distilled encoder or a decoder for one; the file says which.
+    """Converts a distilled encoder or its decoder, depending on the file.
 
     Args:
-        source: one of the publisher's .pth files, or an .npz file with the same
-            tensors under our names, ``conv4_1/kernel`` (HWIO) and ``/bias``.
+        source: one of the publisher's .pth files, or an .npz file with the same tensors
+            under nstjax's names, ``conv4_1/kernel`` (HWIO) and ``/bias``.
         variant: None; there is only one.
 
     Raises:
@@ -38,7 +38,7 @@ def convert_distilled_vgg(source: Source, *, variant: str | None = None) -> Conv
     """
     layout = recognise(source, converter=_COMMAND)
     widths = convolution_widths(source, layout)
-    # Encoders take and decoders emit RGB; conv0 mixes it.
+    # Encoders take RGB, which conv0 mixes, and decoders emit RGB.
     widths = (3, 3, *widths[2:]) if layout.naming == "encoder" else (*widths[:-1], 3)
     shapes = torch_shapes(layout.modules, widths)
     params = convert_convolutions(source, layout, shapes)
@@ -49,7 +49,7 @@ def convert_distilled_vgg(source: Source, *, variant: str | None = None) -> Conv
         )
         kind, name = "vgg19", f"{_NAME}-{layout.layer}"
     else:
-        # The reference rectifies after every layer, the last included.
+        # The reference has a ReLU after every layer, including the last.
         spec = dataclasses.replace(
             DecoderSpec.mirror(layout.layer, FULL_WIDTHS, last_linear=False),
             input_width=widths[0],
@@ -67,10 +67,10 @@ def convert_distilled_vgg(source: Source, *, variant: str | None = None) -> Conv
 
 
 def convert_linear_maps(source: Source) -> Converted:
-    """Converts the 1x1 maps that came with a distilled encoder.
+    """Converts the 1x1 maps of a distilled encoder.
 
-    They lead from its features to those of the same layer of the normalised
-    VGG-19, and served its training only; a ReLU followed them there.
+    They map its features to those of the same layer of the normalised VGG-19, and were
+    used only in its training, followed by a ReLU.
 
     Args:
         source: an encoder's file.
@@ -80,7 +80,7 @@ def convert_linear_maps(source: Source) -> Converted:
         kind "linear_maps", whose spec is ``{"relu4_1": [C, D], ...}``.
 
     Raises:
-        NstjaxError: if the file is no distilled encoder, has no maps, or their
+        NstjaxError: if the file is not a distilled encoder, has no maps, or their
             shapes do not fit.
     """
     layout = recognise(source, converter=_COMMAND)

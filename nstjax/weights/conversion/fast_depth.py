@@ -1,4 +1,4 @@
-"""FastDepth, from an .npz file of its folded layers in order.
+"""Converts FastDepth from an .npz file of its folded layers, in order.
 
 References:
     Wofk et al., 2019, https://arxiv.org/abs/1903.03273.
@@ -25,12 +25,12 @@ _COMMAND = "fast_depth"
 
 
 def convert_fast_depth(source: Source, *, variant: str | None = None) -> Converted:
-    """Converts FastDepth; its widths are what they are.
+    """Converts FastDepth, with any widths.
 
     Args:
         source: an .npz file with a kernel ``NAME_w`` (HWIO) and a bias ``NAME_b``
-            for each layer, whose names sort in the layers' order, batch
-            normalisation folded.
+            for each layer, with folded batch normalisation and names that sort in the
+            layers' order.
         variant: None; there is only one.
 
     Raises:
@@ -109,7 +109,7 @@ def _convolution(
 
 
 def _check_chain(source: Source, params: dict[str, Any]) -> None:
-    """Each block takes as many channels as the one before gives."""
+    """Checks that each block takes the channels of the block before."""
     channels = params["stem"]["bias"].size
     for part in ("encoder", "decoder"):
         for name, block in params[part].items():

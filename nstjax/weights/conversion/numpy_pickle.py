@@ -1,6 +1,6 @@
-"""A safe reader of pickled NumPy arrays, as Flax programs save their params.
+"""A safe reader of pickled NumPy arrays, the form in which Flax programs save params.
 
-Three names are known, those that an array's pickle needs; nothing is run: see
+Only the three names that an array's pickle needs are known, and nothing is run: see
 `nstjax.weights.conversion.unpickling`.
 
 References:
@@ -24,7 +24,7 @@ from nstjax.weights.conversion.unpickling import (
     load_plain,
 )
 
-# What a dtype is constructed from; objects and strings are not among them.
+# The codes of allowed dtypes, without objects and strings.
 _CODES = frozenset("f2 f4 f8 i1 i2 i4 i8 u1 u2 u4 u8 b1".split())
 _NDARRAY = Constructor(lambda: None)
 
@@ -36,8 +36,8 @@ def read_arrays(path: str | os.PathLike) -> dict[str, LazyTensor]:
         The arrays by path, such as ``"VGG16_0/Conv_0/kernel"``.
 
     Raises:
-        NstjaxError: if the file is damaged, or holds anything but dicts with
-            names for keys, and arrays of numbers.
+        NstjaxError: if the file is damaged, or holds anything but dicts with names as
+            keys and arrays of numbers.
     """
     path = Path(path)
     try:
@@ -52,17 +52,17 @@ def read_arrays(path: str | os.PathLike) -> dict[str, LazyTensor]:
         ) from error
     except MalformedPickle as error:
         raise NstjaxError(
-            f"{path} is no complete pickle of arrays ({error}); download it again"
+            f"{path} is not a complete pickle of arrays ({error}); download it again"
         ) from error
 
 
 _ORDERS = ("<", ">", "|", "=")
-# Dicts in dicts of weights; one may hold itself.
+# The depth of nested dicts, which might contain themselves.
 _DEEPEST = 20
 
 
 class _DType(Stateful):
-    """A dtype whose order of bytes follows as its state."""
+    """A dtype whose byte order follows as its state."""
 
     def __init__(self, code: Any):
         if code not in _CODES:
@@ -70,9 +70,9 @@ class _DType(Stateful):
         self.dtype = np.dtype(code)
 
     def set_state(self, state: Any) -> None:
-        # (version, order, and what only structured types have).
+        # (version, byte order, and fields for structured types only).
         if not isinstance(state, tuple) or len(state) < 2 or state[1] not in _ORDERS:
-            raise MalformedPickle("a type without an order of bytes")
+            raise MalformedPickle("a type without a byte order")
         if state[1] in ("<", ">"):
             self.dtype = self.dtype.newbyteorder(state[1])
 
@@ -100,7 +100,7 @@ class _Array(Stateful):
 
 
 def _reconstruct(kind: Any, shape: Any, code: Any) -> _Array:
-    """NumPy makes an empty array first; all that counts comes as its state."""
+    """Like NumPy, makes an empty array, whose content follows as its state."""
     if kind is not _NDARRAY or shape != (0,) or code not in (b"b", "b"):
         raise MalformedPickle("an array of another kind than ndarray")
     return _Array()
@@ -118,9 +118,9 @@ _NAMES = {
 
 
 def _flat(content: Any, prefix: str, depth: int = 0):
-    """The arrays of nested dicts, each with its path."""
+    """Yields the arrays of nested dicts, each with its path."""
     if depth > _DEEPEST:
-        raise MalformedPickle("dicts that hold one another")
+        raise MalformedPickle("dicts that contain one another")
     if isinstance(content, _Array):
         if content.values is None:
             raise MalformedPickle("an array without its five parts")
@@ -130,9 +130,9 @@ def _flat(content: Any, prefix: str, depth: int = 0):
         yield prefix, LazyTensor.of(values)
         return
     if not isinstance(content, dict):
-        raise MalformedPickle(f"a {type(content).__name__} where arrays go")
+        raise MalformedPickle(f"a {type(content).__name__} where arrays belong")
     for name, value in content.items():
         if not isinstance(name, str):
-            raise MalformedPickle(f"a {type(name).__name__} where a name goes")
+            raise MalformedPickle(f"a {type(name).__name__} where a name belongs")
         path = f"{prefix}/{name}" if prefix else name
         yield from _flat(value, path, depth + 1)

@@ -1,6 +1,6 @@
 """A safe reader of .pth files, without torch.
 
-It reads all three formats that torch.save ever wrote:
+It reads all three formats that torch.save has written:
 
 * zip, since 1.6: ``data.pkl`` and one uncompressed entry per storage;
 * legacy, 0.1.10 to 1.5: several pickles in a row, then the storages;
@@ -38,7 +38,7 @@ from nstjax.weights.conversion.unpickling import (
 
 ZIP_MAGIC = b"PK\x03\x04"
 _LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
-# The number's bytes, as a pickle of it has them near its start.
+# The bytes of the magic number, near the start of its pickle.
 LEGACY_START = _LEGACY_MAGIC.to_bytes(10, "little")
 _LEGACY_PROTOCOL = 1001
 _TAR_MAGIC, _TAR_MAGIC_AT = b"ustar", 257
@@ -58,7 +58,7 @@ _DTYPES = {
     "ComplexDouble": np.dtype("complex128"),
 }
 
-# What the parsers of the standard library raise on damaged archives.
+# The errors that the standard library's parsers raise for damaged archives.
 _ARCHIVE_ERRORS = (
     zipfile.BadZipFile,
     tarfile.TarError,
@@ -79,8 +79,8 @@ def read_pth(path: str | os.PathLike) -> Any:
         path: the file, in any of the three formats.
 
     Returns:
-        What was saved: dicts (also for OrderedDicts), lists, tuples, numbers,
-        strings and `LazyTensor`s, whose data is read on demand.
+        The saved object: dicts (also for OrderedDicts), lists, tuples, numbers, strings
+        and `LazyTensor`s, whose data are read on demand.
 
     Raises:
         NstjaxError: if the file is missing, damaged or incomplete, was not
@@ -91,7 +91,7 @@ def read_pth(path: str | os.PathLike) -> Any:
     try:
         with open(path, "rb") as file:
             data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-    except ValueError as error:  # mmap's word for an empty file
+    except ValueError as error:  # mmap's error for an empty file
         raise NstjaxError(f"{path} is empty; download it again") from error
     except OSError as error:
         raise NstjaxError(f"{path} cannot be read ({error.strerror})") from error
@@ -110,10 +110,10 @@ def read_pth(path: str | os.PathLike) -> Any:
 
 
 def _damaged(path: Path, reason: object) -> NstjaxError:
-    # One line, whatever the parser says.
+    # A single line, whatever the parser reports.
     reason = " ".join(str(reason).split())[:120] or type(reason).__name__
     return NstjaxError(
-        f"{path} is no complete file of torch.save ({reason}); download it again"
+        f"{path} is not a complete torch.save file ({reason}); download it again"
     )
 
 
@@ -175,7 +175,7 @@ class _Reader:
         return load_plain(pickle, names=self.names, persistent_load=persistent_load)
 
     def _entry(self, info: zipfile.ZipInfo) -> Callable[[], memoryview]:
-        """Finds an uncompressed entry; what is returned checks and gives it."""
+        """Finds an uncompressed entry; returns a function that checks and reads it."""
         if info.compress_type != zipfile.ZIP_STORED or info.flag_bits & 0x1:
             raise MalformedPickle(
                 f"{info.filename} is compressed or encrypted, which torch.save does "
@@ -188,7 +188,7 @@ class _Reader:
 
         def load() -> memoryview:
             self._let_go()
-            # torch writes 0 where it was told not to compute checksums.
+            # torch writes 0 if it was told not to compute checksums.
             if info.CRC not in (0, zlib.crc32(found)):
                 raise _damaged(self.path, f"{info.filename} has a wrong checksum")
             return found
@@ -197,10 +197,10 @@ class _Reader:
 
     def _read_legacy(self) -> Any:
         if load_plain(self.data) != _LEGACY_MAGIC:
-            raise MalformedPickle("a pickle, but not one of torch.save")
+            raise MalformedPickle("a pickle, but not from torch.save")
         if load_plain(self.data) != _LEGACY_PROTOCOL:
             raise MalformedPickle("of an unknown version")
-        load_plain(self.data)  # the writer's word sizes; the storages' are fixed
+        load_plain(self.data)  # the writer's word sizes; those of storages are fixed
         storages: dict[Any, Storage] = {}
 
         def persistent_load(identity):
@@ -219,9 +219,9 @@ class _Reader:
         return result
 
     def _place(self, storage: Storage) -> None:
-        """Finds a storage at the file's position, behind its element count.
+        """Finds a storage at the file's position, after its element count.
 
-        Storages are little-endian in these formats, whatever machine wrote them.
+        In these formats, storages are always little-endian.
         """
         (size,) = struct.unpack("<q", self.data.read(8))
         if size != storage.size:
@@ -263,7 +263,7 @@ class _Reader:
         self.data.seek(starts["tensors"])
         for _ in range(*_integers((plain(),))):
             key, root, _ = _fields(plain(), 3)
-            # The rank has 4 bytes, and 4 more that mean nothing.
+            # The rank has 4 bytes, followed by 4 unused ones.
             rank, _ = struct.unpack("<ii", self.data.read(8))
             if not 0 <= rank <= 32:
                 raise MalformedPickle(f"a tensor of rank {rank}")
@@ -281,7 +281,7 @@ class _Reader:
         return load_plain(self.data, names=self.names, persistent_load=persistent_load)
 
     def _let_go(self) -> None:
-        """Gives back the memory of what has been read; it is read again if needed."""
+        """Releases the memory of data that were read; they are read again if needed."""
         if hasattr(mmap, "MADV_DONTNEED"):
             self.data.madvise(mmap.MADV_DONTNEED)
 
@@ -314,15 +314,15 @@ class _Reader:
 
 
 def _storage_identity(identity: Any) -> tuple[np.dtype, Any, int, Any]:
-    """Takes apart ("storage", type, key, device, size[, view])."""
+    """Parses ("storage", type, key, device, size[, view])."""
     if isinstance(identity, tuple) and identity[:1] == ("module",):
         raise RefusedPickle("a whole module")
     if not isinstance(identity, tuple) or len(identity) not in (5, 6):
-        raise MalformedPickle("a reference to something that is no storage")
+        raise MalformedPickle("a reference to something that is not a storage")
     kind, dtype, key, _, size = identity[:5]
     view = identity[5] if len(identity) == 6 else None
     if kind != "storage" or not isinstance(dtype, np.dtype):
-        raise MalformedPickle("a reference to something that is no storage")
+        raise MalformedPickle("a reference to something that is not a storage")
     if view is not None:
         _, offset, length = _fields(view, 3)
         view = tuple(_integers((offset, length)))
@@ -332,7 +332,7 @@ def _storage_identity(identity: Any) -> tuple[np.dtype, Any, int, Any]:
 
 def _key(value: Any) -> str | int:
     if not isinstance(value, str | int):
-        raise MalformedPickle(f"a {type(value).__name__} where a name goes")
+        raise MalformedPickle(f"a {type(value).__name__} where a name belongs")
     return value
 
 
@@ -349,21 +349,21 @@ def _same(storage: Storage, dtype: np.dtype, size: int) -> Storage:
 
 
 def _integers(values: Any) -> list[int]:
-    """Checks that these are counts: integers that an address can hold."""
+    """Checks that the values are counts: integers in the range of addresses."""
     for value in _list(values):
         if type(value) is not int or not 0 <= value < 2**48:
-            raise MalformedPickle("a size that is no count")
+            raise MalformedPickle("a size that is not a count")
     return list(values)
 
 
 def _list(value: Any) -> list | tuple:
     if not isinstance(value, list | tuple):
-        raise MalformedPickle(f"a {type(value).__name__} where a list goes")
+        raise MalformedPickle(f"a {type(value).__name__} where a list belongs")
     return value
 
 
 def _ordered_dict(items: Any = ()) -> dict:
-    """Builds what collections.OrderedDict would; dicts keep their order."""
+    """Replaces collections.OrderedDict; dicts keep their order."""
     result = {}
     for item in _list(items):
         key, value = _fields(item, 2)

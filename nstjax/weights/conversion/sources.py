@@ -19,9 +19,9 @@ from nstjax.weights.conversion.pth import LEGACY_START, ZIP_MAGIC, read_pth
 from nstjax.weights.conversion.quantised import dequantised
 from nstjax.weights.conversion.tensors import LazyTensor
 
-# Where training scripts put the state_dict when they save more than it.
+# The keys under which training scripts save a state_dict with other data.
 _WRAPPERS = ("state_dict", "model", "params", "net")
-_PARALLEL = "module."  # what torch's DataParallel puts before every name
+_PARALLEL = "module."  # the prefix of names by torch's DataParallel
 _PICKLE = b"\x80"  # the first byte of every pickle of protocol 2 or later
 _OUR_MARK = "nstjax"  # the metadata key of `nstjax.io.weights.save_weights`
 _SAFETENSORS_DTYPES = {
@@ -39,9 +39,9 @@ class Source:
     Attributes:
         path: the file.
         tensors: its tensors by name, unread.
-        extras: what else stood beside them: numbers, strings (monodepth2's
-            ``height``, for example).
-        ours: whether nstjax wrote it, so that there is nothing to convert.
+        extras: other values next to them: numbers and strings, such as monodepth2's
+            ``height``.
+        ours: whether nstjax wrote it, so that nothing needs converting.
     """
 
     path: Path
@@ -58,12 +58,12 @@ class Source:
 def open_source(path: str | os.PathLike) -> Source:
     """Opens a .pth, .safetensors or .npz file, or a pickle of NumPy arrays.
 
-    The content decides which; weights stored as indices into a table come out as
-    floats.
+    The content decides the format; weights stored as indices into a table are converted
+    to floats.
 
     Raises:
-        NstjaxError: if the file is missing, damaged or of another kind, or
-            holds no named tensors.
+        NstjaxError: if the file is missing, damaged or of another kind, or has no named
+            tensors.
     """
     path = Path(path)
     if not os.path.isfile(path):
@@ -126,14 +126,14 @@ def _is_npz(path: Path) -> bool:
 
 
 def _open_npz(path: Path) -> dict[str, LazyTensor]:
-    # Compressed or not, these files are small, so everything is read at once.
-    # NumPy and the codecs below it raise all kinds of errors on damaged bytes.
+    # These files are small, so everything is read at once.
+    # NumPy and its codecs raise all kinds of errors for damaged bytes.
     try:
         with np.load(path, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
     except Exception as error:
         raise NstjaxError(
-            f"{path} is no complete .npz file of plain arrays; download it again"
+            f"{path} is not a complete .npz file of plain arrays; download it again"
         ) from error
     return {name: LazyTensor.of(array) for name, array in arrays.items()}
 
@@ -142,7 +142,7 @@ def _open_safetensors(path: Path) -> Source:
     try:
         file = safe_open(path, framework="numpy")
         tensors = {}
-        for name in file.keys():  # noqa: SIM118 (the file is no mapping)
+        for name in file.keys():  # noqa: SIM118 (the file is not a mapping)
             part = file.get_slice(name)
             dtype = _SAFETENSORS_DTYPES.get(part.get_dtype(), "uint8")
             tensors[name] = LazyTensor(
@@ -153,17 +153,18 @@ def _open_safetensors(path: Path) -> Source:
         ours = _OUR_MARK in (file.metadata() or {})
     except Exception as error:
         raise NstjaxError(
-            f"{path} is no complete safetensors file; download it again"
+            f"{path} is not a complete safetensors file; download it again"
         ) from error
     return Source(path, tensors, ours=ours)
 
 
 def _read_safetensor(path: Path, name: str) -> np.ndarray:
     try:
-        # Opened for each tensor: an open file keeps all that was read in memory.
+        # Opened for each tensor, since an open file keeps everything that was read in
+        # memory.
         with safe_open(path, framework="numpy") as file:
             return file.get_tensor(name)
     except Exception as error:
         raise NstjaxError(
-            f"{path} cannot give the tensor {name}; download it again"
+            f"{path} has a tensor that cannot be read, {name}; download it again"
         ) from error

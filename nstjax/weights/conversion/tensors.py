@@ -1,8 +1,7 @@
 """Tensors of a file that has been opened but not read.
 
-A weight file is mapped into memory, and a tensor is a view of it: only what a
-converter asks for is ever loaded, so that half a gigabyte of classifier costs
-nothing.
+A weight file is mapped into memory, and a tensor is a view of it: only what a converter
+uses is loaded, so half a gigabyte of classifier costs nothing.
 """
 
 import dataclasses
@@ -13,13 +12,13 @@ from typing import Literal
 import ml_dtypes
 import numpy as np
 
-# Repeating strides (an "expanded" tensor) let a few bytes claim any shape. No
-# tensor may take more than this or than its whole file, whichever is larger.
+# With repeating strides (an "expanded" tensor), a few bytes can claim any shape. No
+# tensor may be larger than this or its whole file, whichever is larger.
 _REPEATED_BYTES = 2**24
 
 
 class MalformedTensor(ValueError):
-    """A file describes a tensor that cannot be there."""
+    """Raised if a file describes an impossible tensor."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -30,7 +29,7 @@ class LazyTensor:
         shape: as stored, so torch's order for a convolution, [out, in, h, w].
         dtype: NumPy's dtype (of ml_dtypes for bfloat16).
         read: returns the array; it may be a read-only view of the file. Raises
-            NstjaxError if the file turns out to be damaged there.
+            NstjaxError if the file is damaged there.
     """
 
     shape: tuple[int, ...]
@@ -39,7 +38,7 @@ class LazyTensor:
 
     @classmethod
     def of(cls, array: np.ndarray) -> "LazyTensor":
-        """One that has been read already."""
+        """A tensor that has already been read."""
         return cls(array.shape, array.dtype, lambda: array)
 
 
@@ -48,10 +47,10 @@ class Storage:
 
     Attributes:
         dtype: of one element.
-        size: number of elements.
-        load: returns the bytes; set as soon as their place in the file is
-            known, which in the legacy format is after the tensors themselves.
-        big_endian: the order of the bytes.
+        size: the number of elements.
+        load: returns the bytes; set when their position in the file is known, which in
+            the legacy format is after the tensors.
+        big_endian: the byte order.
     """
 
     def __init__(self, dtype: np.dtype, size: int):
@@ -72,7 +71,7 @@ class Storage:
         *,
         file_size: int,
     ) -> LazyTensor:
-        """A view, with offset and strides counted in elements.
+        """A view, with offset and strides in elements.
 
         Raises:
             MalformedTensor: if it reaches outside the storage.
@@ -101,7 +100,7 @@ class Storage:
         return part
 
     def _data(self) -> memoryview:
-        assert self.load is not None  # set once the file has been gone through
+        assert self.load is not None  # set once the file has been parsed
         return self.load()
 
     def _view(self, offset, shape, stride) -> np.ndarray:

@@ -1,10 +1,9 @@
 """Reads pickles of plain data without running anything.
 
-A pickle is a program. Python's own unpickler runs it, and restricting what it
-may import still leaves it attributes, object states and unbounded allocations.
-Here `pickletools` only splits the program into opcodes, and the few that build
-plain containers are carried out; a global name stands for something the caller
-provides, never for an import.
+A pickle is a program. Python's own unpickler runs it, and even with restricted imports
+it can use attributes, object states and unbounded allocations. Here `pickletools` only
+splits the program into opcodes, and only those that build plain containers are
+executed; a global name means something that the caller provides, never an import.
 """
 
 import pickletools
@@ -24,20 +23,20 @@ _SHORT_TUPLES = {"TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3}
 _PUT = frozenset(("PUT", "BINPUT", "LONG_BINPUT"))
 _GET = frozenset(("GET", "BINGET", "LONG_BINGET"))
 _IGNORED = frozenset(("PROTO", "FRAME"))
-# Hashing these is quick and cannot recurse.
+# Types whose hashing is fast and cannot recurse.
 _KEYS = (str, int, float, bytes, type(None))
 
 
 class MalformedPickle(ValueError):
-    """The bytes are no complete pickle."""
+    """Raised if the bytes are not a complete pickle."""
 
 
 class RefusedPickle(ValueError):
-    """The pickle holds something other than plain data; the message says what."""
+    """Raised if a pickle contains other than plain data; the message says what."""
 
 
 class Reading(Protocol):
-    """What is asked of a file; a mapped one has no more."""
+    """The required interface of a file; a mapped file has no more."""
 
     def read(self, size: int, /) -> bytes: ...
     def readline(self) -> bytes: ...
@@ -45,9 +44,9 @@ class Reading(Protocol):
 
 
 class Constructor:
-    """What a global name stands for: a function that REDUCE may call.
+    """The meaning of a global name: a function that REDUCE may call.
 
-    The wrapper has no attribute a pickle could set.
+    The wrapper has no attribute that a pickle could set.
     """
 
     __slots__ = ("build",)
@@ -57,10 +56,10 @@ class Constructor:
 
 
 class Stateful:
-    """What a `Constructor` gives where BUILD may follow with a state."""
+    """The result of a `Constructor` that BUILD may follow with a state."""
 
     def set_state(self, state: Any) -> None:
-        """Takes the state; raises MalformedPickle if it makes no sense."""
+        """Sets the state; raises MalformedPickle if it is invalid."""
         raise NotImplementedError
 
 
@@ -70,17 +69,17 @@ def load_plain(
     names: Mapping[str, Any] | None = None,
     persistent_load: Callable[[Any], Any] | None = None,
 ) -> Any:
-    """Reads one pickle and leaves the file just behind it.
+    """Reads one pickle and leaves the file positioned after it.
 
     Args:
-        file: where to read.
-        names: what may be referred to, by "module.name"; only a `Constructor`
-            may be called.
+        file: the file to read.
+        names: the allowed references, by "module.name"; only a `Constructor` may be
+            called.
         persistent_load: turns a persistent id into an object.
 
     Returns:
-        Dicts, lists, tuples, strings, bytes, numbers, None, and what `names`
-        and `persistent_load` gave.
+        Dicts, lists, tuples, strings, bytes, numbers, None, and objects from `names`
+        and `persistent_load`.
 
     Raises:
         RefusedPickle: if it refers to anything else or needs an opcode that
@@ -90,7 +89,7 @@ def load_plain(
     machine = _Machine(names or {}, persistent_load)
     try:
         with warnings.catch_warnings():
-            # Of escapes that mean nothing, in strings that a program would write.
+            # Warnings about invalid escapes in strings.
             warnings.simplefilter("ignore", DeprecationWarning)
             opcodes = pickletools.genops(file)  # type: ignore[arg-type]  # asks for IO
             for opcode, argument, _ in opcodes:
@@ -105,7 +104,7 @@ def load_plain(
 
 
 class _Machine:
-    """The stack and memory that a pickle's opcodes work on."""
+    """The stack and memo for a pickle's opcodes."""
 
     def __init__(self, names, persistent_load):
         self.names = names
@@ -141,7 +140,7 @@ class _Machine:
             self.memo[argument] = self.top()
         elif name in _GET:
             if argument not in self.memo:
-                raise MalformedPickle(f"nothing was remembered as {argument}")
+                raise MalformedPickle(f"nothing was stored as {argument}")
             self.stack.append(self.memo[argument])
         elif name in _SHORT_TUPLES:
             count = _SHORT_TUPLES[name]
@@ -155,7 +154,7 @@ class _Machine:
 
     def top(self) -> Any:
         if not self.stack:
-            raise MalformedPickle("it takes from an empty stack")
+            raise MalformedPickle("it pops from an empty stack")
         return self.stack[-1]
 
     def pop(self) -> Any:
@@ -169,7 +168,7 @@ class _Machine:
 
     def _since_mark(self) -> list[Any]:
         if not self.outer:
-            raise MalformedPickle("it looks for a mark that is not there")
+            raise MalformedPickle("it looks for a missing mark")
         items, self.stack = self.stack, self.outer.pop()
         return items
 
@@ -236,14 +235,16 @@ class _Machine:
         if isinstance(self.top(), Stateful):
             self.top().set_state(state)
             return
-        # torch hangs its bookkeeping, _metadata, on the OrderedDict that a
-        # state_dict is; it is not needed.
+        # torch attaches _metadata to the OrderedDict of a state_dict, which is not
+        # needed.
         _check(self.top(), dict)
 
 
 def _check(value: Any, kind: type) -> Any:
     if not isinstance(value, kind):
-        raise MalformedPickle(f"a {type(value).__name__} where a {kind.__name__} goes")
+        raise MalformedPickle(
+            f"a {type(value).__name__} where a {kind.__name__} belongs"
+        )
     return value
 
 
@@ -259,6 +260,6 @@ def _set_items(target: Any, items: list[Any]) -> dict:
 
 
 def _shorten(text: object) -> str:
-    """One printable line, whatever bytes the file put into it."""
+    """A printable line, whatever bytes the file contains."""
     line = "".join(c if c.isprintable() else "?" for c in str(text))
     return line if len(line) <= 120 else f"{line[:117]}..."

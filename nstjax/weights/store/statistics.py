@@ -1,4 +1,4 @@
-"""Statistics of styles that the next process need not measure: kept beside programs."""
+"""Caches statistics of styles for the next process, next to its programs."""
 
 import hashlib
 import io
@@ -19,14 +19,15 @@ _log = logging.getLogger(__name__)
 def recalled(
     measure: Callable[[], list[np.ndarray]], picture: np.ndarray, options: Hashable
 ) -> list[np.ndarray]:
-    """What `measure` gives, or gave of the same picture in an earlier process.
+    """The result of `measure`, or that of an earlier process for the same picture.
 
-    Whatever cannot be read or written is measured.
+    If the cache cannot be read or written, the picture is measured.
 
     Args:
-        measure: what to call.
-        picture: that it measures.
-        options: all that the result depends on besides, with a `repr` that tells it.
+        measure: the function to call.
+        picture: its argument.
+        options: everything else that the result depends on, with a `repr` that
+            identifies it.
     """
     folder = programs.kept_in()
     if folder is None:
@@ -46,11 +47,11 @@ def _read(path: Path) -> list[np.ndarray] | None:
         content = io.BytesIO(path.read_bytes())
         with np.load(content, allow_pickle=False) as file:
             found = [file[name] for name in file.files]
-        os.utime(path)  # used: not among the oldest, which are dropped
+        os.utime(path)  # marks it as used, so that it is not deleted
         return found
     except OSError:
         return None
-    # Damaged files fail in as many ways as there are kinds of damage.
+    # Damaged files can fail in many ways.
     except Exception as error:
         _log.debug("%s cannot be read: %s", path, error)
         return None

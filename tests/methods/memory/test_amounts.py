@@ -28,7 +28,7 @@ def test_amounts_are_read(text, expected):
     "text", ["", "GB", "-1GB", "0", "two", "1.2.3GB", "nan", "9XB"]
 )
 def test_other_amounts_are_refused(text):
-    with pytest.raises(NstjaxError, match="no amount of memory; write it like 2GB"):
+    with pytest.raises(NstjaxError, match="not an amount of memory; write it like 2GB"):
         parse_amount(text)
 
 

@@ -178,7 +178,7 @@ def test_too_little_is_refused_in_one_sentence():
         plan_transfer((8192, 4096), SLIM, max_memory=10**9)
     sentence = str(caught.value)
     assert "4096 x 8192 pixels takes at least 1." in sentence
-    assert "1.0 GB are allowed" in sentence and "--size" in sentence
+    assert "1.0 GB is allowed" in sentence and "--size" in sentence
 
 
 def test_without_an_amount_a_share_of_what_is_available_counts(monkeypatch):
@@ -191,7 +191,7 @@ def test_without_an_amount_a_share_of_what_is_available_counts(monkeypatch):
     least = plan_transfer((4096, 4096), SLIM)
     assert not least.keep_features and least.side < 512
     monkeypatch.setattr(planner, "available_memory", lambda: 10**8)
-    with pytest.raises(NstjaxError, match="100 MB are available"):
+    with pytest.raises(NstjaxError, match="100 MB is available"):
         plan_transfer((4096, 4096), SLIM)
     monkeypatch.setattr(planner, "available_memory", lambda: None)
     assert plan_transfer((4096, 4096), SLIM) is None
@@ -200,7 +200,7 @@ def test_without_an_amount_a_share_of_what_is_available_counts(monkeypatch):
 def test_optimisation_is_refused_where_it_does_not_fit():
     spec = VGGSpec((24, 32, 48, 112, 144, 96, 96, 96, 160), "reflect")
     size = (2048, 2048)
-    with pytest.raises(NstjaxError, match="are available; choose a smaller"):
+    with pytest.raises(NstjaxError, match="is available; choose a smaller"):
         check_optimisation((10**6, 10**6), spec, solver_pictures=24)
     check_optimisation(size, spec, solver_pictures=24, max_memory=16 * 10**9)
     with pytest.raises(NstjaxError, match="2048 x 2048 pixels takes at least"):

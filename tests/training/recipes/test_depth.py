@@ -212,7 +212,7 @@ def test_impossible_adversaries_are_refused(
 
 
 def test_a_teacher_of_another_kind_is_refused(folders, depth_file):
-    with pytest.raises(NstjaxError, match="no FastDepth"):
+    with pytest.raises(NstjaxError, match="not a FastDepth"):
         make_task(configure(folders, f"--config.teacher={depth_file}"))
 
 

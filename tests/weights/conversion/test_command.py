@@ -112,7 +112,7 @@ def files(networks, tmp_path_factory):
     ("name", "file", "message"),
     [
         ("vgg19", "evil.pth", "is refused because it asks for posix.remove"),
-        ("vgg19", "truncated.pth", "is no complete file of torch.save"),
+        ("vgg19", "truncated.pth", "is not a complete torch.save file"),
         ("vgg19", "vgg16.pth", "is a VGG-16, not a VGG-19 encoder"),
         ("vgg19", "decoder.pth", "use 'nstjax convert adain_decoder'"),
         ("adain_decoder", "encoder.pth", "use 'nstjax convert vgg19'"),

@@ -158,7 +158,7 @@ def test_other_networks_are_refused(reference, networks, tmp_path):
 
     folder = write(tmp_path, reference, networks)
     torch.save({"net.0.weight": torch.ones(2)}, folder / "depth.pth")
-    with pytest.raises(NstjaxError, match="is no decoder of monodepth2"):
+    with pytest.raises(NstjaxError, match="is not monodepth2's decoder"):
         convert_monodepth2(open_pair(folder))
 
 
@@ -169,7 +169,7 @@ def test_missing_and_damaged_sources_are_refused(tmp_path):
         ("neither a folder nor an archive", lambda path: path.write_text("x")),
         ("has 0 folders with encoder.pth", empty_archive),
         ("has 2 folders with encoder.pth", archive_of_two),
-        ("no complete archive", damaged_archive),
+        ("not a complete archive", damaged_archive),
     ):
         path = tmp_path / f"{len(list(tmp_path.iterdir()))}"
         make(path)

@@ -51,8 +51,8 @@ class _Runs:
         ({"a": np.array(["text"])}, "refused because it asks for an array of type U4"),
         ({"a": np.array([{}], object)}, "an array of type O8"),
         ({"a": np.zeros(2, [("x", "f4")])}, "an array of type V4"),
-        ({"a": 1}, "a int where arrays go"),
-        ({1: np.zeros(2)}, "a int where a name goes"),
+        ({"a": 1}, "a int where arrays belong"),
+        ({1: np.zeros(2)}, "a int where a name belongs"),
         (np.zeros(2), "an array without a name"),
     ],
 )

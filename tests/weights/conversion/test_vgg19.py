@@ -316,7 +316,7 @@ def test_other_vggs_are_called_by_their_names(networks, vgg16, tmp_path):
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("rc1.conv.weight", "no network that nstjax knows"),
+        ("rc1.conv.weight", "not a network that nstjax knows"),
         ("layer1.0.conv1.weight", "is a ResNet"),
         ("encoder.layer1.0.conv1.weight", "is monodepth2's ResNet encoder"),
         ("decoder.0.conv.conv.weight", "is monodepth2's depth decoder"),

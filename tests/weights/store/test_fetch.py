@@ -113,7 +113,7 @@ def test_another_file_than_the_published_one_is_refused(
     add_entry(url=entry.url, digest=f"{algorithm}:{digits}")
     good, site.content = site.content, written(other)
     found = hashlib.new(algorithm, site.content).hexdigest()
-    with pytest.raises(NstjaxError, match=f"begins with {found} in place of {digits}"):
+    with pytest.raises(NstjaxError, match=f"begins with {found} instead of {digits}"):
         fetch("small", progress=False)
     assert files(cache) == []
     site.content = good
@@ -145,7 +145,7 @@ def test_no_network_says_what_to_do(nowhere, cache, add_entry):
     [
         (b"<!DOCTYPE html><html>Log in to the network</html>", "is a web page"),
         (b"\x80\x02}q\x00.", "holds no named tensors"),
-        (b"\x00" * 64, "no complete file of torch.save"),
+        (b"\x00" * 64, "not a complete torch.save file"),
     ],
 )
 def test_a_wrong_file_without_a_stated_hash_is_noticed(
@@ -202,7 +202,7 @@ def test_an_archive_that_is_none_of_monodepth2_s(site, cache, add_entry):
 def test_a_cache_that_cannot_be(tmp_path, monkeypatch, entry):
     (tmp_path / "file").write_bytes(b"")
     monkeypatch.setenv("NSTJAX_CACHE", str(tmp_path / "file" / "cache"))
-    with pytest.raises(NstjaxError, match="cannot be made.*NSTJAX_CACHE"):
+    with pytest.raises(NstjaxError, match="cannot be created.*NSTJAX_CACHE"):
         fetch("small", progress=False)
 
 
@@ -224,7 +224,7 @@ def test_changed_files_are_noticed(site, cache, entry):
     path.write_bytes(data)
     assert "has changed" in store_cache.check_hash("small")
     path.with_suffix(".sha256").unlink()
-    assert "not noted" in store_cache.check_hash("small")
+    assert "not recorded" in store_cache.check_hash("small")
 
 
 def test_the_folder_is_the_platform_s_unless_told(tmp_path, monkeypatch):
