@@ -182,7 +182,7 @@ class Painter:
         styles = self._styles or ()
         if len(styles) != 1:
             raise NstjaxError(
-                f"a painter can save one style only, not its {len(styles)}"
+                f"save_style keeps a single style, and this painter has {len(styles)}"
             )
         scale, strokes = (self._options[n] for n in ("style_scale", "stroke_scale"))
         check_saving(Path(path), strokes)

@@ -165,7 +165,7 @@ def test_a_saved_style_keeps_the_painter_s_strokes(tmp_path):
 
 
 def test_a_method_is_no_option_of_a_picture(painter):
-    with pytest.raises(nstjax.NstjaxError, match="those of adain"):
+    with pytest.raises(nstjax.NstjaxError, match="the method is adain"):
         painter.paint(picture(3), method="adain-lap")
 
 

@@ -5,10 +5,7 @@ import numpy as np
 
 def to_uint8(image: np.ndarray) -> np.ndarray:
     """Rounds floats, clipped to [0, 1], to 256 levels; for any shape."""
-    levels = np.clip(image, 0, 1)
-    # In place, since copies of a large picture take the most memory of all.
-    np.multiply(levels, 255, out=levels)
-    return np.rint(levels, out=levels).astype(np.uint8)
+    return np.rint(np.clip(image, 0, 1) * 255).astype(np.uint8)
 
 
 def to_float(levels: np.ndarray) -> np.ndarray:

@@ -300,8 +300,8 @@ def merge_options(
             )
         if name == "method" and value != leaves["method"]:
             raise NstjaxError(
-                f"these are options of {leaves['method']}, and the method is not one "
-                f"of them; name {value!r} where the method is chosen"
+                f"the method is {leaves['method']} and cannot be changed by an option; "
+                f"choose {value!r} in place of it"
             )
         # `init` can be a picture, which is read later.
         leaves[name] = value if name == "init" else like(name, value, leaves[name])

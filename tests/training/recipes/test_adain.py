@@ -319,7 +319,7 @@ def test_a_run_begins_from_another_ones_export(pictures):
         dataclasses.replace(metadata, spec=other.to_dict()),
     )
     config.initial = str(pictures / "other.safetensors")
-    with pytest.raises(NstjaxError, match="another shape"):
+    with pytest.raises(NstjaxError, match="different shape"):
         make_task(config).begin(None)
 
 
