@@ -97,7 +97,7 @@ class _Judge:
             pixels.describe_detail(picture),
             pixels.describe_detail(self.picture(content)),
         )
-        return figures | {name: described[name] for name in ("lap4", "ssim")}
+        return figures | {name: described[name] for name in ("lap4", "lap16", "ssim")}
 
 
 def _by_stem(folder: Path) -> dict[str, Path]:

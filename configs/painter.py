@@ -12,13 +12,12 @@ Presets, each from random weights to a painter by one command:
     adain-lap: the same, then a stage with a term that keeps the content's edges.
     adain-depth: the same, then a stage with a term that keeps the content's depth.
 
-What is bundled came about in parts, see the model cards. On two CPU cores,
-tools/train_painter_in_torch.py goes through the stages in as long as it is given. Five
-hours of all but "finish" led from random weights to models/adain-recipe.safetensors,
-whose pictures are close to the bundled painter's (models/README.md has figures).
+The bundled painters were trained in parts, see their model cards. On two CPU cores,
+tools/train_painter_in_torch.py runs all stages in the time it is given. That is how
+models/adain-recipe.safetensors was made (models/README.md).
 
-On an accelerator add --config.workers=16. At the rate at which stages ran on an H200,
-all take a quarter of an hour there.
+On an accelerator add --config.workers=16. At the measured rates, all stages take a
+quarter of an hour on an H200.
 """
 
 from ml_collections import ConfigDict
@@ -32,7 +31,7 @@ def get_config(preset="adain"):
 
 def base():
     config = common.training("painter", "adain-slim")
-    # The stages in order, and what each sets; see nstjax/training/stages.py.
+    # The stages in order, and the settings of each; see nstjax/training/stages.py.
     config.stages = ("begin", "paint", "refine", "again", "once_more", "finish")
     config.begin = ConfigDict({"steps": 3_000, "schedule": "constant"})
     config.paint = ConfigDict(
@@ -45,15 +44,14 @@ def base():
             "palette_weight": 400.0,
         }
     )
-    # The networks whose features are compared, each for its share of every batch, and
-    # what they compute in.
+    # The loss networks, each for its share of every batch, and their precision.
     config.loss_encoders = ("vgg19", "vgg16")
     config.loss_dtype = "bfloat16"
-    # What is compared, by kind of network: layers of the content after instance
-    # normalisation and layers of the style, each with a weight. Deep layers' Gram
-    # matrices stay far from the style's whatever is painted, and by the same weight
-    # they would outdo those that marks are told by: with relu5_3 among VGG-16's, its
-    # error fell as the content faded, and nothing else.
+    # The layers of each loss network, with weights: content layers, compared after
+    # instance normalisation, and style layers. The Gram matrices of deep layers stay
+    # far from the style's whatever is painted. With equal weights they would dominate
+    # the layers that show brush strokes: with VGG-16's relu5_3 included, its error fell
+    # only because the content faded.
     config.vgg19 = ConfigDict(
         {
             "content_layers": {"relu4_1": 1.0},
@@ -83,20 +81,20 @@ def base():
     config.decoder_widths = ((96, 64, 64, 48), (48, 32))
     config.style_width = 128
 
-    # Pictures that are enlarged lose texture: painters that learn from them paint well
-    # known pictures' marks too faintly. Museums' previews have some 300 pixels.
+    # Enlarged pictures lose texture, and painters trained on them paint strokes too
+    # faintly. Museum previews have about 300 pixels.
     config.short_side = 256
     config.crop_size = 256
     config.largest_scale = 1.15
     config.style_short_side = 256
     config.style_crop_size = 256
     config.style_largest_scale = 1.15
-    # How often styles are drawn: by their texture over the usual one, so bounded.
+    # Styles are drawn in proportion to their texture over the median, within bounds.
     config.style_texture_bounds = (0.35, 2.5)
-    # Shares of styles whose colours are exchanged, or taken away.
+    # The shares of styles with permuted colour channels, and of grey ones.
     config.exchanged_share = 0.1
     config.grey_share = 0.06
-    # Pictures of each batch that are painted in their own style.
+    # How many pictures of each batch are painted in their own style.
     config.identity_pictures = 1
 
     config.content_weight = 1.0
@@ -111,8 +109,10 @@ def base():
     config.range_weight = 10.0
     config.identity_weight = 40.0
     config.tv_weight = 0.1
-    config.lap_pools = (4,)
-    config.lap_pool_weights = (1.0,)
+    # The coarse pools keep halos from forming along strong edges, which no other term
+    # sees.
+    config.lap_pools = (4, 16, 32)
+    config.lap_pool_weights = (1.0, 0.12, 0.1)
     config.lap_channels = "sum"
     config.lap_reduction = "relative"
     config.depth_model = "slim"
@@ -183,7 +183,7 @@ def depth(config):
 
 
 def further(stage, **changed):
-    """A short stage that goes on from another, with other weights."""
+    """A short stage with the settings of another, except those that are changed."""
     return ConfigDict(
         {
             **stage,
