@@ -27,18 +27,18 @@ def check_compute_dtype(dtype: str) -> None:
 
 
 def check_floating(**arrays: Any) -> None:
-    """Raises NstjaxError unless arrays, by name, hold floating-point numbers.
+    """Raises NstjaxError unless all named arrays hold floating-point numbers.
 
-    Of integers, sums and differences would wrap round without a word, and pictures of 0
-    to 255 be taken for ones in [0, 1].
+    Sums and differences of integers would wrap round silently, and pictures from 0 to
+    255 would be taken for pictures in [0, 1].
     """
     for name, array in arrays.items():
         dtype = getattr(array, "dtype", None)
         if dtype is None or not jnp.issubdtype(dtype, jnp.floating):
             kind = type(array).__name__ if dtype is None else f"one of {dtype}"
             raise NstjaxError(
-                f"{name} must be an array of floating-point numbers, not {kind}; of a "
-                "picture of uint8, divide by 255"
+                f"{name} must be an array of floating-point numbers, not {kind}; "
+                "divide a uint8 picture by 255"
             )
 
 

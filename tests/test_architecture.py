@@ -31,7 +31,7 @@ LAYERS = (
 )
 # What knows nothing of pictures or networks, and what it may see of the project.
 ALLOWED = {
-    "optimize": {"errors", "interrupts", "types", "lazy", "optimize"},
+    "optimize": {"errors", "interrupts", "types", "lazy", "precision", "optimize"},
     "training/step.py": {"errors", "types", "lazy", "sharding"},
     "training/schedules.py": {"errors", "types", "lazy"},
     "io": {"errors", "interrupts", "types", "lazy", "io"},

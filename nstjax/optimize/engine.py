@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from nstjax.errors import NstjaxError
 from nstjax.lazy import chex  # quoted below, so that it is not imported
 from nstjax.optimize.solver import Clamp, ObjectiveOfX, Solver
+from nstjax.precision import check_floating
 from nstjax.types import Array, Terms
 
 Objective = Callable[[Array, Any, Any], tuple[Array, Terms]]
@@ -68,13 +68,7 @@ def start(x: Array, *, solver: Solver, bounds: Bounds | None = None) -> RunState
     Raises:
         NstjaxError: if x is not an array of floating-point numbers.
     """
-    dtype = getattr(x, "dtype", None)
-    if dtype is None or not jnp.issubdtype(dtype, jnp.floating):
-        raise NstjaxError(
-            "x must be an array of floating-point numbers, not "
-            f"{type(x).__name__ if dtype is None else dtype}; "
-            "divide a uint8 picture by 255"
-        )
+    check_floating(x=x)
     # With an explicit dtype, x is not weakly typed. The results of the compiled loop
     # never are, so otherwise the loop would be compiled again for the second chunk.
     x = clamp(jnp.asarray(x, jnp.result_type(x)), bounds)
