@@ -125,7 +125,7 @@ def test_it_paints_as_in_jax(page, demo, tmp_path):
 def test_what_is_no_picture_is_said(page, tmp_path):
     (tmp_path / "photo.png").write_text("no picture")
     page.set_input_files("#photo-file", tmp_path / "photo.png")
-    message = re.compile("holds no picture")
+    message = re.compile("cannot read this file")
     playwright.expect(page.locator("#status")).to_have_text(message)
 
 
