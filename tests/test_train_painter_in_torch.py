@@ -195,6 +195,7 @@ def test_it_trains_and_goes_on(tool, tmp_path, monkeypatch):
         *(f"--config.content={tmp_path / 'contents'}", "--config.batch_size=2"),
         *(f"--config.style={tmp_path / 'styles'}", "--config.short_side=64"),
         *("--config.crop_size=64", "--config.style_crop_size=64"),
+        *("--config.lap_pools=(4,)", "--config.lap_pool_weights=(1.0,)"),
         *("--config.style_short_side=64", "--config.largest_scale=1.0"),
         *("--config.style_largest_scale=1.0", "--config.refine.warmup_steps=0"),
         # As long as the other: the first step compiles.

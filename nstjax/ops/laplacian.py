@@ -13,6 +13,8 @@ from nstjax.types import Array
 # "sum": one response, of the sum of the channels (askerlee/lapstyle's
 # 3-to-1 convolution); "each": one response for every channel.
 LAPLACIAN_CHANNELS = ("sum", "each")
+# The fewest pooled cells on a side: the filter is 3 x 3 and does not pad.
+LEAST_CELLS = 3
 
 
 def laplacian_response(image: Array, *, pool: int, channels: str) -> Array:
@@ -50,10 +52,10 @@ def laplacian_response(image: Array, *, pool: int, channels: str) -> Array:
         raise ValueError(f"the pool must be 1 or more, not {pool}")
     height, width = image.shape[1:3]
     rows, columns = height // pool, width // pool
-    if min(rows, columns) < 3:
+    if min(rows, columns) < LEAST_CELLS:
         raise NstjaxError(
             f"a picture of {width} x {height} pixels is too small for a Laplacian "
-            f"at pool {pool}; its shorter side must be at least {3 * pool}"
+            f"at pool {pool}; its shorter side must be at least {LEAST_CELLS * pool}"
         )
     if channels == "sum":
         image = image.sum(axis=3, keepdims=True)

@@ -70,6 +70,8 @@ def test_a_painter_from_random_weights_to_a_picture(judge, tmp_path, capsys):
         "decoder_widths": "((8,),(6,))",
         "style_width": 4,
         "crop_size": 64,
+        "lap_pools": "(4,16)",
+        "lap_pool_weights": "(1.0,0.1)",
         "style_crop_size": 64,
         "short_side": 64,
         "style_short_side": 64,

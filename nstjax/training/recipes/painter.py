@@ -25,6 +25,7 @@ from nstjax.losses.base import Picture
 from nstjax.models import painter, vgg
 from nstjax.models.depth import disparity
 from nstjax.models.painter import PainterSpec
+from nstjax.ops.laplacian import LEAST_CELLS
 from nstjax.ops.stats import Statistics, channel_mean_std
 from nstjax.training.recipes.decoding import (
     check_weights,
@@ -236,5 +237,12 @@ def _check(config: ConfigDict) -> None:
         raise NstjaxError(
             "--config.crop_size and --config.style_crop_size must be the same multiple "
             f"of {CHECKERBOARD_BLOCK}, not {size} and {style_size}"
+        )
+    # Whatever the term's weight, so that the first stage refuses it, not a later one.
+    pool = max(config.lap_pools, default=1)
+    if size < LEAST_CELLS * pool:
+        raise NstjaxError(
+            f"a Laplacian at pool {pool} needs a crop of {LEAST_CELLS * pool} pixels "
+            f"or more, not {size}; change --config.crop_size or --config.lap_pools"
         )
     check_weights(config, ("identity",))

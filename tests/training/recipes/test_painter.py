@@ -41,6 +41,8 @@ def make_config(judges, **leaves):
         "style_width": 4,
         "loss_dtype": "float32",
         "crop_size": 32,
+        "lap_pools": (4,),
+        "lap_pool_weights": (1.0,),
         "style_crop_size": 32,
         "short_side": 32,
         "style_short_side": 32,
@@ -123,3 +125,10 @@ def equations_of(jaxpr):
             inner = getattr(value, "jaxpr", value)
             if hasattr(inner, "eqns"):
                 yield from equations_of(inner)
+
+
+def test_pools_that_do_not_fit_the_crop_are_refused_before_the_first_stage(judges):
+    config = make_config(judges, lap_pools=(4, 16), lap_pool_weights=(1.0, 0.1))
+    assert config.lap_weight == 0
+    with pytest.raises(NstjaxError, match="pool 16 needs a crop of 48 pixels"):
+        make_task(config)
