@@ -140,21 +140,13 @@ def base():
         flat_weight=320.0,
         fringe_weight=1.0,
     )
-    config.again = further(
+    config.again = anew(
         config.refine,
-        steps=6_000,
-        warmup_steps=100,
-        average_decay=0.999,
-        learning_rate=8e-4,
         plain_weight=800.0,
         flat_weight=420.0,
     )
-    config.once_more = further(
+    config.once_more = anew(
         config.again,
-        steps=6_000,
-        warmup_steps=100,
-        average_decay=0.999,
-        learning_rate=8e-4,
         content_weight=2.7,
         moments_weight=19.0,
         plain_weight=850.0,
@@ -193,4 +185,16 @@ def further(stage, **changed):
             "learning_rate": 2.5e-4,
             **changed,
         }
+    )
+
+
+def anew(stage, **changed):
+    """A long stage from a high learning rate, else as `further`."""
+    return further(
+        stage,
+        steps=6_000,
+        warmup_steps=100,
+        average_decay=0.999,
+        learning_rate=8e-4,
+        **changed,
     )

@@ -13,7 +13,7 @@ from PIL import Image
 from nstjax import examples
 from nstjax.errors import NstjaxError, NstjaxWarning
 from nstjax.io.images import MIN_SIDE, read_image, read_pil
-from nstjax.io.levels import to_uint8
+from nstjax.io.levels import to_float, to_uint8
 from nstjax.io.resizing import fit_size, resize_image
 from nstjax.methods.styles import SavedStyle
 from nstjax.methods.values import whole_number
@@ -72,6 +72,11 @@ def read_content(
     return image[..., :3], image[..., 3:] if image.shape[2] == 4 else None
 
 
+def add_opacity(image: np.ndarray, opacity: np.ndarray) -> np.ndarray:
+    """A result [H, W, 4] with a content's opacity, which is scaled to the result."""
+    return np.concatenate([image, resize_image(opacity, image.shape[:2])], axis=2)
+
+
 def read_picture(picture: Picture) -> np.ndarray:
     """Reads a picture as [H, W, 3] float32, RGB in [0, 1].
 
@@ -107,7 +112,7 @@ def _check_array(picture: np.ndarray) -> np.ndarray:
     if min(picture.shape[:2]) < MIN_SIDE:
         raise NstjaxError(f"a picture needs sides of at least {MIN_SIDE} pixels")
     if picture.dtype == np.uint8:
-        return picture.astype(np.float32) / 255
+        return to_float(picture)
     if not _in_range(picture):
         raise NstjaxError("a picture given as an array must have values in [0, 1]")
     return np.asarray(picture, np.float32)
@@ -136,7 +141,7 @@ def read_mask(mask: Mask) -> np.ndarray:
         return _from_pixels(read_pil(mask, background=0.0), "given as a picture")
     array = np.asarray(mask)
     if array.ndim == 2 and array.dtype == np.uint8:
-        return array.astype(np.float32)[..., None] / 255
+        return to_float(array)[..., None]
     known = _is_floating(array) or array.dtype == np.bool_
     fits = array.ndim == 2 and array.size and known
     if not (fits and _in_range(array)):

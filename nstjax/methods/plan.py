@@ -23,6 +23,7 @@ from nstjax.methods.images import (
     Mask,
     Picture,
     Style,
+    add_opacity,
     is_depth_mask,
     near_mask,
     output_size,
@@ -215,8 +216,7 @@ def with_opacity(plan: Plan, image: np.ndarray, path: str | os.PathLike) -> np.n
     """
     if plan.alpha is None or not holds_alpha(path):
         return image
-    alpha = resize_image(plan.alpha, plan.output_size)
-    return np.concatenate([image, alpha], axis=2)
+    return add_opacity(image, plan.alpha)
 
 
 def can_share(plan: Plan) -> bool:

@@ -77,7 +77,7 @@ class Studio:
         Raises:
             NstjaxError: with a one-sentence explanation, if anything cannot be used.
         """
-        from nstjax.methods.images import read_content
+        from nstjax.methods.images import add_opacity, read_content
 
         def work(tell: Callable[[Step], None]) -> Step:
             done, total = 0, None
@@ -102,11 +102,7 @@ class Studio:
                 **options,
             )
             path = folder / settings.result_name(".png")
-            picture = image
-            if opacity is not None:
-                opacity = resize_image(opacity, image.shape[:2])
-                picture = np.concatenate([image, opacity], axis=2)
-            write_image(path, picture)
+            write_image(path, image if opacity is None else add_opacity(image, opacity))
             # A stop at the very end has no effect.
             stopped = stop.is_set() and total is not None and done < total
             return Step(done, total, image, path, stopped, last=True)
