@@ -4,6 +4,7 @@ import hashlib
 import os
 import threading
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +42,7 @@ class Painter:
         picture = painter("photo.jpg")  # [H, W, 3] in [0, 1]
 
     Feed-forward methods also keep the statistics of each style. A painter can be used
-    from several threads at once.
+    from several threads at once, and pickled for other processes.
     """
 
     def __init__(
@@ -81,6 +82,7 @@ class Painter:
         self._given = {name: _own(value) for name, value in options.items()}
         self._options = method_options(method, preset, options=self._given)
         self._networks = load_networks(self._options)
+        self._at_once = at_once
         self._size = size
         self._max_memory = None if max_memory is None else parse_amount(max_memory)
         self._turn = threading.BoundedSemaphore(at_once)
@@ -88,6 +90,17 @@ class Painter:
         self._styles: tuple[np.ndarray | SavedStyle, ...] | None = None
         if style is not None:
             self._styles = tuple(_own(picture) for picture in self._read(style))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickled as its arguments: whoever unpickles it loads the networks again."""
+        given = {
+            "style": self._styles,
+            "preset": self._preset,
+            "size": self._size,
+            "max_memory": self._max_memory,
+            "at_once": self._at_once,
+        }
+        return partial(Painter, self.method, **given, **self._given), ()
 
     def __call__(self, content: Picture) -> np.ndarray:
         """Paints a picture in the painter's style.

@@ -1,5 +1,6 @@
 """`nstjax.Painter` against `nstjax.stylize`, which it is to equal."""
 
+import pickle
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -41,6 +42,15 @@ def test_results_are_one_s_own(painter, size, options):
         assert image.flags.writeable and image.flags.c_contiguous
         image[:] = 0
         np.testing.assert_array_equal(content, picture(3))
+
+
+def test_a_painter_that_was_pickled_paints_the_same(tmp_path):
+    nstjax.Painter(style=OTHER).save_style(tmp_path / "other.style")
+    styles = [STYLE, tmp_path / "other.style"]
+    painter = nstjax.Painter(style=styles, size=40, max_memory="2 GB", alpha=0.5)
+    content = picture(3)
+    again = pickle.loads(pickle.dumps(painter))
+    np.testing.assert_array_equal(again(content), painter(content))
 
 
 def test_it_keeps_a_style_as_it_was_given():

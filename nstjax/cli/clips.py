@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nstjax.cli import parsing
+from nstjax.cli.jobs import free_name
 from nstjax.cli.outputs import check_distinct
 from nstjax.cli.reports import Reports
 from nstjax.errors import NstjaxError, describe
@@ -239,9 +240,9 @@ def _free_name(options: argparse.Namespace, leaves: dict[str, Any]) -> Path:
         suffix = _DEFAULT_SUFFIX
     names = [content.stem, *(Path(style).stem for style in options.style)]
     stem = "_".join([*names, leaves["method"]])
-    candidate, number = Path(f"{stem}{suffix}"), 2
-    while candidate.exists() and not options.overwrite:
-        if options.resume and parts_of(candidate).is_dir():
-            break
-        candidate, number = Path(f"{stem}_{number}{suffix}"), number + 1
-    return candidate
+
+    def is_free(path: Path) -> bool:
+        resumed = options.resume and parts_of(path).is_dir()
+        return options.overwrite or resumed or not path.exists()
+
+    return free_name(stem, suffix, is_free=is_free)

@@ -3,7 +3,7 @@
 import dataclasses
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from nstjax.cli.outputs import check_distinct
@@ -165,7 +165,7 @@ def plan_one(
     """
     suffix = f".{format or _DEFAULT_FORMAT}"
     if not output:
-        target = _free_name(stem, suffix)
+        target = free_name(stem, suffix)
     elif os.path.isdir(output) or output.endswith(("/", os.sep)):
         target = Path(output) / fit_name(Path(content).stem, suffix)
     elif format and Path(output).suffix:
@@ -194,9 +194,19 @@ def _expand_styles(styles: Sequence[str]) -> list[tuple[str, ...]]:
     return [(picture,) for picture in list_pictures(styles[0])]
 
 
-def _free_name(stem: str, suffix: str) -> Path:
+def free_name(
+    stem: str, suffix: str, *, is_free: Callable[[Path], bool] | None = None
+) -> Path:
+    """The first of stem, stem_2, stem_3 ... in the current folder that is free.
+
+    Args:
+        stem: the name, which is shortened if it is too long for a file.
+        suffix: the file's suffix, with its dot.
+        is_free: whether a file may be written there; by default, if there is none.
+    """
+    is_free = is_free or (lambda path: not path.exists())
     candidate, number = Path(fit_name(stem, suffix)), 2
-    while candidate.exists():
+    while not is_free(candidate):
         candidate = Path(fit_name(stem, f"_{number}{suffix}"))
         number += 1
     return candidate

@@ -2,6 +2,9 @@
 
 import numpy as np
 
+# The Y of YIQ and YUV (ITU-R BT.601), of red, green and blue.
+LUMINANCE_WEIGHTS = np.float32([0.299, 0.587, 0.114])
+
 
 def to_uint8(image: np.ndarray) -> np.ndarray:
     """Rounds floats, clipped to [0, 1], to 256 levels; for any shape."""

@@ -16,9 +16,8 @@ from PIL import Image
 from nstjax.errors import NstjaxError
 from nstjax.io.datasets import Load, Source, find_pictures, open_picture
 from nstjax.io.decoding import decode_pixels
-from nstjax.io.levels import to_float, to_uint8
+from nstjax.io.levels import LUMINANCE_WEIGHTS, to_float, to_uint8
 
-_LUMINANCE = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601
 # Below one step of an 8-bit channel, colours count as constant.
 _LEAST_VARIANCE = (1 / 255) ** 2
 # Brush strokes are details of up to this many pixels in a 224-pixel view.
@@ -257,7 +256,7 @@ def _jitter(
         return pixels
     saturation, contrast = np.exp(random.uniform(-strength, strength, 2))
     gains = np.exp(random.uniform(-strength / 3, strength / 3, 3))
-    grey = np.ones((3, 1)) * _LUMINANCE
+    grey = np.ones((3, 1)) * LUMINANCE_WEIGHTS
     matrix = contrast * gains[:, None] * (grey + saturation * (np.eye(3) - grey))
     offset = 0.5 - 0.5 * contrast + random.uniform(-strength / 3, strength / 3)
     gamma = np.exp(random.uniform(-strength, strength))

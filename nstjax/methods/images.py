@@ -16,7 +16,7 @@ from nstjax.io.images import MIN_SIDE, read_image, read_pil
 from nstjax.io.levels import to_float, to_uint8
 from nstjax.io.resizing import fit_size, resize_image
 from nstjax.methods.styles import SavedStyle
-from nstjax.methods.values import whole_number
+from nstjax.methods.values import parts, whole_number
 from nstjax.models.depth import disparity
 from nstjax.ops.color import luminance_transfer, match_color
 from nstjax.weights.pretrained import Depth
@@ -271,10 +271,11 @@ def output_size(
     """
     if size is None:
         return height, width
-    if isinstance(size, Sequence) and not isinstance(size, str):
-        if len(size) != 2:
+    if np.ndim(size):
+        sides = parts("a size", size)
+        if len(sides) != 2:
             raise NstjaxError(f"a size must be (height, width) in pixels, not {size!r}")
-        size = (whole_number("a height", size[0]), whole_number("a width", size[1]))
+        size = (whole_number("a height", sides[0]), whole_number("a width", sides[1]))
     else:
         longer = whole_number("a size", size)
         size = fit_size(height, width, long_side=longer)

@@ -1,6 +1,7 @@
 """Checks of single values from users, with one-sentence errors.
 
-NumPy's numbers are accepted, too, and converted to Python's.
+Numbers of NumPy and JAX are accepted, too, also as arrays without axes, and converted
+to Python's.
 """
 
 import math
@@ -18,9 +19,10 @@ def whole_number(name: str, value: Any) -> int:
     Raises:
         NstjaxError: if it is not a whole number; `name` names it in the message.
     """
-    if isinstance(value, bool) or not isinstance(value, numbers.Integral):
+    found = _without_axes(value)
+    if isinstance(found, bool) or not isinstance(found, numbers.Integral):
         raise NstjaxError(f"{name} must be a whole number, not {value!r}")
-    return int(value)
+    return int(found)
 
 
 def number(name: str, value: Any) -> float:
@@ -29,9 +31,10 @@ def number(name: str, value: Any) -> float:
     Raises:
         NstjaxError: if it is not a number; `name` names it in the message.
     """
-    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+    found = _without_axes(value)
+    if isinstance(found, bool) or not isinstance(found, numbers.Real):
         raise NstjaxError(f"{name} must be a number, not {value!r}")
-    return float(value)
+    return float(found)
 
 
 def shares(name: str, values: Any) -> tuple[float, ...]:
@@ -40,7 +43,7 @@ def shares(name: str, values: Any) -> tuple[float, ...]:
     Raises:
         NstjaxError: if they are not such numbers; `name` names them in the message.
     """
-    found = tuple(number(f"each of {name}", value) for value in _parts(name, values))
+    found = tuple(number(f"each of {name}", value) for value in parts(name, values))
     if not all(0 <= value < math.inf for value in found) or not any(found):
         raise NstjaxError(
             f"{name} must be 0 or more and not all 0, not "
@@ -77,15 +80,22 @@ def like(name: str, value: Any, default: Any) -> Any:
     return _numbers(name, value)
 
 
+def _without_axes(value: Any) -> Any:
+    """The element of an array without axes; other values unchanged."""
+    if hasattr(value, "item") and getattr(value, "ndim", None) == 0:
+        return value.item()
+    return value
+
+
 def _numbers(name: str, value: Any) -> tuple[Any, ...]:
     """Numbers, or sequences of them."""
     return tuple(
         part if isinstance(part, numbers.Real) else _numbers(name, part)
-        for part in _parts(name, value)
+        for part in parts(name, value)
     )
 
 
-def _parts(name: str, value: Any) -> Sequence[Any]:
+def parts(name: str, value: Any) -> Sequence[Any]:
     """The elements of a sequence or an array."""
     if isinstance(value, Sequence) and not isinstance(value, str):
         return value

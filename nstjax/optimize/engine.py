@@ -12,7 +12,9 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
+from nstjax.errors import NstjaxError
 from nstjax.lazy import chex  # quoted below, so that it is not imported
 from nstjax.optimize.solver import Clamp, ObjectiveOfX, Solver
 from nstjax.precision import check_floating
@@ -66,9 +68,15 @@ def start(x: Array, *, solver: Solver, bounds: Bounds | None = None) -> RunState
     """Makes the state of a run that starts at x, clamped to the bounds.
 
     Raises:
-        NstjaxError: if x is not an array of floating-point numbers.
+        NstjaxError: if x is not an array of floating-point numbers, or a lowest x is
+            above the highest.
     """
     check_floating(x=x)
+    # Fails for NaN, too.
+    if bounds is not None and not np.all(np.less_equal(*bounds)):
+        raise NstjaxError(
+            f"bounds are the lowest and the highest x, in this order; got {bounds}"
+        )
     # With an explicit dtype, x is not weakly typed. The results of the compiled loop
     # never are, so otherwise the loop would be compiled again for the second chunk.
     x = clamp(jnp.asarray(x, jnp.result_type(x)), bounds)

@@ -149,8 +149,8 @@ def optimise(
         why it ended.
 
     Raises:
-        NstjaxError: if `x` is not an array of floating-point numbers, or `evaluations`
-            is not a whole number from 0 up.
+        NstjaxError: if `x` is not an array of floating-point numbers, `evaluations` is
+            not a whole number from 0 up, or a lowest x is above the highest.
     """
     if solver is None:
         # Imported here: Optax takes a moment to import and is not always needed.

@@ -16,6 +16,7 @@ from scipy.ndimage import uniform_filter
 from skimage.registration import optical_flow_ilk
 from skimage.transform import resize, warp
 
+from nstjax.io.levels import LUMINANCE_WEIGHTS
 from nstjax.video.needs import opencv
 
 # The longer side at which motion is estimated; a larger one takes more time and is
@@ -178,8 +179,7 @@ def _same_colours(
 
 
 def _grey(frame: np.ndarray) -> np.ndarray:
-    weights = np.array([0.299, 0.587, 0.114], np.float32)
-    return np.rint(frame.astype(np.float32) @ weights).astype(np.uint8)
+    return np.rint(frame.astype(np.float32) @ LUMINANCE_WEIGHTS).astype(np.uint8)
 
 
 def _shrink(frame: np.ndarray, size: tuple[int, int]) -> np.ndarray:

@@ -12,7 +12,7 @@ from nstjax.errors import NstjaxError
 from nstjax.methods.images import output_size, read_content, read_mask, read_picture
 from nstjax.methods.options import method_options
 from nstjax.methods.styles import save_style
-from nstjax.methods.values import shares
+from nstjax.methods.values import number, shares
 
 IMAGE = np.full((32, 40, 3), 0.5, np.float32)
 
@@ -60,6 +60,9 @@ def test_other_kinds_are_refused_in_a_sentence(given, message):
 def test_numpy_s_numbers_are_numbers():
     assert output_size(64, 128, np.int64(64)) == (32, 64)
     assert output_size(64, 128, (np.int64(20), 30)) == (20, 30)
+    assert output_size(64, 128, np.array([20, 30])) == (20, 30)
+    assert output_size(64, 128, jnp.int32(64)) == (32, 64)
+    assert number("alpha", jnp.float32(0.5)) == 0.5
     options = method_options(
         "gatys",
         options={

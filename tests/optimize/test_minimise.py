@@ -341,3 +341,11 @@ def test_is_told_at_every_multiple_also_when_resumed(solver):
     chex.assert_trees_all_equal(resumed.x, whole.x)
     _, heard = told(before=4)
     assert not exact or {3, 10, 17, 24} <= set(heard)
+
+
+@pytest.mark.parametrize(
+    "bounds", [(1.0, 0.0), (0.0, float("nan")), (np.float32([0, 2]), 1.0)]
+)
+def test_bounds_in_the_wrong_order_are_refused(bounds):
+    with pytest.raises(NstjaxError, match="the lowest and the highest x, in this"):
+        optimise(lambda x, shared, targets: (x.sum(), {}), jnp.ones(2), bounds=bounds)
