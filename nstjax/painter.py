@@ -93,7 +93,7 @@ class Painter:
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickled as its arguments: whoever unpickles it loads the networks again."""
-        given = {
+        given: dict[str, Any] = {
             "style": self._styles,
             "preset": self._preset,
             "size": self._size,

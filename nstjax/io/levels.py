@@ -3,7 +3,7 @@
 import numpy as np
 
 # The Y of YIQ and YUV (ITU-R BT.601), of red, green and blue.
-LUMINANCE_WEIGHTS = np.float32([0.299, 0.587, 0.114])
+LUMINANCE_WEIGHTS = np.array([0.299, 0.587, 0.114], np.float32)
 
 
 def to_uint8(image: np.ndarray) -> np.ndarray:
