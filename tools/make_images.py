@@ -1,12 +1,15 @@
 """Paints the pictures that the README shows.
 
-    python tools/make_images.py [adain|vgg19 ...]
+    python tools/make_images.py [adain|vgg19|web ...]
 
-Each is the result of ``python stylize.py --content C --style S``; those of vgg19, after
-``nstjax weights get vgg19``, use ``--method gatys`` without and with
-``--preset vgg19``.
+Those of adain are results of ``python stylize.py --content C --style S``; those of
+vgg19, after ``nstjax weights get vgg19``, use ``--method gatys`` without and with
+``--preset vgg19``. "web" is the page, as Chromium shows it (extras [dev] and [web]).
 """
 
+import io
+import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -53,7 +56,53 @@ def vgg19() -> np.ndarray:
     return np.concatenate([tile(picture, 320) for picture in pictures], axis=1)
 
 
-SHEETS = {"adain": adain, "vgg19": vgg19}
+def web() -> np.ndarray:
+    """The page with a painted example."""
+    from playwright.sync_api import sync_playwright
+
+    port = 7867
+    command = [
+        sys.executable,
+        "-m",
+        "nstjax",
+        "web",
+        "--no-browser",
+        "--port",
+        f"{port}",
+    ]
+    server = subprocess.Popen(command)
+    try:
+        with sync_playwright() as playwright:
+            browser = playwright.chromium.launch(
+                executable_path=shutil.which("chromium"), args=["--no-sandbox"]
+            )
+            page = browser.new_page(viewport={"width": 1280, "height": 1100})
+            page.set_default_timeout(120_000)
+            while True:
+                try:
+                    page.goto(f"http://127.0.0.1:{port}/")
+                    break
+                except Exception:  # the server has not started yet
+                    if server.poll() is not None:
+                        raise
+                    page.wait_for_timeout(200)
+            page.wait_for_selector("#paint")
+            page.get_by_label("astronaut").check()
+            # The first painting also compiles: the second one's time is usual.
+            for _ in range(2):
+                page.get_by_role("button", name="Paint").click()
+                page.get_by_text("Painted in").wait_for()
+                page.wait_for_timeout(2000)
+            page.evaluate("window.scrollTo(0, 0)")
+            page.mouse.move(0, 0)
+            shot = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
+            return np.asarray(shot.resize((960, 825), Image.Resampling.LANCZOS))
+    finally:
+        server.terminate()
+        server.wait()
+
+
+SHEETS = {"adain": adain, "vgg19": vgg19, "web": web}
 
 
 def main() -> None:
