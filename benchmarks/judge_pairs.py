@@ -16,8 +16,10 @@ import argparse
 import functools
 from pathlib import Path
 
+import jax
 import numpy as np
 
+import nstjax
 from nstjax.cli.errors import reports_errors, run_command
 from nstjax.errors import NstjaxError
 from nstjax.evaluation import perceptual, pixels
@@ -28,6 +30,8 @@ _SUFFIXES = {".png", ".jpg", ".jpeg", ".webp"}
 _SEPARATORS = ("--", "__", "_", "-")
 # Mean chroma in L*a*b* below which a style counts as grey.
 _GREY = 3.0
+
+_halo_loss = jax.jit(nstjax.halo_loss)
 
 
 @reports_errors
@@ -93,6 +97,9 @@ class _Judge:
             figures["chroma"] = pixels.chroma(picture)
         figures["fringe"] = pixels.fringe(picture)
         figures["flat"] = pixels.flat(picture, self.picture(content))
+        # The square root of a variance, in levels of 255.
+        explained = _halo_loss(picture[None], self.picture(content)[None])
+        figures["halo"] = 255 * float(np.sqrt(explained))
         described = pixels.compare_detail(
             pixels.describe_detail(picture),
             pixels.describe_detail(self.picture(content)),

@@ -110,6 +110,8 @@ def losses(config: ConfigDict, *, without: tuple[str, ...] = ()) -> None:
         "flat",
         # The same, regardless of the style.
         "plain",
+        # Rims of another colour along edges.
+        "halo",
         # Detail that repeats every 8, 4 or 2 pixels.
         "checkerboard",
         # Squared distances of pixels from [0, 1].

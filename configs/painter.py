@@ -109,10 +109,10 @@ def base():
     config.range_weight = 10.0
     config.identity_weight = 40.0
     config.tv_weight = 0.1
-    # The coarse pools keep halos from forming along strong edges, which no other term
-    # sees.
+    # The coarse pools and "halo" keep pale rims from forming along strong edges, which
+    # no other term sees.
     config.lap_pools = (4, 16, 32)
-    config.lap_pool_weights = (1.0, 0.12, 0.1)
+    config.lap_pool_weights = (1.0, 0.06, 0.05)
     config.lap_channels = "sum"
     config.lap_reduction = "relative"
     config.depth_model = "slim"
@@ -137,6 +137,7 @@ def base():
         moments_weight=18.0,
         lap_weight=7.0,
         plain_weight=700.0,
+        halo_weight=800.0,
         flat_weight=320.0,
         fringe_weight=1.0,
     )
@@ -147,17 +148,19 @@ def base():
     )
     config.once_more = anew(
         config.again,
-        content_weight=2.7,
-        moments_weight=19.0,
-        plain_weight=850.0,
-        flat_weight=460.0,
+        learning_rate=7e-4,
+        content_weight=2.75,
+        moments_weight=21.0,
+        palette_weight=650.0,
+        plain_weight=1000.0,
+        flat_weight=520.0,
     )
     config.finish = further(
         config.once_more,
-        content_weight=3.25,
-        moments_weight=20.0,
-        plain_weight=1000.0,
-        flat_weight=520.0,
+        learning_rate=4e-4,
+        content_weight=3.05,
+        gram_weight=24.0,
+        moments_weight=36.0,
     )
     return config
 
@@ -165,7 +168,10 @@ def base():
 def lap(config):
     config.name = "adain-lap-slim"
     config.stages += ("lap",)
-    config.lap = further(config.finish, lap_weight=40.0)
+    # The coarse pools weigh as much as in the stages before.
+    config.lap = further(
+        config.finish, lap_weight=60.0, lap_pool_weights=(1.0, 0.007, 0.006)
+    )
 
 
 def depth(config):
@@ -176,25 +182,22 @@ def depth(config):
 
 def further(stage, **changed):
     """A short stage with the settings of another, except those that are changed."""
-    return ConfigDict(
-        {
-            **stage,
-            "steps": 1_800,
-            "warmup_steps": 50,
-            "average_decay": 0.998,
-            "learning_rate": 2.5e-4,
-            **changed,
-        }
-    )
+    settings = {
+        **stage,
+        "steps": 1_800,
+        "warmup_steps": 50,
+        "average_decay": 0.998,
+        "learning_rate": 2.5e-4,
+    }
+    return ConfigDict({**settings, **changed})
 
 
 def anew(stage, **changed):
     """A long stage from a high learning rate, else as `further`."""
-    return further(
-        stage,
-        steps=6_000,
-        warmup_steps=100,
-        average_decay=0.999,
-        learning_rate=8e-4,
-        **changed,
-    )
+    settings = {
+        "steps": 6_000,
+        "warmup_steps": 100,
+        "average_decay": 0.999,
+        "learning_rate": 8e-4,
+    }
+    return further(stage, **{**settings, **changed})

@@ -21,6 +21,7 @@ if _TYPE_CHECKING:
     from nstjax.losses.adain import color_loss as color_loss
     from nstjax.losses.artifacts import checkerboard_loss as checkerboard_loss
     from nstjax.losses.artifacts import flat_noise_loss as flat_noise_loss
+    from nstjax.losses.artifacts import halo_loss as halo_loss
     from nstjax.losses.depth import depth_loss as depth_loss
     from nstjax.losses.gatys import content_loss as content_loss
     from nstjax.losses.gatys import style_loss as style_loss
@@ -69,6 +70,7 @@ _WHERE = {
     "flat_noise_loss": "nstjax.losses.artifacts",
     "fringe_loss": "nstjax.losses.palette",
     "gram_matrix": "nstjax.ops.stats",
+    "halo_loss": "nstjax.losses.artifacts",
     "laplacian_loss": "nstjax.losses.laplacian",
     "laplacian_response": "nstjax.ops.laplacian",
     "laplacian_targets": "nstjax.losses.laplacian",

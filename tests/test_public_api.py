@@ -88,6 +88,7 @@ NEEDS = {
     "flat_noise_loss": (3, {}),
     "fringe_loss": (2, {}),
     "gram_matrix": (1, {"normalisation": "hw"}),
+    "halo_loss": (2, {}),
     "laplacian_response": (1, {"pool": 1, "channels": "sum"}),
     "laplacian_targets": (1, {"pools": (1,), "channels": "sum"}),
     "palette_loss": (2, {"key": None}),

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from nstjax.errors import NstjaxError
 from nstjax.losses.adain import Color, Moments
-from nstjax.losses.artifacts import Checkerboard, FlatNoise, PlainNoise
+from nstjax.losses.artifacts import Checkerboard, FlatNoise, Halo, PlainNoise
 from nstjax.losses.base import Loss, Picture, check_weight
 from nstjax.losses.depth import Depth
 from nstjax.losses.gatys import Content, Gram, NormalisedContent
@@ -33,6 +33,7 @@ LOSSES: dict[str, type[Loss]] = {
     "fringe": Fringe,
     "flat": FlatNoise,
     "plain": PlainNoise,
+    "halo": Halo,
     "checkerboard": Checkerboard,
     "range": Range,
 }
