@@ -154,10 +154,8 @@ def _box_mean(x: Array, side: int) -> Array:
     x = jnp.pad(x, side // 2, mode="edge")
     for axis in (0, 1):
         count = x.shape[axis] - side + 1
-        x = (
-            sum(lax.slice_in_dim(x, k, k + count, axis=axis) for k in range(side))
-            / side
-        )
+        shifted = [lax.slice_in_dim(x, k, k + count, axis=axis) for k in range(side)]
+        x = jnp.stack(shifted).mean(axis=0)
     return x
 
 
