@@ -176,7 +176,7 @@ def lap(config):
 def depth(config):
     config.name = "adain-depth-slim"
     config.stages += ("depth",)
-    config.depth = further(config.finish, depth_weight=90.0, content_weight=3.6)
+    config.depth = further(config.finish, depth_weight=250.0, content_weight=4.2)
 
 
 def further(stage, **changed):
