@@ -176,7 +176,7 @@ def lap(config):
 def depth(config):
     config.name = "adain-depth-slim"
     config.stages += ("depth",)
-    config.depth = further(config.finish, depth_weight=250.0, content_weight=4.2)
+    config.depth = further(config.finish, depth_weight=170.0, content_weight=3.9)
 
 
 def further(stage, **changed):
