@@ -12,8 +12,8 @@ Presets, each from random weights to a painter by one command:
     adain-lap: the same, then a stage with a term that keeps the content's edges.
     adain-depth: the same, then a stage with a term that keeps the content's depth.
 
-On two CPU cores, tools/train_painter_in_torch.py runs all stages in the time it is given.
-That is how the bundled painters were made, in nine hours; see their model cards.
+On two CPU cores, tools/train_painter_in_torch.py runs all stages in the time it is
+given. That is how the bundled painters were made, in nine hours; see their model cards.
 
 On an accelerator add --config.workers=16. At the measured rates, all stages take a
 quarter of an hour on an H200.

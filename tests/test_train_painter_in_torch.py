@@ -216,6 +216,8 @@ def test_it_trains_and_goes_on(tool, tmp_path, monkeypatch):
             trained, metadata = load_weights(file)
             steps.append(metadata.notes["step"])
             assert painter.PainterSpec.from_dict(metadata.spec) == spec
+            against = [judge["name"] for judge in metadata.notes["loss_encoders"]]
+            assert against == ["judge1", "judge2"]
             assert all(np.isfinite(x).all() for x in jax.tree.leaves(trained))
     # With more minutes it goes on in the last stage.
     assert 0 < steps[0] == steps[2] and 0 < steps[1] < steps[3]

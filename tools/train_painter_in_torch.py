@@ -67,6 +67,7 @@ from nstjax.models.painter import (  # noqa: E402
 )
 from nstjax.models.vgg import check_layers  # noqa: E402
 from nstjax.ops.preprocess import input_map  # noqa: E402
+from nstjax.training.recipes.initial import teacher_notes  # noqa: E402
 from nstjax.training.recipes.painter import by_features, make_terms  # noqa: E402
 from nstjax.training.sources import likelihood, make_crop, texture  # noqa: E402
 from nstjax.training.stages import stages_of  # noqa: E402
@@ -500,6 +501,7 @@ class Judge:
     """A loss network, and the pictures that it compares."""
 
     def __init__(self, network, config, part):
+        self.notes = teacher_notes(network.metadata)
         layers = config[network.metadata.kind]
         (content_layer,) = layers.content_layers
         self._network = LossNetwork(network, content_layer, dict(layers.style_layers))
@@ -545,6 +547,9 @@ class PainterTraining(Training):
         _, others = by_features(make_terms(config))
         depth = load_depth(config.depth_model) if table.needs_depth(others) else None
         self.picture_losses = make_picture_losses(others, depth)
+        self.notes = {"loss_encoders": [judge.notes for judge in judges]}
+        if depth is not None:
+            self.notes["depth_sha256"] = depth.sha256
         self.judges = judges
         self.feature_weights = {n: config[f"{n}_weight"] for n in FEATURE_TERMS}
 
@@ -573,6 +578,7 @@ class PainterTraining(Training):
 
     def export(self, file, recipe):
         notes = dict(self.metadata.notes) | {
+            **self.notes,
             "config": config_to_dict(self.config),
             "step": self.step,
         }
