@@ -140,13 +140,15 @@ def base():
         flat_weight=320.0,
         fringe_weight=1.0,
     )
-    config.again = anew(
+    config.again = further(
         config.refine,
+        length=LONG,
         plain_weight=800.0,
         flat_weight=420.0,
     )
-    config.once_more = anew(
+    config.once_more = further(
         config.again,
+        length=LONG,
         learning_rate=7e-4,
         content_weight=2.75,
         moments_weight=21.0,
@@ -179,24 +181,20 @@ def depth(config):
     config.depth = further(config.finish, depth_weight=170.0, content_weight=3.9)
 
 
-def further(stage, **changed):
-    """A short stage with the settings of another, except those that are changed."""
-    settings = {
-        **stage,
-        "steps": 1_800,
-        "warmup_steps": 50,
-        "average_decay": 0.998,
-        "learning_rate": 2.5e-4,
-    }
-    return ConfigDict({**settings, **changed})
+SHORT = {
+    "steps": 1_800,
+    "warmup_steps": 50,
+    "average_decay": 0.998,
+    "learning_rate": 2.5e-4,
+}
+LONG = {
+    "steps": 6_000,
+    "warmup_steps": 100,
+    "average_decay": 0.999,
+    "learning_rate": 8e-4,
+}
 
 
-def anew(stage, **changed):
-    """A long stage from a high learning rate, else as `further`."""
-    settings = {
-        "steps": 6_000,
-        "warmup_steps": 100,
-        "average_decay": 0.999,
-        "learning_rate": 8e-4,
-    }
-    return further(stage, **{**settings, **changed})
+def further(stage, *, length=SHORT, **changed):
+    """A stage of that length, else with the settings of another and those changed."""
+    return ConfigDict({**stage, **length, **changed})

@@ -70,8 +70,7 @@ def local_energy(image: Array) -> Array:
         Mean squares, [B, (H - 2) // 4, (W - 2) // 4, 1].
     """
     squares = jnp.square(_detail(image)).mean(axis=3, keepdims=True)
-    rows, columns = (side // 4 * 4 for side in squares.shape[1:3])
-    return mean_over_blocks(squares[:, :rows, :columns], 4)
+    return _means(squares, 4)
 
 
 # Halos are measured in means over squares of this many pixels.
@@ -107,7 +106,10 @@ def halo_loss(image: Array, content: Array) -> Array:
     """
     check_floating(image=image, content=content)
     chex.assert_equal_shape([image, content])
-    weight, edges = lax.stop_gradient(jax.vmap(_halo_regressors)(content))
+    return _explained_by_edges(image, *lax.stop_gradient(_halo_regressors(content)))
+
+
+def _explained_by_edges(image: Array, weight: Array, edges: Array) -> Array:
     colors = _means(image, _HALO_SQUARE)
     colors = weight * colors.reshape(len(colors), -1, 3)
     products = jnp.einsum("bne,bnc->bec", edges, colors)
@@ -116,10 +118,11 @@ def halo_loss(image: Array, content: Array) -> Array:
     return (explained / (3 * jnp.square(weight).sum(axis=(1, 2)))).mean()
 
 
+@jax.vmap
 def _halo_regressors(content: Array) -> tuple[Array, Array]:
-    """Of a content [H, W, 3]: the squares' weights [N, 1], and how near edges are.
+    """Of contents [B, H, W, 3]: squares' weights [B, N, 1], and how near edges are.
 
-    The latter, [N, 3], are weighted, and orthogonal to the content's weighted colours.
+    The latter, [B, N, 3], are weighted, and orthogonal to the weighted colours.
     """
     fine = _means(content[None], _HALO_SQUARE // 2)
     down, right = (
@@ -257,11 +260,11 @@ class Halo(Loss):
 
     uses_style: ClassVar[bool] = False
 
-    def target(self, content: Picture, style: Picture) -> Array:
-        return content.image
+    def target(self, content: Picture, style: Picture) -> tuple[Array, Array]:
+        return _halo_regressors(content.image)
 
     def loss(self, result: Picture, target: Any) -> Array:
-        return halo_loss(result.image, target)
+        return _explained_by_edges(result.image, *target)
 
 
 @dataclasses.dataclass(frozen=True)
