@@ -48,7 +48,7 @@ def main() -> int:
     judge = _Judge(networks, options.size)
     for folder in options.folder:
         rows = [
-            judge.figures(result, contents[content], styles[style])
+            judge.measure(result, contents[content], styles[style])
             for result, content, style in _pairs(folder, contents, styles)
         ]
         if not rows:
@@ -79,32 +79,32 @@ class _Judge:
             ]
         )
 
-    def figures(self, result, content, style):
+    def measure(self, result, content, style):
         picture, wanted = self.picture(result), self.picture(style)
-        figures = {}
+        values = {}
         for number, network in enumerate(self.networks):
             features = perceptual.encode(network, picture)
             compared = perceptual.compare_contents(
                 network, features, self.encoded(content)[number]
             )
-            figures[f"lpips_{network.spec.trunk}"] = compared.pop("lpips")
-            figures |= compared
+            values[f"lpips_{network.spec.trunk}"] = compared.pop("lpips")
+            values |= compared
             if network.spec.trunk == "vgg16":
                 target = self.style(style)[number]
-                figures |= perceptual.compare_styles(features, target)
-        figures["palette"] = pixels.palette(picture, wanted)
+                values |= perceptual.compare_styles(features, target)
+        values["palette"] = pixels.palette(picture, wanted)
         if pixels.chroma(wanted) < _GREY:
-            figures["chroma"] = pixels.chroma(picture)
-        figures["fringe"] = pixels.fringe(picture)
-        figures["flat"] = pixels.flat(picture, self.picture(content))
+            values["chroma"] = pixels.chroma(picture)
+        values["fringe"] = pixels.fringe(picture)
+        values["flat"] = pixels.flat(picture, self.picture(content))
         # The square root of a variance, in levels of 255.
         explained = _halo_loss(picture[None], self.picture(content)[None])
-        figures["halo"] = 255 * float(np.sqrt(explained))
+        values["halo"] = 255 * float(np.sqrt(explained))
         described = pixels.compare_detail(
             pixels.describe_detail(picture),
             pixels.describe_detail(self.picture(content)),
         )
-        return figures | {name: described[name] for name in ("lap4", "lap16", "ssim")}
+        return values | {name: described[name] for name in ("lap4", "lap16", "ssim")}
 
 
 def _by_stem(folder: Path) -> dict[str, Path]:

@@ -582,6 +582,8 @@ class PainterTraining(Training):
             "config": config_to_dict(self.config),
             "step": self.step,
         }
+        # What it began with may have been an average; this is not.
+        notes.pop("average_of", None)
         metadata = dataclasses.replace(
             self.metadata,
             name=self.config.name,

@@ -1,6 +1,6 @@
-"""The papers' claims, each with a verdict from the measured figures.
+"""The papers' claims, each with a verdict from the measured values.
 
-A claim says that a figure of one method is lower, or higher, than that of another. It
+A claim says that a value of one method is lower, or higher, than that of another. It
 holds if it is true of the means over pairs and of more than half of the individual
 pairs. It is not measured if one of the methods, or the judge, is missing. Only pairs
 for which both methods have a picture count.
@@ -21,7 +21,7 @@ import statistics
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from nstjax.evaluation.inputs import budget_name
-from nstjax.evaluation.metrics import Column, Figures, Measured
+from nstjax.evaluation.metrics import Column, Measured, Values
 from nstjax.methods.table import METHODS
 
 HOLDS, FAILS, UNMEASURED = "holds", "does not hold", "not measured"
@@ -57,11 +57,11 @@ class Verdict:
     pairs: int = 0
 
 
-def judge_claims(figures: Measured, columns: Sequence[Column]) -> list[Verdict]:
+def judge_claims(measured: Measured, columns: Sequence[Column]) -> list[Verdict]:
     """Decides every claim.
 
     Args:
-        figures: by variant, pair and column.
+        measured: values by variant, pair and column.
         columns: those that were measured.
 
     Returns:
@@ -70,9 +70,9 @@ def judge_claims(figures: Measured, columns: Sequence[Column]) -> list[Verdict]:
     verdicts = [
         verdict
         for comparison in _comparisons()
-        for verdict in _compare(figures, columns, *comparison)
+        for verdict in _compare(measured, columns, *comparison)
     ]
-    return sorted([*verdicts, *_depth(figures, columns)], key=lambda v: v.part)
+    return sorted([*verdicts, *_depth(measured, columns)], key=lambda v: v.part)
 
 
 def _comparisons() -> Iterator[tuple[str, str, str, str, str, Holds]]:
@@ -101,15 +101,15 @@ def _comparisons() -> Iterator[tuple[str, str, str, str, str, Holds]]:
         yield "e", claim, "style", "adain", budget_name(budget), holds
 
 
-def _depth(figures: Measured, columns: Sequence[Column]) -> Iterator[Verdict]:
+def _depth(measured: Measured, columns: Sequence[Column]) -> Iterator[Verdict]:
     little = "the depth loss changes little in per-image optimisation"
     more = "the depth loss changes more in adain"
     found = [column for column in columns if column.metric == "depth_error"]
     if not found:
         yield from (Verdict("c", f"{claim} (depth_error)") for claim in (little, more))
     for column in found:
-        in_gatys = _reductions(figures, column.key, "gatys-depth", "gatys")
-        in_adain = _reductions(figures, column.key, "adain-depth", "adain")
+        in_gatys = _reductions(measured, column.key, "gatys-depth", "gatys")
+        in_adain = _reductions(measured, column.key, "adain-depth", "adain")
         words = f"reduction of {column.key} by {{}}"
         limit = dict.fromkeys(in_gatys.by_pair, _LITTLE)
         yield _decide(
@@ -137,7 +137,7 @@ class _Side:
 
 
 def _compare(
-    figures: Measured,
+    measured: Measured,
     columns: Sequence[Column],
     part: str,
     claim: str,
@@ -150,25 +150,27 @@ def _compare(
     if not found:
         yield Verdict(part, f"{claim} ({metric})")
     for key in found:
-        mine, other = _sides(figures, key, first, second)
+        mine, other = _sides(measured, key, first, second)
         yield _decide(part, f"{claim} ({key})", mine, other, holds)
 
 
-def _sides(figures: Measured, key: str, first: str, second: str) -> tuple[_Side, _Side]:
+def _sides(
+    measured: Measured, key: str, first: str, second: str
+) -> tuple[_Side, _Side]:
     """A column of two variants, for the pairs for which both have a picture."""
-    mine, other = figures.get(first, {}), figures.get(second, {})
+    mine, other = measured.get(first, {}), measured.get(second, {})
     pairs = [pair for pair in mine if pair in other]
     return _side(mine, key, pairs), _side(other, key, pairs)
 
 
-def _side(figures: Mapping[str, Figures], key: str, pairs: Sequence[str]) -> _Side:
-    values = {pair: figures[pair][key] for pair in pairs}
+def _side(by_pair: Mapping[str, Values], key: str, pairs: Sequence[str]) -> _Side:
+    values = {pair: by_pair[pair][key] for pair in pairs}
     return _Side(statistics.fmean(values.values()) if values else None, values)
 
 
-def _reductions(figures: Measured, key: str, with_loss: str, without: str) -> _Side:
+def _reductions(measured: Measured, key: str, with_loss: str, without: str) -> _Side:
     """1 - error with / error without: for the means, and for every pair."""
-    after, before = _sides(figures, key, with_loss, without)
+    after, before = _sides(measured, key, with_loss, without)
     if after.overall is None or not before.overall:
         return _Side(None, {})
     return _Side(

@@ -1,7 +1,7 @@
 """Metrics, the columns that they fill, and measuring with them.
 
 A metric describes every content and style only once and compares results with these
-descriptions. Each figure is measured once and kept in the evaluation's folder. Pictures
+descriptions. Each value is measured once and kept in the evaluation's folder. Pictures
 are float32 [H, W, 3], RGB in [0, 1], all of the same size.
 """
 
@@ -30,13 +30,13 @@ JUDGED_BY = "@"
 CONTENT_ITSELF, STYLE_ITSELF = "content-itself", "style-itself"
 BASELINES = (CONTENT_ITSELF, STYLE_ITSELF)
 
-# A picture's figures by column; those of all pictures by variant and pair.
-Figures = Mapping[str, float]
-Measured = Mapping[str, Mapping[str, Figures]]
+# A picture's values by column; those of all pictures by variant and pair.
+Values = Mapping[str, float]
+Measured = Mapping[str, Mapping[str, Values]]
 
 
 class Column(NamedTuple):
-    """One figure of a picture.
+    """A column of the tables: what is measured of a picture.
 
     Attributes:
         key: its name in tables, such as "lap4", or "style@vgg19-slim" if a network
@@ -59,16 +59,16 @@ class Column(NamedTuple):
 
 
 class Metric(NamedTuple):
-    """A group of figures that are measured together.
+    """A group of values that are measured together.
 
     Attributes:
         title: the group's title, for display.
-        identity: describes everything that the figures depend on, except the pictures;
-            figures with another identity are measured again.
+        identity: describes everything that the values depend on, except the pictures;
+            values with another identity are measured again.
         columns: the columns that it measures.
         of_content: computes what it needs from a content.
         of_style: computes what it needs from a style.
-        measure: computes a figure for each column's key from a result and those two.
+        measure: computes a value for each column's key from a result and those two.
     """
 
     title: str
@@ -177,7 +177,7 @@ def measure_all(
     metrics: Sequence[Metric],
     *,
     on_measured: Callable[[int], object],
-) -> dict[str, dict[str, Figures]]:
+) -> dict[str, dict[str, Values]]:
     """Measures the existing results.
 
     Contents are encoded one after the other, styles only once.
@@ -190,21 +190,21 @@ def measure_all(
         on_measured: called for pictures that are, or were already, measured.
 
     Returns:
-        The figures, by variant and the pair's name.
+        The values, by variant and the pair's name.
     """
     by_content: dict[str, list[tuple[str, Pair]]] = {}
     for variant, pairs_of_variant in pairs.items():
         for pair in pairs_of_variant:
             by_content.setdefault(pair.content.label, []).append((variant, pair))
     of_style = _Prepared("of_style")
-    measured: dict[str, dict[str, Figures]] = {variant: {} for variant in pairs}
+    measured: dict[str, dict[str, Values]] = {variant: {} for variant in pairs}
     for some in by_content.values():
         # Discarded with the content, since they are large.
         of_content = _Prepared("of_content")
         for variant, pair in some:
-            figures = _measure(folder, variant, pair, metrics, of_content, of_style)
-            if figures is not None:
-                measured[variant][pair.name] = figures
+            values = _measure(folder, variant, pair, metrics, of_content, of_style)
+            if values is not None:
+                measured[variant][pair.name] = values
             on_measured(1)
     return measured
 
@@ -230,8 +230,8 @@ def _measure(
     metrics: Sequence[Metric],
     of_content: _Prepared,
     of_style: _Prepared,
-) -> Figures | None:
-    """A result's figures, from its file if known; None without a result."""
+) -> Values | None:
+    """A result's values, from its file if known; None without a result."""
     if variant in BASELINES:
         end = pair.content if variant == CONTENT_ITSELF else pair.style
         sha256, load = end.sha256, lambda: end.image
@@ -240,7 +240,7 @@ def _measure(
         if not picture.is_file():
             return None
         sha256, load = sha256_of(picture), lambda: read_image(picture)
-    file = folder.figures(variant, pair)
+    file = folder.measurements(variant, pair)
     pictures = {
         "result": sha256,
         "content": pair.content.sha256,
@@ -249,16 +249,16 @@ def _measure(
     known = read_json(file)
     if known.get("pictures") != pictures:
         known = {"pictures": pictures, "metrics": {}}
-    found: dict[str, Figures] = known["metrics"]
+    found: dict[str, Values] = known["metrics"]
     if missing := [metric for metric in metrics if metric.identity not in found]:
         result = load()
         for metric in missing:
-            figures = metric.measure(
+            values = metric.measure(
                 result, of_content(metric, pair.content), of_style(metric, pair.style)
             )
             # Without the judge's name, which may change.
             found[metric.identity] = {
-                column.metric: figures[column.key] for column in metric.columns
+                column.metric: values[column.key] for column in metric.columns
             }
         write_json(file, known)
     return {

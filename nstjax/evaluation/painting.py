@@ -62,7 +62,7 @@ class Folder:
         """The file that records how a result was made."""
         return self._file("records", variant, pair, ".json")
 
-    def figures(self, variant: str, pair: Pair) -> Path:
+    def measurements(self, variant: str, pair: Pair) -> Path:
         """The file of a result's measurements."""
         return self._file("measured", variant, pair, ".json")
 

@@ -1,6 +1,6 @@
 """Metrics that use a network: VGG-19's features, LPIPS, depth.
 
-The functions that make the metrics explain each figure.
+The functions that make the metrics explain each of their values.
 """
 
 import functools
@@ -46,7 +46,7 @@ def judge_layers(spec: vgg.VGGSpec) -> tuple[str, tuple[str, ...]]:
 def make_feature_metric(encoder: Encoder, *, name: str) -> Metric:
     """Similarity to content and style by the features of a VGG-19.
 
-    The figures are relative, so they are comparable for all encoders and picture sizes:
+    The values are relative, so they are comparable for all encoders and picture sizes:
 
         content: ||f(result) - f(content)||^2 / ||f(content)||^2 at relu4_1, the
             content loss of Gatys et al. divided by the content's own energy.
@@ -77,8 +77,8 @@ def make_feature_metric(encoder: Encoder, *, name: str) -> Metric:
     def measure(
         result: np.ndarray, content: Array, style: StyleTarget
     ) -> dict[str, float]:
-        figures = _compare_vgg(encoded(result), content, style, layer=content_layer)
-        return dict(zip(keys, map(float, figures), strict=True))
+        values = _compare_vgg(encoded(result), content, style, layer=content_layer)
+        return dict(zip(keys, map(float, values), strict=True))
 
     return Metric(
         title=f"Judged by {name}: content at {content_layer}, style at "
@@ -130,7 +130,7 @@ def _compare_styles(features: Features, style: StyleTarget) -> tuple[Array, Arra
 
 
 def _grams(features: Features) -> dict[str, Array]:
-    # The same figures on all devices.
+    # The same values on all devices.
     with jax.default_matmul_precision("highest"):
         return {
             name: gram_matrix(x, normalisation="hw") for name, x in features.items()
@@ -150,11 +150,11 @@ def compare_contents(
     network: Lpips, result: Features, content: Features
 ) -> dict[str, float]:
     """lpips, and content16 with VGG-16, from the results of `encode`."""
-    figures = {"lpips": lpips_from_features(network.params, result, content)[0]}
+    values = {"lpips": lpips_from_features(network.params, result, content)[0]}
     if network.spec.trunk == "vgg16":
         mine, wanted = (x[_LPIPS_CONTENT_LAYER] for x in (result, content))
-        figures["content16"] = content_loss(mine, wanted, normalisation="relative")
-    return {name: float(value) for name, value in figures.items()}
+        values["content16"] = content_loss(mine, wanted, normalisation="relative")
+    return {name: float(value) for name, value in values.items()}
 
 
 def compare_styles(result: Features, style: StyleTarget) -> dict[str, float]:
@@ -197,9 +197,9 @@ def make_perceptual_metric(network: Lpips, *, name: str) -> Metric:
         result: np.ndarray, content: Features, style: StyleTarget
     ) -> dict[str, float]:
         features = encode(network, result)
-        figures = compare_contents(network, features, content)
-        figures |= compare_styles(features, style) if deep else {}
-        return {judged(metric, name): value for metric, value in figures.items()}
+        values = compare_contents(network, features, content)
+        values |= compare_styles(features, style) if deep else {}
+        return {judged(metric, name): value for metric, value in values.items()}
 
     encoded = functools.partial(encode, network)
     return Metric(

@@ -1,6 +1,6 @@
 """Pixel metrics, without a network: detail, strokes, noise, colours.
 
-The functions that make the metrics explain each figure.
+The functions that make the metrics explain each of their values.
 """
 
 import functools
@@ -104,15 +104,15 @@ def describe_detail(picture: np.ndarray) -> Detail:
 
 
 def compare_detail(result: Detail, content: Detail) -> dict[str, float]:
-    """The figures of a result, by column."""
+    """The values of a result, by column."""
     pairs = zip(POOLS, result.laplacians, content.laplacians, strict=True)
-    figures = {
+    values = {
         f"lap{pool}": float(
             np.square(mine - wanted).sum() / max(np.square(wanted).sum(), _LEAST_ENERGY)
         )
         for pool, mine, wanted in pairs
     }
-    figures["ssim"] = float(
+    values["ssim"] = float(
         structural_similarity(
             result.luminance,
             content.luminance,
@@ -122,8 +122,8 @@ def compare_detail(result: Detail, content: Detail) -> dict[str, float]:
             data_range=1.0,
         )
     )
-    figures["edge_f1"] = edge_f1(result.edges, content.edges)
-    return figures
+    values["edge_f1"] = edge_f1(result.edges, content.edges)
+    return values
 
 
 def find_edges(grey: np.ndarray) -> np.ndarray:
@@ -185,7 +185,7 @@ class StyleTarget(NamedTuple):
 def make_wasserstein_metric() -> Metric:
     """Similarity to the style's colours and strokes, without a network.
 
-    Both figures are sliced Wasserstein distances of order 1: the mean, over fixed unit
+    Both values are sliced Wasserstein distances of order 1: the mean, over fixed unit
     directions, of the Wasserstein distance between the pixels' projections, which in
     one dimension is the mean distance between equal quantiles.
 
@@ -227,7 +227,7 @@ def describe_style(style: np.ndarray) -> StyleTarget:
 
 
 def compare_style(result: np.ndarray, style: StyleTarget) -> dict[str, float]:
-    """The figures of a result [H, W, 3], by column."""
+    """The values of a result [H, W, 3], by column."""
     texture = project(derivatives(result) / style.deviations)
     return {
         "color": float(np.abs(project(_colors(result)) - style.color).mean()),

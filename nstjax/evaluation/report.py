@@ -22,9 +22,9 @@ from nstjax.evaluation.metrics import (
     HIGHER,
     LOWER,
     Column,
-    Figures,
     Measured,
     Metric,
+    Values,
     judged,
 )
 from nstjax.evaluation.painting import Folder, write_json
@@ -78,26 +78,26 @@ class Row:
 
     name: str
     pairs: int
-    means: Figures
+    means: Values
     cost: Cost | None = None
 
 
 def summarise(
-    name: str, figures: Mapping[str, Figures], records: Sequence[Mapping[str, Any]]
+    name: str, by_pair: Mapping[str, Values], records: Sequence[Mapping[str, Any]]
 ) -> Row:
     """Makes a variant's row.
 
     Args:
         name: the variant's name.
-        figures: the figures by pair; every pair has the same columns.
+        by_pair: the values by pair; every pair has the same columns.
         records: those of its pictures; none for baselines.
     """
-    columns = next(iter(figures.values()), {})
+    columns = next(iter(by_pair.values()), {})
     means = {
-        column: statistics.fmean(one[column] for one in figures.values())
+        column: statistics.fmean(one[column] for one in by_pair.values())
         for column in columns
     }
-    return Row(name, len(figures), means, _cost(records) if records else None)
+    return Row(name, len(by_pair), means, _cost(records) if records else None)
 
 
 def _cost(records: Sequence[Mapping[str, Any]]) -> Cost:
@@ -213,14 +213,14 @@ def summary_csv(rows: Sequence[Row], columns: Sequence[Column], parts: Parts) ->
     return _csv(header, lines)
 
 
-def pairs_csv(figures: Measured, columns: Sequence[Column]) -> str:
+def pairs_csv(measured: Measured, columns: Sequence[Column]) -> str:
     """A row for each picture."""
     header = ["method", "pair", *(column.key for column in columns)]
     return _csv(
         header,
         (
             [variant, pair, *(found[column.key] for column in columns)]
-            for variant, pairs in figures.items()
+            for variant, pairs in measured.items()
             for pair, found in pairs.items()
         ),
     )
@@ -304,7 +304,7 @@ def _write_text(results: Results, figures: Sequence[str]) -> str:
         f"{size} x {size} pixels; means over pairs. Arrows show whether lower or "
         "higher is better, and the best method is in bold. A number in brackets is "
         f"the number of pairs of a row that lacks some. {_ITSELF} "
-        "`docs/evaluation.md` explains each figure.\n",
+        "`docs/evaluation.md` explains each metric.\n",
     ]
     if results.note:
         parts.append(f"{results.note}\n")
@@ -360,7 +360,7 @@ def check_report(path: Path, *, overwrite: bool) -> None:
 
 
 def _machine() -> dict[str, str]:
-    """The machine and the versions that made the figures."""
+    """The machine and the versions that measured the values."""
     versions = {name: importlib.metadata.version(name) for name in _PACKAGES}
     devices = sorted({device.device_kind for device in jax.devices()})
     return {
@@ -400,7 +400,7 @@ def write_results(
     Args:
         folder: the folder for them.
         results: their content.
-        measured: the figures by method, pair and column.
+        measured: the values by method, pair and column.
         figures: the files of the drawn figures.
         report: a further file for the report.
     """

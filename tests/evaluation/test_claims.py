@@ -1,4 +1,4 @@
-"""Verdicts on figures made up for the purpose."""
+"""Verdicts on values made up for the purpose."""
 
 import pytest
 
@@ -16,7 +16,7 @@ COLUMNS = [
 ]
 
 
-def figures(**values):
+def scored(**values):
     """Every column 1 unless given, for three pairs: a number, or three."""
     table = {}
     for number, pair in enumerate("abc"):
@@ -47,7 +47,7 @@ def test_nothing_is_measured_without_pictures():
     found = judge_claims({}, COLUMNS)
     assert {v.verdict for v in found} == {UNMEASURED}
     assert {v.part for v in found} == set("abcde")
-    assert judge_claims({"gatys": figures()}, [])[0].verdict == UNMEASURED
+    assert judge_claims({"gatys": scored()}, [])[0].verdict == UNMEASURED
 
 
 @pytest.mark.parametrize(
@@ -56,7 +56,7 @@ def test_nothing_is_measured_without_pictures():
     + [("ssim", 0.5, FAILS), ("edge_f1", 2, HOLDS), ("edge_f1", 1, FAILS)],
 )
 def test_lapstyle_keeps_more_detail(metric, value, expected):
-    measured = {"gatys": figures(), "lapstyle": figures(**{metric: value})}
+    measured = {"gatys": scored(), "lapstyle": scored(**{metric: value})}
     found = only(
         measured, part="a", words=f"lapstyle keeps more detail than gatys ({metric}"
     )
@@ -69,7 +69,7 @@ def test_lapstyle_keeps_more_detail(metric, value, expected):
 
 
 def test_strokes_are_lost_where_the_style_is_farther():
-    measured = {"adain": figures(), "adain-lap": figures(style=2, texture=0.5)}
+    measured = {"adain": scored(), "adain-lap": scored(style=2, texture=0.5)}
     style, texture = verdicts(measured, part="b", words="adain-lap")
     assert "style@judge" in style.claim and style.verdict == HOLDS
     assert "texture" in texture.claim and texture.verdict == FAILS
@@ -77,19 +77,19 @@ def test_strokes_are_lost_where_the_style_is_farther():
 
 def test_a_mean_alone_does_not_make_a_claim_hold():
     # Lower on average, by one pair only.
-    measured = {"gatys": figures(flat_noise=(0, 1.1, 1.1)), "adain": figures()}
+    measured = {"gatys": scored(flat_noise=(0, 1.1, 1.1)), "adain": scored()}
     found = only(measured, part="d", words="gatys paints")
     assert found.first == pytest.approx(2.2 / 3)
     assert found.share == pytest.approx(1 / 3)
     assert found.verdict == FAILS
-    measured["gatys"] = figures(flat_noise=(0, 0, 1.1))
+    measured["gatys"] = scored(flat_noise=(0, 0, 1.1))
     assert only(measured, part="d", words="gatys paints").verdict == HOLDS
 
 
 def test_only_common_pairs_count():
-    gatys = figures(flat_noise=(0.5, 0.5, 9))
+    gatys = scored(flat_noise=(0.5, 0.5, 9))
     del gatys["c"]
-    found = only({"gatys": gatys, "adain": figures()}, part="d", words="gatys paints")
+    found = only({"gatys": gatys, "adain": scored()}, part="d", words="gatys paints")
     assert (found.first, found.pairs, found.verdict) == (0.5, 2, HOLDS)
 
 
@@ -99,10 +99,10 @@ def test_only_common_pairs_count():
 )
 def test_depth_matters_more_in_adain(in_gatys, in_adain, little, more):
     measured = {
-        "gatys": figures(),
-        "gatys-depth": figures(depth_error=in_gatys),
-        "adain": figures(),
-        "adain-depth": figures(depth_error=in_adain),
+        "gatys": scored(),
+        "gatys-depth": scored(depth_error=in_gatys),
+        "adain": scored(),
+        "adain-depth": scored(depth_error=in_adain),
     }
     first, second = verdicts(measured, part="c")
     assert (first.verdict, second.verdict) == (little, more)
@@ -112,7 +112,7 @@ def test_depth_matters_more_in_adain(in_gatys, in_adain, little, more):
 
 
 def test_the_depth_claims_need_both_methods_and_a_judge():
-    measured = {"gatys": figures(), "gatys-depth": figures(depth_error=0.95)}
+    measured = {"gatys": scored(), "gatys-depth": scored(depth_error=0.95)}
     first, second = verdicts(measured, part="c")
     assert (first.verdict, second.verdict) == (HOLDS, UNMEASURED)
     blind = [c for c in COLUMNS if c.metric != "depth_error"]
@@ -125,9 +125,9 @@ def test_the_depth_claims_need_both_methods_and_a_judge():
 )
 def test_adain_lies_between_two_budgets_of_gatys(value, below, above):
     measured = {
-        "adain": figures(style=value),
-        "gatys-50": figures(style=3.0),
-        "gatys-100": figures(style=1.0),
+        "adain": scored(style=value),
+        "gatys-50": scored(style=3.0),
+        "gatys-100": scored(style=1.0),
     }
     first, second = verdicts(measured, part="e")
     assert (first.verdict, second.verdict) == (below, above)

@@ -1,4 +1,4 @@
-"""Colour figures on pictures whose values follow from their definitions."""
+"""Colour values on pictures whose values follow from their definitions."""
 
 import numpy as np
 import pytest
@@ -63,9 +63,7 @@ def test_flat_looks_only_where_the_content_is_flat():
 def test_metric_gives_its_columns():
     metric = pixels.make_color_metric()
     content, style = RNG.random((2, 48, 48, 3), np.float32)
-    figures = metric.measure(
-        content, metric.of_content(content), metric.of_style(style)
-    )
-    assert figures.keys() == {column.key for column in metric.columns}
+    values = metric.measure(content, metric.of_content(content), metric.of_style(style))
+    assert values.keys() == {column.key for column in metric.columns}
     greys = metric.measure(plain(0.2, 0.2, 0.2), content, style)
     assert greys["chroma"] == 0

@@ -1,4 +1,4 @@
-"""Depth figures against NumPy."""
+"""Depth values against NumPy."""
 
 import jax
 import numpy as np

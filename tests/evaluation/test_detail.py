@@ -25,13 +25,13 @@ def laplacian(picture, pool):
     return convolve(cells, KERNEL)[1:-1, 1:-1]
 
 
-def figures(result, content):
+def compare(result, content):
     return compare_detail(describe_detail(result), describe_detail(content))
 
 
 def test_laplacians_and_ssim(paint):
     result, content = paint(0), paint(1)
-    found = figures(result, content)
+    found = compare(result, content)
     for pool in (4, 16):
         mine, wanted = laplacian(result, pool), laplacian(content, pool)
         expected = ((mine - wanted) ** 2).sum() / (wanted**2).sum()
@@ -65,7 +65,7 @@ def test_detail_is_lost_step_by_step(degrade, paint):
         results = [gaussian_filter(content, (s, s, 0)) for s in (1, 2, 5)]
     else:
         results = [np.clip(content + s * noise, 0, 1) for s in (0.05, 0.2, 0.5)]
-    found = [figures(result, content) for result in results]
+    found = [compare(result, content) for result in results]
     for name, better in (("lap4", -1), ("ssim", 1), ("edge_f1", 1)):
         first, second, third = (better * one[name] for one in found)
         assert first > second > third, name
@@ -73,7 +73,7 @@ def test_detail_is_lost_step_by_step(degrade, paint):
 
 def test_contrast_does_not_matter_to_edges(paint):
     content = paint(0)
-    assert figures(0.25 + content / 2, content)["edge_f1"] > 0.99
+    assert compare(0.25 + content / 2, content)["edge_f1"] > 0.99
 
 
 def test_edges_of_a_square():

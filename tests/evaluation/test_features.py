@@ -21,8 +21,8 @@ def metric(encoder):
 
 
 def measure(metric, result, content, style):
-    figures = metric.measure(result, metric.of_content(content), metric.of_style(style))
-    return {key.partition("@")[0]: value for key, value in figures.items()}
+    values = metric.measure(result, metric.of_content(content), metric.of_style(style))
+    return {key.partition("@")[0]: value for key, value in values.items()}
 
 
 def features(encoder, picture):
@@ -43,21 +43,21 @@ def test_the_definitions(metric, encoder, paint):
         moments.append(distance / np.sum(b.mean(0) ** 2 + b.std(0) ** 2))
         gram_a, gram_b = a.T @ a / len(a), b.T @ b / len(b)
         grams.append(np.sum((gram_a - gram_b) ** 2) / np.sum(gram_b**2))
-    figures = measure(metric, result, content, style)
-    assert figures["content"] == pytest.approx(
+    values = measure(metric, result, content, style)
+    assert values["content"] == pytest.approx(
         np.sum((mine["relu4_1"] - wanted) ** 2) / np.sum(wanted**2), rel=1e-3
     )
     # The floors of the losses are of no account for features of this size.
-    assert figures["style"] == pytest.approx(np.mean(moments), rel=1e-2)
-    assert figures["gram"] == pytest.approx(np.mean(grams), rel=1e-2)
+    assert values["style"] == pytest.approx(np.mean(moments), rel=1e-2)
+    assert values["gram"] == pytest.approx(np.mean(grams), rel=1e-2)
 
 
 def test_a_picture_is_its_own_best_content_and_style(metric, paint):
     content, style = paint(0), paint(1, 1.0)
     assert measure(metric, content, content, style)["content"] == 0
-    figures = measure(metric, style, content, style)
-    assert figures["style"] == pytest.approx(0, abs=1e-9)
-    assert figures["gram"] == pytest.approx(0, abs=1e-9)
+    values = measure(metric, style, content, style)
+    assert values["style"] == pytest.approx(0, abs=1e-9)
+    assert values["gram"] == pytest.approx(0, abs=1e-9)
     assert measure(metric, content, content, style)["style"] > 1e-3
 
 
@@ -83,11 +83,11 @@ def test_a_shallow_encoder_judges_as_deep_as_it_goes(encoder, paint):
     shallow = Encoder(params, spec, encoder.metadata, "other")
     metric = make_feature_metric(shallow, name="shallow")
     assert "relu3_1" in metric.title and "relu4_1" not in metric.title
-    figures = metric.measure(
+    values = metric.measure(
         paint(0), metric.of_content(paint(1)), metric.of_style(paint(2))
     )
     wanted, mine = (features(encoder, paint(n))["relu3_1"] for n in (1, 0))
-    assert figures["content@shallow"] == pytest.approx(
+    assert values["content@shallow"] == pytest.approx(
         np.sum((mine - wanted) ** 2) / np.sum(wanted**2), rel=1e-3
     )
 

@@ -1,4 +1,4 @@
-"""Every figure is measured once."""
+"""Every value is measured once."""
 
 import collections
 

@@ -56,15 +56,15 @@ def test_metric_gives_its_columns(trunk):
     metric = perceptual.make_perceptual_metric(judge, name="x")
     content, style = RNG.random((2, 48, 40, 3), np.float32)
     seen, target = metric.of_content(content), metric.of_style(style)
-    figures = metric.measure(style, seen, target)
-    assert figures.keys() == {column.key for column in metric.columns}
-    assert all(np.isfinite(value) for value in figures.values())
+    values = metric.measure(style, seen, target)
+    assert values.keys() == {column.key for column in metric.columns}
+    assert all(np.isfinite(value) for value in values.values())
     itself = metric.measure(content, seen, target)
     assert itself["lpips@x"] == pytest.approx(0, abs=1e-6)
     if trunk == "vgg16":
         assert itself["content16@x"] == 0
-        assert figures["style16@x"] == pytest.approx(0, abs=1e-6)
+        assert values["style16@x"] == pytest.approx(0, abs=1e-6)
         conv = perceptual.encode(judge, style)["relu4_3"]
         wanted = perceptual.encode(judge, content)["relu4_3"]
         expected = np.square(conv - wanted).sum() / np.square(wanted).sum()
-        assert figures["content16@x"] == pytest.approx(float(expected), rel=1e-5)
+        assert values["content16@x"] == pytest.approx(float(expected), rel=1e-5)

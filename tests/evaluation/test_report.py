@@ -18,7 +18,7 @@ COLUMNS = (
 METRIC = Metric("title", "1", COLUMNS, nothing, nothing, nothing)
 
 
-def figures(*values):
+def scored(*values):
     keys = [column.key for column in COLUMNS]
     return {f"p{n}": dict(zip(keys, v, strict=True)) for n, v in enumerate(values)}
 
@@ -38,10 +38,10 @@ def rows():
     records = [record(9.0, first=True), record(1.0), record(3.0), record(8.0)]
     records[2] |= {"memory": 7_000_000, "reason": "not_finite"}
     return [
-        summarise("gatys", figures((1, 0.2, 5), (3, 0.4, 5)), records),
-        summarise("adain", figures(*[(4, 0.9, 6)] * 2), [record(2.0, first=True)]),
-        summarise("content-itself", figures(*[(0, 1, 7)] * 2), []),
-        summarise("gatys-50", figures((1, 0.95, 6)), [record(1.0)]),
+        summarise("gatys", scored((1, 0.2, 5), (3, 0.4, 5)), records),
+        summarise("adain", scored(*[(4, 0.9, 6)] * 2), [record(2.0, first=True)]),
+        summarise("content-itself", scored(*[(0, 1, 7)] * 2), []),
+        summarise("gatys-50", scored((1, 0.95, 6)), [record(1.0)]),
     ]
 
 
@@ -94,7 +94,7 @@ def test_csv_has_everything(rows):
     assert float(lines[0]["ssim@judge"]) == pytest.approx(0.3)
     assert lines[0]["cost_memory"] == "7000000" and lines[2]["cost_memory"] == ""
     assert lines[0]["part@judge"] == "loss network"
-    text = report.pairs_csv({"gatys": figures((1, 2, 3))}, COLUMNS)
+    text = report.pairs_csv({"gatys": scored((1, 2, 3))}, COLUMNS)
     assert list(csv.reader(io.StringIO(text)))[1] == ["gatys", "p0", "1", "2", "3"]
 
 

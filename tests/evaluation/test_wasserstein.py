@@ -67,7 +67,7 @@ def test_directions_are_fixed_unit_vectors():
         vectors = directions(dimensions)
         assert vectors.shape == (count, dimensions)
         np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-6)
-    # Written down once: figures of different releases stay comparable.
+    # Written down once: values of different releases stay comparable.
     random = np.random.Generator(np.random.PCG64(2017))
     drawn = random.normal(size=(32, 3))[0]
     np.testing.assert_allclose(directions(3)[0], drawn / np.linalg.norm(drawn), 1e-5)
