@@ -87,6 +87,10 @@ def base(name):
     config.encoder = "vgg19-slim"
     # Another network, whose features' statistics are compared, if not "".
     config.loss_encoder = ""
+    # A factor for the features of these networks during training. Caffe's VGG-19
+    # ("vgg19") needs 0.01: its features are about a hundred times those of the
+    # normalised one, for which the published weights and rates were chosen.
+    config.feature_scale = 1.0
     config.layer = "relu4_1"
     config.style_layers = PUBLISHED_LAYERS
     # The widths of the convolutions conv4_1 to conv1_1; () mirrors the encoder.

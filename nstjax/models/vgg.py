@@ -230,6 +230,27 @@ def param_shapes(spec: VGGSpec) -> dict[str, Any]:
     return tree
 
 
+def scale_features(params: Mapping[str, Any], factor: float) -> dict[str, Any]:
+    """The weights of the same encoder with all its features multiplied by a factor.
+
+    Rectifiers and pooling pass on a factor, so it suffices to multiply the first
+    convolution's kernel and every bias.
+
+    Args:
+        params: an encoder's weights.
+        factor: a positive number.
+    """
+    return {
+        name: layer
+        if name == "conv0"
+        else {
+            "kernel": layer["kernel"] * (factor if name == "conv1_1" else 1),
+            "bias": layer["bias"] * factor,
+        }
+        for name, layer in params.items()
+    }
+
+
 def check_layers(layers: Iterable[str], spec: VGGSpec) -> None:
     """Raises NstjaxError unless every layer exists and the weights reach it."""
     layers = tuple(layers)

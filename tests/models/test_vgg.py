@@ -207,6 +207,18 @@ def test_features_are_those_of_the_mapped_pixels(input_map):
     chex.assert_trees_all_close(features, expected, rtol=1e-5)
 
 
+@pytest.mark.parametrize("input_map", INPUT_MAPS)
+def test_all_features_can_be_multiplied_by_a_factor(input_map):
+    spec = VGGSpec(SLIM, input_map=input_map)
+    params = slim_params(spec)
+    image = np.random.default_rng(0).random((1, 32, 32, 3), np.float32)
+    layers = ("relu1_1", "relu2_2", "relu4_1")
+    expected = vgg_features(params, image, layers, spec=spec)
+    scaled = vgg_features(vgg.scale_features(params, 0.01), image, layers, spec=spec)
+    for layer in layers:
+        np.testing.assert_allclose(scaled[layer], 0.01 * expected[layer], rtol=1e-4)
+
+
 @pytest.mark.parametrize(
     ("padding", "rounding", "smallest"),
     [("zero", "floor", 16), ("zero", "ceil", 1), ("reflect", "floor", 32)],

@@ -31,12 +31,12 @@ from nstjax.training.recipes.decoding import (
     side_by_side,
     weighted_sum,
 )
-from nstjax.training.recipes.initial import begin_from_initial
+from nstjax.training.recipes.initial import load_initial
 from nstjax.training.sources import content_and_style
 from nstjax.training.task import Task, to_unit
 from nstjax.transforms.adain import adain
 from nstjax.types import Array
-from nstjax.weights.pretrained import load_depth, load_encoder
+from nstjax.weights.pretrained import Encoder, load_depth, load_encoder
 
 
 def make_task(config: ConfigDict) -> Task:
@@ -46,8 +46,9 @@ def make_task(config: ConfigDict) -> Task:
         NstjaxError: if pictures or networks are missing, or an option is impossible.
     """
     _check(config)
-    encoder = load_encoder(config.encoder)
-    judge = load_encoder(config.loss_encoder) if config.loss_encoder else None
+    scale = config.feature_scale
+    encoder = _load_scaled(config.encoder, scale)
+    judge = _load_scaled(config.loss_encoder, scale) if config.loss_encoder else None
     terms = make_terms(config)
     vgg.check_layers(
         table.layers_needed(terms, content=True, style=True), (judge or encoder).spec
@@ -158,6 +159,10 @@ def make_task(config: ConfigDict) -> Task:
         image = decoders.decode(params, target, spec=spec)
         return side_by_side(content, style, image)
 
+    def begin(params: Any) -> Any:
+        initial = load_initial(config, kind="decoder", spec=spec)
+        return _for_features_times(initial, spec, scale)
+
     def export(params: Any, recipe: str):
         metadata = decoder_metadata(
             config,
@@ -165,15 +170,15 @@ def make_task(config: ConfigDict) -> Task:
             encoder,
             recipe=recipe,
             transform="adain",
-            eps=eps,
+            eps=eps / scale**2,
             ddof=ddof,
             **({} if depth is None else {"depth_sha256": depth.sha256}),
         )
-        return params, metadata
+        return _for_features_times(params, spec, 1 / scale), metadata
 
     return Task(
         init=init,
-        begin=begin_from_initial(config, kind="decoder", spec=spec),
+        begin=begin if config.initial else None,
         frozen=frozen,
         loss=loss,
         training=training,
@@ -202,7 +207,28 @@ def make_terms(config: ConfigDict) -> tuple[table.Term, ...]:
     return table.make_terms(options, called={"moments": "style"})
 
 
+def _load_scaled(name: str, scale: float) -> Encoder:
+    encoder = load_encoder(name)
+    return encoder._replace(params=vgg.scale_features(encoder.params, scale))
+
+
+def _for_features_times(
+    params: Mapping[str, Any], spec: decoders.DecoderSpec, factor: float
+) -> dict[str, Any]:
+    """The weights that paint the same of features that are multiplied by a factor."""
+    first = spec.convolutions[0]
+    return {
+        **params,
+        first: {**params[first], "kernel": params[first]["kernel"] / factor},
+    }
+
+
 def _check(config: ConfigDict) -> None:
+    if not 0 < config.feature_scale < float("inf"):
+        raise NstjaxError(
+            "--config.feature_scale must be above 0, and finite, not "
+            f"{config.feature_scale}"
+        )
     if not 0 <= config.identity_pictures < config.batch_size:
         raise NstjaxError(
             "--config.identity_pictures must be from 0 to below the batch size, "

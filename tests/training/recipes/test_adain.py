@@ -323,10 +323,43 @@ def test_a_run_begins_from_another_ones_export(pictures):
         make_task(config).begin(None)
 
 
+def test_feature_scale_multiplies_features_and_leaves_the_export_alone(pictures):
+    make_encoder(pictures / "encoder.safetensors")
+    spec = decoders.DecoderSpec.mirror("relu4_1", (4, 4, 8, 8, 16, 16, 16, 16, 32))
+    params = jax.device_get(decoders.init_params(jax.random.key(7), spec))
+    metadata = WeightsMetadata(
+        kind="decoder", name="d", spec=spec.to_dict(), source="test", licence="none"
+    )
+    save_weights(pictures / "decoder.safetensors", params, metadata)
+    values = {}
+    # Means of squares grow with the square of the scale, if eps does.
+    for scale in (1.0, 0.25):
+        task = make_task(
+            make_config(
+                pictures,
+                initial=str(pictures / "decoder.safetensors"),
+                feature_scale=scale,
+                normalisation="mean",
+                eps=0.01 * scale**2,
+            )
+        )
+        begun = task.begin(None)
+        _, values[scale] = jax.jit(task.loss)(
+            begun, task.frozen, batch(np.random.default_rng(0)), jax.random.key(0)
+        )
+        exported, exported_metadata = task.export(begun, "a test")
+        jax.tree.map(np.testing.assert_array_equal, exported, params)
+        assert exported_metadata.notes["eps"] == pytest.approx(0.01)
+    for name in ("content", "style"):
+        wanted = values[1.0][name] * 0.25**2
+        np.testing.assert_allclose(values[0.25][name], wanted, rtol=1e-4)
+
+
 @pytest.mark.parametrize(
     ("leaves", "message"),
     [
         ({"normalisation": "l2"}, "normalisation"),
+        ({"feature_scale": 0.0}, "feature_scale must be above 0"),
         ({"identity_pictures": 4}, "identity_pictures"),
         ({"style_weight": -1.0}, "style_weight"),
         ({"depth_norm": "l3"}, "depth_norm"),
