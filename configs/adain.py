@@ -29,8 +29,8 @@ one painting for the whole training; here pairs are drawn anew. huang's style lo
 the target's deviations without an epsilon; here it is 1e-5, in the variance.
 
 The published presets expect a full VGG-19: the normalised one, or torchvision's for
-irasin. With it, the decoder mirrors the encoder. The one that "nstjax weights get vgg19"
-fetches also serves, with --config.feature_scale=0.01.
+irasin. With it, the decoder mirrors the encoder. The one that "nstjax weights get
+vgg19" fetches also serves, with --config.feature_scale=0.01.
 """
 
 from nstjax.configs import common

@@ -14,8 +14,8 @@ estimate depth in paintings:
 Presets:
     solved: a converted FastDepth labels every view of photos and paintings itself and
         provides hints; DISPARITIES are for validation only. The network consists of a
-        MobileNet's units, and initially every layer is solved for to explain one of the
-        FastDepth's.
+        MobileNet's units. Every layer is initialised by least squares to reproduce one
+        of the FastDepth's.
     adversarial: continues from the export of "solved", also with adversarial pictures
         made by the network's own gradient; the result is a better loss
         (docs/training.md):

@@ -8,7 +8,8 @@ Presets, each from random weights to a painter by one command:
     adain: the stage "begin" learns to paint with a low weight on the style, from which
         "paint" continues with three times that weight. "refine" keeps more of the
         content, and keeps its plain areas plain. "again" and "once_more" start anew
-        from a high learning rate. "finish" raises the weights of everything but style.
+        from a high learning rate. "finish" shifts weight from Gram matrices to content
+        and to means and deviations.
     adain-lap: the same, then a stage with a term that keeps the content's edges.
     adain-depth: the same, then a stage with a term that keeps the content's depth.
 
