@@ -75,12 +75,17 @@ def written_atomically(
         made = str(target.parent / name)
         # Not with mkstemp, whose files are private: the file gets the usual mode of new
         # files.
-        os.close(os.open(made, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+        descriptor = os.open(made, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666)
+        mode = os.fstat(descriptor).st_mode
+        os.close(descriptor)
         temporary = made
         _unfinished.add(temporary)
         yield Path(temporary)
         with open(temporary, "r+b") as file:
             os.fsync(file.fileno())
+            # safetensors has replaced the file with a private one.
+            if os.fstat(file.fileno()).st_mode != mode:
+                os.chmod(temporary, mode)
         os.replace(temporary, target)
     except BaseException as error:
         if temporary is not None and os.path.exists(temporary):

@@ -3,6 +3,8 @@
 import dataclasses
 import hashlib
 import json
+import os
+import stat
 import struct
 import tracemalloc
 
@@ -141,6 +143,16 @@ def test_a_file_that_cannot_be_written_leaves_nothing(path, monkeypatch):
     with pytest.raises(NstjaxError, match=f"^{path} cannot be written .no space"):
         save_weights(path, tree(), _METADATA)
     assert list(path.parent.iterdir()) == []
+
+
+@pytest.mark.parametrize("mask", [0o022, 0o077])
+def test_the_mode_is_that_of_any_new_file(path, mask):
+    before = os.umask(mask)
+    try:
+        save_weights(path, tree(), _METADATA)
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE(os.stat(path).st_mode) == 0o666 & ~mask
 
 
 def test_the_same_weights_give_the_same_bytes(path, tmp_path):
