@@ -73,13 +73,14 @@ def test_same_as_torch(fetched, torch_reference, name):
     assert np.linalg.norm(found - expected) < 1e-5 * np.linalg.norm(expected)
 
 
-def test_the_full_decoder_paints_the_style(fetched):
-    """models/adain-vgg19.safetensors, outside of the package."""
-    file = Path(__file__).parents[2] / "models" / "adain-vgg19.safetensors"
+@pytest.mark.parametrize("method", ["adain", "adain-lap", "adain-depth"])
+def test_the_full_decoders_paint_the_style(method, fetched):
+    """Those in models/, outside of the package."""
+    file = Path(__file__).parents[2] / "models" / f"{method}-vgg19.safetensors"
     encoder = load_encoder(fetched("vgg19"))
     content, style = content_image("chelsea")[:128, :160], read_picture("night")
     painted = nstjax.stylize(
-        content, style, method="adain", encoder="vgg19", decoder=file, size=128
+        content, style, method=method, encoder="vgg19", decoder=file, size=128
     )
 
     def seen(image):
