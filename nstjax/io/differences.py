@@ -5,6 +5,8 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 _ABSENT = object()
+# Entries that earlier versions lacked, and what they did.
+_IMPLIED = {"feature_scale": 1.0, "rounding": ""}
 # Longer values are shortened in messages.
 _LONGEST = 40
 
@@ -14,7 +16,8 @@ def describe_differences(
 ) -> str:
     """Lists the differences with both values, such as "steps (10 before, 20 now)".
 
-    A weight that one of them lacks counts as 0, since newer losses had none.
+    A weight that one of them lacks counts as 0, since newer losses had none, and other
+    entries that earlier versions lacked as what those versions did.
 
     Args:
         before, now: JSON data by name; mappings are compared entry by entry.
@@ -62,7 +65,9 @@ def _part_lists(name: str, old: dict[str, Any], new: dict[str, Any]) -> None:
 
 
 def _value(data: Mapping[str, Any], name: str) -> Any:
-    return data.get(name, 0.0 if name.endswith("_weight") else _ABSENT)
+    entry = name.rpartition(".")[2]
+    implied = 0.0 if entry.endswith("_weight") else _IMPLIED.get(entry, _ABSENT)
+    return data.get(name, implied)
 
 
 def _show(data: Mapping[str, Any], name: str) -> str:

@@ -44,17 +44,26 @@ def test_a_picture_with_its_record_is_done(folder):
     assert state_of(folder, "lapstyle", PAIR, REQUEST) == MISSING
 
 
+def test_options_that_earlier_versions_lacked_change_nothing(folder):
+    make(folder, {"options": {"style_weight": 2.0}})
+    newer = {"style_weight": 2.0, "halo_weight": 0.0, "rounding": ""}
+    assert state_of(folder, "gatys", PAIR, {"options": newer}) == DONE
+    for change in ({"halo_weight": 1.0}, {"rounding": "ceil"}, {"style_weight": 0.0}):
+        request = {"options": newer | change}
+        assert state_of(folder, "gatys", PAIR, request) == OTHER
+
+
 def test_a_picture_that_changed_is_another(folder):
     make(folder).write_bytes(b"something else")
     assert state_of(folder, "gatys", PAIR, REQUEST) == OTHER
 
 
-@pytest.mark.parametrize("damage", ["", "[]", "{"])
+@pytest.mark.parametrize("damage", ["", "[]", "{", '{"request": []}'])
 def test_a_picture_without_a_usable_record_is_anothers(folder, damage):
     make(folder)
     record = folder.record("gatys", PAIR)
     record.write_text(damage)
-    assert read_json(record) == {}
+    assert "options" not in read_json(record).get("request", {})
     assert state_of(folder, "gatys", PAIR, REQUEST) == OTHER
     record.unlink()
     assert state_of(folder, "gatys", PAIR, REQUEST) == OTHER

@@ -54,6 +54,17 @@ def test_a_leaf_more_or_less_is_another_setting(tmp_path):
         workdirs.check(tmp_path, make_config())
 
 
+def test_settings_that_earlier_versions_lacked_change_nothing(tmp_path):
+    workdirs.claim(tmp_path, make_config())
+    for name, usual, other in (("feature_scale", 1.0, 0.5), ("new_weight", 0.0, 1.0)):
+        config = make_config()
+        config[name] = usual
+        workdirs.check(tmp_path, config)
+        config[name] = other
+        with pytest.raises(NstjaxError, match=rf"{name} \(absent before, {other} now"):
+            workdirs.check(tmp_path, config)
+
+
 def test_a_run_may_be_prolonged(tmp_path):
     workdirs.claim(tmp_path, make_config(steps=10))
     workdirs.check(tmp_path, make_config(steps=20))

@@ -215,7 +215,7 @@ def _load_scaled(name: str, scale: float) -> Encoder:
 def _for_features_times(
     params: Mapping[str, Any], spec: decoders.DecoderSpec, factor: float
 ) -> dict[str, Any]:
-    """The weights that paint the same of features that are multiplied by a factor."""
+    """The weights that paint the same from features multiplied by a factor."""
     first = spec.convolutions[0]
     return {
         **params,
