@@ -53,6 +53,18 @@ def make_encoder(path, *, params=None, seed=0):
     return path
 
 
+def make_decoder(path, **changed):
+    """A random decoder for `make_encoder`'s features."""
+    spec = decoders.DecoderSpec.mirror("relu4_1", (4, 4, 8, 8, 16, 16, 16, 16, 32))
+    spec = dataclasses.replace(spec, **changed)
+    params = jax.device_get(decoders.init_params(jax.random.key(7), spec))
+    metadata = WeightsMetadata(
+        kind="decoder", name="d", spec=spec.to_dict(), source="test", licence="none"
+    )
+    save_weights(path, params, metadata)
+    return params
+
+
 def make_config(folder, *, config="adain", **leaves):
     config = load_config(config)
     with config.unlocked():
@@ -303,21 +315,11 @@ def test_training_paints_better_and_exports_what_it_trained(pictures):
 def test_a_run_begins_from_another_ones_export(pictures):
     make_encoder(pictures / "encoder.safetensors")
     config = make_config(pictures)
-    spec = decoders.DecoderSpec.mirror("relu4_1", (4, 4, 8, 8, 16, 16, 16, 16, 32))
-    params = decoders.init_params(jax.random.key(7), spec)
-    metadata = WeightsMetadata(
-        kind="decoder", name="d", spec=spec.to_dict(), source="test", licence="none"
-    )
-    save_weights(pictures / "decoder.safetensors", params, metadata)
+    params = make_decoder(pictures / "decoder.safetensors")
     config.initial = str(pictures / "decoder.safetensors")
     begun = make_task(config).begin(None)
-    jax.tree.map(np.testing.assert_array_equal, begun, jax.device_get(params))
-    other = dataclasses.replace(spec, output_map="imagenet")
-    save_weights(
-        pictures / "other.safetensors",
-        params,
-        dataclasses.replace(metadata, spec=other.to_dict()),
-    )
+    jax.tree.map(np.testing.assert_array_equal, begun, params)
+    make_decoder(pictures / "other.safetensors", output_map="imagenet")
     config.initial = str(pictures / "other.safetensors")
     with pytest.raises(NstjaxError, match="different shape"):
         make_task(config).begin(None)
@@ -325,12 +327,7 @@ def test_a_run_begins_from_another_ones_export(pictures):
 
 def test_feature_scale_multiplies_features_and_leaves_the_export_alone(pictures):
     make_encoder(pictures / "encoder.safetensors")
-    spec = decoders.DecoderSpec.mirror("relu4_1", (4, 4, 8, 8, 16, 16, 16, 16, 32))
-    params = jax.device_get(decoders.init_params(jax.random.key(7), spec))
-    metadata = WeightsMetadata(
-        kind="decoder", name="d", spec=spec.to_dict(), source="test", licence="none"
-    )
-    save_weights(pictures / "decoder.safetensors", params, metadata)
+    params = make_decoder(pictures / "decoder.safetensors")
     values = {}
     # Means of squares grow with the square of the scale, if eps does.
     for scale in (1.0, 0.25):
